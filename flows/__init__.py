@@ -1,0 +1,1 @@
+"""When things happen: Prefect flows and the command line; no business logic."""

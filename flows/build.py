@@ -1,0 +1,136 @@
+"""Build: from the archive to a validated warehouse file, stage by stage.
+
+Every stage is a plain function on the path of the private build file, opens it, does its work
+and closes it again: Great Expectations needs the file to itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from flows.sources import SOURCES
+from flows.sources.http import SourceError
+from transforms.graph import CLOCK, Step, plan
+from warehouse import database
+from warehouse.archive import Archive, Snapshot, file_sha256
+from warehouse.cards import card
+from warehouse.contract import contract
+from warehouse.reference import load_reference
+
+log = logging.getLogger("observatory.build")
+
+
+class NothingToBuildError(RuntimeError):
+    """The archive holds no snapshot up to the day."""
+
+
+def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) -> list[Snapshot]:
+    """The snapshots a build reads: all up to the day, or the newest where it holds the rest."""
+    chosen: list[Snapshot] = []
+    for source in sources:
+        found = archive.snapshots(source, until=as_of)
+        chosen += found[-1:] if card(source).loads == "newest_snapshot" else found
+    if not chosen:
+        raise NothingToBuildError(
+            f"{archive.root} holds no snapshot of {', '.join(sources)} up to {as_of}; "
+            "`observatory run` fetches some, or check --archive and --as-of"
+        )
+    return chosen
+
+
+def load_raw(build: Path, archive: Archive, snapshots: list[Snapshot]) -> None:
+    """A fresh build file with every raw table filled, and meta.snapshots."""
+    con = database.create(build)
+    try:
+        load_reference(con)
+        for snapshot in snapshots:
+            _parse(con, archive, snapshot)
+        rows = [_snapshot_row(archive, s) for s in snapshots]
+        table = contract("meta.snapshots")
+        database.insert_frame(con, table, pl.DataFrame(rows, schema=table.polars_schema))
+    finally:
+        con.close()
+
+
+def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
+    try:
+        SOURCES[snapshot.source].parse(con, archive, snapshot)
+    except (duckdb.Error, ValueError) as error:
+        raise SourceError(
+            snapshot.source,
+            f"{snapshot.snapshot_id} cannot be read: {error}",
+            str(archive.folder(snapshot.source, snapshot.snapshot_date)),
+            "if the format is new, adapt the parser and its contract; the bytes stay as they are",
+        ) from error
+    log.info("%s: loaded %s", snapshot.source, snapshot.snapshot_id)
+
+
+def _snapshot_row(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
+    sidecar = archive.folder(snapshot.source, snapshot.snapshot_date) / "snapshot.json"
+    return {
+        "snapshot_id": snapshot.snapshot_id,
+        "source": snapshot.source,
+        "snapshot_date": snapshot.snapshot_date,
+        "producer": snapshot.producer,
+        "url": snapshot.url,
+        "licence": snapshot.licence,
+        "redistribution": snapshot.redistribution,
+        "citation": snapshot.citation,
+        "retrieved_at": snapshot.retrieved_at.replace(tzinfo=None),
+        "files": len(snapshot.files),
+        "bytes": snapshot.bytes,
+        "rows_seen": snapshot.rows_seen,
+        "is_complete": snapshot.is_complete,
+        "is_sample": snapshot.is_sample,
+        "sidecar_sha256": file_sha256(sidecar),
+    }
+
+
+def transform(build: Path, layer: str, as_of: date) -> dict[str, int]:
+    """Computes every table of a layer in the order of `plan()`. Returns rows by table."""
+    with _opened(build) as con:
+        return {s.table: _compute(con, s, as_of) for s in plan() if s.table.startswith(layer)}
+
+
+def _compute(con: duckdb.DuckDBPyConnection, step: Step, as_of: date) -> int:
+    arguments: dict[str, object] = {
+        parameter: database.scan(con, contract(table)) for parameter, table in step.inputs.items()
+    }
+    if step.wants_clock:
+        arguments[CLOCK] = as_of
+    frame = step.function(**arguments).collect()
+    rows = database.insert_frame(con, contract(step.table), frame)
+    log.info("%s: %s rows", step.table, f"{rows:,}")
+    return rows
+
+
+def write_lineage(build: Path) -> None:
+    """meta.lineage: one row per table and table it was computed from."""
+    rows = [(s.table, i) for s in plan() for i in sorted(set(s.inputs.values()))]
+    table = contract("meta.lineage")
+    with _opened(build) as con:
+        frame = pl.DataFrame(rows, schema=table.polars_schema, orient="row")
+        database.insert_frame(con, table, frame)
+
+
+def write_results(build: Path, results: pl.DataFrame) -> None:
+    """meta.validation_results of this build."""
+    with _opened(build) as con:
+        database.insert_frame(con, contract("meta.validation_results"), results)
+
+
+@contextmanager
+def _opened(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    con = duckdb.connect(str(build))
+    try:
+        yield con
+        con.execute("CHECKPOINT")
+    finally:
+        con.close()

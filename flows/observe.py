@@ -1,0 +1,60 @@
+"""Observe: ask one source and seal what it answered as a snapshot of the archive."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import date
+
+from flows.settings import Settings
+from flows.sources import SOURCES
+from warehouse.archive import Archive, Snapshot
+from warehouse.cards import card
+
+log = logging.getLogger("observatory.observe")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one source gave for the day, and whether the archive had it already."""
+
+    snapshot: Snapshot
+    is_reused: bool
+
+    def __str__(self) -> str:
+        s = self.snapshot
+        verb = "reused" if self.is_reused else "fetched"
+        return (
+            f"{s.source}: {verb} {s.snapshot_id}, {len(s.files)} files, "
+            f"{s.rows_seen:,} records, {s.bytes / 1e6:.1f} MB"
+        )
+
+
+def observe(source: str, settings: Settings, as_of: date) -> Observation:
+    """The snapshot of one source for the day; asked for only if the archive has none.
+
+    A snapshot is sealed when all of it has arrived and looks sound; until then a second call goes
+    on where the first one stopped. Raises SourceError, and the archive keeps what was good.
+    """
+    archive = Archive(settings.archive)
+    with archive.draft(source, as_of) as draft:
+        if sealed := archive.snapshot(source, as_of):
+            return _told(Observation(sealed, is_reused=True))
+        log.info("%s: asking for %s", source, as_of)
+        SOURCES[source].fetch(settings, archive, draft)
+        terms = card(source)
+        sealed = draft.seal(
+            producer=terms.producer,
+            url=terms.homepage,
+            citation=terms.citation,
+            licence=terms.licence.raw,
+            redistribution=terms.licence.redistribution,
+        )
+    return _told(Observation(sealed, is_reused=False))
+
+
+def _told(observation: Observation) -> Observation:
+    log.info("%s", observation)
+    for note in observation.snapshot.notes:
+        log.info("%s: %s", observation.snapshot.source, note)
+    return observation

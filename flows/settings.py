@@ -1,0 +1,54 @@
+"""Settings of a run: environment, `.env`, and what the command line overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ALL_SOURCES = ("hub", "hub_trending", "lmarena", "epoch", "ai_index")
+
+
+class Settings(BaseSettings):
+    """Where things are and whom to ask. Credentials are not here: AWS chain, HF_TOKEN."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OBSERVATORY_", env_file=".env", extra="ignore", populate_by_name=True
+    )
+
+    archive: Path = Path("data/archive")
+    warehouse: Path = Path("data/observatory.duckdb")
+    publish_to: Annotated[tuple[str, ...], NoDecode] = ("data/published",)
+    sources: Annotated[tuple[str, ...], NoDecode] = ALL_SOURCES
+
+    hub_url: str = Field(
+        "https://huggingface.co",
+        validation_alias=AliasChoices("OBSERVATORY_HUB_URL", "HF_ENDPOINT", "hub_url"),
+    )
+    hub_page_rows: int = Field(1000, ge=1, le=1000)
+    epoch_url: str = "https://epoch.ai"
+    ai_index_url: str | None = None  # template with {edition}; default: the source card's
+    ai_index_files: Path | None = None  # folder with <edition>.zip or <edition>/ laid down by hand
+    http_timeout_seconds: float = Field(60, gt=0)
+
+    @field_validator("sources", "publish_to", mode="before")
+    @classmethod
+    def _comma_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(v.strip() for v in value.split(",") if v.strip())
+        return value
+
+    @field_validator("sources")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(ALL_SOURCES))
+        if unknown or not value:
+            raise ValueError(f"unknown sources {unknown}; choose from {', '.join(ALL_SOURCES)}")
+        return tuple(s for s in ALL_SOURCES if s in value)
+
+    @field_validator("hub_url", "epoch_url")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")

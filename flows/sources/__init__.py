@@ -1,0 +1,36 @@
+"""How to speak to the outside: one module a source, a `fetch_*` and a `parse_*` in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+
+from flows.settings import Settings
+from flows.sources.ai_index import fetch_editions, parse_editions
+from flows.sources.epoch import fetch_tables, parse_tables
+from flows.sources.hub import fetch_models, parse_models
+from flows.sources.hub_trending import fetch_trending, parse_trending
+from flows.sources.lmarena import fetch_leaderboards, parse_leaderboards
+from warehouse.archive import Archive, Draft, Snapshot
+
+Fetch = Callable[[Settings, Archive, Draft], None]
+Parse = Callable[[duckdb.DuckDBPyConnection, Archive, Snapshot], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Fetch keeps bytes in the archive; parse loads raw tables from kept bytes."""
+
+    fetch: Fetch
+    parse: Parse
+
+
+SOURCES: dict[str, Source] = {
+    "hub": Source(fetch_models, parse_models),
+    "hub_trending": Source(fetch_trending, parse_trending),
+    "lmarena": Source(fetch_leaderboards, parse_leaderboards),
+    "epoch": Source(fetch_tables, parse_tables),
+    "ai_index": Source(fetch_editions, parse_editions),
+}

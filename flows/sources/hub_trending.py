@@ -1,0 +1,68 @@
+"""Hugging Face Hub: the trending strip of the front page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import orjson
+from huggingface_hub import HfApi
+
+from flows.settings import Settings
+from flows.sources.http import SourceError, get
+from flows.sources.raw import quarantine, snapshot_columns
+from warehouse.archive import Archive, Draft, Snapshot
+from warehouse.contract import contract
+
+NAME = "trending.json"
+
+
+def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
+    """Keeps the strip as one file."""
+    url = f"{settings.hub_url}/api/trending"
+    headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
+    answer = get("hub_trending", url, timeout=settings.http_timeout_seconds, headers=headers)
+    try:
+        document: Any = orjson.loads(answer.content)
+        rows = len(document["recentlyTrending"])
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        aside = draft.set_aside(NAME, answer.content)
+        raise SourceError(
+            "hub_trending",
+            f"{draft.day} {NAME} is not the trending strip ({type(error).__name__}: {error})",
+            f"{url} (the bytes: {aside})",
+            "run again later; if it stays so, the API has changed",
+        ) from error
+    draft.keep(NAME, answer.content, url=url, status=answer.status_code, rows_seen=rows)
+
+
+def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
+    """Loads raw.hub_trending: one row per item of the strip; items without id are refused."""
+    paths = archive.paths(snapshot.find(NAME))
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE strip AS
+        SELECT position, item, item ->> '$.repoType' AS repo_type,
+            item ->> '$.repoData.id' AS id, item -> '$.repoData' AS repo FROM (
+            SELECT unnest(strip) AS item, generate_subscripts(strip, 1) AS position FROM (
+                SELECT "recentlyTrending" AS strip FROM read_json(?, format = 'unstructured',
+                    columns = {'recentlyTrending': 'JSON[]'})))""",
+        [paths],
+    )
+    columns = ", ".join(f'"{c}"' for c in contract("raw.hub_trending").columns)
+    con.execute(
+        f"""INSERT INTO raw.hub_trending ({columns})
+        SELECT {snapshot_columns(snapshot)}, position, repo_type, id,
+            repo ->> '$.author', repo ->> '$.authorData.type',
+            try_cast((repo ->> '$.downloads') AS BIGINT), try_cast((repo ->> '$.likes') AS BIGINT),
+            repo ->> '$.pipeline_tag', try_cast((repo ->> '$.numParameters') AS BIGINT),
+            try_cast((repo ->> '$.lastModified') AS TIMESTAMP), repo ->> '$.gated'
+        FROM strip WHERE id IS NOT NULL AND repo_type IS NOT NULL ORDER BY position"""
+    )
+    quarantine(
+        con,
+        snapshot,
+        "raw.hub_trending",
+        f"SELECT '{NAME}', position, 'no id or no type', item::VARCHAR FROM strip "
+        "WHERE id IS NULL OR repo_type IS NULL",
+    )
+    con.execute("DROP TABLE strip")

@@ -1,0 +1,30 @@
+"""What every parser needs to load raw tables: snapshot columns and the quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from warehouse.archive import Snapshot
+from warehouse.contract import literal
+
+
+def snapshot_columns(snapshot: Snapshot) -> str:
+    """SQL of the first two columns of every raw table: snapshot_id, snapshot_date."""
+    return f"{literal(snapshot.snapshot_id)}, DATE {literal(str(snapshot.snapshot_date))}"
+
+
+def quarantine(
+    con: duckdb.DuckDBPyConnection,
+    snapshot: Snapshot,
+    table: str,
+    select: str,
+    parameters: Sequence[object] = (),
+) -> None:
+    """Keeps refused records: `select` gives file, record number, reason and the record's text."""
+    con.execute(
+        f"""INSERT INTO raw.quarantine
+        SELECT {snapshot_columns(snapshot)}, {literal(table)}, * FROM ({select})""",
+        list(parameters),
+    )

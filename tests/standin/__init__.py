@@ -1,0 +1,22 @@
+"""One loopback HTTP server that answers as the Hub, LMArena's data set, Epoch and AI Index do.
+
+It serves a folder of recordings and nothing else: what was not recorded is refused, never made
+up. The layout it reads::
+
+    hub/<day>/models.ndjson.zst          one model a line, the API's own keys
+    hub/trending/<UTC minute>.json       bodies of /api/trending
+    hub/samples/responses.json           recorded answers of /api/models/{id}
+    lmarena/leaderboard-dataset/**       files of the data set, at their paths in it
+    lmarena/space/**                     files of the frozen Space
+    epoch/<day>/<name>.csv               files as published by that day
+    ai_index/<edition>/**                one edition's public data
+
+Any of them may be absent. Use ``with StandIn(folder) as standin`` in a test, or
+``python -m tests.standin FOLDER`` from a shell. To inject faults, subclass `StandIn` and
+override `answer`.
+"""
+
+from tests.standin.server import LoggedRequest, StandIn
+from tests.standin.web import Answer, Call, RecordingError, RefusalError
+
+__all__ = ["Answer", "Call", "LoggedRequest", "RecordingError", "RefusalError", "StandIn"]

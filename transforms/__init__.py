@@ -1,0 +1,1 @@
+"""What the numbers mean: pure Polars, no I/O, no clock, no network."""

@@ -1,0 +1,1 @@
+"""One module a core table: conformed dimensions and tidy facts."""

@@ -1,0 +1,17 @@
+"""core.hub_daily_counters."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def hub_daily_counters(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per snapshot day and model: the counters as observed, nothing repaired."""
+    return raw_hub_models.select(
+        pl.col("snapshot_date").alias("as_of_date"),
+        "model_id_hf",
+        "downloads_30d",
+        "downloads_all_time",
+        "likes",
+        "trending_score",
+    )

@@ -1,0 +1,68 @@
+"""The order of work, read off the transforms themselves.
+
+A transform is a function named after its table, alone in a module of that name; its parameters
+are named after the tables it reads. `raw_x` reads raw.x, any other name a core or mart table,
+`as_of` is the run's clock. Nobody keeps a second list.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib import import_module
+
+import polars as pl
+
+import transforms.core
+import transforms.mart
+
+CLOCK = "as_of"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One table to compute: its function and the tables behind the function's parameters."""
+
+    table: str
+    function: Callable[..., pl.LazyFrame]
+    inputs: dict[str, str]  # parameter -> table
+    wants_clock: bool
+
+
+@cache
+def plan() -> tuple[Step, ...]:
+    """Every transform, inputs before outputs; ties by name, so the order is always the same.
+
+    Raises KeyError for a parameter that names no table, graphlib.CycleError for a loop.
+    """
+    tables = {
+        module.name: f"{layer}.{module.name}"
+        for layer, package in (("core", transforms.core), ("mart", transforms.mart))
+        for module in pkgutil.iter_modules(package.__path__)
+    }
+    steps = {table: _step(name, table, tables) for name, table in sorted(tables.items())}
+    sorter = TopologicalSorter(
+        {t: [i for i in s.inputs.values() if i in steps] for t, s in steps.items()}
+    )
+    sorter.prepare()
+    order: list[Step] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += [steps[table] for table in ready]
+        sorter.done(*ready)
+    return tuple(order)
+
+
+def _step(name: str, table: str, tables: dict[str, str]) -> Step:
+    function = getattr(import_module(f"transforms.{table}"), name)
+    parameters = list(inspect.signature(function).parameters)
+    inputs = {
+        p: f"raw.{p.removeprefix('raw_')}" if p.startswith("raw_") else tables[p]
+        for p in parameters
+        if p != CLOCK
+    }
+    return Step(table, function, inputs, CLOCK in parameters)

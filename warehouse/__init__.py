@@ -1,0 +1,1 @@
+"""Where things are kept: archive, warehouse, contracts, source cards, registry, releases."""

@@ -1,0 +1,311 @@
+"""The archive: the bytes as they were received, and a sidecar that says which bytes they are.
+
+    <archive>/<source>/<snapshot_date>/snapshot.json      the sidecar; its presence seals a snapshot
+    <archive>/<source>/<snapshot_date>/<file>[.zst]       the bytes
+    <archive>/<source>/<snapshot_date>/journal.jsonl      what an unfinished observation has so far
+    <archive>/<source>/<snapshot_date>/refused/<file>     damaged answers, kept aside
+
+Append-only: a sealed snapshot never changes. A file equal to one of an earlier snapshot is named
+in the sidecar and not stored again. Every file is verified against its sha256 before it is read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+import zstandard
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+SIDECAR = "snapshot.json"
+JOURNAL = "journal.jsonl"
+ZSTD_LEVEL = 3
+_SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+
+
+class ArchiveError(RuntimeError):
+    """The archive lacks something, or holds bytes that are not what its sidecar says."""
+
+
+class ArchivedFile(BaseModel):
+    """One file of a snapshot: where its bytes lie and where they came from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str  # within the snapshot, e.g. "pages/000001.json"
+    path: str  # relative to the archive; an unchanged file points into an earlier snapshot
+    url: str
+    http_status: int | None = None
+    http_etag: str | None = None
+    retrieved_at: datetime
+    sha256: str  # of the bytes as received
+    bytes: int
+    encoding: Literal["identity", "zstd"] = "identity"
+    stored_sha256: str  # of the file on disk
+    rows_seen: int | None = None
+    next_url: str | None = None  # the cursor behind a page, so that a sweep can go on from here
+
+
+class Snapshot(BaseModel):
+    """The sidecar of one sealed snapshot: one source, one day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    snapshot_date: date
+    producer: str
+    url: str
+    citation: str
+    licence: str
+    redistribution: str
+    retrieved_at: datetime
+    is_complete: bool
+    is_sample: bool = False
+    notes: tuple[str, ...] = ()
+    files: tuple[ArchivedFile, ...]
+
+    @property
+    def snapshot_id(self) -> str:
+        """`<source>/<snapshot_date>`."""
+        return f"{self.source}/{self.snapshot_date}"
+
+    @property
+    def rows_seen(self) -> int:
+        """Records seen on receipt, over the files that count them."""
+        return sum(f.rows_seen or 0 for f in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes as received."""
+        return sum(f.bytes for f in self.files)
+
+    def find(self, prefix: str = "", suffix: str = "") -> list[ArchivedFile]:
+        """Files whose name has this prefix and suffix, by name."""
+        hits = [f for f in self.files if f.name.startswith(prefix) and f.name.endswith(suffix)]
+        return sorted(hits, key=lambda f: f.name)
+
+
+def safe_name(name: str) -> str:
+    """A name from outside that may become a path, or ArchiveError: no `..`, no odd characters."""
+    parts = name.split("/")
+    if all(_SAFE_PART.fullmatch(p) for p in parts) and len(name) <= 200:
+        return name
+    raise ArchiveError(f"refusing {name!r} as a file name: letters, digits, '_', '-', '.' only")
+
+
+def sha256(data: bytes) -> str:
+    """Hex digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all, durable before it gets its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+class Draft:
+    """A snapshot being observed. What was kept survives a crash and is not fetched again."""
+
+    def __init__(self, archive: Archive, source: str, day: date) -> None:
+        self.source, self.day, self._archive = source, day, archive
+        self.folder = archive.folder(source, day)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.files: list[ArchivedFile] = self._resume()
+        self.notes: list[str] = []
+
+    def _resume(self) -> list[ArchivedFile]:
+        """The kept files up to the first that is not as its journal line says."""
+        kept: list[ArchivedFile] = []
+        journal = self.folder / JOURNAL
+        for line in journal.read_text("utf-8").splitlines() if journal.exists() else ():
+            try:
+                entry = ArchivedFile.model_validate_json(line)
+                self._archive.verify_file(entry)
+            except (ValidationError, ArchiveError):
+                break  # a line cut by a crash, or bytes that never became durable
+            kept.append(entry)
+        return kept
+
+    def keep(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        url: str,
+        status: int | None = None,
+        etag: str | None = None,
+        rows_seen: int | None = None,
+        next_url: str | None = None,
+        retrieved_at: datetime | None = None,
+        compress: bool = False,
+    ) -> ArchivedFile:
+        """Stores one received file, or points at the same bytes of an earlier snapshot."""
+        digest = sha256(data)
+        earlier = self._archive.file_with(self.source, digest)
+        seen = {
+            "name": safe_name(name),
+            "url": without_query_secrets(url),
+            "http_status": status,
+            "http_etag": etag,
+            "retrieved_at": retrieved_at or datetime.now(UTC),
+            "rows_seen": rows_seen,
+            "next_url": next_url,
+        }
+        if earlier:
+            return self._note(earlier.model_copy(update=seen))
+        path = self.folder / (name + (".zst" if compress else ""))
+        stored = zstandard.compress(data, ZSTD_LEVEL) if compress else data
+        write_atomically(path, stored)
+        entry = ArchivedFile(
+            path=path.relative_to(self._archive.root).as_posix(),
+            sha256=digest,
+            bytes=len(data),
+            encoding="zstd" if compress else "identity",
+            stored_sha256=sha256(stored),
+            **seen,
+        )
+        return self._note(entry)
+
+    def reuse(self, earlier: ArchivedFile) -> ArchivedFile:
+        """Takes an unchanged file of an earlier snapshot into this one."""
+        return self._note(earlier.model_copy(update={"retrieved_at": datetime.now(UTC)}))
+
+    def _note(self, entry: ArchivedFile) -> ArchivedFile:
+        with (self.folder / JOURNAL).open("w" if not self.files else "a", encoding="utf-8") as log:
+            log.write(entry.model_dump_json() + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+        self.files.append(entry)
+        return entry
+
+    def set_aside(self, name: str, data: bytes) -> Path:
+        """Keeps a damaged answer for inspection, outside of what a build reads."""
+        path = self.folder / "refused" / f"{sha256(data)[:12]}-{safe_name(name).replace('/', '-')}"
+        write_atomically(path, data)
+        return path
+
+    def restart(self) -> None:
+        """Forgets what was kept, e.g. when a stored cursor no longer works."""
+        self.files.clear()
+        (self.folder / JOURNAL).unlink(missing_ok=True)
+
+    def seal(self, **about: object) -> Snapshot:
+        """Writes the sidecar: from here on the snapshot is complete and never changes."""
+        snapshot = Snapshot(
+            source=self.source,
+            snapshot_date=self.day,
+            retrieved_at=max(f.retrieved_at for f in self.files),
+            is_complete=True,
+            notes=tuple(self.notes),
+            files=tuple(self.files),
+            **about,
+        )
+        text = json.dumps(snapshot.model_dump(mode="json"), indent=1, ensure_ascii=False)
+        write_atomically(self.folder / SIDECAR, text.encode() + b"\n")
+        (self.folder / JOURNAL).unlink(missing_ok=True)
+        self._archive.forget_index()
+        return snapshot
+
+
+class Archive:
+    """All snapshots below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._by_digest: dict[str, dict[str, ArchivedFile]] = {}
+
+    def folder(self, source: str, day: date) -> Path:
+        """Where one snapshot lies."""
+        return self.root / safe_name(source) / day.isoformat()
+
+    def snapshot(self, source: str, day: date) -> Snapshot | None:
+        """The sealed snapshot of that day, if there is one."""
+        path = self.folder(source, day) / SIDECAR
+        return read_sidecar(path) if path.exists() else None
+
+    def snapshots(self, source: str | None = None, until: date | None = None) -> list[Snapshot]:
+        """Sealed snapshots up to and including a day, by source and date."""
+        pattern = f"{safe_name(source) if source else '*'}/*/{SIDECAR}"
+        found = [read_sidecar(p) for p in sorted(self.root.glob(pattern))]
+        return [s for s in found if until is None or s.snapshot_date <= until]
+
+    def unfinished(self) -> list[Path]:
+        """Folders of observations that were begun and not sealed."""
+        return sorted(p.parent for p in self.root.glob(f"*/*/{JOURNAL}"))
+
+    def file_with(self, source: str, digest: str) -> ArchivedFile | None:
+        """A file of a sealed snapshot of this source with these bytes."""
+        if source not in self._by_digest:
+            files = [f for s in self.snapshots(source) for f in s.files]
+            self._by_digest[source] = {f.sha256: f for f in reversed(files)}
+        return self._by_digest[source].get(digest)
+
+    def forget_index(self) -> None:
+        """Drops the digest index, after a snapshot was added."""
+        self._by_digest.clear()
+
+    @contextmanager
+    def draft(self, source: str, day: date) -> Iterator[Draft]:
+        """A draft that no other run writes at the same time; a second one waits for the first."""
+        folder = self.folder(source, day)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield Draft(self, source, day)
+
+    def verify_file(self, file: ArchivedFile) -> Path:
+        """The file's path, once its bytes are what the sidecar says. Raises ArchiveError."""
+        path = (self.root / file.path).resolve()
+        if not path.is_relative_to(self.root.resolve()):
+            raise ArchiveError(f"{file.path} leads out of the archive {self.root}")
+        if not path.exists():
+            raise ArchiveError(f"{path} is gone; restore it from a copy of the archive")
+        if (found := file_sha256(path)) != file.stored_sha256:
+            raise ArchiveError(
+                f"{path} is damaged: sha256 {found[:12]}… where the sidecar says "
+                f"{file.stored_sha256[:12]}…; restore it from a copy of the archive"
+            )
+        return path
+
+    def paths(self, files: list[ArchivedFile]) -> list[str]:
+        """Verified absolute paths, in the order given."""
+        return [str(self.verify_file(f)) for f in files]
+
+    def read(self, file: ArchivedFile) -> bytes:
+        """The bytes as received, verified."""
+        data = self.verify_file(file).read_bytes()
+        return zstandard.decompress(data) if file.encoding == "zstd" else data
+
+
+def read_sidecar(path: Path) -> Snapshot:
+    """One sidecar. Raises ArchiveError naming the file if it cannot be understood."""
+    try:
+        return Snapshot.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ArchiveError(f"{path} is not a sidecar we understand: {error}") from error
+
+
+def without_query_secrets(url: str) -> str:
+    """A URL that may be written down: user names, passwords and tokens taken out."""
+    url = re.sub(r"(?<=://)[^/@]*@", "", url)
+    return re.sub(r"(?i)([?&](?:token|key|signature|x-amz-[^=&]*)=)[^&]*", r"\1…", url)

@@ -1,0 +1,94 @@
+"""The DuckDB warehouse: built from the contracts in a private file, then swapped in whole.
+
+DuckDB has one writer and locks the whole file, so nobody ever writes the file that readers open:
+a build writes `<warehouse>.<pid>.build` beside it and `swap_in` replaces the old file. Readers
+that have the old one open keep it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from warehouse.contract import LAYERS, Contract, contracts, quote
+
+STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse file cannot be opened or is not one of ours."""
+
+
+def create(path: Path) -> duckdb.DuckDBPyConnection:
+    """A fresh warehouse file with every contract's table, empty, with comments."""
+    for old in (path, path.with_name(path.name + ".wal")):
+        old.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+    con.execute(f"SET temp_directory = '{path}.tmp'" if "'" not in str(path) else "SELECT 1")
+    create_tables(con)
+    return con
+
+
+def create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Schemas, tables and comments of every contract."""
+    for layer in LAYERS:
+        con.execute(f"CREATE SCHEMA {quote(layer)}")
+    for table in contracts().values():
+        con.execute(table.create_sql())
+        for comment in table.comment_sql():
+            con.execute(comment)
+
+
+def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.DataFrame) -> int:
+    """Writes a frame that equals the contract, in the order of the key. Returns its rows."""
+    table.check_frame(frame)
+    ordered = ", ".join(quote(c) for c in table.key)
+    con.register("incoming_frame", frame)
+    con.execute(f"INSERT INTO {table.sql_name} SELECT * FROM incoming_frame ORDER BY {ordered}")
+    con.unregister("incoming_frame")
+    return frame.height
+
+
+def scan(con: duckdb.DuckDBPyConnection, table: Contract) -> pl.LazyFrame:
+    """A table as a lazy frame, read once.
+
+    Not DuckDB's own lazy scan: two branches of one query would share its connection and fail.
+    """
+    columns = ", ".join(quote(c) for c in table.columns)
+    return con.sql(f"SELECT {columns} FROM {table.sql_name}").pl().lazy()
+
+
+@contextmanager
+def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published warehouse for reading. Raises WarehouseError if there is none."""
+    if not path.exists():
+        raise WarehouseError(f"no warehouse at {path}; `observatory run` or `replay` builds one")
+    try:
+        con = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise WarehouseError(f"{path} cannot be opened: {error}") from error
+    try:
+        yield con
+    finally:
+        con.close()
+
+
+def build_path(warehouse: Path) -> Path:
+    """The private file of this process, in the same folder so that the swap is a rename."""
+    return warehouse.with_name(f".{warehouse.name}.{os.getpid()}.build")
+
+
+def swap_in(built: Path, warehouse: Path) -> None:
+    """Puts a closed, checkpointed build in the place of the published file, atomically."""
+    wal = built.with_name(built.name + ".wal")
+    if wal.exists():
+        raise WarehouseError(f"{built} was not checkpointed ({wal.name} is still there)")
+    with built.open("rb") as stream:
+        os.fsync(stream.fileno())
+    built.replace(warehouse)

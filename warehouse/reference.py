@@ -1,0 +1,85 @@
+"""Reference data of the project itself: registry, country spellings, the AI Index figure map.
+
+Each goes into a raw table, so that transforms read it like any other input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pycountry
+
+from warehouse.cards import cards
+from warehouse.contract import contract
+from warehouse.database import insert_frame
+
+REGISTRY = Path(__file__).parent / "registry"
+
+
+class RegistryError(ValueError):
+    """A registry file that does not match its contract; says which file and line."""
+
+
+def read_registry(name: str, table: str) -> pl.DataFrame:
+    """One registry CSV with exactly its contract's columns, typed; blank cells are null."""
+    path, wanted = REGISTRY / name, contract(table).polars_schema
+    frame = pl.read_csv(path, infer_schema=False)
+    if list(frame.columns) != list(wanted):
+        raise RegistryError(f"{path}:1: header {frame.columns}, contract {list(wanted)}")
+    dates = [c for c, kind in wanted.items() if kind == pl.Date]
+    try:
+        return frame.with_columns(pl.col(c).str.to_date("%Y-%m-%d") for c in dates)
+    except pl.exceptions.InvalidOperationError as error:
+        raise RegistryError(f"{path}: a date in {dates} is not YYYY-MM-DD: {error}") from error
+
+
+def countries() -> pl.DataFrame:
+    """Every spelling of every country: ISO 3166-1 names and the reviewed aliases."""
+    iso = [
+        (str(spelling), c.alpha_2, c.alpha_3, getattr(c, "common_name", c.name), "iso")
+        for c in pycountry.countries
+        for spelling in {getattr(c, k, c.name) for k in ("name", "official_name", "common_name")}
+    ]
+    columns = list(contract("raw.registry_countries").columns)
+    aliases = pl.read_csv(REGISTRY / "country_aliases.csv", infer_schema=False).select(
+        *columns[:4], pl.lit("alias").alias("basis")
+    )
+    frame = pl.DataFrame(iso, schema=columns, orient="row")
+    return pl.concat([aliases, frame]).unique("spelling", keep="first", maintain_order=True)
+
+
+def ai_index_figures() -> pl.DataFrame:
+    """The figures that the AI Index card maps, with positions instead of header names."""
+    rows = [_figure(figure) for figure in cards()["ai_index"].map["figures"]]
+    return pl.DataFrame(rows, schema=contract("raw.ai_index_figures").polars_schema)
+
+
+def _figure(figure: dict[str, Any]) -> dict[str, Any]:
+    header: list[str] = figure["header"]
+    period = figure.get("period")
+    return {
+        **{k: figure[k] for k in ("edition", "figure", "revision", "series", "unit")},
+        "subject_kind": figure["subject_kind"],
+        "value_index": header.index(figure["value"]),
+        "subject_index": header.index(figure["subject"]),
+        "period_index": header.index(period) if period else None,
+        "fixed_period": figure.get("fixed_period"),
+    }
+
+
+REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
+    "raw.registry_labs": lambda: read_registry("labs.csv", "raw.registry_labs"),
+    "raw.registry_namespaces": lambda: read_registry("namespaces.csv", "raw.registry_namespaces"),
+    "raw.registry_countries": countries,
+    "raw.ai_index_figures": ai_index_figures,
+}
+
+
+def load_reference(con: duckdb.DuckDBPyConnection) -> None:
+    """Fills the raw tables that come from this project and from no snapshot."""
+    for table, read in REFERENCE.items():
+        insert_frame(con, contract(table), read())
