@@ -21,6 +21,7 @@ from transforms.graph import CLOCK, Step, plan
 from warehouse import database
 from warehouse.archive import Archive, Snapshot, file_sha256
 from warehouse.cards import card
+from warehouse.code import code_version
 from warehouse.contract import contract
 from warehouse.reference import load_reference
 
@@ -134,3 +135,14 @@ def _opened(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute("CHECKPOINT")
     finally:
         con.close()
+
+
+def write_about(build: Path, snapshots: list[Snapshot], as_of: date) -> None:
+    """meta.build: the clock, the code and whether this is the sample."""
+    code = code_version()
+    is_sample = any(s.is_sample for s in snapshots)
+    with _opened(build) as con:
+        con.execute(
+            "INSERT INTO meta.build VALUES (?, ?, ?, ?)",
+            [as_of, code["version"], code["digest"], is_sample],
+        )

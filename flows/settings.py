@@ -20,6 +20,7 @@ class Settings(BaseSettings):
 
     archive: Path = Path("data/archive")
     warehouse: Path = Path("data/observatory.duckdb")
+    docs: Path = Path("data/validation")  # Great Expectations' Data Docs of the last build
     publish_to: Annotated[tuple[str, ...], NoDecode] = ("data/published",)
     sources: Annotated[tuple[str, ...], NoDecode] = ALL_SOURCES
 

@@ -10,9 +10,12 @@ from huggingface_hub.utils import http_backoff  # type: ignore[attr-defined]  # 
 class SourceError(RuntimeError):
     """A source did not give what we need. Says which source, what, where and what to do."""
 
-    def __init__(self, source: str, what: str, where: str, do: str) -> None:
+    def __init__(
+        self, source: str, what: str, where: str, do: str, *, is_transient: bool = False
+    ) -> None:
         super().__init__(f"{source}: {what}\n  where: {where}\n  what to do: {do}")
         self.source = source
+        self.is_transient = is_transient  # asking again in a minute may help
 
 
 def get(
@@ -35,6 +38,7 @@ def get(
             f"no answer after retries ({type(error).__name__}: {error})",
             url,
             "check the network and the source's status, then run again: what was kept stays",
+            is_transient=True,
         ) from error
     if answer.status_code in (200, 304) or (absent_ok and answer.status_code == 404):
         return answer

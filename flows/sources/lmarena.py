@@ -158,8 +158,10 @@ def _load_board(
         con,
         snapshot,
         kind.table,
-        f"""SELECT ?, line, 'no model, category or date', to_json(source)::VARCHAR
-        FROM {lines} AS source JOIN board ON line = file_row_number + 1 WHERE NOT ({needed})""",
+        f"""SELECT ?, file_row_number + 1, 'no model, category or date', to_json(source)::VARCHAR
+        FROM {lines} AS source
+        SEMI JOIN (SELECT line FROM board WHERE NOT ({needed})) AS refused
+        ON refused.line = source.file_row_number + 1""",
         [name, path],
     )
     con.execute("DROP TABLE board")

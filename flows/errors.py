@@ -1,0 +1,27 @@
+"""Which exit code an error gets, for scripts."""
+
+from __future__ import annotations
+
+from expectations.report import ValidationError
+from flows.build import NothingToBuildError
+from flows.sources.http import SourceError
+from warehouse.archive import ArchiveError
+from warehouse.cards import CardError
+from warehouse.contract import ContractError
+from warehouse.database import WarehouseError
+from warehouse.manifest import ReleaseError
+from warehouse.reference import RegistryError
+from warehouse.storage import StorageError
+
+CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((SourceError,), 3),
+    ((ValidationError,), 4),
+    ((ArchiveError, WarehouseError, NothingToBuildError), 5),
+    ((RegistryError, ContractError, CardError), 5),
+    ((ReleaseError, StorageError), 6),
+)
+
+
+def exit_code(error: BaseException) -> int | None:
+    """The code of a known error; None for one that nobody foresaw."""
+    return next((code for kinds, code in CODES if isinstance(error, kinds)), None)

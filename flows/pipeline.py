@@ -1,0 +1,136 @@
+"""The Prefect edge: every plain step wrapped once, as tasks and flows with names and retries.
+
+`observatory` is the whole way; `observe_source` and `release` are its halves, so that a server
+can run them on schedules of their own (infra/prefect.yaml). Without a server configured Prefect
+starts one of its own for the run.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from prefect import State, Task, flow, task
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import TaskRun
+from prefect.tasks import exponential_backoff
+
+from flows import observe as observing
+from flows import stages, summary
+from flows.settings import Settings
+from flows.sources.http import SourceError
+from flows.stages import Step
+
+log = logging.getLogger("observatory.pipeline")
+
+RETRIES = 2
+
+
+def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Only what another try may mend: a renamed column stays renamed."""
+    try:
+        state.result()
+    except SourceError as error:
+        return error.is_transient
+    except Exception:  # any other failure is ours, and asking again repeats it
+        return False
+    return False
+
+
+observe_task = task(
+    name="observe",
+    task_run_name="observe-{source}",
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(backoff_factor=20),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)(observing.observe)
+
+
+def _as_task(step: Step, /) -> Step:
+    """A step as a task. Not retried: the same bytes give the same failure."""
+    return cast(Step, task(cache_policy=NO_CACHE, persist_result=False)(step))
+
+
+@flow(name="observe-source", flow_run_name="observe-{source}", validate_parameters=True)
+def observe_source(
+    source: str, as_of: date | None = None, overrides: dict[str, Any] | None = None
+) -> str:
+    """Files one source's answer under the day (default: today, UTC). Returns the snapshot's id."""
+    settings = Settings(**overrides or {})
+    observation = observe_task(source, settings, as_of or today())
+    return observation.snapshot.snapshot_id
+
+
+@flow(name="release", validate_parameters=True)
+def release(
+    as_of: date | None = None,
+    audience: stages.Audience = "internal",
+    allow_shrink: bool = False,
+    overrides: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Builds the warehouse from the archive and publishes it. Returns one record per target."""
+    settings = Settings(**overrides or {})
+    stages.build(settings, as_of or today(), wrap=_as_task)
+    leave_artifacts(settings)
+    published = stages.publish(
+        settings, settings.publish_to, audience, allow_shrink=allow_shrink, wrap=_as_task
+    )
+    return [vars(p) for p in published]
+
+
+@flow(name="observatory", validate_parameters=True)
+def observatory(
+    as_of: date | None = None,
+    audience: stages.Audience = "internal",
+    allow_shrink: bool = False,
+    observe: bool = True,
+    overrides: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Observes every source, then builds and publishes: the whole way of a number.
+
+    `overrides` are settings by name, on top of environment and `.env`. A source that fails does
+    not keep the others from being filed, but nothing is built: the run ends with its error.
+    """
+    day = as_of or today()
+    if observe:
+        _observe_all(Settings(**overrides or {}).sources, day, overrides)
+    return release(day, audience, allow_shrink, overrides)
+
+
+def _observe_all(sources: tuple[str, ...], day: date, overrides: dict[str, Any] | None) -> None:
+    states: list[State[str]] = [
+        observe_source(source, day, overrides, return_state=True) for source in sources
+    ]
+    failures: list[BaseException] = []
+    for state in states:
+        try:
+            state.result()
+        except Exception as error:  # told below, after every source was asked
+            failures.append(error)
+    for failure in failures[1:]:
+        log.error("%s", failure)
+    if failures:
+        raise failures[0]
+
+
+def leave_artifacts(settings: Settings) -> None:
+    """The headline and a link to the Data Docs, on the run's page."""
+    told = summary.headline(settings.warehouse)
+    create_markdown_artifact(
+        summary.markdown(told), key="headline", description="Shares, leaders, notable models"
+    )
+    create_link_artifact(
+        (settings.docs / "index.html").resolve().as_uri(),
+        key="data-docs",
+        link_text="Great Expectations: Data Docs of this build",
+    )
+
+
+def today() -> date:
+    """Today, UTC: the default of the run's clock."""
+    return datetime.now(UTC).date()

@@ -1,0 +1,198 @@
+"""The way of a number from the archive to readers, as one sequence of plain steps.
+
+`wrap` decides how a step runs: as it is (tests, `observatory replay`), or as a Prefect task
+(`flows.pipeline`). There is no second list of the steps.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+from expectations.docs import build_docs
+from expectations.report import Report
+from expectations.validate import validate_database, validate_parquet
+from flows import build as steps
+from flows.settings import Settings
+from warehouse.archive import Archive, Snapshot
+from warehouse.code import code_version
+from warehouse.contract import contracts
+from warehouse.database import build_path, open_read_only, swap_in
+from warehouse.manifest import Manifest, ReleaseError, compare_with_previous
+from warehouse.publish import latest_manifest, point_latest, read_back, upload
+from warehouse.release import stage_release
+from warehouse.storage import open_storage
+
+log = logging.getLogger("observatory.stages")
+
+Audience = Literal["internal", "public"]
+Step = TypeVar("Step", bound=Callable[..., object])
+
+
+class Wrap(Protocol):
+    """How a step is run."""
+
+    def __call__(self, step: Step, /) -> Step:
+        """The step, ready to be called."""
+
+
+def plain(step: Step, /) -> Step:
+    """The step as it is."""
+    return step
+
+
+@dataclass(frozen=True)
+class Built:
+    """A warehouse file that passed every critical expectation."""
+
+    warehouse: Path
+    as_of: date
+    snapshots: tuple[Snapshot, ...]
+    report: Report
+
+
+@dataclass(frozen=True)
+class Published:
+    """One release in one place."""
+
+    url: str
+    release_id: str
+    audience: Audience
+    is_reused: bool
+    uploaded_bytes: int
+    n_tables: int
+    n_left_out: int
+
+
+def build(settings: Settings, as_of: date, wrap: Wrap = plain) -> Built:
+    """Archive to warehouse file; the file that readers open is replaced only at the very end.
+
+    Raises NothingToBuildError, ArchiveError, SourceError, ValidationError; the old warehouse
+    then stays as it was and the build that failed lies beside it for inspection.
+    """
+    archive = Archive(settings.archive)
+    snapshots = steps.chosen_snapshots(archive, settings.sources, as_of)
+    path, report = build_path(settings.warehouse), Report(())
+    try:
+        wrap(steps.load_raw)(path, archive, snapshots)
+        report += wrap(validate)(path, "raw")
+        for layer in ("core", "mart"):
+            if not report.failures("critical"):
+                wrap(steps.transform)(path, layer, as_of)
+                report += wrap(validate)(path, layer)
+        write_docs(settings, [report], as_of)
+        report.raise_for_critical()
+        wrap(finish)(path, list(snapshots), report, as_of)
+        swap_in(path, settings.warehouse)
+    except BaseException:
+        _keep_failed(path, settings.warehouse)
+        raise
+    return Built(settings.warehouse, as_of, tuple(snapshots), report)
+
+
+def validate(path: Path, layer: str) -> Report:
+    """Every expectation on the tables of a layer."""
+    report = validate_database(path, [t for t in contracts() if t.startswith(f"{layer}.")], layer)
+    counts = report.summary()
+    log.info("%s: %d expectations, %d failed", layer, counts["expectations"], counts["failed"])
+    for failure in report.failures("warning"):
+        log.warning("%s %s: %s", failure.table_name, failure.expectation, failure.description)
+    return report
+
+
+def finish(path: Path, snapshots: list[Snapshot], report: Report, as_of: date) -> None:
+    """Lineage, validation results and what the file was built from."""
+    steps.write_lineage(path)
+    steps.write_results(path, report.to_frame())
+    steps.write_about(path, snapshots, as_of)
+
+
+def write_docs(settings: Settings, reports: Iterable[Report], as_of: date) -> Path:
+    """Data Docs of the run, in place of those of the run before."""
+    shutil.rmtree(settings.docs, ignore_errors=True)
+    return build_docs(list(reports), settings.docs, as_of)
+
+
+def _keep_failed(path: Path, warehouse: Path) -> None:
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+    if path.exists():
+        path.replace(warehouse.with_name(f"{warehouse.stem}.failed.duckdb"))
+
+
+def publish(
+    settings: Settings,
+    targets: Iterable[str],
+    audience: Audience = "internal",
+    *,
+    allow_shrink: bool = False,
+    wrap: Wrap = plain,
+) -> list[Published]:
+    """The warehouse file as a release, in every target; staged once.
+
+    Raises ReleaseError, StorageError, ValidationError; `latest` of a target that failed stays.
+    """
+    as_of, is_sample = _about(settings.warehouse)
+    with tempfile.TemporaryDirectory(prefix="observatory-release-") as scratch:
+        folder = Path(scratch) / "release"
+        folder.mkdir()
+        manifest = wrap(stage_release)(
+            settings.warehouse,
+            folder,
+            audience=audience,
+            as_of=as_of,
+            code=code_version(),
+            sample=is_sample,
+            documents=_documents(settings) if audience == "internal" else {},
+        )
+        return [wrap(publish_to)(t, folder, manifest, allow_shrink) for t in targets]
+
+
+def publish_to(
+    target: str, folder: Path, manifest: Manifest, allow_shrink: bool = False
+) -> Published:
+    """Uploads a staged release, validates what storage gives back, then moves `latest`."""
+    storage = open_storage(target)
+    shrunk = [] if allow_shrink else compare_with_previous(manifest, latest_manifest(storage))
+    if shrunk:
+        raise ReleaseError(
+            f"{target}: tables fell behind the release before, nothing was published\n  "
+            + "\n  ".join(map(str, shrunk))
+            + "\n  what to do: look at the source's snapshot; if the fall is real, publish with "
+            "--allow-shrink"
+        )
+    sent = upload(folder, manifest, storage)
+    with tempfile.TemporaryDirectory(prefix="observatory-readback-") as scratch:
+        files = read_back(storage, manifest.release_id, Path(scratch))
+        report = validate_parquet(files, "published")
+    report.raise_for_critical()
+    point_latest(storage, sent.manifest)
+    verb = "already there, reused" if sent.was_whole else f"{sent.uploaded_bytes:,} bytes"
+    log.info("%s: release %s, %s", target, manifest.release_id, verb)
+    return Published(
+        target,
+        manifest.release_id,
+        manifest.audience,
+        sent.was_whole,
+        sent.uploaded_bytes,
+        len(manifest.tables),
+        len(manifest.left_out),
+    )
+
+
+def _documents(settings: Settings) -> dict[str, Path]:
+    """The Data Docs of the build, by their path in the release."""
+    found = sorted(p for p in settings.docs.rglob("*") if p.is_file())
+    return {f"validation/{p.relative_to(settings.docs).as_posix()}": p for p in found}
+
+
+def _about(warehouse: Path) -> tuple[date, bool]:
+    """as_of and is_sample of a warehouse file."""
+    with open_read_only(warehouse) as con:
+        as_of, is_sample = con.execute("SELECT as_of, is_sample FROM meta.build").fetchall()[0]
+    return as_of, is_sample

@@ -1,0 +1,75 @@
+"""What archive, warehouse and published places hold right now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flows.settings import Settings
+from flows.summary import ABOUT, rows_of
+from warehouse.archive import Archive
+from warehouse.contract import contracts
+from warehouse.database import open_read_only
+from warehouse.publish import read_latest
+from warehouse.storage import open_storage
+
+
+def status_of(settings: Settings) -> dict[str, Any]:
+    """Newest snapshot of every source, the warehouse's clock, the pointer of every target."""
+    archive = Archive(settings.archive)
+    return {
+        "archive": _sources(archive),
+        "unfinished": [str(folder) for folder in archive.unfinished()],
+        "warehouse": _about(settings.warehouse),
+        "published": [_pointer(target) for target in settings.publish_to],
+    }
+
+
+def _sources(archive: Archive) -> list[dict[str, Any]]:
+    newest = {s.source: s for s in archive.snapshots()}  # sorted by date: the last one stays
+    counts = [s.source for s in archive.snapshots()]
+    return [
+        {
+            "source": source,
+            "snapshots": counts.count(source),
+            "newest": s.snapshot_date,
+            "retrieved_at": s.retrieved_at.isoformat(timespec="seconds"),
+            "records": s.rows_seen,
+            "is_sample": s.is_sample,
+        }
+        for source, s in newest.items()
+    ]
+
+
+def _about(warehouse: Path) -> dict[str, Any] | None:
+    if not warehouse.exists():
+        return None
+    with open_read_only(warehouse) as con:
+        return rows_of(con, ABOUT)[0]
+
+
+def _pointer(target: str) -> dict[str, Any]:
+    pointer = read_latest(open_storage(target))
+    if pointer is None:
+        return {"url": target, "release_id": None, "as_of": None, "audience": None}
+    return {
+        "url": target,
+        "release_id": pointer.release_id,
+        "as_of": pointer.as_of,
+        "audience": pointer.audience,
+    }
+
+
+def tables_of(warehouse: Path) -> list[dict[str, Any]]:
+    """One record per contract: rows in the warehouse, grain, description."""
+    with open_read_only(warehouse) as con:
+        return [
+            {
+                "table": c.table,
+                "rows": con.execute(f"SELECT count(*) FROM {c.sql_name}").fetchall()[0][0],
+                "grain": c.grain,
+                "description": c.description,
+            }
+            for c in contracts().values()
+            if c.table != "meta.release"
+        ]

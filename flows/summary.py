@@ -1,0 +1,162 @@
+"""What a run tells people at its end: read off the warehouse file, never kept elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.database import open_read_only
+
+SHARES = """
+SELECT as_of_date, population, attribution, credit, country_code, country_name,
+    share, share_lower, share_upper, n_models, n_models_population
+FROM mart.country_share_daily
+WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
+  AND population IN ('all', 'llm_vlm') AND credit = 'fractional'
+  AND country_code IN (SELECT country_code FROM (
+      SELECT country_code, max(share) AS top FROM mart.country_share_daily
+      WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
+        AND credit = 'fractional' GROUP BY ALL ORDER BY top DESC, country_code LIMIT 5))
+ORDER BY population, attribution, share DESC, country_code
+"""
+LEADERS = """
+SELECT board, category, publish_date, country_code, country_name, best_model, best_rank_ordinal,
+    rating, gap_to_leader, n_top10, n_top20
+FROM mart.arena_leaders
+WHERE board = 'text' AND category = 'overall' AND publish_date = (
+    SELECT max(publish_date) FROM mart.arena_leaders WHERE board = 'text' AND category = 'overall')
+ORDER BY best_rank_ordinal LIMIT 5
+"""
+NOTABLE = """
+SELECT source, year, country_code, country_name, n_models FROM mart.notable_models_by_country
+WHERE country_code IN ('US', 'CN', 'GB', 'FR', 'KR')
+  AND year > (SELECT max(year) FROM mart.notable_models_by_country) - 4
+ORDER BY source, year, n_models DESC, country_code
+"""
+READ = """
+SELECT s.source, count(*) AS snapshots, max(s.snapshot_date) AS newest, sum(s.rows_seen) AS records
+FROM meta.snapshots AS s GROUP BY ALL ORDER BY ALL
+"""
+ABOUT = "SELECT as_of, code_version, code_digest, is_sample FROM meta.build"
+REFUSED = (
+    "SELECT table_name, reason, count(*) AS records FROM raw.quarantine GROUP BY ALL ORDER BY ALL"
+)
+Rows = list[dict[str, Any]]
+
+
+def headline(warehouse: Path) -> dict[str, Any]:
+    """What was read and the three headline tables, as plain values ready for JSON."""
+    with open_read_only(warehouse) as con:
+        return {
+            "about": rows_of(con, ABOUT)[0],
+            "read": rows_of(con, READ),
+            "refused": rows_of(con, REFUSED),
+            "country_share_daily": rows_of(con, SHARES),
+            "arena_leaders": rows_of(con, LEADERS),
+            "notable_models_by_country": rows_of(con, NOTABLE),
+        }
+
+
+def rows_of(con: duckdb.DuckDBPyConnection, sql: str) -> Rows:
+    """The rows of a query by column name."""
+    cursor = con.execute(sql)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+DEFINITION = (
+    "Share of 30-day downloads on the Hugging Face Hub, {n:,} models observed on {day}; "
+    "fractional credit; ZZ = examined, no single country, XX = not examined yet; "
+    "in brackets the bounds if none or all of ZZ and XX belonged to the country."
+)
+
+
+def shares_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """Title, header and cells: one line per country, one column per population and attribution."""
+    cuts = sorted({(r["population"], r["attribution"]) for r in rows})
+    by = {(r["country_code"], r["population"], r["attribution"]): r for r in rows}
+    countries = list(dict.fromkeys(r["country_code"] for r in rows))
+    cells = [[c, *(_share(by.get((c, *cut))) for cut in cuts)] for c in countries]
+    first = next((r for r in rows if r["population"] == "all"), None)
+    title = (
+        DEFINITION.format(n=first["n_models_population"], day=first["as_of_date"])
+        if first
+        else "No Hub snapshot up to the day."
+    )
+    return title, ["country", *(f"{p}, by {a}" for p, a in cuts)], cells
+
+
+def _share(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    low, share, high = (100 * row[k] for k in ("share_lower", "share", "share_upper"))
+    return f"{share:.1f} % ({low:.1f}–{high:.1f})"
+
+
+def leaders_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """Best model of each country on the newest raw text board."""
+    day = rows[0]["publish_date"] if rows else "no board"
+    title = f"Leaders of LMArena text, overall, not style-controlled, board of {day}, by country."
+    header = ["country", "best model", "rank", "rating", "behind", "in top 10", "in top 20"]
+    cells = [
+        [
+            r["country_code"],
+            r["best_model"],
+            str(r["best_rank_ordinal"]),
+            f"{r['rating']:.0f}",
+            f"{r['gap_to_leader']:.0f}",
+            str(r["n_top10"]),
+            str(r["n_top20"]),
+        ]
+        for r in rows
+    ]
+    return title, header, cells
+
+
+def notable_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """Notable models by source and country, one column per year."""
+    years = sorted({r["year"] for r in rows})
+    by = {(r["source"], r["country_code"], r["year"]): r["n_models"] for r in rows}
+    lines = sorted({(r["source"], r["country_code"]) for r in rows})
+    cells = [[s, c, *(str(by.get((s, c, y), "–")) for y in years)] for s, c in lines]
+    title = (
+        "Notable AI models by country and year, each counted once in full for every distinct "
+        "country of its organisations; editions are never merged."
+    )
+    return title, ["source", "country", *map(str, years)], cells
+
+
+def tables(summary: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The three headline tables, for the terminal and for Prefect's artifacts alike."""
+    return [
+        shares_table(summary["country_share_daily"]),
+        leaders_table(summary["arena_leaders"]),
+        notable_table(summary["notable_models_by_country"]),
+    ]
+
+
+def sample_banner(summary: dict[str, Any]) -> str | None:
+    """The line that keeps a sample from being read as the world."""
+    about = summary["about"]
+    if not about["is_sample"]:
+        return None
+    return f"SAMPLE of public figures as of {about['as_of']}: a selection, not the whole Hub."
+
+
+def markdown(summary: dict[str, Any]) -> str:
+    """The headline as Markdown."""
+    parts = [sample_banner(summary) or f"As of {summary['about']['as_of']}."]
+    for title, header, cells in tables(summary):
+        lines = [header, ["---"] * len(header), *cells]
+        parts.append(
+            "\n".join([title, "", *("| " + " | ".join(map(_md, c)) + " |" for c in lines)])
+        )
+    return "\n\n".join(parts)
+
+
+def _md(cell: str) -> str:
+    """A name from outside that cannot break the table or become markup."""
+    text = cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return text.replace("<", "&lt;").replace("[", "\\[").replace("`", "\\`")
