@@ -1,0 +1,1 @@
+"""Whether to believe the numbers: contract and rules -> Great Expectations, inside DuckDB."""

@@ -1,0 +1,257 @@
+"""Asks Great Expectations' questions inside DuckDB and turns the answers into records.
+
+Each table is a query on one engine, so that a table of the build file and a Parquet file read back
+from storage go the same way, and no row leaves DuckDB but the few that are at fault.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expectations.context import GxObject, ephemeral_context
+from expectations.report import Outcome, Report, Result, ValidationError
+from expectations.rules import Rule, rules_for
+from expectations.suites import (
+    COLUMN_ORDER,
+    ROW_COUNT,
+    Check,
+    checks_for,
+    select_offending,
+    suite_for,
+)
+from warehouse.contract import Contract, ContractError, contracts, literal
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+ROWS_KEPT = 20
+CELL_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class _Target:
+    """One table: where its rows are (a SQL table expression) and what is asked of them."""
+
+    table: str
+    rows: str
+    checks: Sequence[Check]
+
+
+def validate_database(
+    path: Path,
+    tables: Sequence[str],
+    stage: str,
+    *,
+    known: Mapping[str, Contract] | None = None,
+    rules: Sequence[Rule] | None = None,
+) -> Report:
+    """Asks every promise and rule of the tables in a closed, checkpointed DuckDB file.
+
+    The file is opened read-only and closed again. `known` and `rules` stand in for the
+    repository's contracts and RULES. Raises ContractError for a table without a contract and
+    ValidationError when the file cannot be opened.
+    """
+    if not path.is_file():
+        raise ValidationError(f"stage {stage}: there is no database at {path}; build it first")
+    targets = []
+    for table in tables:
+        promised = _contract(table, known)
+        named = [rule.check() for rule in rules_for(promised, rules)]
+        targets.append(_Target(table, promised.sql_name, [*checks_for(promised), *named]))
+    return _validate(str(path), targets, stage)
+
+
+def validate_parquet(
+    files: Mapping[str, Path],
+    stage: str,
+    *,
+    known: Mapping[str, Contract] | None = None,
+    rules: Sequence[Rule] | None = None,
+) -> Report:
+    """Asks the same of Parquet files, by table name; each file stands alone.
+
+    References and rules that look at other tables are left out: the database's stage asks them.
+    Raises ContractError for a table without a contract.
+    """
+    targets = []
+    for table, file in files.items():
+        promised = _contract(table, known)
+        checks = checks_for(promised, with_references=False)
+        checks += [r.check() for r in rules_for(promised, rules) if not r.needs_database]
+        # A folder named like `day=1` would add a column that is not in the file.
+        rows = f"read_parquet({literal(str(file))}, hive_partitioning = false)"
+        targets.append(_Target(table, rows, checks))
+    return _validate(None, targets, stage)
+
+
+def _contract(table: str, known: Mapping[str, Contract] | None) -> Contract:
+    try:
+        return (contracts() if known is None else known)[table]
+    except KeyError:
+        raise ContractError(f"{table} cannot be validated: it has no contract") from None
+
+
+def _validate(database: str | None, targets: Sequence[_Target], stage: str) -> Report:
+    results: list[Result] = []
+    pages: list[Mapping[str, Any]] = []
+    with ephemeral_context() as context, _datasource(context, database) as (datasource, engine):
+        for target in targets:
+            page = _ask(datasource, target)
+            pages.append({**page, "stage": stage})
+            results += _results(engine, target, page, stage)
+    return Report(tuple(sorted(results, key=lambda r: r.sort_key)), tuple(pages))
+
+
+@contextmanager
+def _datasource(context: GxObject, database: str | None) -> Iterator[tuple[GxObject, Engine]]:
+    """A data source on a DuckDB file, or on none, and its engine; closed at the end."""
+    try:
+        datasource = context.data_sources.add_sql(
+            "warehouse", connection_string=_address(database), kwargs=_engine_settings(database)
+        )
+    except ConnectionError as error:
+        raise ValidationError(
+            f"{database} cannot be opened for validation: {_plain(str(error))}. "
+            "Close every connection to it first, also in this process."
+        ) from error
+    engine = datasource.get_engine()
+    try:
+        yield datasource, engine
+    finally:
+        # Both hold the file open, and then nobody in this process can write it any more.
+        engine.dispose()
+        datasource.get_execution_engine().engine.dispose()
+
+
+def _engine_settings(database: str | None) -> dict[str, object]:
+    """Without the last two a finished query is rolled back and its result lost ("[]")."""
+    return {
+        "connect_args": {"read_only": database is not None},
+        "isolation_level": "AUTOCOMMIT",
+        "skip_autocommit_rollback": True,
+    }
+
+
+def _address(database: str | None) -> str:
+    from sqlalchemy import URL  # noqa: PLC0415 - see ephemeral_context
+
+    if "$" in (database or ""):
+        raise ValidationError(
+            f"{database}: Great Expectations takes $ for a variable of its configuration; "
+            "build in a folder without it"
+        )
+    return URL.create("duckdb", database=database or ":memory:").render_as_string()
+
+
+def _ask(datasource: GxObject, target: _Target) -> dict[str, Any]:
+    """All checks of one table at once. A checkpoint would take half as long again."""
+    asset = datasource.add_query_asset(target.table, query=f"SELECT * FROM {target.rows}")
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    suite = suite_for(target.table, target.checks)
+    answer: dict[str, Any] = batch.validate(suite, result_format="BASIC").to_json_dict()
+    return answer
+
+
+def _results(
+    engine: Engine, target: _Target, page: Mapping[str, Any], stage: str
+) -> Iterator[Result]:
+    """One record per check; the page's answers gain the rows at fault."""
+    answers = {a["expectation_config"]["meta"]["position"]: a for a in page["results"]}
+    asked = [(check, answers[at]) for at, check in enumerate(target.checks)]
+    n_rows = next(a["result"].get("observed_value") for c, a in asked if c.name == ROW_COUNT)
+    for check, answer in asked:
+        outcome, count, details = _outcome(check, answer)
+        if outcome == "failed" and check.offending is not None:
+            details = _rows_at_fault(engine, target, check.offending)
+            _show_rows(check, answer["result"], details)
+        yield Result(
+            stage,
+            target.table,
+            check.name,
+            check.column,
+            check.severity,
+            outcome,
+            None if outcome == "not_asked" else n_rows,
+            count,
+            json.dumps(details, ensure_ascii=False) if details else None,
+            check.description,
+        )
+
+
+def _show_rows(check: Check, result: dict[str, Any], details: Mapping[str, Any]) -> None:
+    """Puts the rows where the Data Docs look for them."""
+    rows = details.get("rows", [])
+    if check.arguments is None:
+        result["observed_value"] = f"{result['observed_value']} at fault, such as {rows[:3]}"
+    else:
+        result["partial_unexpected_list"] = rows
+
+
+def _outcome(check: Check, answer: Mapping[str, Any]) -> tuple[Outcome, int | None, dict[str, Any]]:
+    """Outcome, number of rows at fault, and what else is known without asking again."""
+    error = _error(answer["exception_info"])
+    if error is not None:
+        return "not_asked", None, {"error": error}
+    result = answer["result"]
+    count = None
+    if check.offending is not None:  # an empty table has no count at all
+        count = result.get("observed_value" if check.arguments is None else "unexpected_count", 0)
+    if answer["success"]:
+        return "passed", count, {}
+    return "failed", count, _observed(check, result)
+
+
+def _observed(check: Check, result: Mapping[str, Any]) -> dict[str, Any]:
+    observed = result.get("observed_value")
+    if check.name != COLUMN_ORDER or check.arguments is None:
+        return {"observed": observed}
+    promised, found = check.arguments["column_list"], list(observed or [])
+    return {
+        "missing": [c for c in promised if c not in found],
+        "surplus": [c for c in found if c not in promised],
+        "observed": found,
+    }
+
+
+def _error(info: Mapping[str, Any]) -> str | None:
+    """Why a question could not be asked; None when it was. One entry, or one per metric."""
+    entries = [info] if "raised_exception" in info else [info[key] for key in sorted(info)]
+    for entry in entries:
+        if entry["raised_exception"]:
+            return _plain(str(entry["exception_message"]))
+    return None
+
+
+def _plain(message: str) -> str:
+    """A driver's message on one line, without the statement and the link that follow it."""
+    return " ".join(re.split(r"\[SQL:|\(Background on", message, maxsplit=1)[0].split())
+
+
+def _rows_at_fault(engine: Engine, target: _Target, offending: str) -> dict[str, Any]:
+    """Up to 20 rows at fault, always the same ones: Great Expectations takes any."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see ephemeral_context
+
+    sql = f"{select_offending(target.rows, offending)} ORDER BY ALL LIMIT {ROWS_KEPT}"
+    try:
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql(sql).mappings().all()
+    except SQLAlchemyError as error:
+        return {"error": f"the rows could not be listed: {_plain(str(error))}"}
+    return {"rows": [{name: _cell(value) for name, value in row.items()} for row in rows]}
+
+
+def _cell(value: object) -> object:
+    """A value that JSON can hold; long texts are cut."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    text = str(value)
+    return text if len(text) <= CELL_LENGTH else text[: CELL_LENGTH - 1] + "…"

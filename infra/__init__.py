@@ -1,0 +1,1 @@
+"""What surrounds the pipeline: servers for development and CI, deployments."""

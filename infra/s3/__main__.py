@@ -1,0 +1,72 @@
+"""`python -m infra.s3 start|stop|status|env|bucket NAME --dir DIR`: a local S3 server."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+
+from infra.s3.server import S3ServerError, SeaweedS3
+
+
+def main() -> int:
+    """Runs one command; 0 if it was done, 1 if the server is not there or did not come up."""
+    arguments = _parser().parse_args()
+    server = SeaweedS3(arguments.dir, port=arguments.port, die_with_parent=False)
+    try:
+        return _run(server, arguments)
+    except S3ServerError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.s3", description=__doc__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--dir", default=".s3dev", help="folder for data, keys and log")
+    common.add_argument("--port", type=int, help="first of five ports (default: free ones)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("start", "start the server, or find it running"),
+        ("stop", "stop it; data, port and keys stay"),
+        ("status", "say whether it runs"),
+        ("env", "print the export lines that point AWS clients at it"),
+        ("bucket", "create a bucket if it is absent"),
+    ):
+        command = commands.add_parser(name, parents=[common], help=text)
+        if name == "bucket":
+            command.add_argument("name")
+    return parser
+
+
+def _run(server: SeaweedS3, arguments: argparse.Namespace) -> int:
+    if arguments.command == "start":
+        return _start(server)
+    if arguments.command == "stop":
+        print("stopped" if server.stop() else "was not running")
+        return 0
+    if not server.is_running:
+        print("not running", file=sys.stderr)
+        return 1
+    if arguments.command == "status":
+        print(f"running at {server.endpoint} (pid {server.state.pid})")
+    elif arguments.command == "env":
+        for name, value in server.env.items():
+            print(f"export {name}={shlex.quote(value)}")
+    else:
+        made = server.create_bucket(arguments.name)
+        print(f"bucket {arguments.name} {'created' if made else 'was there'}")
+    return 0
+
+
+def _start(server: SeaweedS3) -> int:
+    began = time.monotonic()
+    server.start()
+    took = time.monotonic() - began
+    print(f"S3 ready at {server.endpoint} in {took:.1f} s (pid {server.state.pid})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

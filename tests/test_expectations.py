@@ -1,0 +1,828 @@
+"""Validation: sound data passes, every planted fault is found, named and stops the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from expectations.docs import build_docs
+from expectations.report import Report, Result, ValidationError
+from expectations.rules import RULES, Rule
+from expectations.validate import validate_database, validate_parquet
+from warehouse.contract import Contract, ContractError, contract, contracts, literal
+
+NO_RULES: tuple[Rule, ...] = ()
+NOT_NULL = "expect_column_values_to_not_be_null"
+IN_SET = "expect_column_values_to_be_in_set"
+BETWEEN = "expect_column_values_to_be_between"
+COLUMNS = "expect_table_columns_to_match_ordered_list"
+ROW_COUNT = "expect_table_row_count_to_be_between"
+
+
+def contract_of(
+    table: str, key: Sequence[str], columns: Mapping[str, Any], **more: Any
+) -> Contract:
+    described = {n: {"description": f"The {n}.", **c} for n, c in columns.items()}
+    return Contract.model_validate(
+        {
+            "table": table,
+            "description": "A table.",
+            "grain": "one row per key",
+            "key": list(key),
+            "columns": described,
+            **more,
+        }
+    )
+
+
+MODELS = contract_of(
+    "core.models",
+    ["model_id", "day"],
+    {
+        "model_id": {"type": "VARCHAR"},
+        "day": {"type": "DATE"},
+        "snapshot_id": {"type": "VARCHAR"},
+        "kind": {"type": "VARCHAR", "nullable": True, "values": ["lab", "it's"]},
+        "n": {"type": "BIGINT", "min": 0, "max": 100},
+        "share": {"type": "DOUBLE", "nullable": True, "min": 0},
+        "seen_at": {"type": "TIMESTAMP", "nullable": True},
+        "is_open": {"type": "BOOLEAN", "nullable": True},
+        "rank": {"type": "INTEGER", "nullable": True},
+        "lab_id": {"type": "VARCHAR", "nullable": True, "references": "core.labs.lab_id"},
+    },
+    thresholds={"min_rows": 2},
+)
+LABS = contract_of("core.labs", ["lab_id"], {"lab_id": {"type": "VARCHAR"}})
+KNOWN = {c.table: c for c in (MODELS, LABS)}
+
+# Columns are not declared NOT NULL here: the fault must reach the validation.
+SOUND = """
+    CREATE TABLE core.models AS SELECT * FROM (VALUES
+        ('a', DATE '2026-08-14', 'hub/2026-08-14', 'lab', 0::BIGINT, 0.5::DOUBLE,
+            TIMESTAMP '2026-08-14 10:00:00', true, 1::INTEGER, 'x'),
+        ('a', DATE '2026-08-15', 'hub/2026-08-15', 'it''s', 100, 0, NULL, false, NULL, 'y'),
+        ('b', DATE '2026-08-15', 'hub/2026-08-15', NULL, 7, NULL, NULL, NULL, 2, NULL)
+    ) AS t(model_id, day, snapshot_id, kind, n, share, seen_at, is_open, rank, lab_id)
+"""
+LABS_SOUND = "CREATE TABLE core.labs AS SELECT unnest(['x', 'y']) AS lab_id"
+
+
+def database(folder: Path, *statements: str, name: str = "warehouse.build") -> Path:
+    path = folder / name
+    with duckdb.connect(str(path)) as con:
+        for layer in ("raw", "core", "mart"):
+            con.execute(f"CREATE SCHEMA {layer}")
+        for statement in statements:
+            con.execute(statement)
+    return path
+
+
+def models(folder: Path, *faults: str) -> Path:
+    return database(folder, SOUND, LABS_SOUND, *faults)
+
+
+def validate(path: Path, *tables: str, rules: Sequence[Rule] = NO_RULES) -> Report:
+    return validate_database(path, tables or list(KNOWN), "core", known=KNOWN, rules=rules)
+
+
+def broken(report: Report) -> set[tuple[str, str | None]]:
+    return {(r.expectation, r.column_name) for r in report.results if r.outcome != "passed"}
+
+
+def result(report: Report, expectation: str, column: str | None = None) -> Result:
+    """The one answer; of core.models where several tables were asked."""
+    found = [r for r in report.results if (r.expectation, r.column_name) == (expectation, column)]
+    tables = {r.table_name for r in found}
+    (one,) = [r for r in found if len(tables) == 1 or r.table_name == MODELS.table]
+    return one
+
+
+def rows(found: Result) -> list[dict[str, Any]]:
+    return list(json.loads(found.details or "{}")["rows"])
+
+
+def test_sound_data_passes_every_promise(tmp_path: Path) -> None:
+    report = validate(models(tmp_path))
+    assert broken(report) == set()
+    asked = {(r.expectation, r.column_name) for r in report.results if r.table_name == MODELS.table}
+    assert asked == {
+        (COLUMNS, None),
+        ("column_types_match", None),
+        (ROW_COUNT, None),
+        ("key_is_unique", None),
+        *((NOT_NULL, c) for c in ("model_id", "day", "snapshot_id", "n")),
+        (IN_SET, "kind"),
+        (BETWEEN, "n"),
+        (BETWEEN, "share"),
+        ("values_are_finite", "share"),
+        ("reference_exists", "lab_id"),
+    }
+    assert {r.element_count for r in report.results if r.table_name == MODELS.table} == {3}
+    assert report.summary()["passed"] == len(report.results) == report.summary()["expectations"]
+    report.raise_for_critical()
+
+
+FAULTS = {
+    "null": ("SET n = NULL WHERE model_id = 'b'", NOT_NULL, "n", {"model_id": "b", "n": None}),
+    "null in the key": ("SET day = NULL WHERE model_id = 'b'", NOT_NULL, "day", {"day": None}),
+    "not in the set": ("SET kind = 'its' WHERE model_id = 'b'", IN_SET, "kind", {"kind": "its"}),
+    "below the minimum": ("SET n = -1 WHERE model_id = 'b'", BETWEEN, "n", {"n": -1}),
+    "above the maximum": ("SET n = 101 WHERE model_id = 'b'", BETWEEN, "n", {"n": 101}),
+    "half-open range": (
+        "SET share = -0.1 WHERE model_id = 'b'",
+        BETWEEN,
+        "share",
+        {"share": -0.1},
+    ),
+    "NaN": (
+        "SET share = 'nan' WHERE model_id = 'b'",
+        "values_are_finite",
+        "share",
+        {"share": "nan"},
+    ),
+    "infinity": (
+        "SET share = 'inf' WHERE model_id = 'b'",
+        "values_are_finite",
+        "share",
+        {"share": "inf"},
+    ),
+    "dangling reference": (
+        "SET lab_id = 'z' WHERE model_id = 'b'",
+        "reference_exists",
+        "lab_id",
+        {"model_id": "b", "snapshot_id": "hub/2026-08-15", "lab_id": "z"},
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_one_value_is_found_with_the_key_of_its_row(tmp_path: Path, fault: str) -> None:
+    change, expectation, column, at_fault = FAULTS[fault]
+    report = validate(models(tmp_path, f"UPDATE core.models {change}"))
+    assert broken(report) == {(expectation, column)}
+    found = result(report, expectation, column)
+    assert (found.outcome, found.severity, found.unexpected_count) == ("failed", "critical", 1)
+    (row,) = rows(found)
+    assert at_fault.items() <= row.items()
+    assert set(MODELS.key) <= set(row) and row["snapshot_id"] == "hub/2026-08-15"
+
+
+def test_a_key_that_stands_twice_is_found(tmp_path: Path) -> None:
+    report = validate(models(tmp_path, "UPDATE core.models SET day = DATE '2026-08-15'"))
+    assert broken(report) == {("key_is_unique", None)}
+    assert rows(result(report, "key_is_unique")) == [
+        {"model_id": "a", "day": "2026-08-15", "n_rows": 2}
+    ]
+
+
+def test_a_key_with_a_null_part_that_stands_twice_is_found(tmp_path: Path) -> None:
+    """Great Expectations' own compound key joins on equality and so overlooks these."""
+    report = validate(models(tmp_path, "UPDATE core.models SET day = NULL WHERE model_id = 'a'"))
+    assert broken(report) == {("key_is_unique", None), (NOT_NULL, "day")}
+
+
+def test_too_few_rows_are_found(tmp_path: Path) -> None:
+    report = validate(models(tmp_path, "DELETE FROM core.models WHERE model_id = 'a'"))
+    assert broken(report) == {(ROW_COUNT, None)}
+    assert json.loads(result(report, ROW_COUNT).details or "") == {"observed": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "missing", "surplus"),
+    [
+        ("ALTER TABLE core.models ADD COLUMN extra INTEGER", [], ["extra"]),
+        ("ALTER TABLE core.models DROP COLUMN rank", ["rank"], []),
+        (
+            "CREATE OR REPLACE TABLE core.models AS SELECT day, * EXCLUDE day FROM core.models",
+            [],
+            [],
+        ),
+    ],
+)
+def test_other_columns_or_another_order_are_found(
+    tmp_path: Path, change: str, missing: list[str], surplus: list[str]
+) -> None:
+    report = validate(models(tmp_path, change))
+    assert broken(report) == {(COLUMNS, None)}
+    details = json.loads(result(report, COLUMNS).details or "")
+    assert (details["missing"], details["surplus"]) == (missing, surplus)
+
+
+@pytest.mark.parametrize(
+    ("column", "other"),
+    [
+        ("n", "INTEGER"),
+        ("rank", "BIGINT"),
+        ("rank", "VARCHAR"),
+        ("seen_at", "TIMESTAMP WITH TIME ZONE"),
+        ("seen_at", "TIMESTAMP_NS"),
+        ("seen_at", "DATE"),
+        ("share", "DECIMAL(18,3)"),
+        ("kind", "ENUM('lab', 'it''s')"),
+    ],
+)
+def test_another_type_is_found(tmp_path: Path, column: str, other: str) -> None:
+    change = f"ALTER TABLE core.models ALTER {column} TYPE {other}"
+    report = validate(models(tmp_path, "SET TimeZone = 'UTC'", change))
+    (row,) = rows(result(report, "column_types_match"))
+    assert (row["column_name"], row["promised_type"]) == (column, MODELS.columns[column].type)
+    assert row["found_type"] == other
+
+
+def test_what_cannot_be_asked_is_told_apart_and_stops_the_run(tmp_path: Path) -> None:
+    report = validate(models(tmp_path, "ALTER TABLE core.models DROP COLUMN n"))
+    found = result(report, NOT_NULL, "n")
+    assert (found.outcome, found.severity) == ("not_asked", "critical")
+    assert (found.element_count, found.unexpected_count) == (None, None)
+    assert "n" in json.loads(found.details or "")["error"]
+    assert result(report, COLUMNS).outcome == "failed"
+    with pytest.raises(ValidationError, match="could not be asked"):
+        report.raise_for_critical()
+
+
+def test_a_broken_rule_is_not_asked_and_bad_data_is_not_broken(tmp_path: Path) -> None:
+    typo = Rule("typo", MODELS.table, "critical", "A typo.", "SELECT * FROM {batch} WHERE nn > 1")
+    large = Rule("large", MODELS.table, "warning", "Small.", "SELECT n FROM {batch} WHERE n > 1")
+    report = validate(models(tmp_path), rules=[typo, large])
+    assert result(report, "typo").outcome == "not_asked"
+    assert "nn" in json.loads(result(report, "typo").details or "")["error"]
+    assert result(report, "large").outcome == "failed"
+    assert [r.expectation for r in report.failures("critical")] == ["typo"]
+    assert [r.expectation for r in report.failures("warning")] == ["large"]
+    expected = {"failed": 1, "not_asked": 1, "critical": 1, "warning": 1}
+    assert expected.items() <= report.summary().items()
+
+
+def test_a_table_that_is_not_there_is_not_asked(tmp_path: Path) -> None:
+    report = validate(database(tmp_path, LABS_SOUND))
+    outcomes = {(r.table_name, r.outcome) for r in report.results}
+    assert outcomes == {("core.models", "not_asked"), ("core.labs", "passed")}
+
+
+def test_a_warning_does_not_stop_the_run(tmp_path: Path) -> None:
+    large = Rule("large", MODELS.table, "warning", "Small.", "SELECT n FROM {batch} WHERE n > 1")
+    report = validate(models(tmp_path), rules=[large])
+    assert report.failures("warning")
+    report.raise_for_critical()
+
+
+def test_the_error_names_table_promise_and_row_and_says_what_to_do(tmp_path: Path) -> None:
+    report = validate(models(tmp_path, "UPDATE core.models SET n = 1234 WHERE model_id = 'b'"))
+    with pytest.raises(ValidationError) as caught:
+        report.raise_for_critical()
+    message = str(caught.value)
+    for part in ("[core] core.models.n", BETWEEN, "1 at fault, of 3 rows", "model_id='b'"):
+        assert part in message
+    for part in ("snapshot_id='hub/2026-08-15'", "n=1234", "run again"):
+        assert part in message
+
+
+def test_many_rows_at_fault_are_counted_but_only_some_are_kept(tmp_path: Path) -> None:
+    change = (
+        "INSERT INTO core.models SELECT printf('m%05d', i) || repeat('x', 300), DATE '2026-08-15', "
+        "'hub/2026-08-15', 'lab', -1, 0, NULL, true, 1, 'x' FROM range(5000) AS r(i)"
+    )
+    found = result(validate(models(tmp_path, change)), BETWEEN, "n")
+    assert found.unexpected_count == 5000
+    kept = [row["model_id"] for row in rows(found)]
+    assert [k[:6] for k in kept] == [f"m{i:05d}" for i in range(20)]
+    assert max(map(len, kept)) <= 200
+
+
+def test_the_frame_is_the_contract_and_the_same_every_time(tmp_path: Path) -> None:
+    path = models(tmp_path, "UPDATE core.models SET n = -1, lab_id = 'z'")
+    first, second = validate(path).to_frame(), validate(path, "core.labs", "core.models").to_frame()
+    promised = contract("meta.validation_results")
+    promised.check_frame(first)
+    assert first.equals(second)
+    assert first.select(promised.key).is_unique().all()
+    assert first.equals(first.sort(promised.key, nulls_last=False))
+
+
+def test_the_results_themselves_can_be_validated(tmp_path: Path) -> None:
+    promised = contract("meta.validation_results")
+    path = models(tmp_path, "UPDATE core.models SET n = -1", "CREATE SCHEMA meta")
+    frame = validate(path).to_frame()
+    with duckdb.connect(str(path)) as con:  # also shows that validation let go of the file
+        con.execute(promised.create_sql())
+        con.register("frame", frame)
+        con.execute(f"INSERT INTO {promised.sql_name} SELECT * FROM frame")
+    assert broken(validate_database(path, [promised.table], "meta")) == set()
+
+
+def test_the_file_can_be_written_again_after_validation(tmp_path: Path) -> None:
+    path = models(tmp_path, "ALTER TABLE core.models DROP COLUMN n")
+    assert validate(path).failures("critical")
+    with duckdb.connect(str(path)) as con:
+        con.execute("INSERT INTO core.labs VALUES ('new')")
+
+
+def test_a_file_that_is_held_open_is_refused_and_let_go(tmp_path: Path) -> None:
+    path = models(tmp_path)
+    with duckdb.connect(str(path)), pytest.raises(ValidationError, match="Close every connection"):
+        validate(path)
+    assert broken(validate(path)) == set()
+
+
+def test_a_file_that_is_not_there_or_no_database_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="no database at"):
+        validate(tmp_path / "none.build")
+    (tmp_path / "text.build").write_text("not a database, whatever its name says " * 1000)
+    with pytest.raises(ValidationError, match="cannot be opened"):
+        validate(tmp_path / "text.build")
+
+
+def test_a_table_without_a_contract_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"core\.unknown"):
+        validate(models(tmp_path), "core.unknown")
+    with pytest.raises(ContractError, match=r"core\.unknown"):
+        validate_parquet({"core.unknown": tmp_path / "u.parquet"}, "published", known=KNOWN)
+
+
+@pytest.mark.parametrize("folder", ["a b", "50%20off", "x=1#y", "it's", "日本"])
+def test_any_folder_name_will_do(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    path = models(tmp_path / folder)
+    assert broken(validate(path, "core.labs")) == set()
+    parquet = export(path, "core.labs", tmp_path / folder / "labs.parquet")
+    assert broken(validate_parquet({"core.labs": parquet}, "published", known=KNOWN)) == set()
+
+
+def test_a_folder_that_would_be_taken_for_a_variable_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "$HOME").mkdir()
+    path = models(tmp_path / "$HOME")
+    with pytest.raises(ValidationError, match="folder without it"):
+        validate(path)
+    parquet = export(path, "core.labs", tmp_path / "$HOME" / "labs.parquet")
+    assert broken(validate_parquet({"core.labs": parquet}, "published", known=KNOWN)) == set()
+
+
+def test_a_rule_may_hold_any_sql(tmp_path: Path) -> None:
+    sql = """
+        WITH odd AS (SELECT * FROM {batch} AS b WHERE b.kind LIKE '%it''s%')
+        SELECT model_id, {'a': odd.n} AS pair, '12:30 :name $x %s' AS text, day::VARCHAR AS day
+        FROM odd JOIN {batch} AS other USING (model_id, day) WHERE model_id LIKE 'a%'
+    """
+    rule = Rule("odd", MODELS.table, "critical", "100 % of {these} :are odd.", sql)
+    report = validate(models(tmp_path), rules=[rule])
+    (row,) = rows(result(report, "odd"))
+    assert row["text"] == "12:30 :name $x %s"
+    assert row["pair"] == "{'a': 100}"
+
+
+def test_a_rule_may_look_at_other_tables_of_the_database_only(tmp_path: Path) -> None:
+    sql = (
+        "SELECT * FROM {batch} AS b WHERE NOT EXISTS "
+        '(SELECT 1 FROM "core"."models" AS m WHERE m.lab_id = b.lab_id)'
+    )
+    rule = Rule("lab_has_a_model", LABS.table, "warning", "Every lab has a model.", sql)
+    path = models(tmp_path, "INSERT INTO core.labs VALUES ('idle')")
+    assert rows(result(validate(path, rules=[rule]), "lab_has_a_model")) == [{"lab_id": "idle"}]
+    parquet = {"core.labs": export(path, "core.labs", tmp_path / "labs.parquet")}
+    report = validate_parquet(parquet, "published", known=KNOWN, rules=[rule])
+    assert "lab_has_a_model" not in {r.expectation for r in report.results}
+
+
+def export(path: Path, table: str, to: Path) -> Path:
+    with duckdb.connect(str(path)) as con:
+        con.execute(f"COPY {table} TO {literal(str(to))} (FORMAT parquet)")
+    return to
+
+
+def test_parquet_is_asked_the_same_but_for_references(tmp_path: Path) -> None:
+    path = models(tmp_path, "UPDATE core.models SET lab_id = 'z'")
+    folder = tmp_path / "day=1"  # must not become a column
+    folder.mkdir()
+    files = {"core.models": export(path, "core.models", folder / "models.parquet")}
+    small = Rule("small", MODELS.table, "critical", "Small.", "SELECT n FROM {batch} WHERE n > 50")
+    report = validate_parquet(files, "published", known=KNOWN, rules=[small])
+    assert broken(report) == {("small", None)}
+    assert {r.stage for r in report.results} == {"published"}
+    asked = {(r.expectation, r.column_name) for r in report.results}
+    in_database = {(r.expectation, r.column_name) for r in validate(path, "core.models").results}
+    assert in_database - asked == {("reference_exists", "lab_id")}
+
+
+def test_faults_in_parquet_are_found(tmp_path: Path) -> None:
+    faults = ["UPDATE core.models SET n = NULL", "ALTER TABLE core.models ALTER rank TYPE BIGINT"]
+    path = models(tmp_path, *faults)
+    files = {
+        "core.models": export(path, "core.models", tmp_path / "models.parquet"),
+        "core.labs": tmp_path / "lost.parquet",
+    }
+    report = validate_parquet(files, "published", known=KNOWN, rules=NO_RULES)
+    at_fault = {e for e in broken(report) if e[1] != "lab_id"} - {
+        (r.expectation, r.column_name) for r in report.results if r.table_name == "core.labs"
+    }
+    assert at_fault == {(NOT_NULL, "n")}
+    models_only = [r for r in report.results if r.table_name == "core.models"]
+    assert {r.expectation for r in models_only if r.outcome == "failed"} == {
+        NOT_NULL,
+        "column_types_match",
+    }
+    lost = [r for r in report.results if r.table_name == "core.labs"]
+    assert {r.outcome for r in lost} == {"not_asked"}
+
+
+# --- the named rules, on the real contracts ------------------------------------------------------
+
+DEFAULTS = {
+    "BOOLEAN": False,
+    "INTEGER": 1,
+    "BIGINT": 1,
+    "DOUBLE": 1.0,
+    "DATE": date(2026, 8, 15),
+    "TIMESTAMP": "2026-08-15 00:00:00",
+    "VARCHAR": "x",
+}
+
+
+def filled(table: Contract, values: Mapping[str, Any]) -> list[Any]:
+    """A row: what is not given is null where it may be, else some value of its type."""
+    columns = contract(table.table).columns
+    assert set(values) <= set(columns), f"{table.table} has no {set(values) - set(columns)}"
+    return [values.get(n, None if c.nullable else DEFAULTS[c.type]) for n, c in columns.items()]
+
+
+def loose(promised: Contract) -> Contract:
+    """The contract without promises about single values: quicker, and only rules can fail."""
+    free = {"nullable": True, "values": None, "min": None, "max": None, "references": None}
+    columns = {n: c.model_copy(update=free) for n, c in promised.columns.items()}
+    return promised.model_copy(update={"columns": columns})
+
+
+def rule_report(
+    folder: Path, table: str, data: Sequence[Mapping[str, Any]], *, strict: bool = False
+) -> Report:
+    promised = contract(table) if strict else loose(contract(table))
+    path = database(folder, promised.create_sql())
+    marks = ", ".join("?" for _ in promised.columns)
+    with duckdb.connect(str(path)) as con:
+        insert = f"INSERT INTO {promised.sql_name} VALUES ({marks})"
+        con.executemany(insert, [filled(promised, row) for row in data])
+    return validate_database(path, [table], "raw", known={table: promised})
+
+
+def board(**change: Any) -> list[dict[str, Any]]:
+    """Three models on one board; the third is the anchor, without interval. `change` is to it."""
+    on = {
+        "snapshot_id": "lmarena/2026-08-15",
+        "snapshot_date": date(2026, 8, 15),
+        "subset": "text",
+        "category": "overall",
+        "leaderboard_publish_date": date(2026, 8, 14),
+    }
+    width = 2 * 1.959963984540054 * 2.0
+    return [
+        {**on, "line": 1, "model_name": "a", "rank": 1, "rating": 1500.0, "vote_count": 10,
+         "rating_lower": 1500 - width / 2, "rating_upper": 1500 + width / 2, "variance": 4.0},
+        {**on, "line": 2, "model_name": "b", "rank": 2, "rating": 1400.0},
+        {**on, "line": 3, "model_name": "c", "rank": 3, "rating": 1114.0, "rating_lower": 1114.0,
+         "rating_upper": 1114.0, "variance": 0.0, **change},
+    ]  # fmt: skip
+
+
+def agents(**change: Any) -> list[dict[str, Any]]:
+    names = {"score": "rating", "score_lower": "rating_lower", "score_upper": "rating_upper"}
+    shared = ("snapshot_id", "snapshot_date", "subset", "category", "leaderboard_publish_date")
+    data = []
+    for row in board():
+        kept = {k: row[k] for k in (*shared, "line", "model_name", "rank")}
+        scores = {new: row[old] for new, old in names.items() if old in row}
+        data.append({**kept, **scores, "session_count": 5, "observation_count": 9})
+    return [*data[:2], {**data[2], **change}]
+
+
+def rated(**change: Any) -> list[dict[str, Any]]:
+    on = {"board": "text", "category": "overall", "publish_date": date(2026, 8, 14)}
+    data = [
+        {**on, "model_name_arena": name, "rank_ordinal": rank, "rating_arena": rating}
+        for name, rank, rating in (("a", 1, 1500.0), ("b", 2, 1400.0), ("c", 3, 1300.0))
+    ]
+    unrated = {**on, "model_name_arena": "d"}
+    return [*data[:2], {**data[2], **change}, unrated]
+
+
+def shares(**change: Any) -> list[dict[str, Any]]:
+    on = {"population": "all", "metric": "downloads_30d", "attribution": "base"}
+    data = [
+        {**on, "credit": credit, "country_code": code, "share": n / 3, "share_lower": n / 3,
+         "share_upper": n / 3, "numerator": float(n), "denominator": 3.0}
+        for credit, numbers in (("fractional", (1, 2)), ("full", (2, 2)))
+        for code, n in zip(("US", "CN"), numbers, strict=True)
+    ]  # fmt: skip
+    return (
+        [*data[:3], {**data[3], **change}]
+        if "credit" not in change
+        else [{**data[0], **change}, *data[1:]]
+    )
+
+
+def leaders(**change: Any) -> list[dict[str, Any]]:
+    on = {"board": "text", "category": "overall", "publish_date": date(2026, 8, 14)}
+    data = [
+        {**on, "country_code": code, "best_rank_ordinal": rank, "rating": rating,
+         "gap_to_leader": gap, "n_top10": 1, "n_top20": 2, "n_top100": 2}
+        for code, rank, rating, gap in (("US", 1, 1500.5, 0.0), ("CN", 2, 1491.2, 9.3))
+    ]  # fmt: skip
+    return [data[0], {**data[1], **change}]
+
+
+def counters(**change: Any) -> list[dict[str, Any]]:
+    return [
+        {"model_id_hf": "a/b", "downloads_30d": 0, "likes": 0, "trending_score": 0.0},
+        {"model_id_hf": "a/c", "downloads_30d": None, **change},
+    ]
+
+
+FRACTIONAL = {"credit": "fractional", "share": 0.4, "share_lower": 0.4, "share_upper": 0.4}
+RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
+    (table, name, data, at_fault)
+    for table, make in (("raw.arena_leaderboards", board), ("raw.arena_agent_leaderboards", agents))
+    for value, count in [("rating", "vote_count") if make is board else ("score", "session_count")]
+    for name, data, at_fault in (
+        ("ranks_are_complete", make(rank=2), {"category": "overall", "n_ranks": 2}),
+        ("ranks_are_complete", make(rank=4), {"last_rank": 4}),
+        ("ranks_are_complete", make(rank=None), {"n_models": 3, "n_ranks": 2}),
+        ("model_stands_once_on_a_board", make(model_name="b"), {"model_name": "b", "n_rows": 2}),
+        ("value_lies_within_bounds", make(**{value: 1115.0}), {"model_name": "c"}),
+        ("value_lies_within_bounds", make(**{f"{value}_lower": 1114.5}), {"model_name": "c"}),
+        ("counts_are_not_negative", make(**{count: -1}), {count: -1}),
+        (
+            "published_before_it_was_seen",
+            make(leaderboard_publish_date=date(2026, 8, 16), rank=1),
+            {"leaderboard_publish_date": "2026-08-16", "snapshot_id": "lmarena/2026-08-15"},
+        ),
+    )
+] + [
+    (
+        "raw.arena_leaderboards",
+        "variance_fits_the_bounds",
+        board(rating_upper=1115.0),
+        {"model_name": "c", "variance": 0.0},
+    ),
+    ("core.arena_ratings", "ranks_are_complete", rated(rank_ordinal=1), {"n_ranks": 2}),
+    ("core.arena_ratings", "ranks_are_complete", rated(rank_ordinal=None), {"n_models": 4}),
+    (
+        "core.arena_ratings",
+        "value_lies_within_bounds",
+        rated(rating_arena_lower=1301.0),
+        {"model_name_arena": "c"},
+    ),
+    (
+        "core.arena_ratings",
+        "variance_fits_the_bounds",
+        rated(rating_arena_lower=1299.0, rating_arena_upper=1301.0, variance=1.0),
+        {"model_name_arena": "c"},
+    ),
+    (
+        "core.hub_daily_counters",
+        "counters_are_not_negative",
+        counters(trending_score=-0.5),
+        {"model_id_hf": "a/c", "trending_score": -0.5},
+    ),
+    (
+        "core.hub_daily_counters",
+        "counters_are_not_negative",
+        counters(downloads_all_time=-1),
+        {"model_id_hf": "a/c"},
+    ),
+    (
+        "mart.country_share_daily",
+        "fractional_shares_sum_to_one",
+        shares(**FRACTIONAL, numerator=1.2),
+        {"attribution": "base", "n_countries": 2},
+    ),
+    (
+        "mart.country_share_daily",
+        "share_is_numerator_by_denominator",
+        shares(numerator=1.9),
+        {"country_code": "CN", "credit": "full"},
+    ),
+    (
+        "mart.country_share_daily",
+        "share_is_numerator_by_denominator",
+        shares(denominator=0.0),
+        {"country_code": "CN"},
+    ),
+    (
+        "mart.country_share_daily",
+        "share_lies_within_bounds",
+        shares(share_upper=0.66),
+        {"country_code": "CN"},
+    ),
+    (
+        "mart.country_share_daily",
+        "one_denominator_per_definition",
+        shares(denominator=3.5),
+        {"credit": "full", "n_denominators": 2},
+    ),
+    (
+        "mart.arena_leaders",
+        "gap_is_measured_from_the_leader",
+        leaders(gap_to_leader=0.0),
+        {"country_code": "CN", "best_rating": 1500.5},
+    ),
+    ("mart.arena_leaders", "top_counts_are_nested", leaders(n_top10=3), {"country_code": "CN"}),
+    (
+        "mart.arena_leaders",
+        "first_rank_belongs_to_one_country",
+        leaders(best_rank_ordinal=1),
+        {"board": "text", "n_first": 2},
+    ),
+    (
+        "mart.arena_leaders",
+        "first_rank_belongs_to_one_country",
+        [leaders()[1]],
+        {"best_rank": 2, "n_first": 0},
+    ),
+]
+SOUND_ROWS = {
+    "raw.arena_leaderboards": board(),
+    "raw.arena_agent_leaderboards": agents(),
+    "core.arena_ratings": rated(),
+    "core.hub_daily_counters": counters(),
+    "mart.country_share_daily": shares(),
+    "mart.arena_leaders": leaders(),
+}
+
+
+def test_every_rule_has_a_fault_that_it_finds() -> None:
+    assert {(rule.table, rule.name) for rule in RULES} == {(t, n) for t, n, _, _ in RULE_FAULTS}
+
+
+@pytest.mark.parametrize("table", SOUND_ROWS)
+def test_sound_rows_keep_every_rule(tmp_path: Path, table: str) -> None:
+    report = rule_report(tmp_path, table, SOUND_ROWS[table], strict=True)
+    assert {e for e, _ in broken(report)} <= {"reference_exists"}  # the other tables are not there
+    names = {rule.name for rule in RULES if rule.table == table}
+    assert names <= {r.expectation for r in report.results}
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "data", "at_fault"),
+    RULE_FAULTS,
+    ids=[f"{t}-{n}-{i}" for i, (t, n, _, _) in enumerate(RULE_FAULTS)],
+)
+def test_a_rule_finds_its_fault(
+    tmp_path: Path, table: str, name: str, data: list[dict[str, Any]], at_fault: dict[str, Any]
+) -> None:
+    found = result(rule_report(tmp_path, table, data), name)
+    assert found.outcome == "failed", found.details
+    assert any(at_fault.items() <= row.items() for row in rows(found)), found.details
+
+
+def epoch(*files: tuple[str, str, int]) -> list[dict[str, Any]]:
+    return [
+        {"snapshot_id": f"epoch/{day}", "snapshot_date": day, "file_name": name, "line": line}
+        for day, name, n in files
+        for line in range(1, n + 1)
+    ]
+
+
+def test_a_snapshot_that_falls_behind_the_one_before_stops_the_run(tmp_path: Path) -> None:
+    data = epoch(
+        ("2026-01-01", "notable", 20),
+        ("2026-02-01", "large", 10),
+        ("2026-03-01", "notable", 17),  # 15 % fewer; the limit is 10 %
+        ("2026-03-01", "large", 9),  # exactly the limit
+    )
+    found = result(rule_report(tmp_path, "raw.epoch_models", data), "snapshot_rows_do_not_fall")
+    assert (found.severity, found.outcome) == ("critical", "failed")
+    assert rows(found) == [
+        {
+            "snapshot_id": "epoch/2026-03-01",
+            "file_name": "notable",
+            "n_rows": 17,
+            "previous_snapshot_id": "epoch/2026-01-01",
+            "previous_n_rows": 20,
+        }
+    ]
+
+
+def test_a_part_that_the_newest_snapshot_lost_is_a_warning(tmp_path: Path) -> None:
+    data = epoch(("2026-01-01", "old", 1), ("2026-02-01", "a", 1), ("2026-02-01", "b", 1))
+    data += epoch(("2026-03-01", "b", 1))
+    found = result(rule_report(tmp_path, "raw.epoch_models", data), "snapshot_parts_are_kept")
+    assert (found.severity, found.outcome) == ("warning", "failed")
+    assert [(r["snapshot_id"], r["file_name"]) for r in rows(found)] == [("epoch/2026-03-01", "a")]
+
+
+def test_a_shorter_hub_list_is_a_warning_whatever_its_pages(tmp_path: Path) -> None:
+    data = [
+        {"snapshot_id": f"hub/{day}", "snapshot_date": day, "model_id_hf": f"m/{i}", "file_name": f}
+        for day, n, f in (("2026-08-14", 20, "1.json"), ("2026-08-15", 10, "2.json"))
+        for i in range(n)
+    ]
+    report = rule_report(tmp_path, "raw.hub_models", data)
+    found = result(report, "snapshot_rows_do_not_fall")
+    assert (found.severity, found.outcome, found.unexpected_count) == ("warning", "failed", 1)
+    report.raise_for_critical()
+
+
+def test_every_contract_can_be_asked(tmp_path: Path) -> None:
+    """On empty tables: no rule names a column that its contract has not."""
+    path = tmp_path / "empty.build"
+    with duckdb.connect(str(path)) as con:
+        for layer in ("raw", "core", "mart", "meta"):
+            con.execute(f"CREATE SCHEMA {layer}")
+        for table in contracts().values():
+            con.execute(table.create_sql())
+    report = validate_database(path, list(contracts()), "empty")
+    assert {r.expectation for r in report.results if r.outcome != "passed"} <= {ROW_COUNT}
+    assert {r.table_name for r in report.results} == set(contracts())
+    keys = [r.sort_key for r in report.results]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.fixture
+def recordings() -> Path:
+    beside = Path(__file__).resolve().parents[2] / "shared" / "archive"
+    path = Path(os.environ.get("OBSERVATORY_RECORDINGS", beside))
+    if not path.is_dir():
+        pytest.skip(f"no recordings at {path}; set OBSERVATORY_RECORDINGS")
+    return path
+
+
+def test_the_recorded_leaderboards_keep_the_rules(tmp_path: Path, recordings: Path) -> None:
+    promised = contract("raw.arena_leaderboards")
+    path = database(tmp_path, promised.create_sql())
+    with duckdb.connect(str(path)) as con:
+        for subset in ("text", "vision", "webdev", "text_to_image"):
+            file = recordings / f"lmarena/leaderboard-dataset/{subset}/full-00000-of-00001.parquet"
+            con.execute(
+                f"INSERT INTO {promised.sql_name} BY NAME SELECT 'lmarena/2026-06-30' AS "
+                "snapshot_id, DATE '2026-06-30' AS snapshot_date, $1 AS subset, "
+                "row_number() OVER () AS line, * FROM read_parquet($2)",
+                [subset, str(file)],
+            )
+    report = validate_database(path, [promised.table], "raw")
+    assert broken(report) == set()
+    assert result(report, "variance_fits_the_bounds").element_count == 477_841
+
+
+# --- the surroundings ----------------------------------------------------------------------------
+
+
+def test_validation_says_nothing_on_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    typo = Rule("typo", MODELS.table, "critical", "A typo.", "SELECT nn FROM {batch}")
+    assert validate(models(tmp_path), rules=[typo]).failures("critical")
+    assert capfd.readouterr() == ("", "")
+    assert [r for r in caplog.records if r.name.startswith("great_expectations")] == []
+
+
+def test_great_expectations_is_imported_only_when_something_is_validated() -> None:
+    code = (
+        "import sys, expectations.validate, expectations.docs; "
+        "sys.exit(bool({'great_expectations', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False)
+    assert done.returncode == 0
+
+
+def test_the_docs_show_every_table_of_every_stage(tmp_path: Path) -> None:
+    path = models(tmp_path, "UPDATE core.models SET n = -77 WHERE model_id = 'b'")
+    files = {"core.labs": export(path, "core.labs", tmp_path / "labs.parquet")}
+    reports = [validate(path), validate_parquet(files, "published", known=KNOWN)]
+    index = build_docs(reports, tmp_path / "docs", date(2026, 8, 15))
+    assert index == tmp_path / "docs" / "index.html"
+    text = index.read_text()
+    assert "core.models" in text and "core.labs" in text
+    pages = {p.relative_to(tmp_path / "docs").as_posix() for p in index.parent.rglob("*.html")}
+    time = "20260815T000000.000000Z"
+    assert pages == {
+        "index.html",
+        f"validations/core/models/core/{time}/core.models.html",
+        f"validations/core/labs/core/{time}/core.labs.html",
+        f"validations/core/labs/published/{time}/core.labs.html",
+    }
+    page = (index.parent / f"validations/core/models/core/{time}/core.models.html").read_text()
+    assert "n of core.models lies at least 0 and at most 100." in page and "-77" in page
+    assert "great-expectations-web-assets" not in page + text
+
+
+def test_the_docs_of_the_same_answers_are_the_same_bytes(tmp_path: Path) -> None:
+    path = models(tmp_path, "UPDATE core.models SET n = -77, lab_id = 'z', share = 'nan'")
+    sites = []
+    for name in ("one", "two"):
+        folder = build_docs([validate(path)], tmp_path / name, date(2026, 8, 15)).parent
+        found = sorted(p for p in folder.rglob("*") if p.is_file())
+        sites.append({p.relative_to(folder): p.read_bytes() for p in found})
+    assert sites[0] == sites[1]
+
+
+def test_reports_add_up_in_the_order_of_their_key(tmp_path: Path) -> None:
+    path = models(tmp_path)
+    one, two = validate(path, "core.models"), validate(path, "core.labs")
+    assert (one + two).results == (two + one).results == validate(path).results
