@@ -15,7 +15,7 @@ from warehouse.contract import Contract, quote
 
 # The recorded Hub days are lists of the most liked and most downloaded models, of any length;
 # only whole sweeps can be compared strictly.
-FALL_IS_A_WARNING = frozenset({"raw.hub_models", "raw.hub_trending"})
+FALL_IS_A_WARNING = frozenset({"raw.hub_models"})
 
 _OTHER_TABLE = re.compile(r'\b"?(raw|core|mart|meta)"?\s*\.\s*"?\w', re.IGNORECASE)
 
@@ -110,10 +110,10 @@ def _lost_sql(parts: Sequence[str]) -> str:
                 row_number() OVER (PARTITION BY source ORDER BY day DESC) AS age
             FROM (SELECT DISTINCT source, day, snapshot_id FROM counts)
         )
-        SELECT newest.snapshot_id, {columns}, before.snapshot_id AS previous_snapshot_id
-        FROM days AS newest JOIN days AS before USING (source)
-        JOIN counts AS had ON had.snapshot_id = before.snapshot_id
-        WHERE newest.age = 1 AND before.age = 2 AND ({columns}) NOT IN (
+        SELECT newest.snapshot_id, {columns}, previous.snapshot_id AS previous_snapshot_id
+        FROM days AS newest JOIN days AS previous USING (source)
+        JOIN counts AS had ON had.snapshot_id = previous.snapshot_id
+        WHERE newest.age = 1 AND previous.age = 2 AND ({columns}) NOT IN (
             SELECT ({columns}) FROM counts WHERE counts.snapshot_id = newest.snapshot_id
         )
     """
@@ -300,7 +300,7 @@ RULES: tuple[Rule, ...] = (
         "critical",
         "On every board, category and date exactly one country holds ordinal rank 1.",
         f"SELECT {_RATED}, min(best_rank_ordinal) AS best_rank, "
-        "count(*) FILTER (best_rank_ordinal = 1) AS n_first "
-        f"FROM {{batch}} GROUP BY {_RATED} HAVING count(*) FILTER (best_rank_ordinal = 1) <> 1",
+        "count(*) FILTER (WHERE best_rank_ordinal = 1) AS n_first "
+        f"FROM {{batch}} GROUP BY {_RATED} HAVING n_first <> 1",
     ),
 )

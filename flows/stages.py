@@ -158,7 +158,13 @@ def publish_to(
 ) -> Published:
     """Uploads a staged release, validates what storage gives back, then moves `latest`."""
     storage = open_storage(target)
-    shrunk = [] if allow_shrink else compare_with_previous(manifest, latest_manifest(storage))
+    previous = latest_manifest(storage)
+    if previous and previous.audience != manifest.audience:
+        raise ReleaseError(
+            f"{target} holds releases for the {previous.audience} audience, this one is "
+            f"{manifest.audience}; nothing was published: give each audience a place of its own"
+        )
+    shrunk = [] if allow_shrink else compare_with_previous(manifest, previous)
     if shrunk:
         raise ReleaseError(
             f"{target}: tables fell behind the release before, nothing was published\n  "

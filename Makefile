@@ -1,0 +1,65 @@
+# Needs Python 3.11 or newer, make and a package registry; everything lands in .venv and data/.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+S3_DIR := data/s3
+BUCKET := observatory
+
+export PREFECT_HOME ?= $(CURDIR)/data/prefect
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow test-all lint format lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# Two stamps, so that `make run` installs no test tools. pip verifies every hash.
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@echo "environment: installing from requirements.txt into $(VENV) (about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "environment: adding the test tools of requirements-dev.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: ## observe the bundled sample, validate it, publish it to a real S3-compatible server and a folder
+	@test ! -e $(VENV)/.installed || echo "environment: reused $(VENV)"
+	@$(MAKE) --no-print-directory $(VENV)/.installed
+	@$(BIN)/python -m infra.s3 start --dir $(S3_DIR); \
+	trap '$(BIN)/python -m infra.s3 stop --dir $(S3_DIR)' EXIT; \
+	$(BIN)/python -m infra.s3 bucket $(BUCKET) --dir $(S3_DIR) && \
+	eval "$$($(BIN)/python -m infra.s3 env --dir $(S3_DIR))" && \
+	$(BIN)/observatory run --sample --publish-to s3://$(BUCKET) --publish-to data/published
+
+test: $(VENV)/.installed-dev ## the tests, but for the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.installed-dev ## the slow tests
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-all: $(VENV)/.installed-dev ## every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## format check, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --extra checkout -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --extra checkout --extra dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove what `make run` made; the environment stays
+	-@$(BIN)/python -m infra.s3 stop --dir $(S3_DIR)
+	rm -rf data
