@@ -156,13 +156,15 @@ _RATED = "board, category, publish_date"
 _SHARES = "as_of_date, population, metric, attribution, credit"
 
 
-def _board_rules(table: str, value: str, counts: Sequence[str]) -> Iterator[Rule]:
+def _board_rules(
+    table: str, value: str, counts: Sequence[str], severity: Severity
+) -> Iterator[Rule]:
     """Rules of a raw leaderboard; `value` is what its models are ranked by."""
     negative = " OR ".join(f"{count} < 0" for count in counts)
     yield Rule(
         "ranks_are_complete",
         table,
-        "critical",
+        severity,
         "The ranks of a board are 1..N, each given once.",
         _rank_sql(_BOARD, '"rank"', value),
     )
@@ -177,14 +179,14 @@ def _board_rules(table: str, value: str, counts: Sequence[str]) -> Iterator[Rule
     yield Rule(
         "value_lies_within_bounds",
         table,
-        "critical",
+        severity,
         f"{value} lies within its bounds, where there are any.",
         _bounds_sql(f"{_BOARD}, model_name", value, f"{value}_lower", f"{value}_upper"),
     )
     yield Rule(
         "counts_are_not_negative",
         table,
-        "critical",
+        severity,
         f"{', '.join(counts)}: never below zero.",
         f"SELECT {_BOARD}, model_name, {', '.join(counts)} FROM {{batch}} WHERE {negative}",
     )
@@ -199,8 +201,11 @@ def _board_rules(table: str, value: str, counts: Sequence[str]) -> Iterator[Rule
 
 
 RULES: tuple[Rule, ...] = (
-    *_board_rules("raw.arena_leaderboards", "rating", ["vote_count"]),
-    *_board_rules("raw.arena_agent_leaderboards", "score", ["observation_count", "session_count"]),
+    *_board_rules("raw.arena_leaderboards", "rating", ["vote_count"], "critical"),
+    # How agent boards rank and bound is documented nowhere: what does not fit is told, not refused.
+    *_board_rules(
+        "raw.arena_agent_leaderboards", "score", ["observation_count", "session_count"], "warning"
+    ),
     Rule(
         "variance_fits_the_bounds",
         "raw.arena_leaderboards",

@@ -50,7 +50,9 @@ published release and the warehouse stay as they were.
 app = typer.Typer(
     help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-out, err = Console(), Console(stderr=True)
+# Piped into a file or a log there is no terminal to fit into, and wrapped tables cannot be read.
+WIDTH = None if sys.stdout.isatty() else 130
+out, err = Console(width=WIDTH), Console(stderr=True, width=WIDTH)
 
 
 class Audience(StrEnum):

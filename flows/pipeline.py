@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime
+from functools import wraps
 from typing import Any, cast
 
-from prefect import State, Task, flow, task
+from prefect import State, Task, flow, runtime, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
+from prefect.utilities.annotations import quote
 
 from flows import observe as observing
 from flows import stages, summary
@@ -26,6 +30,20 @@ from flows.stages import Step
 log = logging.getLogger("observatory.pipeline")
 
 RETRIES = 2
+
+
+def _log_to_the_run() -> None:
+    """What the steps say is on the page of their run too, and on a worker's console."""
+    ours = logging.getLogger("observatory")
+    if not any(isinstance(handler, APILogHandler) for handler in ours.handlers):
+        to_server = APILogHandler()
+        to_server.addFilter(lambda _: bool(FlowRunContext.get() or TaskRunContext.get()))
+        ours.addHandler(to_server)
+    if ours.level == logging.NOTSET:
+        ours.setLevel(logging.INFO)
+
+
+_log_to_the_run()
 
 
 def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -52,11 +70,36 @@ observe_task = task(
 
 
 def _as_task(step: Step, /) -> Step:
-    """A step as a task. Not retried: the same bytes give the same failure."""
-    return cast(Step, task(cache_policy=NO_CACHE, persist_result=False)(step))
+    """A step as a task. Not retried: the same bytes give the same failure.
+
+    Arguments are quoted: Prefect would look through every file of every snapshot for futures,
+    0.2 ms each, and a year of the Hub has a million.
+    """
+    as_task = task(task_run_name=_task_name, cache_policy=NO_CACHE, persist_result=False)(step)
+
+    @wraps(step)
+    def run(*args: object, **kwargs: object) -> object:
+        return as_task(*map(quote, args), **{name: quote(v) for name, v in kwargs.items()})
+
+    return cast(Step, run)
 
 
-@flow(name="observe-source", flow_run_name="observe-{source}", validate_parameters=True)
+def _task_name() -> str:
+    """`validate-core`, `load_raw`: the step, and the layer where it has one."""
+    layer = runtime.task_run.parameters.get("layer")
+    name: str = runtime.task_run.task_name
+    return f"{name}-{layer.unwrap()}" if layer else name
+
+
+def _run_name() -> str:
+    """`observe-hub-2026-08-15`, `release-2026-08-15`: what, and for which day."""
+    parameters = runtime.flow_run.parameters
+    source = parameters.get("source")
+    what = f"observe-{source}" if source else runtime.flow_run.flow_name
+    return f"{what}-{parameters.get('as_of') or today()}"
+
+
+@flow(name="observe-source", flow_run_name=_run_name, validate_parameters=True)
 def observe_source(
     source: str, as_of: date | None = None, overrides: dict[str, Any] | None = None
 ) -> str:
@@ -66,7 +109,7 @@ def observe_source(
     return observation.snapshot.snapshot_id
 
 
-@flow(name="release", validate_parameters=True)
+@flow(name="release", flow_run_name=_run_name, validate_parameters=True)
 def release(
     as_of: date | None = None,
     audience: stages.Audience = "internal",
@@ -83,7 +126,7 @@ def release(
     return [vars(p) for p in published]
 
 
-@flow(name="observatory", validate_parameters=True)
+@flow(name="observatory", flow_run_name=_run_name, validate_parameters=True)
 def observatory(
     as_of: date | None = None,
     audience: stages.Audience = "internal",

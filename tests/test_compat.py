@@ -1,0 +1,98 @@
+"""Other versions of DuckDB: the oldest that must read our files, the next that must run our SQL.
+
+`.ci/run` installs both beside the environment and names the folders; without them these skip.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flows import stages
+from flows.settings import Settings
+from tests.conftest import ROOT
+from warehouse.contract import contracts
+
+SAMPLE = ROOT / "warehouse" / "sample"
+
+
+def python_with(variable: str, code: str, *arguments: str) -> str:
+    """What a Python prints that finds another DuckDB first."""
+    folder = os.environ.get(f"OBSERVATORY_DUCKDB_{variable}")
+    if not folder:
+        pytest.skip(f"OBSERVATORY_DUCKDB_{variable} names no folder (.ci/run installs one)")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The sample, built and published with the DuckDB of the lock."""
+    folder = tmp_path_factory.mktemp("released")
+    settings = Settings(
+        archive=SAMPLE,
+        warehouse=folder / "observatory.duckdb",
+        docs=folder / "validation",
+        publish_to=(str(folder / "published"),),
+    )
+    stages.build(settings, date(2026, 8, 15))
+    stages.publish(settings, settings.publish_to)
+    return settings
+
+
+READ = """
+import sys, duckdb
+con = duckdb.connect()
+for file in sys.argv[1:]:
+    con.execute("ATTACH '" + file + "' AS held (READ_ONLY)")
+    print(duckdb.__version__, con.execute("SELECT count(*) FROM held.mart.arena_leaders").fetchone()[0],
+          con.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'arena_leaders'").fetchone()[0])
+    con.execute("DETACH held")
+"""
+
+
+def test_the_oldest_supported_duckdb_opens_the_warehouse_and_the_release(
+    released: Settings,
+) -> None:
+    published = Path(released.publish_to[0]) / "latest" / "observatory.duckdb"
+    lines = python_with("OLDEST", READ, str(released.warehouse), str(published)).splitlines()
+    assert len(lines) == 2
+    about = contracts()["mart.arena_leaders"].description
+    for line in lines:
+        version, rows, comment = line.split(" ", 2)
+        assert version.startswith("1.4.")
+        assert int(rows) > 0
+        assert comment.startswith(about)
+
+
+BUILD = """
+import sys, duckdb
+from datetime import date
+from pathlib import Path
+from flows import stages
+from flows.settings import Settings
+folder = Path(sys.argv[2])
+settings = Settings(archive=Path(sys.argv[1]), warehouse=folder / "observatory.duckdb",
+                    docs=folder / "validation")
+built = stages.build(settings, date(2026, 8, 15))
+print(duckdb.__version__, built.report.summary()["failed"], built.report.summary()["not_asked"])
+"""
+
+
+def test_the_next_duckdb_builds_and_validates_the_same(released: Settings, tmp_path: Path) -> None:
+    version, failed, not_asked = python_with("NEXT", BUILD, str(SAMPLE), str(tmp_path)).split()[-3:]
+    assert version.startswith("2.")
+    assert (failed, not_asked) == ("0", "0")
