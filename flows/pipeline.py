@@ -47,10 +47,15 @@ _log_to_the_run()
 
 
 def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Only what another try may mend: a renamed column stays renamed."""
+    """Only what another try may mend: a renamed column stays renamed.
+
+    Prefect asks while a try is left.
+    """
     try:
         state.result()
     except SourceError as error:
+        if error.is_transient:
+            log.warning("%s\n  next: asking again within a minute or so", error)
         return error.is_transient
     except Exception:  # any other failure is ours, and asking again repeats it
         return False

@@ -21,7 +21,8 @@ DAY = date(2026, 8, 15)
 def _own_environment() -> None:
     """No setting, credential or token of the machine reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("OBSERVATORY_", "AWS_", "HF_")) and name != "OBSERVATORY_RECORDINGS":
+        ours = name.startswith(("OBSERVATORY_RECORDINGS", "OBSERVATORY_DUCKDB_"))
+        if name.startswith(("OBSERVATORY_", "AWS_", "HF_")) and not ours:
             del os.environ[name]
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
 

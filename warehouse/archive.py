@@ -29,6 +29,11 @@ SIDECAR = "snapshot.json"
 JOURNAL = "journal.jsonl"
 ZSTD_LEVEL = 3
 _SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
+_SECRET = re.compile(
+    r"(?i)([?&](?:key|sig|auth|pwd|policy|x-amz-[^=&\s]*"
+    r"|[^=&\s]*(?:token|secret|password|signature|credential|api[_-]?key)[^=&\s]*)=)[^&#\s]*"
+)
 
 
 class ArchiveError(RuntimeError):
@@ -137,13 +142,17 @@ class Draft:
         """The kept files up to the first that is not as its journal line says."""
         kept: list[ArchivedFile] = []
         journal = self.folder / JOURNAL
-        for line in journal.read_text("utf-8").splitlines() if journal.exists() else ():
+        lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
+        for line in lines:
             try:
                 entry = ArchivedFile.model_validate_json(line)
                 self._archive.verify_file(entry)
             except (ValidationError, ArchiveError):
                 break  # a line cut by a crash, or bytes that never became durable
             kept.append(entry)
+        if lines and (len(kept) < len(lines) or not lines[-1].endswith(b"\n")):
+            # What follows must not be appended to a cut line, nor come back after a second crash.
+            write_atomically(journal, b"".join(_line(entry) for entry in kept))
         return kept
 
     def keep(
@@ -159,11 +168,15 @@ class Draft:
         retrieved_at: datetime | None = None,
         compress: bool = False,
     ) -> ArchivedFile:
-        """Stores one received file, or points at the same bytes of an earlier snapshot."""
+        """Stores one received file, or points at the same bytes of an earlier snapshot.
+
+        Raises ArchiveError for a name that is unsafe or taken, and once the snapshot is sealed.
+        """
+        self._check_free(name)
         digest = sha256(data)
         earlier = self._archive.file_with(self.source, digest)
         seen = {
-            "name": safe_name(name),
+            "name": name,
             "url": without_query_secrets(url),
             "http_status": status,
             "http_etag": etag,
@@ -186,13 +199,25 @@ class Draft:
         )
         return self._note(entry)
 
-    def reuse(self, earlier: ArchivedFile) -> ArchivedFile:
-        """Takes an unchanged file of an earlier snapshot into this one."""
-        return self._note(earlier.model_copy(update={"retrieved_at": datetime.now(UTC)}))
+    def reuse(self, earlier: ArchivedFile, *, name: str, url: str) -> ArchivedFile:
+        """Takes an unchanged file of an earlier snapshot into this one, under today's name."""
+        self._check_free(name)
+        seen = {"name": name, "url": without_query_secrets(url), "retrieved_at": datetime.now(UTC)}
+        return self._note(earlier.model_copy(update=seen))
+
+    def _check_free(self, name: str) -> None:
+        self._check_open()
+        if safe_name(name) in (SIDECAR, JOURNAL) or any(f.name == name for f in self.files):
+            raise ArchiveError(f"{self.folder / name} is taken; a kept file is never overwritten")
+
+    def _check_open(self) -> None:
+        if (self.folder / SIDECAR).exists():
+            raise ArchiveError(f"{self.folder} is sealed; a sealed snapshot never changes")
 
     def _note(self, entry: ArchivedFile) -> ArchivedFile:
-        with (self.folder / JOURNAL).open("w" if not self.files else "a", encoding="utf-8") as log:
-            log.write(entry.model_dump_json() + "\n")
+        self._check_open()
+        with (self.folder / JOURNAL).open("wb" if not self.files else "ab") as log:
+            log.write(_line(entry))
             log.flush()
             os.fsync(log.fileno())
         self.files.append(entry)
@@ -211,6 +236,7 @@ class Draft:
 
     def seal(self, **about: object) -> Snapshot:
         """Writes the sidecar: from here on the snapshot is complete and never changes."""
+        self._check_open()
         snapshot = Snapshot(
             source=self.source,
             snapshot_date=self.day,
@@ -251,14 +277,16 @@ class Archive:
 
     def unfinished(self) -> list[Path]:
         """Folders of observations that were begun and not sealed."""
-        return sorted(p.parent for p in self.root.glob(f"*/*/{JOURNAL}"))
+        begun = (p.parent for p in self.root.glob(f"*/*/{JOURNAL}"))
+        return sorted(folder for folder in begun if not (folder / SIDECAR).exists())
 
     def file_with(self, source: str, digest: str) -> ArchivedFile | None:
-        """A file of a sealed snapshot of this source with these bytes."""
+        """A file of a sealed snapshot of this source with these bytes, still sound on disk."""
         if source not in self._by_digest:
             files = [f for s in self.snapshots(source) for f in s.files]
             self._by_digest[source] = {f.sha256: f for f in reversed(files)}
-        return self._by_digest[source].get(digest)
+        found = self._by_digest[source].get(digest)
+        return found if found and self.is_sound(found) else None
 
     def forget_index(self) -> None:
         """Drops the digest index, after a snapshot was added."""
@@ -278,7 +306,7 @@ class Archive:
         path = (self.root / file.path).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise ArchiveError(f"{file.path} leads out of the archive {self.root}")
-        if not path.exists():
+        if not path.is_file():
             raise ArchiveError(f"{path} is gone; restore it from a copy of the archive")
         if (found := file_sha256(path)) != file.stored_sha256:
             raise ArchiveError(
@@ -286,6 +314,14 @@ class Archive:
                 f"{file.stored_sha256[:12]}…; restore it from a copy of the archive"
             )
         return path
+
+    def is_sound(self, file: ArchivedFile) -> bool:
+        """Whether the file's bytes are what the sidecar says."""
+        try:
+            self.verify_file(file)
+        except ArchiveError:
+            return False
+        return True
 
     def paths(self, files: list[ArchivedFile]) -> list[str]:
         """Verified absolute paths, in the order given."""
@@ -297,15 +333,21 @@ class Archive:
         return zstandard.decompress(data) if file.encoding == "zstd" else data
 
 
+def _line(entry: ArchivedFile) -> bytes:
+    return entry.model_dump_json().encode() + b"\n"
+
+
 def read_sidecar(path: Path) -> Snapshot:
     """One sidecar. Raises ArchiveError naming the file if it cannot be understood."""
     try:
-        return Snapshot.model_validate_json(path.read_bytes())
+        snapshot = Snapshot.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise ArchiveError(f"{path} is not a sidecar we understand: {error}") from error
+    if path.parts[-3:-1] != (snapshot.source, str(snapshot.snapshot_date)):
+        raise ArchiveError(f"{path} says it is {snapshot.snapshot_id}; put it back in that place")
+    return snapshot
 
 
 def without_query_secrets(url: str) -> str:
     """A URL that may be written down: user names, passwords and tokens taken out."""
-    url = re.sub(r"(?<=://)[^/@]*@", "", url)
-    return re.sub(r"(?i)([?&](?:token|key|signature|x-amz-[^=&]*)=)[^&]*", r"\1…", url)
+    return _SECRET.sub(r"\1…", _USER.sub("", url))

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from warehouse.contract import LAYERS, Contract, contracts, quote
+from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
 
@@ -30,7 +30,7 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
         old.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
-    con.execute(f"SET temp_directory = '{path}.tmp'" if "'" not in str(path) else "SELECT 1")
+    con.execute(f"SET temp_directory = {literal(str(path) + '.tmp')}")
     create_tables(con)
     return con
 

@@ -19,7 +19,7 @@ import duckdb
 import polars as pl
 
 from flows.settings import Settings
-from flows.sources.http import SourceError, get
+from flows.sources.http import DAMAGED_ZIP, SourceError, get
 from flows.sources.raw import snapshot_columns
 from warehouse.archive import Archive, Draft, Snapshot
 from warehouse.cards import cards
@@ -68,6 +68,13 @@ def _local(folder: Path | None, edition: int) -> Path | None:
     """The operator's zip or folder of an edition, also under the producer's own folder name."""
     if folder is None:
         return None
+    if not folder.is_dir():
+        raise SourceError(
+            "ai_index",
+            "the folder with the editions is not there",
+            str(folder),
+            "correct OBSERVATORY_AI_INDEX_FILES, or unset it to ask the source card's addresses",
+        )
     names = [p for p in sorted(folder.iterdir()) if str(edition) in p.name]
     return next((p for p in names if p.is_dir() or p.suffix == ".zip"), None)
 
@@ -99,7 +106,7 @@ def _keep(draft: Draft, edition: int, data: bytes, url: str, etag: str | None) -
         if not tables:
             raise ValueError("holds no .../Data/fig_<chapter>.<section>.<figure>.csv")
         _check_headers(edition, tables)
-    except (zipfile.BadZipFile, ValueError) as error:
+    except (ValueError, *DAMAGED_ZIP) as error:
         aside = draft.set_aside(name, data)
         raise SourceError(
             "ai_index",

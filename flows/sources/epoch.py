@@ -14,8 +14,8 @@ import zipfile
 import duckdb
 
 from flows.settings import Settings
-from flows.sources.http import SourceError, get
-from flows.sources.raw import quarantine, snapshot_columns
+from flows.sources.http import DAMAGED_ZIP, SourceError, get
+from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from warehouse.archive import Archive, ArchivedFile, Draft, Snapshot
 from warehouse.contract import Contract, contract, literal, quote
 
@@ -60,13 +60,13 @@ def _keep_file(
         draft.notes.append(f"{name} is not offered at {url}")
         return
     if answer.status_code == 304 and earlier:
-        draft.reuse(earlier)
+        draft.reuse(earlier, name=name, url=url)
         return
     data = answer.content
     try:
         text = _member(data, name) if url.endswith(".zip") else data
         rows = check_csv(text, table)
-    except (DamagedCsvError, zipfile.BadZipFile, KeyError) as error:
+    except (DamagedCsvError, KeyError, *DAMAGED_ZIP) as error:
         aside = draft.set_aside(name, data)
         raise SourceError(
             "epoch",
@@ -81,7 +81,7 @@ def _keep_file(
 
 def _latest_file(archive: Archive, name: str) -> ArchivedFile | None:
     for snapshot in reversed(archive.snapshots("epoch")):
-        if hits := [f for f in snapshot.files if f.name == name]:
+        if hits := [f for f in snapshot.files if f.name == name and archive.is_sound(f)]:
             return hits[0]
     return None
 
@@ -162,11 +162,7 @@ def _load_csv(
         ours: f"nullif(trim(record[{literal(source)}], E' \\t\\r\\n'), '')"
         for ours, source in _source_of(table, header).items()
     }
-    bad = " ".join(
-        f"WHEN {cell} IS NOT NULL AND try_cast({cell} AS {table.columns[ours].type}) IS NULL "
-        f"THEN '{ours} is no {table.columns[ours].type}'"
-        for ours, cell in cells.items()
-    )
+    bad = not_of_type((ours, cell, table.columns[ours].type) for ours, cell in cells.items())
     refusal = f"CASE {bad} END"
     others = [h for h in header if h not in _source_of(table, header).values()]
     values = ", ".join(_value(table, column, cells, others) for column in list(table.columns)[4:])

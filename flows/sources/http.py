@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import lzma
+import zipfile
+import zlib
+
 import httpx2
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import http_backoff  # type: ignore[attr-defined]  # lazy re-export
+
+from warehouse.archive import without_query_secrets
+
+# What the zip reader says of bytes that are cut, flipped, encrypted or packed in an odd way.
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 
 
 class SourceError(RuntimeError):
@@ -13,7 +22,8 @@ class SourceError(RuntimeError):
     def __init__(
         self, source: str, what: str, where: str, do: str, *, is_transient: bool = False
     ) -> None:
-        super().__init__(f"{source}: {what}\n  where: {where}\n  what to do: {do}")
+        text = f"{source}: {what}\n  where: {where}\n  what to do: {do}"
+        super().__init__(without_query_secrets(text))
         self.source = source
         self.is_transient = is_transient  # asking again in a minute may help
 

@@ -18,9 +18,9 @@ from huggingface_hub import HfApi
 
 from flows.settings import Settings
 from flows.sources.http import SourceError, get
-from flows.sources.raw import quarantine, snapshot_columns
+from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from warehouse.archive import Archive, Draft, Snapshot
-from warehouse.contract import contract
+from warehouse.contract import contract, quote
 
 log = logging.getLogger("observatory.hub")
 
@@ -57,7 +57,10 @@ def fetch_models(settings: Settings, archive: Archive, draft: Draft) -> None:
 
 def _next_url(settings: Settings, draft: Draft) -> str | None:
     if draft.files:
-        return draft.files[-1].next_url
+        following = draft.files[-1].next_url
+        if following is None or _is_ours(settings, following):
+            return following
+        draft.restart()  # begun at another address: one sweep is of one Hub
     query = [("sort", "createdAt"), ("limit", str(settings.hub_page_rows))]
     return f"{settings.hub_url}/api/models?" + urlencode(query + [("expand", e) for e in EXPAND])
 
@@ -80,7 +83,9 @@ def _keep_page(settings: Settings, draft: Draft, url: str) -> str | None:
             f"{url} (the bytes: {aside})",
             "run again later: the sweep goes on at this page",
         )
-    following = _same_host(settings, answer.links.get("next", {}).get("url"))
+    following = answer.links.get("next", {}).get("url")
+    if following:
+        _check_link(settings, draft, url, following)
     draft.keep(
         name,
         answer.content,
@@ -105,13 +110,21 @@ def _look(page: bytes) -> tuple[int, str | None]:
     return len(items), None
 
 
-def _same_host(settings: Settings, url: str | None) -> str | None:
-    """The Link's address, if it stays on the Hub: our token goes nowhere else."""
-    if url and urlsplit(url)[:2] != urlsplit(settings.hub_url)[:2]:
+def _is_ours(settings: Settings, url: str) -> bool:
+    """Whether an address lies on the Hub that was asked: our token goes nowhere else."""
+    return urlsplit(url)[:2] == urlsplit(settings.hub_url)[:2]
+
+
+def _check_link(settings: Settings, draft: Draft, url: str, following: str) -> None:
+    problem = None
+    if not _is_ours(settings, following):
+        problem = "the next page lies on another host"
+    elif following == url or any(f.next_url == following for f in draft.files):
+        problem = "the next page was read already: the listing goes in a circle"
+    if problem:
         raise SourceError(
-            "hub", "the next page lies on another host", url, "check HF_ENDPOINT and proxies"
+            "hub", f"{draft.day} {problem}", following, "check HF_ENDPOINT and proxies"
         )
-    return url
 
 
 def _note_floor(archive: Archive, draft: Draft) -> None:
@@ -125,13 +138,13 @@ def _note_floor(archive: Archive, draft: Draft) -> None:
     )
 
 
-# How DuckDB reads one item; keys that an item lacks become NULL, keys unknown here are ignored.
+# One item's keys and their types; keys that it lacks become NULL, keys unknown here are ignored.
 _ITEM: Mapping[str, str] = {
     "id": "VARCHAR",
     "_id": "VARCHAR",
     "author": "VARCHAR",
-    "createdAt": "VARCHAR",
-    "lastModified": "VARCHAR",
+    "createdAt": "TIMESTAMP",
+    "lastModified": "TIMESTAMP",
     "downloads": "BIGINT",
     "downloadsAllTime": "BIGINT",
     "likes": "BIGINT",
@@ -143,45 +156,61 @@ _ITEM: Mapping[str, str] = {
     "baseModels": "JSON",
     "safetensors": "JSON",
 }
+_TOTAL = "(safetensors ->> '$.total')"
 
 
 def parse_models(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
     """Loads raw.hub_models: one row per model and snapshot; the rest goes to quarantine.
 
-    Refused: an item without id (`no id`), and every further item of an object already seen in
-    this sweep (`duplicate`: the first one met is kept, as pages are read in order).
+    Refused: an item without id (`no id`), with a value of another type (`likes is no BIGINT`),
+    and every further item of an object already seen in this sweep (`duplicate`: the first one met
+    is kept, as pages are read in order).
     """
-    paths = archive.paths(snapshot.find("pages/"))
-    items = ", ".join(f"'{key}': '{kind}'" for key, kind in _ITEM.items())
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE page_items AS
-        SELECT *, row_number() OVER () AS item FROM read_json(?, format = 'array',
-            columns = {{{items}}}, filename = true, maximum_object_size = 268435456)""",
-        [paths],
-    )
-    con.execute(
-        """CREATE OR REPLACE TEMP TABLE hub_judged AS SELECT *, CASE
-            WHEN id IS NULL OR id = '' THEN 'no id'
-            WHEN row_number() OVER (PARTITION BY coalesce(_id, id) ORDER BY item) > 1
-              OR row_number() OVER (PARTITION BY id ORDER BY item) > 1 THEN 'duplicate'
-            END AS refusal FROM page_items"""
-    )
-    columns = ", ".join(f'"{c}"' for c in contract("raw.hub_models").columns)
+    _judge_items(con, archive.paths(snapshot.find("pages/")))
+    columns = ", ".join(quote(c) for c in contract("raw.hub_models").columns)
     con.execute(
         f"""INSERT INTO raw.hub_models ({columns})
-        SELECT {snapshot_columns(snapshot)}, parse_filename(filename), id, _id,
-            coalesce(author, nullif(split_part(id, '/', 1), id)),
-            try_cast(createdAt AS TIMESTAMP), try_cast(lastModified AS TIMESTAMP),
-            downloads, downloadsAllTime, likes, trendingScore, gated, pipeline_tag, library_name,
-            tags::VARCHAR, nullif(baseModels::VARCHAR, 'null'),
-            try_cast(safetensors ->> '$.total' AS BIGINT)
+        SELECT {snapshot_columns(snapshot)}, parse_filename(filename), model, _id,
+            coalesce(author, nullif(split_part(model, '/', 1), model)),
+            createdAt::TIMESTAMP, lastModified::TIMESTAMP, downloads::BIGINT,
+            downloadsAllTime::BIGINT, likes::BIGINT, trendingScore::DOUBLE,
+            gated, pipeline_tag, library_name,
+            tags::VARCHAR, nullif(baseModels::VARCHAR, 'null'), {_TOTAL}::BIGINT
         FROM hub_judged WHERE refusal IS NULL ORDER BY item"""
     )
+    received = ", ".join(f"{quote(key)} := {quote(key)}" for key in _ITEM)
     quarantine(
         con,
         snapshot,
         "raw.hub_models",
-        "SELECT parse_filename(filename), item, refusal, to_json(hub_judged)::VARCHAR "
-        "FROM hub_judged WHERE refusal IS NOT NULL",
+        f"""SELECT parse_filename(filename), item, refusal,
+            json_merge_patch('{{}}', to_json(struct_pack({received})))::VARCHAR
+        FROM hub_judged WHERE refusal IS NOT NULL""",
     )
     con.execute("DROP TABLE page_items; DROP TABLE hub_judged")
+
+
+def _judge_items(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    """Temp table hub_judged: every item in the order received, with its refusal or null.
+
+    Values are text at first: one of another type refuses its item, not the whole sweep.
+    """
+    kinds = {key: "JSON" if kind == "JSON" else "VARCHAR" for key, kind in _ITEM.items()}
+    kinds["id"] = "JSON"  # or an id that is a number or an object would pass for a text
+    items = ", ".join(f"'{key}': '{kind}'" for key, kind in kinds.items())
+    typed = [(k, quote(k), kind) for k, kind in _ITEM.items() if kind not in ("JSON", "VARCHAR")]
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE page_items AS
+        SELECT *, CASE json_type(id) WHEN 'VARCHAR' THEN id ->> '$' END AS model,
+            row_number() OVER () AS item FROM read_json(?, format = 'array',
+            columns = {{{items}}}, filename = true, maximum_object_size = 268435456)""",
+        [paths],
+    )
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE hub_judged AS SELECT *, CASE
+            WHEN model IS NULL OR model = '' THEN 'no id'
+            {not_of_type([*typed, ("safetensors.total", _TOTAL, "BIGINT")])}
+            WHEN row_number() OVER (PARTITION BY coalesce(_id, model) ORDER BY item) > 1
+              OR row_number() OVER (PARTITION BY model ORDER BY item) > 1 THEN 'duplicate'
+            END AS refusal FROM page_items"""
+    )

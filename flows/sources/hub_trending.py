@@ -10,21 +10,30 @@ from huggingface_hub import HfApi
 
 from flows.settings import Settings
 from flows.sources.http import SourceError, get
-from flows.sources.raw import quarantine, snapshot_columns
+from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from warehouse.archive import Archive, Draft, Snapshot
 from warehouse.contract import contract
 
 NAME = "trending.json"
+_TYPED = (
+    ("downloads", "(repo ->> '$.downloads')", "BIGINT"),
+    ("likes", "(repo ->> '$.likes')", "BIGINT"),
+    ("numParameters", "(repo ->> '$.numParameters')", "BIGINT"),
+    ("lastModified", "(repo ->> '$.lastModified')", "TIMESTAMP"),
+)
 
 
 def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Keeps the strip as one file."""
+    draft.restart()  # one moment of the strip; one that was kept and not sealed is asked for again
     url = f"{settings.hub_url}/api/trending"
     headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
     answer = get("hub_trending", url, timeout=settings.http_timeout_seconds, headers=headers)
     try:
         document: Any = orjson.loads(answer.content)
-        rows = len(document["recentlyTrending"])
+        strip = document["recentlyTrending"]
+        if not isinstance(strip, list):
+            raise TypeError("recentlyTrending is no list")
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         aside = draft.set_aside(NAME, answer.content)
         raise SourceError(
@@ -33,19 +42,24 @@ def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
             f"{url} (the bytes: {aside})",
             "run again later; if it stays so, the API has changed",
         ) from error
-    draft.keep(NAME, answer.content, url=url, status=answer.status_code, rows_seen=rows)
+    draft.keep(NAME, answer.content, url=url, status=answer.status_code, rows_seen=len(strip))
 
 
 def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads raw.hub_trending: one row per item of the strip; items without id are refused."""
+    """Loads raw.hub_trending: one row per item of the strip.
+
+    Refused: items without id or type, and items with a value that is not of its column's type.
+    """
     paths = archive.paths(snapshot.find(NAME))
     con.execute(
-        """CREATE OR REPLACE TEMP TABLE strip AS
+        f"""CREATE OR REPLACE TEMP TABLE strip AS SELECT *, CASE
+            WHEN id IS NULL OR repo_type IS NULL THEN 'no id or no type' {not_of_type(_TYPED)}
+            END AS refusal FROM (
         SELECT position, item, item ->> '$.repoType' AS repo_type,
             item ->> '$.repoData.id' AS id, item -> '$.repoData' AS repo FROM (
             SELECT unnest(strip) AS item, generate_subscripts(strip, 1) AS position FROM (
                 SELECT "recentlyTrending" AS strip FROM read_json(?, format = 'unstructured',
-                    columns = {'recentlyTrending': 'JSON[]'})))""",
+                    columns = {{'recentlyTrending': 'JSON[]'}}))))""",
         [paths],
     )
     columns = ", ".join(f'"{c}"' for c in contract("raw.hub_trending").columns)
@@ -53,16 +67,15 @@ def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
         f"""INSERT INTO raw.hub_trending ({columns})
         SELECT {snapshot_columns(snapshot)}, position, repo_type, id,
             repo ->> '$.author', repo ->> '$.authorData.type',
-            try_cast((repo ->> '$.downloads') AS BIGINT), try_cast((repo ->> '$.likes') AS BIGINT),
-            repo ->> '$.pipeline_tag', try_cast((repo ->> '$.numParameters') AS BIGINT),
-            try_cast((repo ->> '$.lastModified') AS TIMESTAMP), repo ->> '$.gated'
-        FROM strip WHERE id IS NOT NULL AND repo_type IS NOT NULL ORDER BY position"""
+            (repo ->> '$.downloads')::BIGINT, (repo ->> '$.likes')::BIGINT,
+            repo ->> '$.pipeline_tag', (repo ->> '$.numParameters')::BIGINT,
+            (repo ->> '$.lastModified')::TIMESTAMP, repo ->> '$.gated'
+        FROM strip WHERE refusal IS NULL ORDER BY position"""
     )
     quarantine(
         con,
         snapshot,
         "raw.hub_trending",
-        f"SELECT '{NAME}', position, 'no id or no type', item::VARCHAR FROM strip "
-        "WHERE id IS NULL OR repo_type IS NULL",
+        f"SELECT '{NAME}', position, refusal, item::VARCHAR FROM strip WHERE refusal IS NOT NULL",
     )
     con.execute("DROP TABLE strip")

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import HfApi
@@ -21,7 +22,7 @@ from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
 from flows.sources.http import SourceError
-from flows.sources.raw import quarantine, snapshot_columns
+from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from warehouse.archive import Archive, Draft, Snapshot, sha256
 from warehouse.contract import Contract, contract, quote
 
@@ -43,12 +44,13 @@ def fetch_leaderboards(settings: Settings, archive: Archive, draft: Draft) -> No
         draft.restart()  # a half-kept draft may be of another commit
         for file in sorted(files, key=lambda f: f.path):
             _keep_file(api, archive, draft, file, str(commit))
-    except (HfHubHTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
         raise SourceError(
             "lmarena",
-            f"{type(error).__name__}: {error}",
+            f"{draft.day} no sound answer ({type(error).__name__}: {error})",
             f"{settings.hub_url}/datasets/{REPO}",
             "check the network and whether the data set has moved, then run again",
+            is_transient=_is_transient(error),
         ) from error
     if not draft.files:
         raise SourceError(
@@ -60,10 +62,17 @@ def fetch_leaderboards(settings: Settings, archive: Archive, draft: Draft) -> No
     draft.notes.append(f"commit {commit}, {len(draft.files)} subsets")
 
 
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code == 429
+    return isinstance(error, (httpx2.HTTPError, OSError))
+
+
 def _keep_file(api: HfApi, archive: Archive, draft: Draft, file: RepoFile, commit: str) -> None:
     digest = file.lfs.sha256 if file.lfs else None
+    url = f"{api.endpoint}/datasets/{REPO}/resolve/{commit}/{file.path}"
     if digest and (known := archive.file_with("lmarena", digest)):
-        draft.reuse(known)
+        draft.reuse(known, name=file.path, url=url)
         return
     with tempfile.TemporaryDirectory() as cache:
         got = api.hf_hub_download(
@@ -73,7 +82,6 @@ def _keep_file(api: HfApi, archive: Archive, draft: Draft, file: RepoFile, commi
         rows, problem = _look(Path(got))
     if digest and sha256(data) != digest:
         problem = f"has sha256 {sha256(data)[:12]}… where the tree says {digest[:12]}…"
-    url = f"{api.endpoint}/datasets/{REPO}/resolve/{commit}/{file.path}"
     if problem:
         aside = draft.set_aside(file.path, data)
         raise SourceError(
@@ -122,7 +130,8 @@ def parse_leaderboards(
 ) -> None:
     """Loads raw.arena_leaderboards and raw.arena_agent_leaderboards: one row per board line.
 
-    Empty strings and NaN become null. A line without model, category or date is refused.
+    Empty strings and NaN become null. Refused: a line without model, category or date, and one
+    with a value that is not of its column's type.
     """
     for file in snapshot.find(suffix=".parquet"):
         path = str(archive.verify_file(file))
@@ -141,31 +150,33 @@ def _load_board(
 ) -> None:
     ours = [(source, column, kind.columns[column]) for source, column in _sources(kind)]
     held = pq.read_schema(path)
-    casts = ", ".join(
-        f"{_cast(source, held.field(source).type, c.type)} AS {quote(column)}"
-        for source, column, c in ours
-    )
+    values = [
+        (column, _value(source, held.field(source).type), c.type) for source, column, c in ours
+    ]
+    casts = ", ".join(f"try_cast({v} AS {kind}) AS {quote(column)}" for column, v, kind in values)
     needed = " AND ".join(f"{quote(n)} IS NOT NULL" for _, n, c in ours if not c.nullable)
+    sound = f"misfit IS NULL AND {needed}"
     lines = "read_parquet(?, file_row_number = true)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE board AS SELECT file_row_number + 1 AS line, {casts} "
-        f"FROM {lines}",
+        f"CREATE OR REPLACE TEMP TABLE board AS SELECT file_row_number + 1 AS line, {casts}, "
+        f"CASE {not_of_type(values)} END AS misfit FROM {lines}",
         [path],
     )
     columns = ", ".join(quote(c) for c in kind.columns)
     con.execute(
         f"""INSERT INTO {kind.sql_name} ({columns})
         SELECT {snapshot_columns(snapshot)}, ?, line, {", ".join(quote(n) for _, n, _ in ours)}
-        FROM board WHERE {needed} ORDER BY line""",
+        FROM board WHERE {sound} ORDER BY line""",
         [subset],
     )
     quarantine(
         con,
         snapshot,
         kind.table,
-        f"""SELECT ?, file_row_number + 1, 'no model, category or date', to_json(source)::VARCHAR
+        f"""SELECT ?, line, coalesce(misfit, 'no model, category or date'),
+            to_json(source)::VARCHAR
         FROM {lines} AS source
-        SEMI JOIN (SELECT line FROM board WHERE NOT ({needed})) AS refused
+        JOIN (SELECT line, misfit FROM board WHERE NOT ({sound})) AS refused
         ON refused.line = source.file_row_number + 1""",
         [name, path],
     )
@@ -176,11 +187,11 @@ def _sources(kind: Contract) -> list[tuple[str, str]]:
     return list(_source_columns(kind).items())
 
 
-def _cast(source: str, held: pa.DataType, target: str) -> str:
-    """SQL of one source column as the contract's type; '' and NaN are how the file says null."""
+def _value(source: str, held: pa.DataType) -> str:
+    """SQL of one source column; '' and NaN are how the file says null."""
     column = quote(source)
     if pa.types.is_floating(held):
-        column = f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END"
-    elif pa.types.is_string(held) or pa.types.is_large_string(held):
-        column = f"nullif({column}, '')"
-    return f"try_cast({column} AS {target})"
+        return f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END"
+    if pa.types.is_string(held) or pa.types.is_large_string(held):
+        return f"nullif({column}, '')"
+    return column

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.sums import in_order
+
 MAX_DEPTH = 32
 
 
@@ -15,11 +17,14 @@ def hub_model_roots(hub_models: pl.LazyFrame, hub_base_models: pl.LazyFrame) -> 
     hold (`stub`) or after MAX_DEPTH steps (`depth`). Where it meets a model again there is no
     root to find: the part of the weight stays with the model itself (`cycle`).
     """
-    models = hub_models.select(
-        "model_id_hf", pl.col("model_id_hf").str.to_lowercase().alias("key")
-    ).collect()
+    models = (
+        hub_models.select("model_id_hf", pl.col("model_id_hf").str.to_lowercase().alias("key"))
+        .sort("model_id_hf")  # of ids that differ by case alone, the first stands for all
+        .collect()
+    )
     edges = _edges(hub_base_models)
-    ended = [models.join(edges, left_on="key", right_on="child", how="anti").select(_own("root"))]
+    originals = models.join(edges, left_on="key", right_on="child", how="anti").select(_own("root"))
+    ended: list[pl.DataFrame] = []
     derived = models.join(edges.select("child").unique(), left_on="key", right_on="child")
     walk = derived.select(
         "model_id_hf",
@@ -38,7 +43,7 @@ def hub_model_roots(hub_models: pl.LazyFrame, hub_base_models: pl.LazyFrame) -> 
         if walk.is_empty():
             break
     ended.append(_arrived(walk, models, MAX_DEPTH, cut=True))
-    return _summed(pl.concat(ended)).lazy()
+    return pl.concat([originals, _summed(pl.concat(ended))]).lazy()
 
 
 def _edges(hub_base_models: pl.LazyFrame) -> pl.DataFrame:
@@ -49,6 +54,7 @@ def _edges(hub_base_models: pl.LazyFrame) -> pl.DataFrame:
             pl.col("base_model_id_hf").str.to_lowercase().alias("parent"),
             pl.col("base_model_id_hf").alias("parent_id"),
         )
+        .with_columns(pl.col("parent_id").min().over("parent"))  # one spelling of a lost parent
         .unique(["child", "parent"], keep="any")
         .with_columns((1.0 / pl.len().over("child")).alias("part"))
         .collect()
@@ -67,7 +73,9 @@ def _own(reason: str, depth: int = 0, weight: pl.Expr | None = None) -> list[pl.
 
 
 def _one_up(walk: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
-    return walk.join(edges, left_on="node", right_on="child").select(
+    # not its own `parent_id`: the join would keep the last round's instead of the edge's
+    at = walk.select("model_id_hf", "node", "weight", "path")
+    return at.join(edges, left_on="node", right_on="child").select(
         "model_id_hf",
         pl.col("parent").alias("node"),
         "parent_id",
@@ -103,5 +111,5 @@ def _summed(ends: pl.DataFrame) -> pl.DataFrame:
     return (
         ends.sort("model_id_hf", "root_model_id_hf", "depth", "end_reason")
         .group_by("model_id_hf", "root_model_id_hf", maintain_order=True)
-        .agg(pl.col("weight").sum(), pl.col("depth").max(), pl.col("end_reason").first())
+        .agg(in_order(pl.col("weight")), pl.col("depth").max(), pl.col("end_reason").first())
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from transforms.attribution import NOT_EXAMINED, with_lab_and_country
+from transforms.sums import in_order
 
 UNKNOWN = ("ZZ", NOT_EXAMINED)
 GROUP = ["as_of_date", "population", "metric", "attribution", "credit"]
@@ -80,7 +81,10 @@ def _credits(
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """One row per day, model, attribution and country: the weight of that country."""
+    """One row per day, model, attribution and root: its weight and country.
+
+    `is_first` marks one row of each country of the model, for credit in full.
+    """
     publisher = counted.with_columns(
         pl.col("author").alias("namespace"), weight=1.0, attribution=pl.lit("publisher")
     )
@@ -100,21 +104,19 @@ def _credits(
         day="as_of_date",
     )
     key = ["as_of_date", "model_id_hf", "attribution", "country_code"]
-    flags = ["downloads_30d", "all", "llm_vlm", "created_1y"]
-    return placed.group_by(key).agg(pl.col("weight").sum(), *(pl.col(c).first() for c in flags))
+    return placed.with_columns(pl.struct(key).is_first_distinct().alias("is_first"))
 
 
 def _sums(rows: pl.LazyFrame, population: str) -> pl.LazyFrame:
     """Downloads credited to each country, in full and by weight."""
-    downloads = pl.col("downloads_30d").cast(pl.Float64)
+    downloads, is_first = pl.col("downloads_30d").cast(pl.Float64), pl.col("is_first")
     return (
         rows.filter(pl.col("downloads_30d").is_not_null())
-        .sort("as_of_date", "model_id_hf", "country_code")  # floats add up in one fixed order
-        .group_by("as_of_date", "attribution", "country_code", maintain_order=True)
+        .group_by("as_of_date", "attribution", "country_code")
         .agg(
-            downloads.sum().alias("full"),
-            (downloads * pl.col("weight")).sum().alias("fractional"),
-            pl.len().cast(pl.Int64).alias("n_models"),
+            downloads.filter(is_first).sum().alias("full"),
+            in_order(downloads * pl.col("weight")).alias("fractional"),
+            is_first.sum().cast(pl.Int64).alias("n_models"),
         )
         .unpivot(
             ["full", "fractional"],
@@ -142,6 +144,7 @@ def _shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
     unknown = pl.col("country_code").is_in(list(UNKNOWN))
     share = pl.col("numerator") / pl.col("denominator")
     doubt = pl.col("numerator").filter(unknown).sum().over(GROUP) / pl.col("denominator")
+    upper = pl.when(unknown).then(pl.col("doubt")).otherwise(pl.col("share") + pl.col("doubt"))
     return (
         sums.join(totals, on=["as_of_date", "population"])
         .filter(pl.col("denominator") > 0)
@@ -149,9 +152,7 @@ def _shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(share.alias("share"), doubt.alias("doubt"))
         .with_columns(
             pl.when(unknown).then(0.0).otherwise(pl.col("share")).alias("share_lower"),
-            pl.when(unknown)
-            .then(pl.col("doubt"))
-            .otherwise((pl.col("share") + pl.col("doubt")).clip(upper_bound=1.0))
-            .alias("share_upper"),
+            # in full credit a model with roots in ZZ and in XX is twice in doubt
+            upper.clip(upper_bound=1.0).alias("share_upper"),
         )
     )

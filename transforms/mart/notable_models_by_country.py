@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
+from transforms.sums import in_order
 
 COLUMNS = [
     "source",
@@ -53,11 +54,10 @@ def _from_epoch(notable_models: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
         .with_columns(codes.alias("country_code"))
         .with_columns((1.0 / pl.col("country_code").list.len()).alias("part"))
         .explode("country_code")
-        .sort("line", "country_code")
-        .group_by(pl.col("publication_year").alias("year"), "country_code", maintain_order=True)
+        .group_by(pl.col("publication_year").alias("year"), "country_code")
         .agg(
             pl.len().cast(pl.Int64).alias("n_models"),
-            pl.col("part").sum().alias("n_models_fractional"),
+            in_order(pl.col("part")).alias("n_models_fractional"),
             pl.col("vintage_date").first(),
         )
         .with_columns(source=pl.lit("epoch"), figure=pl.lit(None, pl.String))

@@ -1,0 +1,160 @@
+"""Small frames by hand, and transforms run on them as a build runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+
+import polars as pl
+from hypothesis import HealthCheck, settings
+
+from transforms.graph import CLOCK, Step, plan
+from warehouse.contract import Contract, contract
+from warehouse.reference import countries
+
+DAY = date(2026, 8, 15)
+
+Row = Mapping[str, object]
+Period = tuple[str, date, date | None]
+
+# The same examples on every run: a red test is red for everybody.
+PROPERTY = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def rows(table: str, *given: Row, **shared: object) -> pl.LazyFrame:
+    """A frame with the schema of a contract; nullable columns that are not given are null.
+
+    Raises ValueError for a column that the contract lacks or that it needs and nobody gave.
+    """
+    columns = contract(table).columns
+    filled = [{**dict.fromkeys(columns), **shared, **row} for row in given]
+    for row in filled:
+        unknown = set(row) - set(columns)
+        missing = {c for c, column in columns.items() if row[c] is None and not column.nullable}
+        if unknown or missing:
+            raise ValueError(f"{table}: not in the contract {unknown}, not given {missing}")
+    return pl.DataFrame(filled, schema=contract(table).polars_schema).lazy()
+
+
+@cache
+def empty(table: str) -> pl.LazyFrame:
+    """A frame of a contract without any row."""
+    return contract(table).polars_schema.to_frame().lazy()
+
+
+def shuffled(frame: pl.LazyFrame, seed: int) -> pl.LazyFrame:
+    """The same rows in another order."""
+    return frame.collect().sample(fraction=1, shuffle=True, seed=seed).lazy()
+
+
+def step(table: str) -> Step:
+    """The transform of a table."""
+    return next(s for s in plan() if s.table == table)
+
+
+def compute(table: str, as_of: date = DAY, **inputs: pl.LazyFrame) -> pl.DataFrame:
+    """One table by its transform alone, in the order of its key; inputs not given are empty."""
+    wanted = step(table)
+    arguments: dict[str, object] = {
+        parameter: inputs.pop(parameter, empty(source))
+        for parameter, source in wanted.inputs.items()
+    }
+    assert not inputs, f"{table} does not read {sorted(inputs)}"
+    if wanted.wants_clock:
+        arguments[CLOCK] = as_of
+    return promised(table, wanted.function(**arguments).collect())
+
+
+def table_of(target: str, as_of: date = DAY, **raw: pl.LazyFrame) -> pl.DataFrame:
+    """One core or mart table with all that it needs, from raw frames as a build computes it.
+
+    Countries are the project's own unless given; other raw tables not given are empty.
+    """
+    return everything(as_of, {target}, **raw)[target]
+
+
+def everything(
+    as_of: date = DAY, targets: set[str] | None = None, **raw: pl.LazyFrame
+) -> dict[str, pl.DataFrame]:
+    """Every core and mart table (or those that the targets need), by name."""
+    raw.setdefault("raw_registry_countries", all_countries())
+    tables: dict[str, pl.DataFrame] = {}
+    for each in needed(targets):
+        inputs = {
+            parameter: tables[source].lazy() if source in tables else raw[parameter]
+            for parameter, source in each.inputs.items()
+            if source in tables or parameter in raw
+        }
+        tables[each.table] = compute(each.table, as_of, **inputs)
+    for table, frame in tables.items():
+        assert_references(contract(table), frame, tables)
+    return tables
+
+
+def needed(targets: set[str] | None) -> list[Step]:
+    """The steps behind some tables, in order; every step if None."""
+    if targets is None:
+        return list(plan())
+    wanted = set(targets)
+    for each in reversed(plan()):
+        wanted |= set(each.inputs.values()) if each.table in wanted else set()
+    return [each for each in plan() if each.table in wanted]
+
+
+def promised(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame in the order of its key, after a look at all that its contract promises."""
+    held = contract(table)
+    held.check_frame(frame)
+    assert not frame.select(held.key).is_duplicated().any(), f"{table}: key is not unique"
+    for name, column in held.columns.items():
+        values = frame[name]
+        assert column.nullable or values.null_count() == 0, f"{table}.{name} is null"
+        if column.values:
+            assert set(values.drop_nulls()) <= set(column.values), f"{table}.{name}"
+        assert column.min is None or (values >= column.min).all(), f"{table}.{name} < {column.min}"
+        assert column.max is None or (values <= column.max).all(), f"{table}.{name} > {column.max}"
+    return frame.sort(held.key)
+
+
+def assert_references(held: Contract, frame: pl.DataFrame, tables: dict[str, pl.DataFrame]) -> None:
+    """Every value of a referring column stands in the table that it refers to."""
+    for name, column in held.columns.items():
+        if column.references and column.references.rpartition(".")[0] in tables:
+            table, _, key = column.references.rpartition(".")
+            lost = set(frame[name].drop_nulls()) - set(tables[table][key])
+            assert not lost, f"{held.table}.{name}: {lost} not in {table}"
+
+
+@cache
+def all_countries() -> pl.LazyFrame:
+    """The project's own spellings of countries."""
+    return countries().lazy()
+
+
+def registry(
+    labs: Mapping[str, str | Sequence[Period]], system: str = "hub"
+) -> dict[str, pl.LazyFrame]:
+    """Raw registry tables: each lab has one name in a system, its own id, and dated countries."""
+    dated = {
+        lab: [(given, date(1900, 1, 1), None)] if isinstance(given, str) else given
+        for lab, given in labs.items()
+    }
+    periods = [
+        {"lab_id": lab, "country_code": code, "valid_from": start, "valid_to": end}
+        for lab, held in dated.items()
+        for code, start, end in held
+    ]
+    names = [{"namespace": lab, "lab_id": lab} for lab in labs]
+    return {
+        "raw_registry_labs": rows("raw.registry_labs", *periods, lab_name="A lab", basis="test"),
+        "raw_registry_namespaces": rows(
+            "raw.registry_namespaces", *names, system=system, kind="lab", basis="test"
+        ),
+        "raw_registry_countries": all_countries(),
+    }
