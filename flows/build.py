@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import polars as pl
 
 from flows.sources import SOURCES
 from flows.sources.http import SourceError
-from transforms.graph import CLOCK, Step, plan
+from transforms.graph import Step, plan
 from warehouse import database
 from warehouse.archive import Archive, Snapshot, file_sha256
 from warehouse.cards import card
@@ -26,6 +27,14 @@ from warehouse.contract import contract
 from warehouse.reference import load_reference
 
 log = logging.getLogger("observatory.build")
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The run's two clocks: true when, and known when."""
+
+    as_of: date  # the last day that the build looks at
+    known_at: date = date.max  # whose knowledge of the registry it uses; date.max = all of it
 
 
 class NothingToBuildError(RuntimeError):
@@ -94,18 +103,17 @@ def _snapshot_row(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
     }
 
 
-def transform(build: Path, layer: str, as_of: date) -> dict[str, int]:
+def transform(build: Path, layer: str, clocks: Clocks) -> dict[str, int]:
     """Computes every table of a layer in the order of `plan()`. Returns rows by table."""
     with _opened(build) as con:
-        return {s.table: _compute(con, s, as_of) for s in plan() if s.table.startswith(layer)}
+        return {s.table: _compute(con, s, clocks) for s in plan() if s.table.startswith(layer)}
 
 
-def _compute(con: duckdb.DuckDBPyConnection, step: Step, as_of: date) -> int:
+def _compute(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> int:
     arguments: dict[str, object] = {
         parameter: database.scan(con, contract(table)) for parameter, table in step.inputs.items()
     }
-    if step.wants_clock:
-        arguments[CLOCK] = as_of
+    arguments |= {clock: getattr(clocks, clock) for clock in step.clocks}
     frame = step.function(**arguments).collect()
     rows = database.insert_frame(con, contract(step.table), frame)
     log.info("%s: %s rows", step.table, f"{rows:,}")
@@ -137,12 +145,12 @@ def _opened(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
-def write_about(build: Path, snapshots: list[Snapshot], as_of: date) -> None:
+def write_about(build: Path, snapshots: list[Snapshot], clocks: Clocks) -> None:
     """meta.build: the clock, the code and whether this is the sample."""
     code = code_version()
     is_sample = any(s.is_sample for s in snapshots)
     with _opened(build) as con:
         con.execute(
-            "INSERT INTO meta.build VALUES (?, ?, ?, ?)",
-            [as_of, code["version"], code["digest"], is_sample],
+            "INSERT INTO meta.build VALUES (?, ?, ?, ?, ?)",
+            [clocks.as_of, clocks.known_at, code["version"], code["digest"], is_sample],
         )

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -242,6 +243,76 @@ def tables(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
             _print_rows(str(settings.warehouse), rows)
 
 
+registry = typer.Typer(help="Look after warehouse/registry: who is behind a name, and where.")
+app.add_typer(registry, name="registry")
+Limit = Annotated[int, typer.Option(min=1, help="Names per system.")]
+
+
+@registry.command()
+def check() -> None:
+    """Hold the registry to its rules; prints file and line of every breach."""
+    with _guarded(as_json=False):
+        import duckdb  # noqa: PLC0415
+
+        from warehouse.database import create_tables  # noqa: PLC0415
+        from warehouse.reference import load_reference  # noqa: PLC0415
+
+        with duckdb.connect() as con:
+            create_tables(con)
+            load_reference(con)
+            rows = con.execute("SELECT count(*) FROM raw.registry_namespaces").fetchall()
+        out.print(f"the registry keeps its rules; {rows[0][0]:,} names")
+
+
+@registry.command()
+def gaps(warehouse: WarehouseFile = None, limit: Limit = 25, as_json: AsJson = False) -> None:
+    """List unexamined names by the weight they carry."""
+    with _guarded(as_json):
+        settings = Settings(**_overrides(None, warehouse, None, None))
+        from flows.registry import gaps as find_gaps  # noqa: PLC0415
+
+        summary, names = find_gaps(settings.warehouse, limit)
+        if as_json:
+            _print_json({"coverage": summary.to_dicts(), "unexamined": names.to_dicts()})
+            return
+        _print_rows("examined, by weight", summary.to_dicts())
+        _print_rows("heaviest unexamined names", names.to_dicts())
+
+
+@registry.command()
+def propose(warehouse: WarehouseFile = None, limit: Limit = 25, as_json: AsJson = False) -> None:
+    """Propose known names that look alike. A person decides; nothing is taken over."""
+    with _guarded(as_json):
+        settings = Settings(**_overrides(None, warehouse, None, None))
+        from flows.registry import propose as find_proposals  # noqa: PLC0415
+
+        rows = find_proposals(settings.warehouse, limit).to_dicts()
+        if as_json:
+            _print_json(rows)
+        else:
+            _print_rows("proposals for review", rows)
+
+
+@app.command("as-of")
+def as_of_day(
+    day: Annotated[date, typer.Argument(parser=_day, metavar="DATE")],
+    archive: ArchiveDir = None,
+    sources: Sources = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer with what was known on DATE: snapshots and registry as they stood then.
+
+    Builds from the archive in a scratch folder; warehouse and releases stay as they are.
+    """
+    with _guarded(as_json), tempfile.TemporaryDirectory() as scratch:
+        overrides = _overrides(archive, Path(scratch) / "then.duckdb", None, sources)
+        settings = Settings(**overrides)
+        from flows import stages  # noqa: PLC0415
+
+        stages.build(settings, day, known_at=day)
+        _tell_headline(settings, [], as_json)
+
+
 def _overrides(
     archive: Path | None,
     warehouse: Path | None,
@@ -302,6 +373,21 @@ def _newest(archive: Path) -> date:
 
 
 def _tell(settings: Settings, published: list[dict[str, Any]], as_json: bool) -> None:
+    _tell_headline(settings, published, as_json)
+    if as_json:
+        return
+    _print_published(published, as_json)
+    out.print(
+        f"\nwarehouse    {settings.warehouse}   duckdb {settings.warehouse} "
+        '-c "from mart.country_share_daily limit 5"\n'
+        f"validation   {settings.docs / 'index.html'}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _tell_headline(settings: Settings, published: list[dict[str, Any]], as_json: bool) -> None:
     from flows import summary  # noqa: PLC0415
 
     told = summary.headline(settings.warehouse)
@@ -316,15 +402,6 @@ def _tell(settings: Settings, published: list[dict[str, Any]], as_json: bool) ->
     for title, header, cells in summary.tables(told):
         out.print()
         _print_table(title, header, cells)
-    _print_published(published, as_json)
-    out.print(
-        f"\nwarehouse    {settings.warehouse}   duckdb {settings.warehouse} "
-        '-c "from mart.country_share_daily limit 5"\n'
-        f"validation   {settings.docs / 'index.html'}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
 
 
 def _print_published(published: list[dict[str, Any]], as_json: bool) -> None:

@@ -10,7 +10,7 @@ from warehouse.cards import CardError
 from warehouse.contract import ContractError
 from warehouse.database import WarehouseError
 from warehouse.manifest import ReleaseError
-from warehouse.reference import RegistryError
+from warehouse.registry_check import RegistryError
 from warehouse.storage import StorageError
 
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (

@@ -70,13 +70,15 @@ class Published:
     n_left_out: int
 
 
-def build(settings: Settings, as_of: date, wrap: Wrap = plain) -> Built:
+def build(
+    settings: Settings, as_of: date, wrap: Wrap = plain, *, known_at: date = date.max
+) -> Built:
     """Archive to warehouse file; the file that readers open is replaced only at the very end.
 
     Raises NothingToBuildError, ArchiveError, SourceError, ValidationError; the old warehouse
     then stays as it was and the build that failed lies beside it for inspection.
     """
-    archive = Archive(settings.archive)
+    archive, clocks = Archive(settings.archive), steps.Clocks(as_of, known_at)
     snapshots = steps.chosen_snapshots(archive, settings.sources, as_of)
     path, report = build_path(settings.warehouse), Report(())
     try:
@@ -84,11 +86,11 @@ def build(settings: Settings, as_of: date, wrap: Wrap = plain) -> Built:
         report += wrap(validate)(path, "raw")
         for layer in ("core", "mart"):
             if not report.failures("critical"):
-                wrap(steps.transform)(path, layer, as_of)
+                wrap(steps.transform)(path, layer, clocks)
                 report += wrap(validate)(path, layer)
         write_docs(settings, [report], as_of)
         report.raise_for_critical()
-        wrap(finish)(path, list(snapshots), report, as_of)
+        wrap(finish)(path, list(snapshots), report, clocks)
         swap_in(path, settings.warehouse)
     except BaseException:
         _keep_failed(path, settings.warehouse)
@@ -106,11 +108,11 @@ def validate(path: Path, layer: str) -> Report:
     return report
 
 
-def finish(path: Path, snapshots: list[Snapshot], report: Report, as_of: date) -> None:
+def finish(path: Path, snapshots: list[Snapshot], report: Report, clocks: steps.Clocks) -> None:
     """Lineage, validation results and what the file was built from."""
     steps.write_lineage(path)
     steps.write_results(path, report.to_frame())
-    steps.write_about(path, snapshots, as_of)
+    steps.write_about(path, snapshots, clocks)
 
 
 def write_docs(settings: Settings, reports: Iterable[Report], as_of: date) -> Path:

@@ -14,11 +14,12 @@ SELECT as_of_date, population, attribution, credit, country_code, country_name,
     share, share_lower, share_upper, n_models, n_models_population
 FROM mart.country_share_daily
 WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
-  AND population IN ('all', 'llm_vlm') AND credit = 'fractional'
+  AND population IN ('all', 'llm_vlm') AND credit = 'fractional' AND metric = 'downloads_30d'
   AND country_code IN (SELECT country_code FROM (
       SELECT country_code, max(share) AS top FROM mart.country_share_daily
       WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
-        AND credit = 'fractional' GROUP BY ALL ORDER BY top DESC, country_code LIMIT 5))
+        AND credit = 'fractional' AND metric = 'downloads_30d'
+      GROUP BY ALL ORDER BY top DESC, country_code LIMIT 5))
 ORDER BY population, attribution, share DESC, country_code
 """
 LEADERS = """

@@ -2,7 +2,8 @@
 
 A transform is a function named after its table, alone in a module of that name; its parameters
 are named after the tables it reads. `raw_x` reads raw.x, any other name a core or mart table,
-`as_of` is the run's clock. Nobody keeps a second list.
+`as_of` and `known_at` are the run's clocks: the last day it looks at, and the day whose knowledge
+of the registry it uses. Nobody keeps a second list.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import polars as pl
 import transforms.core
 import transforms.mart
 
-CLOCK = "as_of"
+CLOCKS = ("as_of", "known_at")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Step:
     table: str
     function: Callable[..., pl.LazyFrame]
     inputs: dict[str, str]  # parameter -> table
-    wants_clock: bool
+    clocks: tuple[str, ...]  # which of CLOCKS it takes
 
 
 @cache
@@ -63,6 +64,6 @@ def _step(name: str, table: str, tables: dict[str, str]) -> Step:
     inputs = {
         p: f"raw.{p.removeprefix('raw_')}" if p.startswith("raw_") else tables[p]
         for p in parameters
-        if p != CLOCK
+        if p not in CLOCKS
     }
-    return Step(table, function, inputs, CLOCK in parameters)
+    return Step(table, function, inputs, tuple(c for c in CLOCKS if c in parameters))

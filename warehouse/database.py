@@ -17,6 +17,7 @@ import polars as pl
 
 from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 
+MACROS = Path(__file__).with_name("macros.sql")
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
 
 
@@ -43,6 +44,12 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(table.create_sql())
         for comment in table.comment_sql():
             con.execute(comment)
+    create_macros(con)
+
+
+def create_macros(con: duckdb.DuckDBPyConnection) -> None:
+    """The table macros for analysts (macros.sql)."""
+    con.execute(MACROS.read_text(encoding="utf-8"))
 
 
 def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.DataFrame) -> int:

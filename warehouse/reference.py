@@ -16,25 +16,26 @@ import pycountry
 from warehouse.cards import cards
 from warehouse.contract import contract
 from warehouse.database import insert_frame
+from warehouse.registry_check import check_cells, check_header, check_registry
 
 REGISTRY = Path(__file__).parent / "registry"
 
 
-class RegistryError(ValueError):
-    """A registry file that does not match its contract; says which file and line."""
-
-
 def read_registry(name: str, table: str) -> pl.DataFrame:
-    """One registry CSV with exactly its contract's columns, typed; blank cells are null."""
-    path, wanted = REGISTRY / name, contract(table).polars_schema
-    frame = pl.read_csv(path, infer_schema=False)
-    if list(frame.columns) != list(wanted):
-        raise RegistryError(f"{path}:1: header {frame.columns}, contract {list(wanted)}")
-    dates = [c for c, kind in wanted.items() if kind == pl.Date]
-    try:
-        return frame.with_columns(pl.col(c).str.to_date("%Y-%m-%d") for c in dates)
-    except pl.exceptions.InvalidOperationError as error:
-        raise RegistryError(f"{path}: a date in {dates} is not YYYY-MM-DD: {error}") from error
+    """One registry CSV with exactly its contract's columns, typed; blank cells are null.
+
+    Raises RegistryError naming file and line of every cell that the contract does not allow.
+    """
+    path, promised = REGISTRY / name, contract(table)
+    text = pl.read_csv(path, infer_schema=False)
+    check_header(path, text.columns, list(promised.columns))
+    typed = text.with_columns(
+        pl.col(c).str.to_date("%Y-%m-%d", strict=False)
+        for c, kind in promised.polars_schema.items()
+        if kind == pl.Date
+    )
+    check_cells(path, text, typed, promised)
+    return typed
 
 
 def countries() -> pl.DataFrame:
@@ -74,6 +75,12 @@ def _figure(figure: dict[str, Any]) -> dict[str, Any]:
 REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
     "raw.registry_labs": lambda: read_registry("labs.csv", "raw.registry_labs"),
     "raw.registry_namespaces": lambda: read_registry("namespaces.csv", "raw.registry_namespaces"),
+    "raw.registry_model_renames": lambda: read_registry(
+        "model_renames.csv", "raw.registry_model_renames"
+    ),
+    "raw.registry_lineage_exceptions": lambda: read_registry(
+        "lineage_exceptions.csv", "raw.registry_lineage_exceptions"
+    ),
     "raw.registry_countries": countries,
     "raw.ai_index_figures": ai_index_figures,
 }
@@ -81,5 +88,11 @@ REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
 
 def load_reference(con: duckdb.DuckDBPyConnection) -> None:
     """Fills the raw tables that come from this project and from no snapshot."""
-    for table, read in REFERENCE.items():
-        insert_frame(con, contract(table), read())
+    frames = {table: read() for table, read in REFERENCE.items()}
+    check_registry(
+        frames["raw.registry_labs"],
+        frames["raw.registry_namespaces"],
+        set(frames["raw.registry_countries"]["country_code"]),
+    )
+    for table, frame in frames.items():
+        insert_frame(con, contract(table), frame)

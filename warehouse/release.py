@@ -20,7 +20,7 @@ import duckdb
 from warehouse.archive import file_sha256
 from warehouse.cards import Card, cards
 from warehouse.contract import LAYERS, Contract, contracts, literal, quote
-from warehouse.database import STORAGE_VERSION
+from warehouse.database import STORAGE_VERSION, create_macros
 from warehouse.licences import Plan, Share, check_lineage, plan
 from warehouse.manifest import (
     MANIFEST,
@@ -38,6 +38,8 @@ from warehouse.storage import check_key
 # Never `raw`, `core`, `mart` or `meta`: DuckDB could not tell a file's name from a schema's.
 DATABASE = "observatory.duckdb"
 RELEASE = "meta.release"  # written here: the build before it does not know its id
+# What the macros read: a release that leaves one of them out has no macros.
+MACRO_TABLES = {"mart.country_share_daily", "core.hub_model_roots", "raw.registry_namespaces"}
 ENGINES = ("duckdb", "polars", "great-expectations")
 
 
@@ -176,6 +178,8 @@ def _fill(con: duckdb.DuckDBPyConnection, decided: Plan, folder: Path) -> None:
         built = decided.meta_relation(contract, f"built.{contract.sql_name}")
         rows = select_sql(contract, built, decided.meta_rows(contract))
         _create(con, contract, None if name == RELEASE else rows)
+    if {one.contract.table for one in decided.held} >= MACRO_TABLES:
+        create_macros(con)
 
 
 def _create(con: duckdb.DuckDBPyConnection, contract: Contract, rows: str | None) -> None:

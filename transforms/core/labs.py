@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
+from transforms.knowledge import as_known
 
-def labs(raw_registry_labs: pl.LazyFrame, countries: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per lab and period of validity, with the name of its country."""
-    return raw_registry_labs.join(
-        countries.select("country_code", "country_name"), on="country_code", how="left"
-    ).select(
-        "lab_id",
-        "lab_name",
-        "parent_lab_id",
-        "country_code",
-        "country_name",
-        "valid_from",
-        "valid_to",
-        "basis",
-        "note",
+
+def labs(raw_registry_labs: pl.LazyFrame, countries: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
+    """One row per lab and period of validity, as known on `known_at`, with its country's name."""
+    return (
+        as_known(raw_registry_labs, known_at)
+        .join(countries.select("country_code", "country_name"), on="country_code", how="left")
+        .select(
+            "lab_id",
+            "lab_name",
+            "parent_lab_id",
+            "kind",
+            "country_code",
+            "country_name",
+            "valid_from",
+            "valid_to",
+            "known_from",
+            "basis",
+            "evidence_url",
+            "reviewer",
+            "confidence",
+            "note",
+        )
     )

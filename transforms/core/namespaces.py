@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
+from transforms.knowledge import as_known
 
-def namespaces(raw_registry_namespaces: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per system and name as the system writes it."""
-    return raw_registry_namespaces.select(
+
+def namespaces(raw_registry_namespaces: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
+    """One row per system, name as the system writes it and period of validity."""
+    return as_known(raw_registry_namespaces, known_at).select(
         "system",
         "namespace",
         pl.col("namespace").str.to_lowercase().alias("namespace_key"),
         "lab_id",
         "kind",
+        "valid_from",
+        "valid_to",
+        "known_from",
         "basis",
+        "evidence_url",
+        "reviewer",
+        "confidence",
         "note",
     )

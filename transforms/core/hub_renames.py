@@ -1,0 +1,39 @@
+"""core.hub_renames."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def hub_renames(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per id that an object had before: same object id, another id in a later snapshot."""
+    seen = (
+        raw_hub_models.filter(pl.col("object_id_hf").is_not_null())
+        .group_by("object_id_hf", "model_id_hf")
+        .agg(
+            pl.col("snapshot_date").min().alias("first_seen"),
+            pl.col("snapshot_date").max().alias("last_seen"),
+        )
+        .filter(pl.len().over("object_id_hf") > 1)
+    )
+    newest = (
+        seen.sort("object_id_hf", "last_seen", "first_seen", "model_id_hf")
+        .group_by("object_id_hf", maintain_order=True)
+        .agg(
+            pl.col("model_id_hf").last().alias("new_model_id_hf"),
+            pl.col("first_seen").last().alias("renamed_by_date"),
+        )
+    )
+    return (
+        seen.join(newest, on="object_id_hf")
+        .filter(pl.col("model_id_hf") != pl.col("new_model_id_hf"))
+        # an id that was given away and came back under another object: the last rename counts
+        .sort("model_id_hf", "renamed_by_date", "object_id_hf")
+        .unique("model_id_hf", keep="last", maintain_order=True)
+        .select(
+            pl.col("model_id_hf").alias("old_model_id_hf"),
+            "new_model_id_hf",
+            "object_id_hf",
+            "renamed_by_date",
+        )
+    )

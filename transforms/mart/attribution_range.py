@@ -1,0 +1,59 @@
+"""mart.attribution_range."""
+
+from __future__ import annotations
+
+import polars as pl
+
+CUT = ["as_of_date", "metric", "window", "country_code", "country_name"]
+
+
+def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per day, population or `any`, metric, window and country: the range of its share.
+
+    Within a population over attribution and credit; under `any` over the populations too. Where a
+    country is in no model of a definition it has no row there, and that definition says 0.
+    """
+    each = country_share_daily.with_columns(
+        definition=pl.concat_str("population", "attribution", "credit", separator=", ")
+    )
+    return pl.concat([_range(each), _range(each.with_columns(population=pl.lit("any")))])
+
+
+def _range(shares: pl.LazyFrame) -> pl.LazyFrame:
+    key = ["population", *CUT]
+    within = ["as_of_date", "population", "metric", "window"]
+    definitions = shares.select(*within, "definition").unique()
+    every = shares.select(key).unique().join(definitions, on=within)
+    filled = every.join(
+        shares.select(*key, "definition", "share", "share_lower", "share_upper"),
+        on=[*key, "definition"],
+        how="left",
+    ).with_columns(pl.col("share", "share_lower", "share_upper").fill_null(0.0))
+    return (
+        filled.sort(*key, "share", "definition")
+        .group_by(key, maintain_order=True)
+        .agg(
+            pl.col("share").first().alias("share_lowest"),
+            pl.col("definition").first().alias("definition_lowest"),
+            pl.col("share").last().alias("share_highest"),
+            pl.col("definition").last().alias("definition_highest"),
+            pl.col("share_lower").min().alias("share_lower"),
+            pl.col("share_upper").max().alias("share_upper"),
+            pl.len().cast(pl.Int32).alias("n_definitions"),
+        )
+        .select(
+            "as_of_date",
+            "population",
+            "metric",
+            "window",
+            "country_code",
+            "country_name",
+            "share_lowest",
+            "definition_lowest",
+            "share_highest",
+            "definition_highest",
+            "share_lower",
+            "share_upper",
+            "n_definitions",
+        )
+    )

@@ -1,0 +1,56 @@
+"""mart.lab_share_daily."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.attribution import NOT_EXAMINED
+from transforms.knowledge import holds_on
+from transforms.shares import DEFINITION, credits, denominators, members, numerators
+
+UNEXAMINED = "unexamined"
+
+
+def lab_share_daily(
+    hub_daily_counters: pl.LazyFrame,
+    hub_models: pl.LazyFrame,
+    hub_model_roots: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """One row per day, population, metric, window, attribution and lab; fractional credit.
+
+    Namespaces that nobody examined stand together under `unexamined`.
+    """
+    counted = members(hub_daily_counters, hub_models, namespaces, labs)
+    credited = credits(counted, hub_model_roots, namespaces, labs).with_columns(
+        pl.col("lab_id").fill_null(UNEXAMINED)
+    )
+    sums = numerators(credited, "lab_id").filter(pl.col("credit") == "fractional")
+    share = pl.col("numerator") / pl.col("denominator")
+    return (
+        sums.join(denominators(counted), on=["as_of_date", "population", "metric", "window"])
+        .join(_named(sums, labs), on=["lab_id", "as_of_date"], how="left")
+        .select(
+            *DEFINITION,
+            "lab_id",
+            pl.col("lab_name").fill_null("Not examined yet"),
+            pl.col("country_code").fill_null(NOT_EXAMINED),
+            (pl.col("lab_id") != UNEXAMINED).alias("is_examined"),
+            share.alias("share"),
+            "numerator",
+            "denominator",
+            "n_models",
+        )
+    )
+
+
+def _named(sums: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:
+    """Name and country of each lab on each day."""
+    return (
+        sums.select("lab_id", "as_of_date")
+        .unique()
+        .join(labs, on="lab_id")
+        .filter(holds_on(pl.col("as_of_date")))
+        .select("lab_id", "as_of_date", "lab_name", "country_code")
+    )

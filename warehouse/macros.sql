@@ -1,0 +1,47 @@
+-- Table macros of every warehouse and release file. Open the file itself (or USE it): a macro
+-- looks for its tables in the database that is current.
+
+-- What was known on day `day`: shares of 30-day downloads of all models observed last on or before
+-- it, by the registry as it stood then; fractional credit. Days before the registry began are
+-- answered with its first edition.
+CREATE MACRO mart.as_of(day) AS TABLE
+WITH clock AS (
+    SELECT greatest(day::DATE, (SELECT min(known_from) FROM raw.registry_labs)) AS known,
+        (SELECT max(as_of_date) FROM core.hub_daily_counters WHERE as_of_date <= day::DATE) AS seen
+), labs AS (
+    SELECT lab_id, country_code FROM raw.registry_labs, clock
+    WHERE known_from <= known AND (known_to IS NULL OR known < known_to)
+        AND valid_from <= seen AND (valid_to IS NULL OR seen < valid_to)
+), names AS (
+    SELECT lower(namespace) AS namespace_key, min(lab_id) AS lab_id
+    FROM raw.registry_namespaces, clock
+    WHERE system = 'hub' AND known_from <= known AND (known_to IS NULL OR known < known_to)
+        AND valid_from <= seen AND (valid_to IS NULL OR seen < valid_to)
+    GROUP BY ALL
+), counted AS (
+    SELECT c.model_id_hf, m.author, c.downloads_30d
+    FROM core.hub_daily_counters AS c JOIN core.hub_models AS m USING (model_id_hf), clock
+    WHERE c.as_of_date = seen AND c.downloads_30d IS NOT NULL
+), credited AS (
+    SELECT 'publisher' AS attribution, author AS namespace, downloads_30d::DOUBLE AS downloads
+    FROM counted
+    UNION ALL
+    SELECT 'base', nullif(split_part(root_model_id_hf, '/', 1), root_model_id_hf),
+        downloads_30d * weight
+    FROM counted JOIN core.hub_model_roots USING (model_id_hf)
+), summed AS (
+    SELECT attribution, coalesce(country_code, 'XX') AS country_code, sum(downloads) AS numerator
+    FROM credited LEFT JOIN names ON namespace_key = lower(namespace) LEFT JOIN labs USING (lab_id)
+    GROUP BY ALL
+)
+SELECT (SELECT seen FROM clock) AS as_of_date, (SELECT known FROM clock) AS known_at, attribution,
+    country_code, numerator / sum(numerator) OVER (PARTITION BY attribution) AS share, numerator
+FROM summed ORDER BY attribution, share DESC, country_code;
+
+-- mart.country_share_daily for one metric, attribution and day; fractional credit.
+CREATE MACRO mart.share_by_country(metric_, attribution_, day) AS TABLE
+SELECT population, country_code, country_name, share_lower, share, share_upper, n_models
+FROM mart.country_share_daily
+WHERE metric = metric_ AND attribution = attribution_ AND as_of_date = day::DATE
+    AND credit = 'fractional'
+ORDER BY population, share DESC, country_code;
