@@ -164,7 +164,7 @@ def parse_models(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sna
 
     Refused: an item without id (`no id`), with a value of another type (`likes is no BIGINT`),
     and every further item of an object already seen in this sweep (`duplicate`: the first one met
-    is kept, as pages are read in order).
+    is kept, as pages are read in order). Ids that differ by case alone are one repository.
     """
     _judge_items(con, archive.paths(snapshot.find("pages/")))
     columns = ", ".join(quote(c) for c in contract("raw.hub_models").columns)

@@ -12,10 +12,11 @@ MAX_DEPTH = 32
 def hub_model_roots(hub_models: pl.LazyFrame, hub_base_models: pl.LazyFrame) -> pl.LazyFrame:
     """One row per model and root of its declared lineage; weights of a model sum to 1.
 
-    The walk goes up all edges at once, one step a round. Several parents share by equal parts.
-    It ends at a model without declared parent (`root`), at a parent that the listing does not
-    hold (`stub`) or after MAX_DEPTH steps (`depth`). Where it meets a model again there is no
-    root to find: the part of the weight stays with the model itself (`cycle`).
+    The walk goes up all edges at once, one step a round, and ways that meet are one from there
+    on. Several parents share by equal parts. It ends at a model without declared parent (`root`),
+    at a parent that the listing does not hold (`stub`), at a model that is its own ancestor
+    (`cycle`) or after MAX_DEPTH steps (`depth`). The last two have no root to find: that part of
+    the weight stays with the model itself.
     """
     models = (
         hub_models.select("model_id_hf", pl.col("model_id_hf").str.to_lowercase().alias("key"))
@@ -23,26 +24,22 @@ def hub_model_roots(hub_models: pl.LazyFrame, hub_base_models: pl.LazyFrame) -> 
         .collect()
     )
     edges = _edges(hub_base_models)
+    cyclic = _on_cycle(edges)
+    onward = edges.join(cyclic, left_on="child", right_on="node", how="anti")
     originals = models.join(edges, left_on="key", right_on="child", how="anti").select(_own("root"))
-    ended: list[pl.DataFrame] = []
     derived = models.join(edges.select("child").unique(), left_on="key", right_on="child")
-    walk = derived.select(
-        "model_id_hf",
-        pl.col("key").alias("node"),
-        pl.lit(1.0).alias("weight"),
-        pl.concat_list("key").alias("path"),
-    )
-    for depth in range(1, MAX_DEPTH + 1):
-        step = _one_up(walk, edges)
-        met = step.filter(pl.col("is_met"))
-        ended.append(met.select(_own("cycle", depth, pl.col("weight"))))
-        on = step.filter(~pl.col("is_met"))
-        at_end = on.join(edges, left_on="node", right_on="child", how="anti")
-        ended.append(_arrived(at_end, models, depth))
-        walk = on.join(edges.select("child").unique(), left_on="node", right_on="child", how="semi")
+    walk = derived.select("model_id_hf", pl.col("key").alias("node"), weight=pl.lit(1.0))
+    ended: list[pl.DataFrame] = []
+    for depth in range(MAX_DEPTH + 1):
+        caught = walk.join(cyclic, on="node", how="semi")
+        ended.append(caught.select(_own("cycle", depth)))
+        walk = walk.join(cyclic, on="node", how="anti")
+        at_end = walk.join(edges, left_on="node", right_on="child", how="anti")
+        ended.append(_arrived(at_end, models, edges, depth))
+        walk = _one_up(walk, onward)
         if walk.is_empty():
             break
-    ended.append(_arrived(walk, models, MAX_DEPTH, cut=True))
+    ended.append(walk.select(_own("depth", MAX_DEPTH)))
     return pl.concat([originals, _summed(pl.concat(ended))]).lazy()
 
 
@@ -61,48 +58,71 @@ def _edges(hub_base_models: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def _own(reason: str, depth: int = 0, weight: pl.Expr | None = None) -> list[pl.Expr]:
+def _on_cycle(edges: pl.DataFrame) -> pl.DataFrame:
+    """`node`: every model that is its own ancestor within MAX_DEPTH steps."""
+    rest = edges.select("child", "parent")
+    for _ in range(MAX_DEPTH):  # an edge of a cycle begins where one ends and ends where one begins
+        inner = rest.join(rest.select("child"), left_on="parent", right_on="child", how="semi")
+        inner = inner.join(rest.select("parent"), left_on="child", right_on="parent", how="semi")
+        if inner.height == rest.height:
+            break
+        rest = inner
+    walk = rest.select("child", pl.col("parent").alias("node")).unique()
+    found = [walk.clear().select("node")]
+    for _ in range(MAX_DEPTH):
+        found.append(walk.filter(pl.col("child") == pl.col("node")).select("node"))
+        on = walk.filter(pl.col("child") != pl.col("node"))
+        walk = (
+            on.join(rest, left_on="node", right_on="child")
+            .select("child", pl.col("parent").alias("node"))
+            .unique()
+        )
+        if walk.is_empty():
+            break
+    return pl.concat(found).unique()
+
+
+def _own(reason: str, depth: int = 0) -> list[pl.Expr]:
     """The model counts as its own root."""
+    weight = pl.lit(1.0) if reason == "root" else pl.col("weight")
     return [
         pl.col("model_id_hf"),
         pl.col("model_id_hf").alias("root_model_id_hf"),
-        (pl.lit(1.0) if weight is None else weight).alias("weight"),
+        weight.alias("weight"),
         pl.lit(depth, pl.Int32).alias("depth"),
         pl.lit(reason).alias("end_reason"),
     ]
 
 
-def _one_up(walk: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
-    # not its own `parent_id`: the join would keep the last round's instead of the edge's
-    at = walk.select("model_id_hf", "node", "weight", "path")
-    return at.join(edges, left_on="node", right_on="child").select(
-        "model_id_hf",
-        pl.col("parent").alias("node"),
-        "parent_id",
-        (pl.col("weight") * pl.col("part")).alias("weight"),
-        pl.col("path").list.contains(pl.col("parent")).alias("is_met"),
-        pl.concat_list("path", "parent").alias("path"),
+def _one_up(walk: pl.DataFrame, onward: pl.DataFrame) -> pl.DataFrame:
+    """One step up; ways of a model that meet at a node go on as one."""
+    return (
+        walk.join(onward, left_on="node", right_on="child")
+        .group_by("model_id_hf", pl.col("parent").alias("node"))
+        .agg(in_order(pl.col("weight") * pl.col("part")).alias("weight"))
     )
 
 
-def _arrived(at: pl.DataFrame, models: pl.DataFrame, depth: int, cut: bool = False) -> pl.DataFrame:
+def _arrived(
+    at: pl.DataFrame, models: pl.DataFrame, edges: pl.DataFrame, depth: int
+) -> pl.DataFrame:
     """Rows whose walk ended at `node`, under the listing's spelling of that id where it has one."""
-    spelling = models.unique("key", keep="first", maintain_order=True)
-    known = at.join(
-        spelling.select(pl.col("model_id_hf").alias("listed_id"), "key"),
-        left_on="node",
-        right_on="key",
-        how="left",
+    listed = models.unique("key", keep="first", maintain_order=True).select(
+        pl.col("model_id_hf").alias("listed_id"), "key"
     )
-    reason = pl.when(pl.col("listed_id").is_null()).then(pl.lit("stub")).otherwise(pl.lit("root"))
+    declared = edges.select("parent", "parent_id").unique("parent")
+    known = at.join(listed, left_on="node", right_on="key", how="left").join(
+        declared, left_on="node", right_on="parent", how="left"
+    )
     return known.select(
         "model_id_hf",
-        pl.coalesce("listed_id", "parent_id" if "parent_id" in at.columns else "node").alias(
-            "root_model_id_hf"
-        ),
+        pl.coalesce("listed_id", "parent_id").alias("root_model_id_hf"),
         "weight",
         pl.lit(depth, pl.Int32).alias("depth"),
-        (pl.lit("depth") if cut else reason).alias("end_reason"),
+        pl.when(pl.col("listed_id").is_null())
+        .then(pl.lit("stub"))
+        .otherwise(pl.lit("root"))
+        .alias("end_reason"),
     )
 
 
