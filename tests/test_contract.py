@@ -80,7 +80,7 @@ def misspellings(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
         yield field, {(f"{k}x" if k == field else k): v for k, v in document.items()}
     columns = document["columns"]
     inner = {field: ("columns", name) for name, column in columns.items() for field in column}
-    inner |= {field: ("thresholds",) for field in document.get("thresholds", ())}
+    inner |= dict.fromkeys(document.get("thresholds", ()), ("thresholds",))
     for field, place in inner.items():
         wrong = copy.deepcopy(document)
         target = wrong
@@ -509,13 +509,13 @@ def test_no_way_of_importing_goes_unseen(line: str) -> None:
 
 
 def test_functions_are_short() -> None:
-    """Median about ten lines, forty at the very most (blueprint section 6)."""
-    lengths = {
-        f"{where}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+    """Median about ten lines, 90th percentile at most forty (blueprint, section 6)."""
+    lengths = sorted(
+        (node.end_lineno or 0) - node.lineno + 1
         for package in PACKAGES
-        for where, source in python_files(package).items()
+        for source in python_files(package).values()
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef)
-    }
-    assert {name: n for name, n in lengths.items() if n > 50} == {}
-    assert sorted(lengths.values())[len(lengths) // 2] <= 13
+    )
+    assert lengths[len(lengths) // 2] <= 12
+    assert lengths[len(lengths) * 9 // 10] <= 40

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from flows.settings import ALL_SOURCES
 from flows.sources.http import SourceError
 from tests.recorded_sample import DAY, write_recordings
 from tests.standin import Answer, Call, StandIn
@@ -50,10 +52,13 @@ def pipeline() -> Iterator[Any]:
 
     from flows import pipeline as flows
 
-    with pytest.MonkeyPatch.context() as patch, prefect_test_harness(server_startup_timeout=120):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DO_NOT_TRACK", "1")
+        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         hurried = flows.observe_task.with_options(retry_delay_seconds=0.1)
         patch.setattr(flows, "observe_task", hurried)
-        yield flows
+        with prefect_test_harness(server_startup_timeout=120):
+            yield flows
 
 
 def overrides(server: StandIn, folder: Path, sources: str = "epoch") -> dict[str, Any]:
@@ -138,6 +143,21 @@ def test_runs_are_named_for_what_they_do_and_the_day(
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(state.state_details.flow_run_id)
     assert run.name == f"observe-epoch-{DAY}"
+
+
+# --- schedules ------------------------------------------------------------------------------
+
+
+def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
+    written = yaml.safe_load((ROOT / "infra" / "prefect.yaml").read_text("utf-8"))["deployments"]
+    planned = {d["parameters"].get("source", d["name"]): d["schedules"] for d in written}
+    assert planned.pop("on-demand") == []
+    cron = {name: schedule["cron"].split() for name, (schedule,) in planned.items()}
+    assert set(cron) == {*ALL_SOURCES, "daily"}
+    assert {name for name, fields in cron.items() if fields[4] != "*"} == {"epoch", "ai_index"}
+    at = {name: (int(hour), int(minute)) for name, (minute, hour, *_) in cron.items()}
+    assert at["daily"] > max(at[source] for source in ALL_SOURCES)
+    assert {schedule["timezone"] for (schedule,) in planned.values()} == {"UTC"}
 
 
 # --- from the command line ------------------------------------------------------------------

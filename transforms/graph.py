@@ -24,6 +24,10 @@ import transforms.mart
 CLOCKS = ("as_of", "known_at")
 
 
+class PlanError(ValueError):
+    """A transform that reads a table which no transform makes."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One table to compute: its function and the tables behind the function's parameters."""
@@ -38,7 +42,7 @@ class Step:
 def plan() -> tuple[Step, ...]:
     """Every transform, inputs before outputs; ties by name, so the order is always the same.
 
-    Raises KeyError for a parameter that names no table, graphlib.CycleError for a loop.
+    Raises PlanError for a parameter that names no table, graphlib.CycleError for a loop.
     """
     tables = {
         module.name: f"{layer}.{module.name}"
@@ -61,6 +65,12 @@ def plan() -> tuple[Step, ...]:
 def _step(name: str, table: str, tables: dict[str, str]) -> Step:
     function = getattr(import_module(f"transforms.{table}"), name)
     parameters = list(inspect.signature(function).parameters)
+    unknown = [p for p in parameters if p not in (*tables, CLOCK) and not p.startswith("raw_")]
+    if unknown:
+        raise PlanError(
+            f"transforms.{table} reads {', '.join(unknown)}: no such core or mart table; "
+            f"rename the parameter (raw tables are raw_<name>) or add the transform"
+        )
     inputs = {
         p: f"raw.{p.removeprefix('raw_')}" if p.startswith("raw_") else tables[p]
         for p in parameters

@@ -19,7 +19,7 @@ import duckdb
 import polars as pl
 
 from flows.settings import Settings
-from flows.sources.http import DAMAGED_ZIP, SourceError, get
+from flows.sources.http import DAMAGED_ZIP, SourceError, get, open_zip
 from flows.sources.raw import snapshot_columns
 from warehouse.archive import Archive, Draft, Snapshot
 from warehouse.cards import cards
@@ -106,7 +106,7 @@ def _keep(draft: Draft, edition: int, data: bytes, url: str, etag: str | None) -
         if not tables:
             raise ValueError("holds no .../Data/fig_<chapter>.<section>.<figure>.csv")
         _check_headers(edition, tables)
-    except (ValueError, *DAMAGED_ZIP) as error:
+    except DAMAGED_ZIP as error:
         aside = draft.set_aside(name, data)
         raise SourceError(
             "ai_index",
@@ -125,7 +125,7 @@ Table = tuple[str | None, str, list[str], list[list[str]]]
 
 def _tables(data: bytes, edition: int) -> Iterator[Table]:
     """Every CSV of an edition. The tables share no header, so the csv module reads them."""
-    with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+    with open_zip(data) as bundle:
         for name in sorted(bundle.namelist()):
             parts = name.split("/")
             if not name.endswith(".csv") or "Data" not in parts[:-1] or "__MACOSX" in parts:

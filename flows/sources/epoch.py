@@ -9,12 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import zipfile
 
 import duckdb
 
 from flows.settings import Settings
-from flows.sources.http import DAMAGED_ZIP, SourceError, get
+from flows.sources.http import DAMAGED_ZIP, SourceError, get, open_zip
 from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from warehouse.archive import Archive, ArchivedFile, Draft, Snapshot
 from warehouse.contract import Contract, contract, literal, quote
@@ -66,7 +65,7 @@ def _keep_file(
     try:
         text = _member(data, name) if url.endswith(".zip") else data
         rows = check_csv(text, table)
-    except (DamagedCsvError, KeyError, *DAMAGED_ZIP) as error:
+    except (KeyError, *DAMAGED_ZIP) as error:
         aside = draft.set_aside(name, data)
         raise SourceError(
             "epoch",
@@ -88,7 +87,7 @@ def _latest_file(archive: Archive, name: str) -> ArchivedFile | None:
 
 def _member(archive_bytes: bytes, name: str) -> bytes:
     """One file out of a zip, wherever it lies inside."""
-    with zipfile.ZipFile(io.BytesIO(archive_bytes)) as bundle:
+    with open_zip(archive_bytes) as bundle:
         inside = [n for n in bundle.namelist() if n.split("/")[-1] == name]
         if not inside:
             raise KeyError(f"the zip holds no {name} but {bundle.namelist()[:5]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from huggingface_hub.utils import http_backoff  # type: ignore[attr-defined]  # 
 from warehouse.archive import without_query_secrets
 
 # What the zip reader says of bytes that are cut, flipped, encrypted or packed in an odd way.
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 
 
 class SourceError(RuntimeError):
@@ -55,6 +56,21 @@ def get(
     raise SourceError(
         source, f"HTTP {answer.status_code}", url, _advice(answer.status_code, answer)
     )
+
+
+def open_zip(data: bytes) -> zipfile.ZipFile:
+    """A zip that is sound as a whole; raises one of DAMAGED_ZIP.
+
+    The zip reader by itself passes over members that a damaged directory does not list.
+    """
+    bundle = zipfile.ZipFile(io.BytesIO(data))
+    end = data.rfind(b"PK\5\6") + 10
+    promised = int.from_bytes(data[end : end + 2], "little")
+    if promised not in (len(bundle.infolist()), 0xFFFF):  # 0xFFFF: more than fits here
+        raise zipfile.BadZipFile(f"lists {len(bundle.infolist())} of {promised} files")
+    if damaged := bundle.testzip():
+        raise zipfile.BadZipFile(f"{damaged} is damaged")
+    return bundle
 
 
 def _advice(status: int, answer: httpx2.Response) -> str:

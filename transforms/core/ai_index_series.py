@@ -19,13 +19,14 @@ def ai_index_series(
     rows = raw_ai_index_rows.filter(pl.col("file_name").str.ends_with(own_file))
     cells = pl.col("record_json").str.json_decode(pl.List(pl.String))
     value = pl.col("cells").list.get(pl.col("value_index")).str.strip_chars().str.strip_suffix("%")
+    number = value.str.replace_all(",", "").str.replace("(?i)nan|inf", "no number: $0")
     year = pl.col("period").str.extract(r"(\d{4})(?:Q\d|-\d{2})?$").cast(pl.Int32)
     return (
         rows.join(raw_ai_index_figures, on=["edition", "figure"])
         .with_columns(cells.alias("cells"))
         .with_columns(
             pl.col("cells").list.get(pl.col("subject_index")).str.strip_chars().alias("subject"),
-            value.str.replace_all(",", "").cast(pl.Float64).alias("value"),
+            number.cast(pl.Float64).alias("value"),
             _period().alias("period"),
         )
         .join(_area_codes(raw_registry_countries), on="subject", how="left")
