@@ -9,7 +9,7 @@ from functools import cache
 import polars as pl
 from hypothesis import HealthCheck, settings
 
-from transforms.graph import CLOCK, Step, plan
+from transforms.graph import Step, plan
 from warehouse.contract import Contract, contract
 from warehouse.reference import countries
 
@@ -66,8 +66,7 @@ def compute(table: str, as_of: date = DAY, **inputs: pl.LazyFrame) -> pl.DataFra
         for parameter, source in wanted.inputs.items()
     }
     assert not inputs, f"{table} does not read {sorted(inputs)}"
-    if wanted.wants_clock:
-        arguments[CLOCK] = as_of
+    arguments |= {clock: {"as_of": as_of, "known_at": date.max}[clock] for clock in wanted.clocks}
     return promised(table, wanted.function(**arguments).collect())
 
 

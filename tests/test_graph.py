@@ -76,7 +76,7 @@ def test_a_new_transform_finds_its_place_by_its_parameters(write: Write) -> None
     assert found["core.labs"][0] < found["core.zzz"][0] < found["core.aaa"][0]
     aaa = found["core.aaa"][1]
     assert aaa.inputs == {"zzz": "core.zzz", "raw_hub_models": "raw.hub_models"}
-    assert (aaa.wants_clock, found["core.zzz"][1].wants_clock) == (True, False)
+    assert (aaa.clocks, found["core.zzz"][1].clocks) == (("as_of",), ())
 
 
 def test_a_loop_is_refused_and_named(write: Write) -> None:

@@ -65,7 +65,7 @@ def plan() -> tuple[Step, ...]:
 def _step(name: str, table: str, tables: dict[str, str]) -> Step:
     function = getattr(import_module(f"transforms.{table}"), name)
     parameters = list(inspect.signature(function).parameters)
-    unknown = [p for p in parameters if p not in (*tables, CLOCK) and not p.startswith("raw_")]
+    unknown = [p for p in parameters if p not in (*tables, *CLOCKS) and not p.startswith("raw_")]
     if unknown:
         raise PlanError(
             f"transforms.{table} reads {', '.join(unknown)}: no such core or mart table; "

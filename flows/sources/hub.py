@@ -211,6 +211,6 @@ def _judge_items(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
             WHEN model IS NULL OR model = '' THEN 'no id'
             {not_of_type([*typed, ("safetensors.total", _TOTAL, "BIGINT")])}
             WHEN row_number() OVER (PARTITION BY coalesce(_id, model) ORDER BY item) > 1
-              OR row_number() OVER (PARTITION BY model ORDER BY item) > 1 THEN 'duplicate'
+              OR row_number() OVER (PARTITION BY lower(model) ORDER BY item) > 1 THEN 'duplicate'
             END AS refusal FROM page_items"""
     )
