@@ -149,8 +149,13 @@ ONE_ROW = {
     },
 }
 MARTS = {
-    "raw.hub_models": {"mart.country_share_daily"},
-    "raw.hub_trending": set(),
+    "raw.hub_models": {
+        "mart.attribution_range",
+        "mart.country_share_daily",
+        "mart.family_share_daily",
+        "mart.lab_share_daily",
+    },
+    "raw.hub_trending": {"mart.trending_share_daily"},
     "raw.arena_leaderboards": {"mart.arena_leaders"},
     "raw.epoch_models": {"mart.notable_models_by_country"},
     "raw.ai_index_rows": {"mart.notable_models_by_country"},

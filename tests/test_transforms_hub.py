@@ -74,7 +74,7 @@ def shares(*models: Row, labs: Mapping[str, pl.LazyFrame] = REGISTRY) -> pl.Data
 
 
 def shares_of(found: pl.LazyFrame, labs: Mapping[str, pl.LazyFrame] = REGISTRY) -> pl.DataFrame:
-    """Of 30-day downloads, in the three populations that say something without a registry's kinds."""
+    """Of 30-day downloads, in the three populations that need no kinds of namespaces."""
     made = table_of("mart.country_share_daily", **labs, raw_hub_models=found)
     return made.filter(
         pl.col("metric") == "downloads_30d",
