@@ -308,4 +308,40 @@ RULES: tuple[Rule, ...] = (
         "count(*) FILTER (WHERE best_rank_ordinal = 1) AS n_first "
         f"FROM {{batch}} GROUP BY {_RATED} HAVING n_first <> 1",
     ),
+    Rule(
+        "one_model_of_a_system_per_model_id",
+        "core.model_identities",
+        "critical",
+        "Two names of one system share a model_id only if both are listed as its aliases or differ "
+        "by case alone.",
+        "SELECT system, model_id, min(name) AS one_name, max(name) AS other_name, "
+        "count(DISTINCT lower(trim(name))) AS n_names FROM {batch} GROUP BY system, model_id "
+        "HAVING n_names > 1 AND bool_or(rule <> 'alias')",
+    ),
+    Rule(
+        "one_model_stands_once_on_a_board",
+        "core.model_identities",
+        "warning",
+        "No two names listed as aliases of one model stand on one board, category and date.",
+        "SELECT i.model_id, r.board, r.category, r.publish_date, min(i.name) AS one_name, "
+        'max(i.name) AS other_name FROM {batch} AS i JOIN "core"."arena_ratings" AS r '
+        "ON i.system = 'lmarena' AND i.rule = 'alias' AND r.model_name_arena = i.name "
+        "GROUP BY ALL HAVING count(DISTINCT i.name) > 1",
+    ),
+    Rule(
+        "one_family_claims_a_model",
+        "core.model_families",
+        "warning",
+        "No two families claim a model with equal right: give one of the rules another priority.",
+        "SELECT system, model_name, rule FROM {batch} WHERE family_id IS NULL",
+    ),
+    Rule(
+        "shares_sum_to_one",
+        "mart.family_share_daily",
+        "critical",
+        "The shares of all families and of the models without one sum to 1 under one definition.",
+        'SELECT as_of_date, population, metric, "window", attribution, '
+        "sum(share) AS sum_of_shares FROM {batch} GROUP BY ALL "
+        "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
+    ),
 )

@@ -17,6 +17,7 @@ from warehouse.cards import cards
 from warehouse.contract import contract
 from warehouse.database import insert_frame
 from warehouse.registry_check import check_cells, check_header, check_registry
+from warehouse.registry_models_check import check_families, check_model_aliases
 
 REGISTRY = Path(__file__).parent / "registry"
 
@@ -33,6 +34,10 @@ def read_registry(name: str, table: str) -> pl.DataFrame:
         pl.col(c).str.to_date("%Y-%m-%d", strict=False)
         for c, kind in promised.polars_schema.items()
         if kind == pl.Date
+    ).with_columns(
+        pl.col(c).cast(kind, strict=False)
+        for c, kind in promised.polars_schema.items()
+        if kind.is_integer()
     )
     check_cells(path, text, typed, promised)
     return typed
@@ -81,6 +86,13 @@ REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
     "raw.registry_lineage_exceptions": lambda: read_registry(
         "lineage_exceptions.csv", "raw.registry_lineage_exceptions"
     ),
+    "raw.registry_families": lambda: read_registry("families.csv", "raw.registry_families"),
+    "raw.registry_family_rules": lambda: read_registry(
+        "family_rules.csv", "raw.registry_family_rules"
+    ),
+    "raw.registry_model_aliases": lambda: read_registry(
+        "model_aliases.csv", "raw.registry_model_aliases"
+    ),
     "raw.registry_countries": countries,
     "raw.ai_index_figures": ai_index_figures,
 }
@@ -94,5 +106,11 @@ def load_reference(con: duckdb.DuckDBPyConnection) -> None:
         frames["raw.registry_namespaces"],
         set(frames["raw.registry_countries"]["country_code"]),
     )
+    check_families(
+        frames["raw.registry_families"],
+        frames["raw.registry_family_rules"],
+        frames["raw.registry_labs"],
+    )
+    check_model_aliases(frames["raw.registry_model_aliases"])
     for table, frame in frames.items():
         insert_frame(con, contract(table), frame)
