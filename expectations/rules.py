@@ -64,9 +64,18 @@ def snapshot_rules(contract: Contract) -> Iterator[Rule]:
         "snapshot_rows_do_not_fall",
         contract.table,
         "warning" if contract.table in FALL_IS_A_WARNING else "critical",
-        f"No snapshot of {contract.table} has over {fall:g} % fewer rows than the one before"
-        f"{each}.",
-        _fall_sql(parts, fall),
+        f"The newest snapshot of {contract.table} has at most {fall:g} % fewer rows than the one "
+        f"before{each}.",
+        _fall_sql(parts, fall, "="),
+    )
+    # A sealed snapshot stays for ever: one that was short must not stop every run after it.
+    yield Rule(
+        "earlier_snapshot_rows_do_not_fall",
+        contract.table,
+        "warning",
+        f"No earlier snapshot of {contract.table} has over {fall:g} % fewer rows than the one "
+        f"before{each}.",
+        _fall_sql(parts, fall, "<"),
     )
     if parts:
         yield Rule(
@@ -89,16 +98,19 @@ def _counts(parts: Sequence[str]) -> str:
     )
 
 
-def _fall_sql(parts: Sequence[str], fall: float) -> str:
+def _fall_sql(parts: Sequence[str], fall: float, age: str) -> str:
+    """Falls of snapshots whose day is `age` (`=` or `<`) the source's newest day."""
     columns = "".join(f", {quote(part)}" for part in parts)
     return f"""
         WITH {_counts(parts)}, steps AS (
             SELECT *, lag(snapshot_id) OVER earlier AS previous_snapshot_id,
-                lag(n_rows) OVER earlier AS previous_n_rows
+                lag(n_rows) OVER earlier AS previous_n_rows,
+                max(day) OVER (PARTITION BY source) AS newest_day
             FROM counts WINDOW earlier AS (PARTITION BY source{columns} ORDER BY day)
         )
         SELECT snapshot_id{columns}, n_rows, previous_snapshot_id, previous_n_rows
         FROM steps WHERE n_rows < previous_n_rows * (1 - {fall!r} / 100)
+            AND day {age} newest_day
     """
 
 

@@ -48,9 +48,11 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
         found = archive.snapshots(source, until=as_of)
         chosen += found[-1:] if card(source).loads == "newest_snapshot" else found
     if not chosen:
+        later = [s.snapshot_date for source in sources for s in archive.snapshots(source)]
+        do = f"give --as-of {min(later)} or later: the first is of that day" if later else ""
         raise NothingToBuildError(
             f"{archive.root} holds no snapshot of {', '.join(sources)} up to {as_of}; "
-            "`observatory run` fetches some, or check --archive and --as-of"
+            + (do or "`observatory run` fetches some, or check --archive")
         )
     return chosen
 

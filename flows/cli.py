@@ -21,6 +21,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
+from flows.inert import inert
 from flows.settings import ALL_SOURCES, Settings
 
 # Prefect and the Hub client read these when they are imported, and both would call home.
@@ -194,7 +195,10 @@ def validate(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
         settings = Settings(**_overrides(None, warehouse, None, None))
         from expectations.report import Report  # noqa: PLC0415
         from flows import stages  # noqa: PLC0415
+        from warehouse.database import open_read_only  # noqa: PLC0415
 
+        with open_read_only(settings.warehouse):
+            pass  # nothing to ask is another error than a wrong answer
         report = Report(())
         for layer in ("raw", "core", "mart"):
             report += stages.validate(settings.warehouse, layer)
@@ -224,8 +228,8 @@ def status(
             return
         _print_rows("archive " + str(settings.archive), found["archive"])
         for folder in found["unfinished"]:
-            out.print(f"unfinished observation, the next run goes on with it: {folder}")
-        out.print(f"warehouse {settings.warehouse}: {found['warehouse'] or 'none yet'}")
+            _print_line(f"unfinished observation, the next run goes on with it: {folder}")
+        _print_line(f"warehouse {settings.warehouse}: {found['warehouse'] or 'none yet'}")
         _print_rows("published", found["published"])
 
 
@@ -323,7 +327,7 @@ def _overrides(
     given = {
         "archive": archive and str(archive),
         "warehouse": warehouse and str(warehouse),
-        "docs": warehouse and str(warehouse.with_name(f"{warehouse.stem}.validation")),
+        "docs": warehouse and str(warehouse.parent / f"{warehouse.stem}.validation"),
         "publish_to": publish_to,
         "sources": sources,
     }
@@ -341,7 +345,8 @@ def _guarded(as_json: bool) -> Iterator[None]:
     except SettingsError as error:
         for problem in error.errors():
             where = ".".join(map(str, problem["loc"])) or "settings"
-            err.print(f"error: {where}: {problem['msg']}", style="red", markup=False)
+            text = problem["msg"].removeprefix("Value error, ")
+            _print_error(f"{where}: {text}")
         raise typer.Exit(2) from error
     except typer.Exit:
         raise
@@ -349,13 +354,22 @@ def _guarded(as_json: bool) -> Iterator[None]:
         code = exit_code(error)
         if code is None:
             raise
-        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _print_error(str(error))
         raise typer.Exit(code) from error
+
+
+def _print_error(text: str) -> None:
+    err.print(Text(f"error: {inert(text)}", style="red"), soft_wrap=True)
+
+
+class _Inert(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return inert(super().format(record))
 
 
 def _log_to_stderr(*, quiet: bool) -> None:
     handler = RichHandler(console=err, show_path=False, show_level=False, markup=False)
-    handler.setFormatter(logging.Formatter("%(message)s", datefmt="[%X]"))
+    handler.setFormatter(_Inert("%(message)s", datefmt="[%X]"))
     log = logging.getLogger("observatory")
     log.handlers[:] = [handler]
     log.propagate = False
@@ -427,15 +441,19 @@ def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
     _print_table(title if rows else f"{title}: nothing", header, cells)
 
 
+def _print_line(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _print_table(title: str, header: list[str], cells: list[list[str]]) -> None:
-    out.print(title, markup=False, highlight=False)
+    out.print(inert(title), markup=False, highlight=False)
     if not header:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in header:
         table.add_column(name, overflow="fold")
     for row in cells:
-        table.add_row(*(Text(c) for c in row))  # names from outside are no markup
+        table.add_row(*(Text(inert(c)) for c in row))  # names from outside are no markup
     out.print(table)
 
 

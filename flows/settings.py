@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from warehouse.storage import StorageError, open_storage
 
 ALL_SOURCES = ("hub", "hub_trending", "lmarena", "epoch", "ai_index")
 
@@ -48,6 +50,25 @@ class Settings(BaseSettings):
         if unknown or not value:
             raise ValueError(f"unknown sources {unknown}; choose from {', '.join(ALL_SOURCES)}")
         return tuple(s for s in ALL_SOURCES if s in value)
+
+    @field_validator("publish_to")
+    @classmethod
+    def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            try:
+                open_storage(url)
+            except StorageError as error:
+                raise ValueError(str(error)) from error
+        return value
+
+    @field_validator("archive", "warehouse")
+    @classmethod
+    def _kind(cls, value: Path, info: ValidationInfo) -> Path:
+        wants_folder = info.field_name == "archive"
+        if value.exists() and value.is_dir() != wants_folder:
+            is_, not_ = ("file", "folder") if wants_folder else ("folder", "file")
+            raise ValueError(f"{value} is a {is_}, not a {not_}")
+        return value
 
     @field_validator("hub_url", "epoch_url")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from flows.inert import inert
 from warehouse.database import open_read_only
 
 SHARES = """
@@ -159,5 +160,5 @@ def markdown(summary: dict[str, Any]) -> str:
 
 def _md(cell: str) -> str:
     """A name from outside that cannot break the table or become markup."""
-    text = cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    text = inert(" ".join(cell.split())).replace("\\", "\\\\").replace("|", "\\|")
     return text.replace("<", "&lt;").replace("[", "\\[").replace("`", "\\`")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 from flows.settings import Settings
 from tests.standin import StandIn
@@ -76,6 +79,20 @@ def built(observed: Settings) -> Settings:
 
     stages.build(observed, DAY)
     return observed
+
+
+@pytest.fixture(scope="session")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """The bundled sample replayed: a folder with archive, warehouse and release; what was said."""
+    from flows.cli import SAMPLE, app
+
+    folder = tmp_path_factory.mktemp("sampled")
+    shutil.copytree(SAMPLE, folder / "archive")
+    places = [f"--archive={folder / 'archive'}", f"--publish-to={folder / 'published'}"]
+    places.append(f"--warehouse={folder / 'observatory.duckdb'}")
+    done = CliRunner().invoke(app, ["replay", *places, f"--as-of={DAY}"], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    return folder, done
 
 
 @pytest.fixture

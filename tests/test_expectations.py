@@ -727,6 +727,19 @@ def test_a_snapshot_that_falls_behind_the_one_before_stops_the_run(tmp_path: Pat
     ]
 
 
+def test_a_fall_that_was_made_good_is_a_warning(tmp_path: Path) -> None:
+    """A sealed snapshot stays for ever: a short one must not stop every run after it."""
+    days = [("2026-01-01", 20), ("2026-02-01", 5), ("2026-03-01", 20)]
+    report = rule_report(
+        tmp_path, "raw.epoch_models", epoch(*((day, "notable", n) for day, n in days))
+    )
+    assert result(report, "snapshot_rows_do_not_fall").outcome == "passed"
+    found = result(report, "earlier_snapshot_rows_do_not_fall")
+    assert (found.severity, found.outcome) == ("warning", "failed")
+    assert [r["snapshot_id"] for r in rows(found)] == ["epoch/2026-02-01"]
+    report.raise_for_critical()
+
+
 def test_a_part_that_the_newest_snapshot_lost_is_a_warning(tmp_path: Path) -> None:
     data = epoch(("2026-01-01", "old", 1), ("2026-02-01", "a", 1), ("2026-02-01", "b", 1))
     data += epoch(("2026-03-01", "b", 1))

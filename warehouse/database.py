@@ -81,9 +81,17 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except duckdb.Error as error:
         raise WarehouseError(f"{path} cannot be opened: {error}") from error
     try:
+        _check_ours(con, path)
         yield con
     finally:
         con.close()
+
+
+def _check_ours(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        con.execute("SELECT as_of FROM meta.build")
+    except duckdb.Error as error:
+        raise WarehouseError(f"{path} is no warehouse of ours: {error}") from error
 
 
 def build_path(warehouse: Path) -> Path:
