@@ -58,7 +58,9 @@ def step(table: str) -> Step:
     return next(s for s in plan() if s.table == table)
 
 
-def compute(table: str, as_of: date = DAY, **inputs: pl.LazyFrame) -> pl.DataFrame:
+def compute(
+    table: str, as_of: date = DAY, known_at: date = date.max, **inputs: pl.LazyFrame
+) -> pl.DataFrame:
     """One table by its transform alone, in the order of its key; inputs not given are empty."""
     wanted = step(table)
     arguments: dict[str, object] = {
@@ -66,20 +68,25 @@ def compute(table: str, as_of: date = DAY, **inputs: pl.LazyFrame) -> pl.DataFra
         for parameter, source in wanted.inputs.items()
     }
     assert not inputs, f"{table} does not read {sorted(inputs)}"
-    arguments |= {clock: {"as_of": as_of, "known_at": date.max}[clock] for clock in wanted.clocks}
+    arguments |= {clock: {"as_of": as_of, "known_at": known_at}[clock] for clock in wanted.clocks}
     return promised(table, wanted.function(**arguments).collect())
 
 
-def table_of(target: str, as_of: date = DAY, **raw: pl.LazyFrame) -> pl.DataFrame:
+def table_of(
+    target: str, as_of: date = DAY, known_at: date = date.max, **raw: pl.LazyFrame
+) -> pl.DataFrame:
     """One core or mart table with all that it needs, from raw frames as a build computes it.
 
     Countries are the project's own unless given; other raw tables not given are empty.
     """
-    return everything(as_of, {target}, **raw)[target]
+    return everything(as_of, {target}, known_at, **raw)[target]
 
 
 def everything(
-    as_of: date = DAY, targets: set[str] | None = None, **raw: pl.LazyFrame
+    as_of: date = DAY,
+    targets: set[str] | None = None,
+    known_at: date = date.max,
+    **raw: pl.LazyFrame,
 ) -> dict[str, pl.DataFrame]:
     """Every core and mart table (or those that the targets need), by name."""
     raw.setdefault("raw_registry_countries", all_countries())
@@ -90,7 +97,7 @@ def everything(
             for parameter, source in each.inputs.items()
             if source in tables or parameter in raw
         }
-        tables[each.table] = compute(each.table, as_of, **inputs)
+        tables[each.table] = compute(each.table, as_of, known_at, **inputs)
     for table, frame in tables.items():
         assert_references(contract(table), frame, tables)
     return tables

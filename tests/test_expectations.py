@@ -465,11 +465,14 @@ def rule_report(
     folder: Path, table: str, data: Sequence[Mapping[str, Any]], *, strict: bool = False
 ) -> Report:
     promised = contract(table) if strict else loose(contract(table))
-    path = database(folder, promised.create_sql())
-    marks = ", ".join("?" for _ in promised.columns)
+    others = {name: held for name, held in BESIDE.items() if name != table}
+    known = [promised, *(loose(contract(name)) for name in others)]
+    path = database(folder, *(each.create_sql() for each in known))
     with duckdb.connect(str(path)) as con:
-        insert = f"INSERT INTO {promised.sql_name} VALUES ({marks})"
-        con.executemany(insert, [filled(promised, row) for row in data])
+        for each, held in zip(known, (data, *others.values()), strict=True):
+            marks = ", ".join("?" for _ in each.columns)
+            insert = f"INSERT INTO {each.sql_name} VALUES ({marks})"
+            con.executemany(insert, [filled(each, row) for row in held])
     return validate_database(path, [table], "raw", known={table: promised})
 
 
@@ -514,7 +517,7 @@ def rated(**change: Any) -> list[dict[str, Any]]:
 
 
 def shares(**change: Any) -> list[dict[str, Any]]:
-    on = {"population": "all", "metric": "downloads_30d", "attribution": "base"}
+    on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
     data = [
         {**on, "credit": credit, "country_code": code, "share": n / 3, "share_lower": n / 3,
          "share_upper": n / 3, "numerator": float(n), "denominator": 3.0}
@@ -538,6 +541,36 @@ def leaders(**change: Any) -> list[dict[str, Any]]:
     return [data[0], {**data[1], **change}]
 
 
+def labs(**change: Any) -> list[dict[str, Any]]:
+    """A lab that moved on the day of the counters (`change` is to that) and one that never did."""
+    ever, day = date(1900, 1, 1), date(2026, 8, 15)
+    on = {"kind": "lab", "confidence": "low"}
+    return [
+        {**on, "lab_id": "mover", "country_code": "FR", "valid_from": ever, "valid_to": day},
+        {**on, "lab_id": "mover", "country_code": "SG", "valid_from": day, **change},
+        {**on, "lab_id": "still", "country_code": "US", "valid_from": ever},
+    ]
+
+
+def roots(**change: Any) -> list[dict[str, Any]]:
+    """One model with three equal roots and one that is its own; `change` is to the latter."""
+    many = [
+        {"model_id_hf": "a/b", "root_model_id_hf": f"r/{i}", "weight": 1 / 3, "end_reason": "root"}
+        for i in range(3)
+    ]
+    own = {"model_id_hf": "a/c", "root_model_id_hf": "a/c", "weight": 1.0, "end_reason": "root"}
+    return [*many, {**own, **change}]
+
+
+def lab_shares(**change: Any) -> list[dict[str, Any]]:
+    on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
+    data = [
+        {**on, "lab_id": lab, "share": n / 3, "numerator": float(n), "denominator": 3.0}
+        for lab, n in (("a", 1), ("b", 2))
+    ]
+    return [data[0], {**data[1], **change}]
+
+
 def counters(**change: Any) -> list[dict[str, Any]]:
     return [
         {"model_id_hf": "a/b", "downloads_30d": 0, "likes": 0, "trending_score": 0.0},
@@ -545,6 +578,13 @@ def counters(**change: Any) -> list[dict[str, Any]]:
     ]
 
 
+# What rules that look at other tables find there.
+BESIDE: dict[str, list[dict[str, Any]]] = {
+    "core.hub_models": [{"model_id_hf": name} for name in ("a/b", "a/c", "a/rootless")],
+    "core.hub_model_roots": [*roots(), {"model_id_hf": "a/bare", "root_model_id_hf": "a/bare"}],
+    "core.hub_daily_counters": counters(),
+    "core.arena_ratings": rated(),
+}
 FRACTIONAL = {"credit": "fractional", "share": 0.4, "share_lower": 0.4, "share_upper": 0.4}
 RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
     (table, name, data, at_fault)
@@ -596,6 +636,42 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         "counters_are_not_negative",
         counters(downloads_all_time=-1),
         {"model_id_hf": "a/c"},
+    ),
+    (
+        "core.hub_daily_counters",
+        "every_counted_model_has_its_row",
+        counters(model_id_hf="a/bare"),
+        {"model_id_hf": "a/bare", "has_attributes": False, "has_root": True},
+    ),
+    (
+        "core.hub_daily_counters",
+        "every_counted_model_has_its_row",
+        counters(model_id_hf="a/rootless"),
+        {"model_id_hf": "a/rootless", "has_attributes": True, "has_root": False},
+    ),
+    (
+        "core.hub_model_roots",
+        "weights_sum_to_one",
+        roots(weight=0.999),
+        {"model_id_hf": "a/c", "n_roots": 1},
+    ),
+    (
+        "core.labs",
+        "one_country_on_every_date",
+        labs(valid_from=date(2026, 8, 16)),
+        {"lab_id": "mover", "as_of_date": "2026-08-15", "n_countries": 0},
+    ),
+    (
+        "core.labs",
+        "one_country_on_every_date",
+        labs(valid_from=date(2026, 8, 14), lab_id="still"),
+        {"lab_id": "still", "n_countries": 2},
+    ),
+    (
+        "mart.lab_share_daily",
+        "fractional_shares_sum_to_one",
+        lab_shares(share=0.66),
+        {"attribution": "base", "n_labs": 2},
     ),
     (
         "mart.country_share_daily",
@@ -656,6 +732,24 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         {"one_name": "command-r", "other_name": "command-r+"},
     ),
     (
+        "core.model_identities",
+        "one_model_stands_once_on_a_board",
+        [
+            {"system": "lmarena", "name": name, "model_id": "lmarena:a", "rule": "alias"}
+            for name in ("a", "b", "not-on-it")
+        ],
+        {"one_name": "a", "other_name": "b", "board": "text"},
+    ),
+    (
+        "core.model_families",
+        "one_family_claims_a_model",
+        [
+            {"system": "hub", "model_name": "a/b", "family_id": None},
+            {"system": "hub", "model_name": "a/c", "family_id": "qwen"},
+        ],
+        {"system": "hub", "model_name": "a/b"},
+    ),
+    (
         "mart.family_share_daily",
         "shares_sum_to_one",
         [{"family_id": f, "attribution": "base", "share": 0.4} for f in ("qwen", "llama")],
@@ -667,15 +761,16 @@ SOUND_ROWS = {
     "raw.arena_agent_leaderboards": agents(),
     "core.arena_ratings": rated(),
     "core.hub_daily_counters": counters(),
+    "core.hub_model_roots": roots(),
+    "core.labs": labs(),
+    "mart.lab_share_daily": lab_shares(),
     "mart.country_share_daily": shares(),
     "mart.arena_leaders": leaders(),
 }
 
 
 def test_every_rule_has_a_fault_that_it_finds() -> None:
-    """Rules that look at other tables too have their faults where those tables are made."""
-    alone = {(rule.table, rule.name) for rule in RULES if not rule.needs_database}
-    assert alone == {(t, n) for t, n, _, _ in RULE_FAULTS}
+    assert {(rule.table, rule.name) for rule in RULES} == {(t, n) for t, n, _, _ in RULE_FAULTS}
 
 
 @pytest.mark.parametrize("table", SOUND_ROWS)

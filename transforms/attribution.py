@@ -7,6 +7,7 @@ import polars as pl
 from transforms.knowledge import holds_on
 
 NOT_EXAMINED = "XX"
+UNKNOWN = ("ZZ", NOT_EXAMINED)  # in doubt, each for a reason of its own
 LLM_VLM_TAGS = ("text-generation", "image-text-to-text", "any-to-any")
 
 

@@ -14,9 +14,10 @@ def as_known(rows: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
     edition. A reading of the past does not change when a row is corrected later.
     """
     day = pl.max_horizontal(pl.lit(known_at), pl.col("known_from").min())
-    return rows.filter(
-        (pl.col("known_from") <= day) & (pl.col("known_to").is_null() | (day < pl.col("known_to")))
-    )
+    stood = pl.col("known_from") <= day
+    if "known_to" in rows.collect_schema():  # a table without it never takes a row back
+        stood &= pl.col("known_to").is_null() | (day < pl.col("known_to"))
+    return rows.filter(stood)
 
 
 def holds_on(day: pl.Expr) -> pl.Expr:

@@ -16,6 +16,7 @@ from transforms.sums import in_order
 
 FIRST_PARTY = ("lab", "academia", "community")
 SPIKE_FACTOR = 10  # times the model's own median of the 31 days before
+LAUNCH_DAYS = 60  # a young model rises from nothing; that is no spike
 SPIKE_OBSERVATIONS = 3  # fewer earlier days say nothing of what is normal
 
 POPULATIONS = ("all", "llm_vlm", "created_1y", "first_party", "without_ci", "without_spikes")
@@ -55,7 +56,7 @@ def members(
         created_1y=_within(age, 365),
         first_party=pl.col("kind").is_in(list(FIRST_PARTY)).fill_null(False),
         without_ci=(pl.col("kind") != "ci").fill_null(True),
-        without_spikes=~_is_spike(),
+        without_spikes=~(_is_spike() & ~_within(age, LAUNCH_DAYS)),
     )
 
 

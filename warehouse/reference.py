@@ -16,7 +16,7 @@ import pycountry
 from warehouse.cards import cards
 from warehouse.contract import contract
 from warehouse.database import insert_frame
-from warehouse.registry_check import check_cells, check_header, check_registry
+from warehouse.registry_check import check_cells, check_lineage, check_records, check_registry
 from warehouse.registry_models_check import check_families, check_model_aliases
 
 REGISTRY = Path(__file__).parent / "registry"
@@ -28,8 +28,8 @@ def read_registry(name: str, table: str) -> pl.DataFrame:
     Raises RegistryError naming file and line of every cell that the contract does not allow.
     """
     path, promised = REGISTRY / name, contract(table)
+    check_records(path, list(promised.columns))
     text = pl.read_csv(path, infer_schema=False)
-    check_header(path, text.columns, list(promised.columns))
     typed = text.with_columns(
         pl.col(c).str.to_date("%Y-%m-%d", strict=False)
         for c, kind in promised.polars_schema.items()
@@ -106,6 +106,7 @@ def load_reference(con: duckdb.DuckDBPyConnection) -> None:
         frames["raw.registry_namespaces"],
         set(frames["raw.registry_countries"]["country_code"]),
     )
+    check_lineage(frames["raw.registry_model_renames"], frames["raw.registry_lineage_exceptions"])
     check_families(
         frames["raw.registry_families"],
         frames["raw.registry_family_rules"],

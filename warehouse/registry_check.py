@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,6 @@ class RegistryError(ValueError):
 
 
 Finding = tuple[str, int, str]  # file, line, what is wrong
-Check = Callable[[pl.DataFrame, pl.DataFrame], Iterator[Finding]]
 
 
 def check_registry(labs: pl.DataFrame, namespaces: pl.DataFrame, countries: set[str]) -> None:
@@ -38,21 +38,73 @@ def check_registry(labs: pl.DataFrame, namespaces: pl.DataFrame, countries: set[
         *_dangling("labs.csv", labs, "parent_lab_id", labs),
         *_own_ancestor(labs),
         *_unknown_country(labs, countries),
-        *_two_labs_of_one_name(namespaces),
+        *_spellings_that_disagree(namespaces),
     ]
+    _refuse(found)
+
+
+def check_lineage(renames: pl.DataFrame, exceptions: pl.DataFrame) -> None:
+    """Raises RegistryError with every finding of model_renames.csv and lineage_exceptions.csv."""
+    moves = renames.with_columns(
+        _lines(renames), pl.coalesce("old_namespace", "old_name_prefix").alias("old")
+    )
+    reviewed = exceptions.with_columns(_lines(exceptions))
+    one = pl.col("old_namespace").is_null() != pl.col("old_name_prefix").is_null()
+    gone = renames["old_namespace"].drop_nulls().str.to_lowercase().to_list()
+    moved_on = pl.col("new_namespace").str.to_lowercase().is_in(gone)
+    itself = (
+        pl.col("model_id_hf").str.to_lowercase() == pl.col("base_model_id_hf").str.to_lowercase()
+    )
+    moved, excepted = "model_renames.csv", "lineage_exceptions.csv"
+    _refuse(
+        [
+            *_tell(moved, moves.filter(~one), "names no old name or two of them"),
+            *_tell(moved, moves.filter(moved_on), "moves to a namespace that has moved on itself"),
+            *_spaced(moved, moves),
+            *_twice(moved, moves, ["old"]),
+            *_tell(excepted, reviewed.filter(itself), "a model is no parent of its own"),
+            *_spaced(excepted, reviewed),
+            *_twice(excepted, reviewed, ["model_id_hf", "base_model_id_hf"]),
+        ]
+    )
+
+
+def _refuse(found: list[Finding]) -> None:
     if found:
         lines = "\n".join(f"  {name}:{line}: {what}" for name, line, what in sorted(found))
         raise RegistryError(f"the registry breaks its rules in {len(found)} places\n{lines}")
 
 
+def _twice(name: str, frame: pl.DataFrame, key: list[str]) -> Iterator[Finding]:
+    folded = frame.select("line", pl.concat_str(key, separator=" ").str.to_lowercase().alias("key"))
+    for line, what in folded.filter(~pl.col("key").is_first_distinct()).iter_rows():
+        yield name, line, f"{what!r} stands there already"
+
+
+def _spaced(name: str, frame: pl.DataFrame) -> Iterator[Finding]:
+    text = pl.col(pl.String)
+    yield from _tell(
+        name, frame.filter(pl.any_horizontal(text.str.strip_chars() != text)), "space around a cell"
+    )
+
+
 def _with_line(frame: pl.DataFrame) -> pl.DataFrame:
-    numbered = frame.with_row_index("line", offset=2)  # line 1 is the header
+    numbered = frame.with_columns(_lines(frame))
     if "namespace" in frame.columns:
         numbered = numbered.with_columns(pl.col("namespace").str.to_lowercase().alias("folded"))
     return numbered.with_columns(
         pl.col("valid_to").fill_null(FOREVER).alias("valid_until"),
         pl.col("known_to").fill_null(FOREVER).alias("known_until"),
     )
+
+
+def _lines(frame: pl.DataFrame) -> pl.Series:
+    """Where each row begins in its file: line 1 is the header, and a name may hold a line break."""
+    breaks = frame.select(
+        pl.sum_horizontal(pl.col(pl.String).str.count_matches("\n", literal=True)).alias("line")
+    )["line"]
+    above = breaks.cast(pl.Int64).cum_sum().shift(1, fill_value=0)
+    return above + pl.int_range(2, frame.height + 2, eager=True)
 
 
 def _findings(
@@ -72,12 +124,7 @@ def _findings(
     yield from _tell(
         name, frame.filter(no_ground), "no basis, or evidence that is no https address"
     )
-    spaced = pl.any_horizontal(
-        pl.col(c).str.strip_chars() != pl.col(c)
-        for c, kind in frame.schema.items()
-        if kind == pl.String
-    )
-    yield from _tell(name, frame.filter(spaced), "space around a cell")
+    yield from _spaced(name, frame)
     yield from _unsorted(name, frame, order)
     yield from _overlapping(name, frame, key, shown)
 
@@ -97,35 +144,38 @@ def _overlapping(
     name: str, frame: pl.DataFrame, key: list[str], shown: pl.Expr
 ) -> Iterator[Finding]:
     """Two rows of one name, ignoring case, that hold at once and were known at once."""
-    folded = frame.with_columns(shown.str.to_lowercase().alias("name"))
-    pairs = folded.join(folded, on="name", suffix="_other").filter(
+    pairs = _at_once(frame.with_columns(shown.str.to_lowercase().alias("name")), ["name"])
+    if "namespace" in frame.columns:
+        # spellings of one name are fine as long as they agree, which is looked at apart
+        pairs = pairs.filter(pl.col("namespace") == pl.col("namespace_other"))
+    for line, other, what in pairs.select("line_other", "line", "name").iter_rows():
+        yield name, line, f"{what!r} stands in line {other} too, for an overlapping period"
+
+
+def _at_once(frame: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Pairs of rows of the same `by` whose validity and whose knowledge overlap, each pair once."""
+    return frame.join(frame, on=by, suffix="_other").filter(
         (pl.col("line") < pl.col("line_other"))
         & (pl.col("valid_from") < pl.col("valid_until_other"))
         & (pl.col("valid_from_other") < pl.col("valid_until"))
         & (pl.col("known_from") < pl.col("known_until_other"))
         & (pl.col("known_from_other") < pl.col("known_until"))
     )
-    if "lab_id_other" in pairs.columns and "namespace" in frame.columns:
-        # one name in several spellings is fine as long as they stand for one lab
-        pairs = pairs.filter(
-            (pl.col("namespace") == pl.col("namespace_other"))
-            & (pl.col("system") == pl.col("system_other"))
-        )
-    for line, other, what in pairs.select("line_other", "line", "name").iter_rows():
-        yield name, line, f"{what!r} stands in line {other} too, for an overlapping period"
 
 
-def _two_labs_of_one_name(namespaces: pl.DataFrame) -> Iterator[Finding]:
-    """Spellings that differ by case alone must stand for one lab: joins ignore case."""
-    several = namespaces.filter(
-        pl.struct("lab_id", "kind").n_unique().over("system", "folded", "valid_from", "known_from")
-        > 1
+def _spellings_that_disagree(namespaces: pl.DataFrame) -> Iterator[Finding]:
+    """Spellings that differ by case alone must say the same of the same days: joins ignore case."""
+    said = ("lab_id", "kind", "valid_from", "valid_until")
+    pairs = _at_once(namespaces, ["system", "folded"]).filter(
+        (pl.col("namespace") != pl.col("namespace_other"))
+        & pl.any_horizontal(pl.col(c) != pl.col(f"{c}_other") for c in said)
     )
-    for line, name in several.select("line", "namespace").iter_rows():
+    for line, other, name in pairs.select("line_other", "line", "namespace_other").iter_rows():
         yield (
             "namespaces.csv",
             line,
-            f"{name!r} and a spelling that differs by case alone stand for different labs or kinds",
+            f"{name!r} and the spelling in line {other}, which differs by case alone, disagree on "
+            "lab, kind or period",
         )
 
 
@@ -142,7 +192,7 @@ def _own_ancestor(labs: pl.DataFrame) -> Iterator[Finding]:
     parents = labs.filter(pl.col("parent_lab_id").is_not_null()).select(
         "lab_id", pl.col("parent_lab_id").alias("up")
     )
-    walk = parents.unique()
+    walk, looped = parents.unique(), parents.clear()
     for _ in range(labs.height):
         looped = walk.filter(pl.col("lab_id") == pl.col("up"))
         if walk.is_empty() or not looped.is_empty():
@@ -166,19 +216,36 @@ def _unknown_country(labs: pl.DataFrame, countries: set[str]) -> Iterator[Findin
         yield "labs.csv", line, f"{code!r} is no ISO 3166-1 alpha-2 code nor ZZ"
 
 
-def check_header(path: Path, found: list[str], wanted: list[str]) -> None:
-    """Raises RegistryError unless a file has exactly the contract's columns."""
-    if found != wanted:
-        raise RegistryError(f"{path.name}:1: header {found}, the contract says {wanted}")
+def check_records(path: Path, wanted: list[str]) -> None:
+    """Raises RegistryError unless the file has the contract's columns, in every record.
+
+    Polars would take a forgotten comma for a blank cell and stop at one too many without a line.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            reader = csv.reader(lines, strict=True)
+            header = next(reader, [])
+            if header != wanted:
+                raise RegistryError(f"{path.name}:1: header {header}, the contract says {wanted}")
+            line = reader.line_num + 1
+            for record in reader:
+                if len(record) != len(wanted):
+                    raise RegistryError(
+                        f"{path.name}:{line}: {len(record)} cells, the header has {len(wanted)}"
+                    )
+                line = reader.line_num + 1
+    except (csv.Error, OSError, UnicodeDecodeError) as error:
+        raise RegistryError(f"{path.name} cannot be read: {error}") from error
 
 
 def check_cells(path: Path, text: pl.DataFrame, typed: pl.DataFrame, promised: Contract) -> None:
     """Raises RegistryError for blank, misspelt and unreadable cells, with their lines."""
+    lines = _lines(text)
     found = [
         f"  {path.name}:{line}: {name} {what}"
         for name, column in promised.columns.items()
         for what, wrong in _wrong_cells(text[name], typed[name], column)
-        for line in (wrong.arg_true() + 2)
+        for line in lines.filter(wrong)
     ]
     if found:
         raise RegistryError("\n".join([f"{path.name} cannot be used", *found]))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
+
+from transforms.knowledge import as_known
 
 RELATIONS = ("finetune", "adapter", "quantized", "merge")
 _TAG = r'"base_model:((?:[^"\\]|\\.)+)"'
@@ -14,21 +18,23 @@ def hub_base_models(
     raw_registry_model_renames: pl.LazyFrame,
     raw_registry_lineage_exceptions: pl.LazyFrame,
     hub_renames: pl.LazyFrame,
+    known_at: date,
 ) -> pl.LazyFrame:
     """One row per model and parent, from the newest snapshot that declares any.
 
     The parsed field `baseModels` is believed before the tags, which say the same twice
     (`base_model:X`, `base_model:<relation>:X`). A parent that has moved is taken under its present
-    id. Reviewed exceptions add and drop parents. A model that names itself is no edge; ids that
-    differ by case alone are one parent.
+    id. Reviewed exceptions add and drop parents, as known on `known_at`. A model that names itself
+    is no edge; ids that differ by case alone are one parent.
     """
     both = pl.concat([_from_field(raw_hub_models), _from_tags(raw_hub_models)])
     newest = both.filter(
         pl.col("snapshot_date") == pl.col("snapshot_date").max().over("model_id_hf")
     ).drop("snapshot_date")
     listed = raw_hub_models.select("model_id_hf").unique()
-    reviewed = _reviewed(newest, raw_registry_lineage_exceptions, listed)
-    resolved = _by_object(_by_namespace(reviewed, raw_registry_model_renames), hub_renames)
+    reviewed = _reviewed(newest, as_known(raw_registry_lineage_exceptions, known_at), listed)
+    renames = as_known(raw_registry_model_renames, known_at)
+    resolved = _by_object(_by_namespace(reviewed, renames), hub_renames)
     key = pl.col("base_model_id_hf").str.to_lowercase()
     return (
         resolved.with_columns(key.alias("base_key"))
@@ -88,9 +94,8 @@ def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listed: pl.LazyFram
     """Without the parents that review drops, with those it adds to models that are listed."""
     parent = "declared_base_model_id_hf"
     rows = exceptions.rename({"base_model_id_hf": parent})
-    kept = edges.join(
-        rows.filter(pl.col("action") == "drop"), on=["model_id_hf", parent], how="anti"
-    )
+    folded = [pl.col("model_id_hf").str.to_lowercase(), pl.col(parent).str.to_lowercase()]
+    kept = edges.join(rows.filter(pl.col("action") == "drop"), on=folded, how="anti")
     added = (
         rows.filter(pl.col("action") == "add")
         .join(listed, on="model_id_hf", how="semi")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.attribution import UNKNOWN
+
 CUT = ["as_of_date", "metric", "window", "country_code", "country_name"]
 
 
@@ -11,7 +13,8 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
     """One row per day, population or `any`, metric, window and country: the range of its share.
 
     Within a population over attribution and credit; under `any` over the populations too. Where a
-    country is in no model of a definition it has no row there, and that definition says 0.
+    country is in no model of a definition it has no row there: that definition says 0, and as
+    upper bound all that is in doubt.
     """
     each = country_share_daily.with_columns(
         definition=pl.concat_str("population", "attribution", "credit", separator=", ")
@@ -22,13 +25,17 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
 def _range(shares: pl.LazyFrame) -> pl.LazyFrame:
     key = ["population", *CUT]
     within = ["as_of_date", "population", "metric", "window"]
-    definitions = shares.select(*within, "definition").unique()
+    in_doubt = pl.col("share").filter(pl.col("country_code").is_in(list(UNKNOWN))).sum()
+    definitions = shares.group_by(*within, "definition").agg(in_doubt.clip(0, 1).alias("doubt"))
     every = shares.select(key).unique().join(definitions, on=within)
     filled = every.join(
         shares.select(*key, "definition", "share", "share_lower", "share_upper"),
         on=[*key, "definition"],
         how="left",
-    ).with_columns(pl.col("share", "share_lower", "share_upper").fill_null(0.0))
+    ).with_columns(
+        pl.col("share", "share_lower").fill_null(0.0),
+        pl.col("share_upper").fill_null(pl.col("doubt")),
+    )
     return (
         filled.sort(*key, "share", "definition")
         .group_by(key, maintain_order=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
+from transforms.attribution import UNKNOWN
 from transforms.shares import DEFINITION, credits, denominators, members, numerators
 
-UNKNOWN = ("ZZ", NOT_EXAMINED)
 GROUP = [*DEFINITION, "credit"]
 
 
