@@ -96,7 +96,9 @@ def test_a_misspelt_field_is_refused_with_the_file_name(path: Path, tmp_path: Pa
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     copied = tmp_path / path.parent.name / path.name
     assert read_contract(written(copied, document)) == read_contract(path)
-    for field, wrong in misspellings(document):
+    wrongs = list(misspellings(document))
+    whole = path.stem == "country_share_daily"  # all of one, and three of each: reading is slow
+    for field, wrong in wrongs if whole else wrongs[FILES.index(path) % 5 :: len(wrongs) // 3]:
         with pytest.raises(ContractError) as refused:
             read_contract(written(copied, wrong))
         assert str(refused.value).startswith(f"{copied}: ")
@@ -359,8 +361,12 @@ def test_the_build_fills_what_it_promises(built: Any) -> None:
             for t in contracts().values()
             if con.execute(f"SELECT count(*) FROM {t.sql_name}").fetchall() == [(0,)]
         ]
-    without = {"raw.arena_agent_leaderboards", "core.hub_renames"}
-    assert set(empty) <= {"raw.quarantine", "meta.release", *without}
+    assert set(empty) == {
+        "raw.quarantine",
+        "raw.arena_agent_leaderboards",
+        "core.hub_renames",
+        "meta.release",
+    }
 
 
 def test_the_lists_of_sources_are_one_list() -> None:
