@@ -32,6 +32,7 @@ COMMANDS = {
     "publish": ["--warehouse", "--publish-to", "--audience", "--allow-shrink", "--json"],
     "status": ["--archive", "--warehouse", "--publish-to", "--json"],
     "tables": ["--warehouse", "--json"],
+    "as-of": ["--archive", "--sources", "--json"],
 }
 HOSTILE = "[bold]x[/red] \x1b[2J\x1b]0;owned\x07\u202eevil\u202c |cell|`code`<script>[a](b)\r\nnext"
 

@@ -351,6 +351,7 @@ def test_a_page_that_is_damaged_once_is_asked_for_again(world: Path, tmp_path: P
 # --- the whole story -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_three_faults_at_once_then_recovery(
     world: Path, running: Path, prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,6 +180,7 @@ def observatory_run(
     )
 
 
+@pytest.mark.slow
 def test_the_command_line_needs_no_server(recorded: Path, tmp_path: Path) -> None:
     with StandIn(recorded) as server:
         done = observatory_run(server, tmp_path, "--json", "--sources=lmarena,epoch")

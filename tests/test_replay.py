@@ -254,7 +254,7 @@ def test_a_replay_asks_no_source_and_needs_no_settings_of_one(
 def small_warehouse(path: Path, day: date) -> Path:
     """A checkpointed warehouse file that says which day it is of."""
     con = database.create(path)
-    con.execute("INSERT INTO meta.build VALUES (?, '0', '0', false)", [day])
+    con.execute("INSERT INTO meta.build VALUES (?, ?, '0', '0', false)", [day, day])
     con.close()
     return path
 

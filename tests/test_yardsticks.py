@@ -59,7 +59,8 @@ def test_shares_of_downloads_by_publisher(
     shares = pairs(
         con,
         "SELECT country_code, 100 * share FROM mart.country_share_daily WHERE as_of_date = ? "
-        "AND population = ? AND attribution = 'publisher' AND credit = 'fractional'",
+        "AND population = ? AND metric = 'downloads_30d' AND attribution = 'publisher' "
+        "AND credit = 'fractional'",
         HUB_DAY,
         population,
     )
@@ -76,7 +77,8 @@ def test_models_behind_the_shares(
     found = one(
         con,
         "SELECT DISTINCT n_models_population + n_models_without_counter "
-        "FROM mart.country_share_daily WHERE as_of_date = ? AND population = ?",
+        "FROM mart.country_share_daily "
+        "WHERE as_of_date = ? AND population = ? AND metric = 'downloads_30d'",
         HUB_DAY,
         population,
     )

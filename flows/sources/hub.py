@@ -164,7 +164,7 @@ def parse_models(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sna
 
     Refused: an item without id (`no id`), with a value of another type (`likes is no BIGINT`),
     and every further item of an object already seen in this sweep (`duplicate`: the first one met
-    is kept, as pages are read in order). Ids that differ by case alone are one repository.
+    is kept, as pages are read in order).
     """
     _judge_items(con, archive.paths(snapshot.find("pages/")))
     columns = ", ".join(quote(c) for c in contract("raw.hub_models").columns)
@@ -211,6 +211,6 @@ def _judge_items(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
             WHEN model IS NULL OR model = '' THEN 'no id'
             {not_of_type([*typed, ("safetensors.total", _TOTAL, "BIGINT")])}
             WHEN row_number() OVER (PARTITION BY coalesce(_id, model) ORDER BY item) > 1
-              OR row_number() OVER (PARTITION BY lower(model) ORDER BY item) > 1 THEN 'duplicate'
+              OR row_number() OVER (PARTITION BY model ORDER BY item) > 1 THEN 'duplicate'
             END AS refusal FROM page_items"""
     )
