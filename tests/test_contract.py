@@ -188,22 +188,16 @@ def test_references_lead_to_a_column_of_a_contract() -> None:
         assert column in contract(table).columns, reference
 
 
-NAMED = st.text(
-    st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), min_size=1, max_size=12
-)
+NAMED = st.text(st.sampled_from("\"\"'';-\\ \n(aé字"), min_size=1, max_size=9)
 
 
 @PROPERTY
 @given(
-    st.dictionaries(
-        NAMED.filter(str.isprintable), st.sampled_from(sorted(PHYSICAL)), min_size=1, max_size=4
-    ),
+    st.dictionaries(NAMED, st.sampled_from(sorted(PHYSICAL)), min_size=1, max_size=4),
     NAMED,
 )
 def test_any_name_and_any_text_are_quoted(types: dict[str, str], text: str) -> None:
     columns = {n: {"type": t, "description": text} for n, t in types.items()}
-    if len({name.lower() for name in columns}) < len(columns):
-        return  # DuckDB takes names that differ by case for one
     table = Contract.model_validate(
         {
             "table": f"mart.{text}",
@@ -215,20 +209,13 @@ def test_any_name_and_any_text_are_quoted(types: dict[str, str], text: str) -> N
     )
     with duckdb.connect() as con:
         con.execute('CREATE SCHEMA "mart"')
-        if "." in text:
-            return  # a table's name has one dot
         con.execute(table.create_sql())
         for statement in table.comment_sql():
             con.execute(statement)
         described = con.execute(f"DESCRIBE {table.sql_name}").fetchall()
         assert {row[0]: row[1] for row in described} == types
-        told = {
-            comment
-            for (comment,) in con.execute(
-                "SELECT comment FROM duckdb_columns() WHERE comment IS NOT NULL"
-            ).fetchall()
-        }
-        assert told == {text}
+        told = con.execute("SELECT DISTINCT comment FROM duckdb_columns() WHERE NOT internal")
+        assert told.fetchall() == [(text,)]
 
 
 def test_quotes_are_doubled() -> None:

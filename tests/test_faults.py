@@ -196,6 +196,12 @@ FAULTS = {
         lambda d: d[: d.index(b"\n") + 1],
         (f"{TOMORROW} {NOTABLE}: holds a header and no record",),
     ),
+    "epoch: ragged": Fault(
+        "epoch",
+        NOTABLE_FILE,
+        lambda d: d + b"a stray line\n",
+        (f"{TOMORROW} {NOTABLE}: line ", "1 cells where the header has "),
+    ),
     "epoch: another encoding": Fault(
         "epoch",
         NOTABLE_FILE,

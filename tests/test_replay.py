@@ -287,6 +287,8 @@ while not pathlib.Path(sys.argv[2]).exists():
     with duckdb.connect(sys.argv[1], read_only=True) as con:
         seen |= set(con.execute("SELECT as_of::VARCHAR FROM meta.build").fetchall())
     n += 1
+    if n == 1:
+        print("reading", flush=True)
 print(n, sorted(day for (day,) in seen))
 """
 
@@ -300,6 +302,8 @@ def test_whoever_opens_the_file_finds_a_whole_one(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", LOOK, str(warehouse), str(stop)], stdout=subprocess.PIPE, text=True
     ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
         for turn in range(30):
             build = shutil.copy(first if turn % 2 else other, database.build_path(warehouse))
             database.swap_in(Path(build), warehouse)

@@ -85,7 +85,7 @@ def _keep_page(settings: Settings, draft: Draft, url: str) -> str | None:
         )
     following = answer.links.get("next", {}).get("url")
     if following:
-        _check_link(settings, draft, url, following)
+        _check_link(settings, draft, following)
     draft.keep(
         name,
         answer.content,
@@ -115,11 +115,11 @@ def _is_ours(settings: Settings, url: str) -> bool:
     return urlsplit(url)[:2] == urlsplit(settings.hub_url)[:2]
 
 
-def _check_link(settings: Settings, draft: Draft, url: str, following: str) -> None:
+def _check_link(settings: Settings, draft: Draft, following: str) -> None:
     problem = None
     if not _is_ours(settings, following):
         problem = "the next page lies on another host"
-    elif following == url or any(f.next_url == following for f in draft.files):
+    elif any(f.next_url == following for f in draft.files):
         problem = "the next page was read already: the listing goes in a circle"
     if problem:
         raise SourceError(
