@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import zstandard
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -175,7 +175,7 @@ class Draft:
         self._check_free(name)
         digest = sha256(data)
         earlier = self._archive.file_with(self.source, digest)
-        seen = {
+        seen: dict[str, Any] = {
             "name": name,
             "url": without_query_secrets(url),
             "http_status": status,
@@ -186,18 +186,19 @@ class Draft:
         }
         if earlier:
             return self._note(earlier.model_copy(update=seen))
+        return self._note(ArchivedFile(sha256=digest, **self._store(name, data, compress), **seen))
+
+    def _store(self, name: str, data: bytes, compress: bool) -> dict[str, Any]:
+        """Writes the bytes and says where and how they lie."""
         path = self.folder / (name + (".zst" if compress else ""))
         stored = zstandard.compress(data, ZSTD_LEVEL) if compress else data
         write_atomically(path, stored)
-        entry = ArchivedFile(
-            path=path.relative_to(self._archive.root).as_posix(),
-            sha256=digest,
-            bytes=len(data),
-            encoding="zstd" if compress else "identity",
-            stored_sha256=sha256(stored),
-            **seen,
-        )
-        return self._note(entry)
+        return {
+            "path": path.relative_to(self._archive.root).as_posix(),
+            "bytes": len(data),
+            "encoding": "zstd" if compress else "identity",
+            "stored_sha256": sha256(stored),
+        }
 
     def reuse(self, earlier: ArchivedFile, *, name: str, url: str) -> ArchivedFile:
         """Takes an unchanged file of an earlier snapshot into this one, under today's name."""

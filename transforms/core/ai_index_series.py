@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from warehouse.contract import contract
+
 
 def ai_index_series(
     raw_ai_index_rows: pl.LazyFrame,
@@ -36,19 +38,7 @@ def ai_index_series(
             .alias("country_code"),
             year.alias("year"),
         )
-        .select(
-            "edition",
-            "figure",
-            "revision",
-            "series",
-            "subject_kind",
-            "subject",
-            "country_code",
-            "period",
-            "year",
-            "value",
-            "unit",
-        )
+        .select(*contract("core.ai_index_series").columns)
     )
 
 

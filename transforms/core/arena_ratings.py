@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.attribution import with_lab_and_country
+from warehouse.contract import contract
 
 BOARD = ["board", "category", "publish_date"]
 
@@ -38,25 +39,7 @@ def arena_ratings(
     placed = with_lab_and_country(
         ranked, namespaces, labs, system="lmarena", name="organization", day="publish_date"
     )
-    return placed.select(
-        "board",
-        "category",
-        "publish_date",
-        "model_name_arena",
-        "is_style_controlled",
-        "organization",
-        "lab_id",
-        "country_code",
-        "license",
-        "rating_arena",
-        "rating_arena_lower",
-        "rating_arena_upper",
-        "variance",
-        "vote_count",
-        "rank_published",
-        "rank_ordinal",
-        "rank_ub",
-    )
+    return placed.select(*contract("core.arena_ratings").columns)
 
 
 def _once_per_model(lines: pl.LazyFrame) -> pl.LazyFrame:

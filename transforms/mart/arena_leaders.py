@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from warehouse.contract import contract
+
 BOARD = ["board", "category", "publish_date"]
 
 
@@ -34,24 +36,7 @@ def arena_leaders(arena_ratings: pl.LazyFrame, countries: pl.LazyFrame) -> pl.La
             (1 / (1 + 10 ** (-pl.col("gap_to_leader") / 400))).alias("expected_win_rate_of_leader")
         )
         .join(countries, on="country_code", how="left")
-        .select(
-            *BOARD,
-            "country_code",
-            "country_name",
-            "is_style_controlled",
-            "best_model",
-            "best_lab_id",
-            "best_rank_ordinal",
-            "best_rank_ub",
-            "rating",
-            "gap_to_leader",
-            "expected_win_rate_of_leader",
-            "n_top10",
-            "n_top20",
-            "n_top100",
-            "n_models",
-            "n_models_board",
-        )
+        .select(*contract("mart.arena_leaders").columns)
     )
 
 

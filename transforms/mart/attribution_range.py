@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
+from warehouse.contract import contract
 
 CUT = ["as_of_date", "metric", "window", "country_code", "country_name"]
 
@@ -48,19 +49,5 @@ def _range(shares: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("share_upper").max().alias("share_upper"),
             pl.len().cast(pl.Int32).alias("n_definitions"),
         )
-        .select(
-            "as_of_date",
-            "population",
-            "metric",
-            "window",
-            "country_code",
-            "country_name",
-            "share_lowest",
-            "definition_lowest",
-            "share_highest",
-            "definition_highest",
-            "share_lower",
-            "share_upper",
-            "n_definitions",
-        )
+        .select(*contract("mart.attribution_range").columns)
     )
