@@ -43,7 +43,7 @@ def coverage(warehouse: Path) -> pl.DataFrame:
 
 
 def _coverage(con: duckdb.DuckDBPyConnection, system: str, weights: str) -> pl.DataFrame:
-    return con.execute(
+    return con.sql(
         f"""
         WITH weighed AS ({weights}), names AS (
             SELECT namespace_key, min(lab_id) AS lab_id FROM core.namespaces
@@ -52,7 +52,7 @@ def _coverage(con: duckdb.DuckDBPyConnection, system: str, weights: str) -> pl.D
         FROM weighed LEFT JOIN names ON namespace_key = lower(name)
         WHERE name IS NOT NULL AND weight > 0
         ORDER BY weight DESC, name""",
-        {"system": system},
+        params={"system": system},
     ).pl()
 
 

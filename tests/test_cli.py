@@ -320,6 +320,7 @@ def test_replaying_again_gives_the_same_release_and_reuses_it(sample: Path) -> N
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_publish_for_the_public_to_another_place(sample: Path, tmp_path: Path) -> None:
     before = held(sample)
     done = call(
@@ -338,6 +339,7 @@ def test_publish_for_the_public_to_another_place(sample: Path, tmp_path: Path) -
     assert held(sample) == before
 
 
+@pytest.mark.slow
 def test_validate_asks_everything_and_changes_nothing(sample: Path) -> None:
     before = held(sample)
     done = call("validate", places(sample)[0], "--json")
