@@ -4,11 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 S3_DIR := data/s3
 BUCKET := observatory
+# A file's tests share servers and fixtures, so they stay together.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-all lint format lock clean
+.PHONY: help run test test-slow test-all lint format votes lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,13 +39,13 @@ run: ## observe the bundled sample, validate it, publish it to a real S3-compati
 	$(BIN)/observatory run --sample --publish-to s3://$(BUCKET) --publish-to data/published
 
 test: $(VENV)/.installed-dev ## the tests, but for the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-slow: $(VENV)/.installed-dev ## the slow tests
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m slow $(ARGS)
 
 test-all: $(VENV)/.installed-dev ## every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## format check, lint, types
 	$(BIN)/ruff format --check .
@@ -54,11 +56,25 @@ format: $(VENV)/.installed-dev ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# It pins an older numpy than the lock, so it goes beside the environment and not into it.
+$(VENV)/votes/.installed: infra/requirements-votes.txt $(VENV)/.installed
+	@echo "environment: installing arena-rank from infra/requirements-votes.txt into $(VENV)/votes"
+	@rm -rf $(VENV)/votes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/votes -r infra/requirements-votes.txt
+	@touch $@
+
+votes: $(VENV)/votes/.installed ## arena-rank, for `PYTHONPATH=.venv/votes .venv/bin/observatory votes`
+
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		pyproject.toml --extra checkout -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		pyproject.toml --extra checkout --extra dev -c requirements.txt -o requirements-dev.txt
+	grep -oE '^[^ ]+==[^ ]+( ;[^\\]+)?' requirements.txt | grep -v '^numpy==' | \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
+		pyproject.toml --extra votes -c /dev/stdin -o infra/requirements-votes.txt \
+		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u | grep -v ' numpy$$')
+	sed -i.list '/^#/d' infra/requirements-votes.txt && rm infra/requirements-votes.txt.list
 
 clean: ## remove what `make run` made; the environment stays
 	-@$(BIN)/python -m infra.s3 stop --dir $(S3_DIR)

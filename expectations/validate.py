@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.context import GxObject, ephemeral_context
 from expectations.report import Outcome, Report, Result, ValidationError
-from expectations.rules import Rule, rules_for
+from expectations.rule import Rule
+from expectations.rules import rules_for
 from expectations.suites import (
     COLUMN_ORDER,
     ROW_COUNT,

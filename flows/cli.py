@@ -107,7 +107,7 @@ ForAudience = Annotated[
     Audience,
     typer.Option(
         help="internal: every table. public: without what a licence does not let us share in "
-        "adapted form (AI Index, CC BY-ND)."
+        "adapted form (AI Index, CC BY-ND; arena-catalog, no licence stated)."
     ),
 ]
 AllowShrink = Annotated[
@@ -227,10 +227,41 @@ def status(
             _print_json(found)
             return
         _print_rows("archive " + str(settings.archive), found["archive"])
+        for name, reason in found["refused"].items():
+            _print_line(inert(f"refused, no build reads it: {name} ({reason})"))
         for folder in found["unfinished"]:
             _print_line(f"unfinished observation, the next run goes on with it: {folder}")
         _print_line(f"warehouse {settings.warehouse}: {found['warehouse'] or 'none yet'}")
         _print_rows("published", found["published"])
+
+
+def _snapshot_id(text: str) -> tuple[str, date]:
+    source, _, day = text.partition("/")
+    if source not in ALL_SOURCES:
+        raise typer.BadParameter(f"{text!r}: write SOURCE/DATE, SOURCE of {', '.join(ALL_SOURCES)}")
+    return source, _day(day)
+
+
+@app.command()
+def refuse(
+    snapshot: Annotated[str, typer.Argument(metavar="SOURCE/DATE")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the archive, shown by status.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take the refusal back.")] = False,
+    archive: ArchiveDir = None,
+) -> None:
+    """Leave a sealed snapshot, such as hub/2026-08-15, out of every build; its bytes stay."""
+    with _guarded(as_json=False):
+        from warehouse.archive import Archive  # noqa: PLC0415
+
+        source, day = _snapshot_id(snapshot)
+        kept = Archive(Settings(**_overrides(archive, None, None, None)).archive)
+        if undo:
+            kept.readmit(source, day)
+        elif not reason.strip():
+            raise typer.BadParameter("say why: --reason TEXT")
+        else:
+            kept.refuse(source, day, reason)
+        _print_line(f"{source}/{day} is {'readmitted' if undo else 'refused'}")
 
 
 @app.command()
@@ -315,6 +346,103 @@ def as_of_day(
 
         stages.build(settings, day, known_at=day)
         _tell_headline(settings, [], as_json)
+
+
+VoteFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE", exists=True, dir_okay=False, help="Parquet, CSV, JSON or NDJSON."
+    ),
+]
+Beside = Annotated[
+    Path | None,
+    typer.Option(
+        "--warehouse", metavar="FILE", help="Hold the ratings against a board of this warehouse."
+    ),
+]
+Board = Annotated[str | None, typer.Option(help="Which board of the warehouse; default: text.")]
+Category = Annotated[str | None, typer.Option(help="Which category of it; default: overall.")]
+BoardDay = Annotated[
+    date | None,
+    typer.Option(
+        "--date", parser=_day, metavar="DATE", help="The board as last published up to DATE."
+    ),
+]
+Reweighted = Annotated[
+    bool, typer.Option(help="Weigh pairs down that met often, as boards do since 2025-07-23.")
+]
+MinPairCount = Annotated[
+    int, typer.Option(min=1, help="Re-weighted, rarer pairs weigh as if met so often.")
+]
+Anchor = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL=POINTS",
+        help="Fixes the scale. Default: mixtral-8x7b-instruct-v0.1=1114 as the boards; the "
+        "mean of all = 1000 where that was not rated.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write the ratings there, .parquet or .csv."),
+]
+SetAside = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write damaged records there, .parquet or .csv, and go on without them. Without "
+        "this one damaged record is an error.",
+    ),
+]
+
+
+@app.command()
+def votes(
+    files: VoteFiles,
+    warehouse: Beside = None,
+    board: Board = None,
+    category: Category = None,
+    day: BoardDay = None,
+    reweighted: Reweighted = True,
+    min_pair_count: MinPairCount = 50,
+    anchor: Anchor = None,
+    table: Out = None,
+    set_aside: SetAside = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rate models from public votes, with arena-rank: a plausibility check, never a source.
+
+    Winner labels that nobody has reviewed are refused, never taken for ties.
+    """
+    with _guarded(as_json):
+        from flows.votes import Method, board_of, parse_anchor, rate_files  # noqa: PLC0415
+
+        method = Method(reweighted, min_pair_count, parse_anchor(anchor))
+        beside = board_of(warehouse, board, category, day)
+        told = rate_files(files, method, beside, table, set_aside)
+        if as_json:
+            _print_json(told)
+        else:
+            _tell_ratings(told)
+
+
+def _tell_ratings(told: dict[str, Any]) -> None:
+    _print_line(f"{told['records']:,} records, {told['counted']:,} battles counted")
+    if told["not_counted"]:
+        _print_rows("not counted", told["not_counted"])
+    _print_line(", ".join(f"{k} {v}" for k, v in told["method"].items()))
+    rows = [
+        {k: f"{v:.1f}" if isinstance(v, float) else v for k, v in row.items() if k != "why_unrated"}
+        for row in told["ratings"]
+        if row["why_unrated"] is None
+    ]
+    _print_rows("ratings", rows)
+    if unrated := [r for r in told["ratings"] if r["why_unrated"]]:
+        _print_rows(
+            "not rated", [{k: r[k] for k in ("model", "n_battles", "why_unrated")} for r in unrated]
+        )
+    if told["board"]:
+        _print_rows("beside the board", [told["board"]])
 
 
 def _overrides(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from expectations.report import ValidationError
 from flows.build import NothingToBuildError
 from flows.sources.http import SourceError
+from flows.votes import VotesCallError
+from transforms.votes import VotesError
 from warehouse.archive import ArchiveError
 from warehouse.cards import CardError
 from warehouse.contract import ContractError
@@ -14,8 +16,9 @@ from warehouse.registry_check import RegistryError
 from warehouse.storage import StorageError
 
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((VotesCallError,), 2),
     ((SourceError,), 3),
-    ((ValidationError,), 4),
+    ((ValidationError, VotesError), 4),
     ((ArchiveError, WarehouseError, NothingToBuildError), 5),
     ((RegistryError, ContractError, CardError), 5),
     ((ReleaseError, StorageError), 6),

@@ -39,6 +39,8 @@ def observe(source: str, settings: Settings, as_of: date) -> Observation:
     archive = Archive(settings.archive)
     with archive.draft(source, as_of) as draft:
         if sealed := archive.snapshot(source, as_of):
+            if refusal := archive.refusal(source, as_of):
+                log.warning("%s was refused (%s): not built from", source, refusal.reason)
             return _told(Observation(sealed, is_reused=True))
         log.info("%s: asking for %s", source, as_of)
         SOURCES[source].fetch(settings, archive, draft)

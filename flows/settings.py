@@ -10,11 +10,22 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from warehouse.storage import StorageError, open_storage
 
-ALL_SOURCES = ("hub", "hub_trending", "lmarena", "epoch", "ai_index")
+ALL_SOURCES = (
+    "hub",
+    "hub_trending",
+    "lmarena",
+    "lmarena_space",
+    "arena_catalog",
+    "epoch",
+    "ai_index",
+)
 
 
 class Settings(BaseSettings):
-    """Where things are and whom to ask. Credentials are not here: AWS chain, HF_TOKEN."""
+    """Where things are and whom to ask.
+
+    Credentials are not here: AWS chain, HF_TOKEN, GITHUB_TOKEN.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="OBSERVATORY_", env_file=".env", extra="ignore", populate_by_name=True
@@ -31,6 +42,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OBSERVATORY_HUB_URL", "HF_ENDPOINT", "hub_url"),
     )
     hub_page_rows: int = Field(1000, ge=1, le=1000)
+    space_pickles: bool = False  # 459 MB, read without executing; once, outside the schedule
+    github_api_url: str = "https://api.github.com"
+    github_raw_url: str = "https://raw.githubusercontent.com"
     epoch_url: str = "https://epoch.ai"
     ai_index_url: str | None = None  # template with {edition}; default: the source card's
     ai_index_files: Path | None = None  # folder with <edition>.zip or <edition>/ laid down by hand
@@ -70,7 +84,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is a {is_}, not a {not_}")
         return value
 
-    @field_validator("hub_url", "epoch_url")
+    @field_validator("hub_url", "epoch_url", "github_api_url", "github_raw_url")
     @classmethod
     def _no_slash(cls, value: str) -> str:
         return value.rstrip("/")

@@ -20,6 +20,7 @@ from expectations.report import Report
 from expectations.validate import validate_database, validate_parquet
 from flows import build as steps
 from flows.settings import Settings
+from transforms.graph import plan
 from warehouse.archive import Archive, Snapshot
 from warehouse.code import code_version
 from warehouse.contract import contracts
@@ -84,14 +85,16 @@ def build(
     try:
         wrap(steps.load_raw)(path, archive, snapshots)
         report += wrap(validate)(path, "raw")
-        for layer in ("core", "mart"):
+        for layer in ("core", "mart", "meta"):
             if not report.failures("critical"):
                 wrap(steps.transform)(path, layer, clocks)
                 report += wrap(validate)(path, layer)
-        write_docs(settings, [report], as_of)
+        failed = bool(report.failures("critical"))
+        docs = write_docs(_docs_beside(settings, "failed" if failed else "new"), [report], as_of)
         report.raise_for_critical()
         wrap(finish)(path, list(snapshots), report, clocks)
         swap_in(path, settings.warehouse)
+        _replace_folder(docs, settings.docs)
     except BaseException:
         _keep_failed(path, settings.warehouse)
         raise
@@ -99,8 +102,10 @@ def build(
 
 
 def validate(path: Path, layer: str) -> Report:
-    """Every expectation on the tables of a layer."""
-    report = validate_database(path, [t for t in contracts() if t.startswith(f"{layer}.")], layer)
+    """Every expectation on the tables of a layer; of meta, on those that are computed."""
+    later = {t for t in contracts() if t.startswith("meta.")} - {step.table for step in plan()}
+    tables = [t for t in contracts() if t.startswith(f"{layer}.") and t not in later]
+    report = validate_database(path, tables, layer)
     counts = report.summary()
     log.info("%s: %d expectations, %d failed", layer, counts["expectations"], counts["failed"])
     for failure in report.failures("warning"):
@@ -115,10 +120,21 @@ def finish(path: Path, snapshots: list[Snapshot], report: Report, clocks: steps.
     steps.write_about(path, snapshots, clocks)
 
 
-def write_docs(settings: Settings, reports: Iterable[Report], as_of: date) -> Path:
-    """Data Docs of the run, in place of those of the run before."""
-    shutil.rmtree(settings.docs, ignore_errors=True)
-    return build_docs(list(reports), settings.docs, as_of)
+def write_docs(folder: Path, reports: Iterable[Report], as_of: date) -> Path:
+    """Data Docs of the run in a folder of their own; returns the folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    build_docs(list(reports), folder, as_of)
+    return folder
+
+
+def _docs_beside(settings: Settings, which: str) -> Path:
+    """A build that failed must not leave its docs where `publish` takes those of the warehouse."""
+    return settings.docs.with_name(f"{settings.docs.name}.{which}")
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    new.replace(folder)
 
 
 def _keep_failed(path: Path, warehouse: Path) -> None:

@@ -19,6 +19,7 @@ def status_of(settings: Settings) -> dict[str, Any]:
     archive = Archive(settings.archive)
     return {
         "archive": _sources(archive),
+        "refused": {name: refusal.reason for name, refusal in archive.refused().items()},
         "unfinished": [str(folder) for folder in archive.unfinished()],
         "warehouse": _about(settings.warehouse),
         "published": [_pointer(target) for target in settings.publish_to],

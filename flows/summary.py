@@ -25,7 +25,7 @@ ORDER BY population, attribution, share DESC, country_code
 """
 LEADERS = """
 SELECT board, category, publish_date, country_code, country_name, best_model, best_rank_ordinal,
-    rating, gap_to_leader, n_top10, n_top20
+    rating, gap_to_leader, expected_win_rate_of_leader, probability_first, n_top10, n_top20
 FROM mart.arena_leaders
 WHERE board = 'text' AND category = 'overall' AND publish_date = (
     SELECT max(publish_date) FROM mart.arena_leaders WHERE board = 'text' AND category = 'overall')
@@ -33,7 +33,7 @@ ORDER BY best_rank_ordinal LIMIT 5
 """
 NOTABLE = """
 SELECT source, year, country_code, country_name, n_models FROM mart.notable_models_by_country
-WHERE country_code IN ('US', 'CN', 'GB', 'FR', 'KR')
+WHERE country_code IN ('US', 'CN', 'GB', 'FR', 'KR') AND source <> 'epoch_registry'
   AND year > (SELECT max(year) FROM mart.notable_models_by_country) - 4
 ORDER BY source, year, n_models DESC, country_code
 """
@@ -100,8 +100,13 @@ def _share(row: dict[str, Any] | None) -> str:
 def leaders_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
     """Best model of each country on the newest raw text board."""
     day = rows[0]["publish_date"] if rows else "no board"
-    title = f"Leaders of LMArena text, overall, not style-controlled, board of {day}, by country."
-    header = ["country", "best model", "rank", "rating", "behind", "in top 10", "in top 20"]
+    title = (
+        f"Leaders of LMArena text, overall, not style-controlled, board of {day}, by country; "
+        "leader wins = how often the first model would win against it; holds #1 = probability that "
+        "one of the country's models is truly the best, ratings taken as independent."
+    )
+    header = ["country", "best model", "rank", "rating", "behind", "leader wins", "holds #1"]
+    header += ["in top 10", "in top 20"]
     cells = [
         [
             r["country_code"],
@@ -109,12 +114,23 @@ def leaders_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
             str(r["best_rank_ordinal"]),
             f"{r['rating']:.0f}",
             f"{r['gap_to_leader']:.0f}",
+            f"{100 * r['expected_win_rate_of_leader']:.1f} %",
+            _probability(r["probability_first"]),
             str(r["n_top10"]),
             str(r["n_top20"]),
         ]
         for r in rows
     ]
     return title, header, cells
+
+
+def _probability(value: float | None) -> str:
+    """A percentage that never says 0 or 100 of what is merely very likely; – if unknown."""
+    if value is None:
+        return "–"
+    if value < 0.001:
+        return "< 0.1 %"
+    return f"{100 * value:.1f} %" if value <= 0.999 else "> 99.9 %"
 
 
 def notable_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:

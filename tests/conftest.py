@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from flows.settings import Settings
@@ -20,12 +20,19 @@ ROOT = Path(__file__).resolve().parent.parent
 DAY = date(2026, 8, 15)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a whole build of the recordings takes minutes: `make test-slow` runs it."""
+    for item in items:
+        if "built" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> None:
     """No setting, credential or token of the machine reaches a test."""
     for name in list(os.environ):
         ours = name.startswith(("OBSERVATORY_RECORDINGS", "OBSERVATORY_DUCKDB_"))
-        if name.startswith(("OBSERVATORY_", "AWS_", "HF_")) and not ours:
+        if name.startswith(("OBSERVATORY_", "AWS_", "HF_", "GITHUB_TOKEN")) and not ours:
             del os.environ[name]
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
 
@@ -54,6 +61,8 @@ def settings_for(server: StandIn, folder: Path, **more: object) -> Settings:
         docs=folder / "validation",
         publish_to=(str(folder / "published"),),
         hub_url=server.exports.get("HF_ENDPOINT", server.url),
+        github_api_url=server.exports.get("OBSERVATORY_GITHUB_API_URL", server.url),
+        github_raw_url=server.exports.get("OBSERVATORY_GITHUB_RAW_URL", server.url),
         epoch_url=server.exports.get("OBSERVATORY_EPOCH_URL", server.url),
         ai_index_url=server.exports.get("OBSERVATORY_AI_INDEX_URL"),
         sources=server.exports["OBSERVATORY_SOURCES"],
@@ -61,38 +70,73 @@ def settings_for(server: StandIn, folder: Path, **more: object) -> Settings:
     )
 
 
+Shared = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
-def observed(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def shared(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Shared:
+    """A folder that is filled once a test run, by whichever worker comes first."""
+    root = tmp_path_factory.getbasetemp().parent / f"shared-{testrun_uid}"
+    root.mkdir(exist_ok=True)
+
+    def made(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def observed(standin: StandIn, shared: Shared) -> Settings:
     """Every source observed once from the recordings; read it, do not write to it."""
     from flows.observe import observe
 
-    settings = settings_for(standin, tmp_path_factory.mktemp("observed"))
-    for source in settings.sources:
-        observe(source, settings, DAY)
-    return settings
+    def fill(folder: Path) -> None:
+        settings = settings_for(standin, folder)
+        for source in settings.sources:
+            observe(source, settings, DAY)
+
+    return settings_for(standin, shared("observed", fill))
 
 
 @pytest.fixture(scope="session")
-def built(observed: Settings) -> Settings:
+def built(observed: Settings, shared: Shared) -> Settings:
     """The validated warehouse of those observations, at `settings.warehouse`."""
     from flows import stages
 
-    stages.build(observed, DAY)
-    return observed
+    def fill(folder: Path) -> None:
+        stages.build(_in(folder), DAY)
+
+    def _in(folder: Path) -> Settings:
+        places = {"warehouse": folder / "observatory.duckdb", "docs": folder / "validation"}
+        return observed.model_copy(update=places)
+
+    return _in(shared("built", fill))
 
 
 @pytest.fixture(scope="session")
-def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+def sampled(shared: Shared) -> tuple[Path, str]:
     """The bundled sample replayed: a folder with archive, warehouse and release; what was said."""
     from flows.cli import SAMPLE, app
 
-    folder = tmp_path_factory.mktemp("sampled")
-    shutil.copytree(SAMPLE, folder / "archive")
-    places = [f"--archive={folder / 'archive'}", f"--publish-to={folder / 'published'}"]
-    places.append(f"--warehouse={folder / 'observatory.duckdb'}")
-    done = CliRunner().invoke(app, ["replay", *places, f"--as-of={DAY}"], env={"COLUMNS": "200"})
-    assert done.exit_code == 0, done.output
-    return folder, done
+    def fill(folder: Path) -> None:
+        shutil.copytree(SAMPLE, folder / "archive")
+        places = [f"--archive={folder / 'archive'}", f"--publish-to={folder / 'published'}"]
+        places.append(f"--warehouse={folder / 'observatory.duckdb'}")
+        env = {"COLUMNS": "200"}
+        done = CliRunner().invoke(app, ["replay", *places, f"--as-of={DAY}"], env=env)
+        assert done.exit_code == 0, done.output
+        (folder / "said.txt").write_text(done.stdout, "utf-8")
+
+    folder = shared("sampled", fill)
+    return folder, (folder / "said.txt").read_text("utf-8")
 
 
 @pytest.fixture

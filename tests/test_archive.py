@@ -478,3 +478,31 @@ def test_an_entry_survives_its_own_json(more: dict[str, Any]) -> None:
         **more,
     )
     assert ArchivedFile.model_validate_json(entry.model_dump_json()) == entry
+
+
+# --- refused by a person ------------------------------------------------------------------------
+
+
+def test_a_refused_snapshot_is_left_out_until_it_is_readmitted(archive: Archive) -> None:
+    for day in (DAY, NEXT_DAY):
+        with archive.draft("hub", day) as draft:
+            draft.keep("a.json", f"{day}".encode(), url="https://example.org/a")
+            draft.seal(**ABOUT)
+    before = {p: p.read_bytes() for p in archive.root.rglob("*") if p.is_file()}
+    archive.refuse("hub", DAY, "short\nby half")
+    assert [s.snapshot_date for s in archive.snapshots("hub")] == [NEXT_DAY]
+    assert archive.refused()[f"hub/{DAY}"].reason == "short\nby half"
+    assert {p: p.read_bytes() for p in before} == before
+    archive.readmit("hub", DAY)
+    assert len(archive.snapshots("hub")) == 2
+    assert archive.refused() == {}
+
+
+def test_only_a_sealed_snapshot_can_be_refused_and_only_a_refused_one_readmitted(
+    archive: Archive,
+) -> None:
+    with archive.draft("hub", DAY) as draft:
+        draft.keep("a.json", b"a", url="https://example.org/a")
+    for word in (lambda: archive.refuse("hub", DAY, "x"), lambda: archive.readmit("hub", DAY)):
+        with pytest.raises(ArchiveError, match=str(DAY)):
+            word()

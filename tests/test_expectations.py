@@ -15,9 +15,11 @@ import pytest
 
 from expectations.docs import build_docs
 from expectations.report import Report, Result, ValidationError
-from expectations.rules import RULES, Rule
+from expectations.rule import Rule
+from expectations.rules import RULES
 from expectations.validate import validate_database, validate_parquet
-from warehouse.contract import Contract, ContractError, contract, contracts, literal
+from tests import ai_index_faults, rule_rows_epoch
+from warehouse.contract import LAYERS, Contract, ContractError, contract, contracts, literal
 
 NO_RULES: tuple[Rule, ...] = ()
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -78,7 +80,7 @@ LABS_SOUND = "CREATE TABLE core.labs AS SELECT unnest(['x', 'y']) AS lab_id"
 def database(folder: Path, *statements: str, name: str = "warehouse.build") -> Path:
     path = folder / name
     with duckdb.connect(str(path)) as con:
-        for layer in ("raw", "core", "mart"):
+        for layer in LAYERS:
             con.execute(f"CREATE SCHEMA {layer}")
         for statement in statements:
             con.execute(statement)
@@ -309,7 +311,7 @@ def test_the_frame_is_the_contract_and_the_same_every_time(tmp_path: Path) -> No
 
 def test_the_results_themselves_can_be_validated(tmp_path: Path) -> None:
     promised = contract("meta.validation_results")
-    path = models(tmp_path, "UPDATE core.models SET n = -1", "CREATE SCHEMA meta")
+    path = models(tmp_path, "UPDATE core.models SET n = -1")
     frame = validate(path).to_frame()
     with duckdb.connect(str(path)) as con:  # also shows that validation let go of the file
         con.execute(promised.create_sql())
@@ -506,14 +508,52 @@ def agents(**change: Any) -> list[dict[str, Any]]:
     return [*data[:2], {**data[2], **change}]
 
 
+RATED = {
+    "board": "text",
+    "category": "overall",
+    "publish_date": date(2026, 8, 14),
+    "segment_id": 1,
+    "board_source": "lmarena",
+    "lab_id": "a lab",
+}
+
+
+HEALED = {"board": "text", "category": "overall", "publish_date": date(2026, 8, 14)}
+HEALED |= {"n_compared": 9, "n_disagreeing": 0, "n_other_scale": 0}
+
+
 def rated(**change: Any) -> list[dict[str, Any]]:
-    on = {"board": "text", "category": "overall", "publish_date": date(2026, 8, 14)}
+    """Three rated models on one board and one without rating; `change` is to the third."""
     data = [
-        {**on, "model_name_arena": name, "rank_ordinal": rank, "rating_arena": rating}
-        for name, rank, rating in (("a", 1, 1500.0), ("b", 2, 1400.0), ("c", 3, 1300.0))
-    ]
-    unrated = {**on, "model_name_arena": "d"}
+        {**RATED, "model_name_arena": name, "model_id": name, "rank_ordinal": rank,
+         "rating_arena": rating}
+        for name, rank, rating in (("a", 1, 1500.25), ("b", 2, 1400.25), ("c", 3, 1300.25))
+    ]  # fmt: skip
+    unrated = {**RATED, "model_name_arena": "d", "model_id": "d"}
     return [*data[:2], {**data[2], **change}, unrated]
+
+
+def also(day: int, **change: Any) -> list[dict[str, Any]]:
+    """The board of `rated`, and the same one on a day of August before; `change` is to the latter.
+
+    `models` is how many of its four models that one has.
+    """
+    models = change.pop("models", 4)
+    before = [{**row, "publish_date": date(2026, 8, day), **change} for row in rated()[:models]]
+    return [*rated(), *before]
+
+
+def segments(**change: Any) -> list[dict[str, Any]]:
+    first, last = date(2026, 8, 1), date(2026, 8, 14)
+    on = {**{k: RATED[k] for k in ("board", "category")}, "n_publish_dates": 2}
+    days = {"first_publish_date": first, "last_publish_date": last}
+    return [{**on, **days, "segment_id": 1, "is_detected": True, "is_reviewed": True, **change}]
+
+
+def observed(name: str, **change: Any) -> dict[str, Any]:
+    about = {"model_name_arena": name, "model_id": "a", "file_name": name, "is_chosen": True}
+    on = {k: RATED[k] for k in ("board", "category", "publish_date", "board_source")}
+    return {**on, **about, **change}
 
 
 def shares(**change: Any) -> list[dict[str, Any]]:
@@ -531,14 +571,25 @@ def shares(**change: Any) -> list[dict[str, Any]]:
     )
 
 
-def leaders(**change: Any) -> list[dict[str, Any]]:
-    on = {"board": "text", "category": "overall", "publish_date": date(2026, 8, 14)}
+TOPS = {f"n_top{n}": 1 if n < 3 else 2 for n in (1, 3, 5, 10, 20, 50, 100)}
+
+
+def leaders(holder: str = "country_code", **change: Any) -> list[dict[str, Any]]:
+    """Two countries or labs on one board; `change` is to the second."""
+    on = {"board": "text", "category": "overall", "publish_date": date(2026, 8, 14), **TOPS}
+    on |= {"n_models_without_lab": 0} if holder == "lab_id" else {}
     data = [
-        {**on, "country_code": code, "best_rank_ordinal": rank, "rating": rating,
-         "gap_to_leader": gap, "n_top10": 1, "n_top20": 2, "n_top100": 2}
-        for code, rank, rating, gap in (("US", 1, 1500.5, 0.0), ("CN", 2, 1491.2, 9.3))
+        {**on, holder: code, "best_rank_ordinal": rank, "rating": rating, "gap_to_leader": gap,
+         "probability_best": p, "probability_first": p, "n_models_board": 4}
+        for code, rank, rating, gap, p in (("US", 1, 1500.5, 0.0, 0.9), ("CN", 2, 1491.2, 9.3, 0.1))
     ]  # fmt: skip
     return [data[0], {**data[1], **change}]
+
+
+def changes(**change: Any) -> list[dict[str, Any]]:
+    on = {"board": "text", "category": "overall", "level": "country", "n_dates": 3}
+    on |= {"first_led_date": date(2026, 8, 1), "confirmed_date": date(2026, 8, 14)}
+    return [{**on, "holder": "US", "margin": 9.0, "doubt": 8.0, **change}]
 
 
 def labs(**change: Any) -> list[dict[str, Any]]:
@@ -584,16 +635,20 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "core.hub_model_roots": [*roots(), {"model_id_hf": "a/bare", "root_model_id_hf": "a/bare"}],
     "core.hub_daily_counters": counters(),
     "core.arena_ratings": rated(),
+    **ai_index_faults.BESIDE,
+    "core.arena_scale_segments": segments(),
 }
 FRACTIONAL = {"credit": "fractional", "share": 0.4, "share_lower": 0.4, "share_upper": 0.4}
+LEADERS = {"mart.arena_leaders": "country_code", "mart.arena_lab_leaders": "lab_id"}
 RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
     (table, name, data, at_fault)
     for table, make in (("raw.arena_leaderboards", board), ("raw.arena_agent_leaderboards", agents))
     for value, count in [("rating", "vote_count") if make is board else ("score", "session_count")]
     for name, data, at_fault in (
-        ("ranks_are_complete", make(rank=2), {"category": "overall", "n_ranks": 2}),
-        ("ranks_are_complete", make(rank=4), {"last_rank": 4}),
-        ("ranks_are_complete", make(rank=None), {"n_models": 3, "n_ranks": 2}),
+        ("ranks_are_given_once", make(rank=2), {"category": "overall", "n_ranks": 2}),
+        ("ranks_are_given_once", make(rank=0), {"first_rank": 0}),
+        ("ranks_are_given_once", make(rank=None), {"n_models": 3, "n_ranks": 2}),
+        ("ranks_have_no_gaps", make(rank=4), {"last_rank": 4}),
         ("model_stands_once_on_a_board", make(model_name="b"), {"model_name": "b", "n_rows": 2}),
         ("value_lies_within_bounds", make(**{value: 1115.0}), {"model_name": "c"}),
         ("value_lies_within_bounds", make(**{f"{value}_lower": 1114.5}), {"model_name": "c"}),
@@ -624,6 +679,113 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         "variance_fits_the_bounds",
         rated(rating_arena_lower=1299.0, rating_arena_upper=1301.0, variance=1.0),
         {"model_name_arena": "c"},
+    ),
+    (
+        "core.arena_ratings",
+        "model_stands_once_on_a_board",
+        rated(model_id="a"),
+        {"model_id": "a", "one_name": "a", "other_name": "c", "n_rows": 2},
+    ),
+    (
+        "core.arena_ratings",
+        "model_that_came_back_was_not_there",
+        [
+            {**row, "rating_arena_lower": 1290.0, "rating_arena_upper": 1510.0}
+            for row in rated(rating_arena=1500.25, board_source="arena_catalog")
+        ],
+        {"model_name_arena": "a", "other_name": "c"},
+    ),
+    (
+        "core.arena_ratings",
+        "probabilities_sum_to_one",
+        [{**row, "probability_best": 0.4} for row in rated()[:2]],
+        {"board": "text", "sum_of_probabilities": 0.8},
+    ),
+    (
+        "core.arena_ratings",
+        "probabilities_sum_to_one",
+        rated(probability_best=1.0),
+        {"n_known": 1, "n_rated": 3},
+    ),
+    (
+        "core.arena_ratings",
+        "every_rating_has_its_segment",
+        rated(segment_id=2),
+        {"board": "text", "segment_id": 2},
+    ),
+    (
+        "core.arena_ratings",
+        "every_rating_has_its_segment",
+        [{**row, "publish_date": date(2026, 8, 15)} for row in rated()],
+        {"board": "text", "segment_id": 1},
+    ),
+    *(
+        ("meta.arena_boards", "sources_of_a_board_agree", [{**HEALED, count: 2}], {count: 2})
+        for count in ("n_disagreeing", "n_other_scale")
+    ),
+    (
+        "core.arena_scale_segments",
+        "break_of_the_scale_is_reviewed",
+        segments(is_reviewed=False, shift_median=59.9),
+        {"board": "text", "shift_median": 59.9},
+    ),
+    (
+        "core.arena_ratings",
+        "leader_does_not_jump",
+        also(7, rating_arena=1440.25),
+        {"best": 1500.25, "previous_best": 1440.25, "jump": 60.0},
+    ),
+    (
+        "core.arena_ratings",
+        "categories_are_kept",
+        [*rated(), *also(7)[4:], *also(7, category="math")[4:]],
+        {"board": "text", "lost_categories": "math"},
+    ),
+    (
+        "core.arena_ratings",
+        "models_are_as_many_as_before",
+        also(7, models=3),
+        {"n_models": 4, "previous_counted": 3},
+    ),
+    (
+        "core.arena_ratings",
+        "votes_do_not_depend_on_style_control",
+        [
+            {**row, "board": board, "vote_count": votes}
+            for board, votes in (("text", 5), ("text_style_control", 6))
+            for row in rated()[:1]
+        ],
+        {"board": "text", "vote_count": 5, "vote_count_controlled": 6},
+    ),
+    (
+        "core.arena_ratings",
+        "labs_are_examined",
+        rated(lab_id=None, organization="who"),
+        {"organization": "who", "n_unmapped": 1, "n_all": 4},
+    ),
+    (
+        "core.arena_ratings",
+        "models_that_came_back_have_a_maker",
+        rated(lab_id=None, organization=None, board_source="arena_catalog"),
+        {"model_id": "c", "n_rows": 1},
+    ),
+    (
+        "core.arena_ratings",
+        "organisations_are_examined",
+        rated(lab_id=None, organization="who"),
+        {"organization": "who", "n_rows": 1},
+    ),
+    (
+        "core.arena_observations",
+        "gaps_of_ranks_are_healed",
+        [observed("a", rank_published=3), observed("b", model_id="b", rank_published=1)],
+        {"last_rank": 3, "n_held": 2},
+    ),
+    (
+        "core.arena_observations",
+        "one_name_of_a_model_on_a_board",
+        [observed("a"), observed("A "), observed("b")],
+        {"model_id": "a", "other_name": "b"},
     ),
     (
         "core.hub_daily_counters",
@@ -703,24 +865,72 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         shares(denominator=3.5),
         {"credit": "full", "n_denominators": 2},
     ),
-    (
-        "mart.arena_leaders",
-        "gap_is_measured_from_the_leader",
-        leaders(gap_to_leader=0.0),
-        {"country_code": "CN", "best_rating": 1500.5},
+    *(
+        (table, name, data, {holder: "CN", **at_fault})
+        for table, holder in LEADERS.items()
+        for name, data, at_fault in (
+            (
+                "gap_is_measured_from_the_leader",
+                leaders(holder, gap_to_leader=0.0),
+                {"best_rating": 1500.5},
+            ),
+            ("gap_is_measured_from_the_leader", leaders(holder, rating=1490.0), {}),
+            ("top_counts_are_nested", leaders(holder, n_top10=3), {"n_top10": 3, "n_top20": 2}),
+            ("top_counts_are_nested", leaders(holder, n_top1=3), {"n_top1": 3}),
+            ("top_counts_are_nested", leaders(holder, n_models_board=1), {"n_top100": 2}),
+            (
+                "probability_or_its_reason",
+                leaders(holder, probability_reason="no_variance"),
+                {"probability_first": 0.1},
+            ),
+            ("probability_or_its_reason", leaders(holder, probability_best=None), {}),
+            ("probability_or_its_reason", leaders(holder, probability_best=0.2), {}),
+        )
     ),
-    ("mart.arena_leaders", "top_counts_are_nested", leaders(n_top10=3), {"country_code": "CN"}),
-    (
-        "mart.arena_leaders",
-        "first_rank_belongs_to_one_country",
-        leaders(best_rank_ordinal=1),
-        {"board": "text", "n_first": 2},
+    *(
+        (table, name, data, {"board": "text", **at_fault})
+        for table, holder in LEADERS.items()
+        for name, data, at_fault in (
+            (
+                "first_rank_belongs_to_one_holder",
+                leaders(holder, best_rank_ordinal=1),
+                {"n_first": 2},
+            ),
+            (
+                "first_rank_belongs_to_one_holder",
+                [leaders(holder)[1]],
+                {"best_rank": 2, "n_first": 0},
+            ),
+            (
+                "probabilities_sum_to_one",
+                leaders(holder, probability_first=0.2),
+                {"n_known": 2, "n_holders": 2},
+            ),
+            ("probabilities_sum_to_one", leaders(holder, probability_first=0.05), {}),
+            ("probabilities_sum_to_one", leaders(holder, probability_first=None), {"n_known": 1}),
+        )
     ),
     (
         "mart.arena_leaders",
-        "first_rank_belongs_to_one_country",
-        [leaders()[1]],
-        {"best_rank": 2, "n_first": 0},
+        "lag_lies_within_bounds",
+        leaders(lag_days=5, lag_days_lower=6, lag_days_upper=9),
+        {"country_code": "CN", "lag_days": 5},
+    ),
+    (
+        "mart.arena_leaders",
+        "lag_counts_from_the_first_reach",
+        leaders(lag_days=5, first_reached_date=date(2026, 8, 10), first_reached_by="US"),
+        {"country_code": "CN", "first_reached_date": "2026-08-10"},
+    ),
+    (
+        "mart.arena_leaders",
+        "lag_counts_from_the_first_reach",
+        leaders(lag_days=4, first_reached_date=date(2026, 8, 10), first_reached_by="CN"),
+        {"first_reached_by": "CN"},
+    ),
+    *(
+        ("mart.arena_leader_changes", "lead_exceeds_its_doubt", changes(**change), {"holder": "US"})
+        for change in ({"doubt": 9.0}, {"previous_holder": "US"}, {"doubt": None})
     ),
     (
         "core.model_identities",
@@ -730,15 +940,6 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
             for name in ("command-r", "command-r+")
         ],
         {"one_name": "command-r", "other_name": "command-r+"},
-    ),
-    (
-        "core.model_identities",
-        "one_model_stands_once_on_a_board",
-        [
-            {"system": "lmarena", "name": name, "model_id": "lmarena:a", "rule": "alias"}
-            for name in ("a", "b", "not-on-it")
-        ],
-        {"one_name": "a", "other_name": "b", "board": "text"},
     ),
     (
         "core.model_families",
@@ -755,18 +956,31 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         [{"family_id": f, "attribution": "base", "share": 0.4} for f in ("qwen", "llama")],
         {"attribution": "base", "sum_of_shares": 0.8},
     ),
+    *ai_index_faults.FAULTS,
 ]
 SOUND_ROWS = {
+    **ai_index_faults.SOUND,
     "raw.arena_leaderboards": board(),
     "raw.arena_agent_leaderboards": agents(),
-    "core.arena_ratings": rated(),
+    "core.arena_ratings": also(7),
+    "core.arena_observations": [observed("a"), observed("b", model_id="b")],
+    "core.arena_scale_segments": segments(),
+    "meta.arena_boards": [HEALED],
     "core.hub_daily_counters": counters(),
     "core.hub_model_roots": roots(),
     "core.labs": labs(),
     "mart.lab_share_daily": lab_shares(),
     "mart.country_share_daily": shares(),
-    "mart.arena_leaders": leaders(),
+    "mart.arena_leaders": leaders(
+        lag_days=4, first_reached_date=date(2026, 8, 10), first_reached_by="US"
+    ),
+    "mart.arena_lab_leaders": leaders("lab_id"),
+    "mart.arena_leader_changes": changes(previous_holder="CN"),
 }
+
+
+RULE_FAULTS += rule_rows_epoch.FAULTS
+SOUND_ROWS |= rule_rows_epoch.SOUND
 
 
 def test_every_rule_has_a_fault_that_it_finds() -> None:
@@ -855,11 +1069,12 @@ def test_a_shorter_hub_list_is_a_warning_whatever_its_pages(tmp_path: Path) -> N
     report.raise_for_critical()
 
 
+@pytest.mark.slow
 def test_every_contract_can_be_asked(tmp_path: Path) -> None:
     """On empty tables: no rule names a column that its contract has not."""
     path = tmp_path / "empty.build"
     with duckdb.connect(str(path)) as con:
-        for layer in ("raw", "core", "mart", "meta"):
+        for layer in LAYERS:
             con.execute(f"CREATE SCHEMA {layer}")
         for table in contracts().values():
             con.execute(table.create_sql())

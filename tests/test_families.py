@@ -203,6 +203,7 @@ HUBS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(HUBS, st.integers(0, 9))
 @PROPERTY
 def test_shares_sum_to_one_and_do_not_depend_on_the_order_of_rows(

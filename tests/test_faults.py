@@ -14,14 +14,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from expectations.report import ValidationError
 from flows import stages
-from flows.build import load_raw
+from flows.build import chosen_snapshots, load_raw
 from flows.cli import app
 from flows.errors import exit_code
 from flows.observe import observe
@@ -44,7 +43,7 @@ PROPERTY = settings(max_examples=300, deadline=None, derandomize=True)
 
 
 def write_world(folder: Path) -> Path:
-    """All five sources, small: the bundled sample, a strip of one model, one figure."""
+    """Five sources, small: the bundled sample, a strip of one model, one figure."""
     write_recordings(folder)
     strip = {"recentlyTrending": [{"repoType": "model", "repoData": {"id": "a/b", "likes": 1}}]}
     trending = folder / "hub" / "trending" / f"{DAY}T0000.json"
@@ -115,7 +114,7 @@ def prefect() -> Iterator[None]:
 
 
 @pytest.fixture
-def running(sampled: tuple[Path, Result], tmp_path: Path) -> Path:
+def running(sampled: tuple[Path, str], tmp_path: Path) -> Path:
     """Archive, warehouse and release of the day before, for a test to spoil."""
     return shutil.copytree(sampled[0], tmp_path / "running")
 
@@ -473,6 +472,7 @@ def test_a_real_csv_cut_anywhere_is_noticed(recordings: Path) -> None:
         assert_cut_is_noticed(data, ends, cut)
 
 
+@pytest.mark.slow
 def test_a_csv_cut_behind_a_record_is_stopped_by_the_vintage_before_it(
     world: Path, running: Path, tmp_path: Path
 ) -> None:
@@ -480,7 +480,8 @@ def test_a_csv_cut_behind_a_record_is_stopped_by_the_vintage_before_it(
     before = held(running)
     cut = Fault("epoch", NOTABLE_FILE, lambda d: d[: record_ends(d)[70]], ())
     with spoilt(world, tmp_path / "spoilt", cut) as server:
-        given = settings_for(server, running)
+        docs = running / "observatory.validation"  # those of the warehouse that stays
+        given = settings_for(server, running).model_copy(update={"docs": docs})
         assert observe("epoch", given, TOMORROW).snapshot.rows_seen == 70
     with pytest.raises(ValidationError) as stopped:
         stages.build(given, TOMORROW)
@@ -489,6 +490,15 @@ def test_a_csv_cut_behind_a_record_is_stopped_by_the_vintage_before_it(
         assert text in str(stopped.value)
     after = held(running)
     assert {path: after.get(path) for path in before} == before
+    assert (running / "observatory.validation.failed/index.html").is_file()
+    short = f"epoch/{TOMORROW}"
+    called = CliRunner().invoke(
+        app, ["refuse", short, "--reason=cut", f"--archive={running / 'archive'}"]
+    )
+    assert called.exit_code == 0, called.output
+    chosen = chosen_snapshots(Archive(given.archive), given.sources, TOMORROW)
+    assert short not in {s.snapshot_id for s in chosen}
+    Archive(given.archive).readmit("epoch", TOMORROW)
     with StandIn(world, page_size=80) as server:  # whole again on the day after
         assert observe("epoch", settings_for(server, running), DAY_AFTER).snapshot.rows_seen == 153
     archive, build = Archive(given.archive), running / "build.duckdb"

@@ -26,7 +26,7 @@ PAIRS = Path(__file__).parent / "data" / "identity_pairs.csv"
 KNOWN = date(2026, 11, 21)
 SYSTEMS = {
     "hub": ("hub_models", "model_id_hf"),
-    "lmarena": ("arena_ratings", "model_name_arena"),
+    "lmarena": ("arena_observations", "model_name_arena"),
     "epoch": ("notable_models", "model_name_epoch"),
 }
 Name = tuple[str, str]  # system, name
@@ -41,15 +41,31 @@ def aliases(*given: Row) -> pl.LazyFrame:
     return rows("raw.registry_model_aliases", *[{**about, **row} for row in given])
 
 
-def identities(names: set[Name], held: pl.LazyFrame) -> dict[Name, tuple[str, str]]:
-    """Name -> model_id, rule."""
+def identities(
+    names: set[Name], held: pl.LazyFrame, shown: Mapping[str, str] | None = None
+) -> dict[Name, tuple[str, str]]:
+    """Name -> model_id, rule; `shown` are display names of the Space's tables and their keys."""
     frames = {
         table: pl.LazyFrame(
             {column: sorted(n for s, n in names if s == system)}, schema={column: pl.String}
         )
         for system, (table, column) in SYSTEMS.items()
     }
-    made = compute("core.model_identities", **frames, raw_registry_model_aliases=held)
+    about = {"snapshot_id": "s", "snapshot_date": KNOWN, "file_name": "t", "table_date": KNOWN}
+    tables = rows(
+        "raw.arena_space_tables",
+        *(
+            {"line": i, "model_name": n, "model_key": k}
+            for i, (n, k) in enumerate((shown or {}).items(), 1)
+        ),
+        **about,
+    )
+    made = compute(
+        "core.model_identities",
+        **frames,
+        raw_registry_model_aliases=held,
+        raw_arena_space_tables=tables,
+    )
     found = {(system, name): (i, by) for system, name, i, by in made.iter_rows()}
     assert set(found) == names
     return found
@@ -101,6 +117,25 @@ def test_two_models_whose_names_differ_by_case_alone_are_kept_apart_by_their_ali
     ]
 
 
+def test_a_display_name_stands_for_its_key_and_for_what_the_key_stands_for() -> None:
+    shown = {"Command R+": "Command-R-Plus", "Grok (early)": "chocolate"}
+    names = {("lmarena", n) for n in ("command r+", "command-r-plus", "Grok (early)")}
+    held = aliases(alias("lmarena", "chocolate", "early-grok-3"))
+    assert identities(names, held, shown) == {
+        ("lmarena", "command r+"): ("lmarena:command-r-plus", "display_name"),
+        ("lmarena", "command-r-plus"): ("lmarena:command-r-plus", "raw"),
+        ("lmarena", "Grok (early)"): ("early-grok-3", "display_name"),
+    }
+
+
+def test_a_reviewed_alias_goes_before_the_display_name_and_the_hub_has_none() -> None:
+    names = {("lmarena", "Command R+"), ("hub", "Command R+")}
+    held = aliases(alias("lmarena", "command r+", "reviewed"))
+    found = identities(names, held, {"Command R+": "command-r-plus"})
+    assert found["lmarena", "Command R+"] == ("reviewed", "alias")
+    assert found["hub", "Command R+"] == ("hub:command r+", "normal_form")
+
+
 def test_an_alias_that_was_given_up_no_longer_holds() -> None:
     old = alias("lmarena", "x", "first", known_to=date(2026, 12, 1))
     new = alias("lmarena", "x", "second", known_from=date(2026, 12, 1))
@@ -129,20 +164,14 @@ def polars_fold(name: str) -> str:
 
 # ---- collisions -----------------------------------------------------------------------------
 
-COLLIDES, STANDS_ONCE = (r for r in RULES if r.table == "core.model_identities")
+(COLLIDES,) = (r for r in RULES if r.table == "core.model_identities")
+(STANDS_ONCE,) = (r for r in RULES if r.name == "model_stands_once_on_a_board")
 
 
 def faults(identities: list[tuple[str, str, str, str]], sql: str) -> list[tuple[object, ...]]:
     con = duckdb.connect()
     con.execute("CREATE TABLE t (system VARCHAR, name VARCHAR, model_id VARCHAR, rule VARCHAR)")
     con.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", identities)
-    con.execute("CREATE SCHEMA core")
-    con.execute(
-        "CREATE TABLE core.arena_ratings AS SELECT * FROM (VALUES "
-        "('text', 'overall', DATE '2026-06-26', 'a'), ('text', 'overall', DATE '2026-06-26', 'b'), "
-        "('text', 'overall', DATE '2026-06-25', 'c')) "
-        "v(board, category, publish_date, model_name_arena)"
-    )
     return con.execute(sql.replace("{batch}", "t")).fetchall()
 
 
@@ -152,6 +181,8 @@ def faults(identities: list[tuple[str, str, str, str]], sql: str) -> list[tuple[
         ([("lmarena", "a", "m", "alias"), ("lmarena", "b", "m", "alias")], 0),
         ([("lmarena", "GLM", "m", "normal_form"), ("lmarena", "glm", "m", "raw")], 0),
         ([("lmarena", "a", "m", "alias"), ("epoch", "b", "m", "raw")], 0),
+        ([("lmarena", "A b", "m", "display_name"), ("lmarena", "a-b", "m", "raw")], 0),
+        ([("lmarena", "A b", "m", "display_name"), ("lmarena", "a", "m", "alias")], 0),
         ([("lmarena", "a", "m", "alias"), ("lmarena", "b", "m", "raw")], 1),
         ([("hub", "a/r", "m", "normal_form"), ("hub", "a/r+", "m", "normal_form")], 1),
     ],
@@ -165,10 +196,29 @@ def test_two_names_of_a_system_on_one_id_are_a_collision_that_prints_both(
     assert COLLIDES.severity == "critical"
 
 
-def test_aliases_that_stand_on_one_board_are_two_models() -> None:
-    both = [("lmarena", n, "m", "alias") for n in "abc"]
-    assert [line[0] for line in faults(both, STANDS_ONCE.sql)] == ["m"]
-    assert faults(both[1:], STANDS_ONCE.sql) == []
+@pytest.mark.parametrize(
+    ("names", "sources", "days", "n_faults"),
+    [
+        (["a", "b"], ["lmarena", "lmarena"], [1, 1], 1),
+        (["a", "A "], ["lmarena", "lmarena"], [1, 1], 0),
+        (["a", "b"], ["lmarena", "arena_catalog"], [1, 1], 0),
+        (["a", "b"], ["lmarena", "lmarena"], [1, 2], 0),
+    ],
+)
+def test_names_that_stand_on_one_board_of_a_source_are_two_models(
+    names: list[str], sources: list[str], days: list[int], n_faults: int
+) -> None:
+    con = duckdb.connect()
+    con.execute("CREATE TABLE t (board_source VARCHAR, board VARCHAR, category VARCHAR, "
+                "publish_date INT, model_id VARCHAR, model_name_arena VARCHAR)")  # fmt: skip
+    lines = [
+        (s, "text", "overall", d, "m", n) for n, s, d in zip(names, sources, days, strict=True)
+    ]
+    con.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", lines)
+    found = con.execute(STANDS_ONCE.sql.replace("{batch}", "t")).fetchall()
+    assert len(found) == n_faults
+    assert all(set(names) <= set(line) for line in found)
+    assert STANDS_ONCE.severity == "critical"
 
 
 def _set(frame: pl.DataFrame, at: int, **cells: object) -> pl.DataFrame:
@@ -285,7 +335,7 @@ def test_every_recorded_name_has_one_identity(built: Settings) -> None:
     with open_read_only(built.warehouse) as con:
         names, made, ids = con.execute(
             "SELECT (SELECT count(*) FROM core.hub_models) "
-            "+ (SELECT count(DISTINCT model_name_arena) FROM core.arena_ratings) "
+            "+ (SELECT count(DISTINCT model_name_arena) FROM core.arena_observations) "
             "+ (SELECT count(DISTINCT model_name_epoch) FROM core.notable_models), "
             "count(*), count(DISTINCT model_id) FROM core.model_identities"
         ).fetchall()[0]

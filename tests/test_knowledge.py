@@ -268,6 +268,7 @@ def as_of(day: str, *more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_as_of_answers_with_what_there_was_and_leaves_nothing_behind() -> None:
     before = {p for folder in (ROOT, SAMPLE) for p in folder.iterdir()}
     done = as_of("2026-08-10", "--sources=hub", "--json")

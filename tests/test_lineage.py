@@ -300,6 +300,7 @@ def test_a_parent_declared_in_both_forms_counts_once() -> None:
 # ---- many -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_three_hundred_thousand_models_keep_their_weight() -> None:
     """Fourteen generations, one or two parents each: too many to walk one by one."""
     n, depth, draw = 300_000, 14, np.random.default_rng(7)

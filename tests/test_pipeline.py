@@ -155,6 +155,8 @@ def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
     cron = {name: schedule["cron"].split() for name, (schedule,) in planned.items()}
     assert set(cron) == {*ALL_SOURCES, "daily"}
     assert {name for name, fields in cron.items() if fields[4] != "*"} == {"epoch", "ai_index"}
+    monthly = {name for name, fields in cron.items() if fields[2] != "*"}
+    assert monthly == {"lmarena_space", "arena_catalog"}  # frozen
     at = {name: (int(hour), int(minute)) for name, (minute, hour, *_) in cron.items()}
     assert at["daily"] > max(at[source] for source in ALL_SOURCES)
     assert {schedule["timezone"] for (schedule,) in planned.values()} == {"UTC"}

@@ -340,8 +340,10 @@ def test_every_contract_names_sources_that_have_cards() -> None:
     assert named <= set(cards())
 
 
-def test_the_ai_index_is_the_only_source_under_strict_terms() -> None:
-    assert {c.id for c in cards().values() if not c.may_share_derived} == {"ai_index"}
+def test_the_sources_under_strict_terms_are_these() -> None:
+    strict = {c.id for c in cards().values() if not c.may_share_derived}
+    assert strict == {"ai_index", "arena_catalog"}
+    assert cards()["arena_catalog"].licence.redistribution == "none"
     assert cards()["ai_index"].licence.raw == "CC BY-ND 4.0"
 
 

@@ -174,6 +174,7 @@ def test_a_spike_is_above_ten_times_the_models_own_recent_median(
     assert numerators(made)["CN"] == numerators(made, "without_spikes")["CN"] == 1
 
 
+@pytest.mark.slow
 @FEW
 @given(
     st.lists(
@@ -273,6 +274,7 @@ def by(frame: pl.DataFrame, keys: Sequence[str]) -> dict[tuple[Any, ...], list[d
     return groups
 
 
+@pytest.mark.slow
 @FEW
 @given(listings())
 def test_what_must_hold_of_any_listing(models: list[Row]) -> None:

@@ -27,7 +27,8 @@ from flows.settings import Settings
 from flows.sources import SOURCES
 from flows.sources.http import DAMAGED_ZIP, SourceError, open_zip
 from tests.conftest import DAY, settings_for
-from tests.standin import Answer, Call, StandIn
+from tests.standin import Answer, Call, RefusalError, StandIn
+from tests.standin.web import json_answer
 from warehouse.archive import Archive, ArchivedFile
 from warehouse.contract import contract
 from warehouse.database import create_tables
@@ -78,7 +79,7 @@ def listed(recordings: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def raw(observed: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """All five sources, as recorded, in raw tables."""
+    """Every source, as recorded, in raw tables."""
     con = loaded(observed, *observed.sources)
     yield con
     con.close()
@@ -408,6 +409,58 @@ def test_a_sweep_of_another_hub_starts_anew(tmp_path: Path, no_waiting: None) ->
     assert len(listings(server)) == 3
     assert sealed.rows_seen == 12
     assert {f.url.split("/api")[0] for f in sealed.files} == {server.url}
+
+
+class Forgetful(StandIn):
+    """Takes no cursor that it has not given itself."""
+
+    def __init__(self, folder: Path, **more: Any) -> None:
+        super().__init__(folder, **more)
+        self.given: set[str] = set()
+
+    def answer(self, call: Call) -> Answer:
+        cursor = call.value("cursor") if call.segments == ("api", "models") else None
+        if cursor is not None and cursor not in self.given:
+            raise RefusalError(400, "Invalid cursor")
+        answer = super().answer(call)
+        link = answer.headers.get("Link", "").partition(">")[0].lstrip("<")
+        self.given |= set(parse_qs(urlsplit(link).query).get("cursor", []))
+        return answer
+
+
+def test_a_cursor_that_is_no_longer_taken_starts_the_sweep_anew(
+    tmp_path: Path, no_waiting: None
+) -> None:
+    folder = write_models(tmp_path / "recordings", some_models(50))
+    with Dying(folder, after=4, page_size=5) as dying:
+        settings, port = settings_for(dying, tmp_path), urlsplit(dying.url).port
+        with pytest.raises(SourceError):
+            observe("hub", settings, DAY)
+    with Forgetful(folder, port=port or 0, page_size=5) as server:
+        sealed = observe("hub", settings, DAY).snapshot
+    assert listings(server, 400) != []
+    assert (len(sealed.files), sealed.rows_seen) == (10, 50)
+    assert refused(loaded(settings, "hub")) == []
+
+
+class Empty(StandIn):
+    """Lists nothing."""
+
+    def answer(self, call: Call) -> Answer:
+        if call.segments == ("api", "models"):
+            return json_answer([])
+        return super().answer(call)
+
+
+def test_an_empty_listing_is_no_observation(tmp_path: Path) -> None:
+    folder = write_models(tmp_path / "recordings", some_models(20))
+    with Empty(folder) as server:
+        settings, port = settings_for(server, tmp_path), urlsplit(server.url).port
+        with pytest.raises(SourceError, match="no model at all") as failed:
+            observe("hub", settings, DAY)
+    assert failed.value.is_transient
+    with StandIn(folder, port=port or 0) as server:
+        assert observe("hub", settings, DAY).snapshot.rows_seen == 20
 
 
 class Elsewhere(StandIn):

@@ -114,6 +114,10 @@ def tiny(tmp_path: Path) -> Path:
     write(data / "singing_style_control/latest-00000-of-00001.parquet", b"PAR1 latest")
     write(data / "README.md", "# Boards\n")
     write(folder / "lmarena/space/leaderboard_table_20310101.csv", "key,Model\na,A\n")
+    for day, names in {"2030-02-01": ["text"], "2030-03-01": ["text", "image"]}.items():
+        for name in names:
+            board = json.dumps({"full": {day: {"rating": 1000.5}}})
+            write(folder / f"lmarena/arena-catalog/{day}/leaderboard-{name}.json", board)
     for day, names in {
         "2030-01-01": ["notable_ai_models", "all_ai_models"],
         "2030-06-01": ["notable_ai_models", "epoch_capabilities_index"],
@@ -609,20 +613,72 @@ def test_ai_index_is_a_stable_zip_of_the_published_files(tiny: Path) -> None:
     assert archive.read(archive.namelist()[1]) == b"\xff not UTF-8"
 
 
+# --------------------------------------------------------------- the catalog's repository
+
+CATALOG = "/github/api/repos/lmarena/arena-catalog"
+
+
+def first_commit(standin: StandIn) -> str:
+    """Address of the newest commit's tree; without commits one that leads nowhere."""
+    commits = ask(standin, f"{CATALOG}/commits?path=data").json()
+    return f"{CATALOG}/git/trees/{commits[0]['sha'] if commits else '0' * 40}?recursive=1"
+
+
+def test_the_catalog_is_a_history_with_a_commit_a_day(standin: StandIn, tiny: Path) -> None:
+    pages = [
+        ask(standin, f"{CATALOG}/commits?path=data&per_page=1&page={page}").json()
+        for page in (1, 2, 3)
+    ]
+    assert [len(page) for page in pages] == [1, 1, 0]
+    commits = [entry for page in pages for entry in page]
+    assert commits == ask(standin, f"{CATALOG}/commits?path=data").json()
+    days = [entry["commit"]["author"]["date"] for entry in commits]
+    assert days == ["2030-03-01T00:00:00Z", "2030-02-01T00:00:00Z"]
+    assert ask(standin, f"{CATALOG}/commits?path=docs").json() == []
+    newest = commits[0]["sha"]
+    tree = ask(standin, f"{CATALOG}/git/trees/{newest}?recursive=1").json()
+    blobs = {e["path"]: e for e in tree["tree"] if e["type"] == "blob"}
+    assert sorted(blobs) == ["data/leaderboard-image.json", "data/leaderboard-text.json"]
+    assert not tree["truncated"]
+    for path, entry in blobs.items():
+        reply = ask(standin, f"/github/raw/lmarena/arena-catalog/{newest}/{path}")
+        assert len(reply.body) == entry["size"]
+        counted = b"blob %d\0" % len(reply.body) + reply.body
+        assert hashlib.sha1(counted).hexdigest() == entry["sha"]
+        recorded = tiny / "lmarena/arena-catalog/2030-03-01" / path.removeprefix("data/")
+        assert reply.body == recorded.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{CATALOG}/git/trees/{'0' * 40}?recursive=1",
+        f"{CATALOG}/branches",
+        "/github/api/repos/lmarena/other/commits",
+        f"/github/raw/lmarena/arena-catalog/{'0' * 40}/data/leaderboard-text.json",
+        "/github/raw/lmarena/arena-catalog/main/data/../../../../MANIFEST.csv",
+    ],
+)
+def test_what_the_catalog_does_not_hold_is_refused(standin: StandIn, path: str) -> None:
+    assert ask(standin, path).status == 404
+
+
 # ------------------------------------------------------------------ absent sources and errors
 
 
 def test_any_source_may_be_absent(tiny: Path, tmp_path: Path) -> None:
-    all_five = "hub,hub_trending,lmarena,epoch,ai_index"
+    every = "hub,hub_trending,lmarena,lmarena_space,arena_catalog,epoch,ai_index"
     parts = {
         "hub/2031-02-01": "hub",
         "hub/trending": "hub_trending",
-        "lmarena": "lmarena",
+        "lmarena/leaderboard-dataset": "lmarena",
+        "lmarena/space": "lmarena_space",
+        "lmarena/arena-catalog": "arena_catalog",
         "epoch": "epoch",
         "ai_index": "ai_index",
     }
     with StandIn(tiny) as standin:
-        assert standin.exports["OBSERVATORY_SOURCES"] == all_five
+        assert standin.exports["OBSERVATORY_SOURCES"] == every
     for part, source in parts.items():
         alone = tmp_path / source
         (alone / part).parent.mkdir(parents=True)
@@ -633,6 +689,8 @@ def test_any_source_may_be_absent(tiny: Path, tmp_path: Path) -> None:
                 "hub": ask(standin, "/api/models").status,
                 "hub_trending": ask(standin, "/api/trending").status,
                 "lmarena": ask(standin, f"/api/datasets/{DATASET}").status,
+                "lmarena_space": ask(standin, "/api/spaces/lmarena-ai/arena-leaderboard").status,
+                "arena_catalog": ask(standin, first_commit(standin)).status,
                 "epoch": ask(standin, "/data/notable_ai_models.csv").status,
                 "ai_index": ask(standin, "/ai_index/2031.zip").status,
             }
@@ -802,7 +860,7 @@ def start(*arguments: str | Path) -> Command:
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=pipe, stderr=pipe)
     assert process.stdout is not None
-    return Command(process, [process.stdout.readline().rstrip("\n") for _ in range(5)])
+    return Command(process, [process.stdout.readline().rstrip("\n") for _ in range(7)])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -822,7 +880,10 @@ def test_command_prints_settings_serves_and_ends_quietly(
             f"HF_ENDPOINT={url}",
             f"OBSERVATORY_AI_INDEX_URL={url}/ai_index/{{edition}}.zip",
             f"OBSERVATORY_EPOCH_URL={url}",
-            "OBSERVATORY_SOURCES=hub,hub_trending,lmarena,epoch,ai_index",
+            f"OBSERVATORY_GITHUB_API_URL={url}/github/api",
+            f"OBSERVATORY_GITHUB_RAW_URL={url}/github/raw",
+            "OBSERVATORY_SOURCES=hub,hub_trending,lmarena,lmarena_space,arena_catalog,epoch,"
+            "ai_index",
         ]
         assert ask(url, "/api/models").json()[0]["id"] == "org/old"
     finally:

@@ -595,6 +595,7 @@ def counted(models: Sequence[Row]) -> dict[tuple[Any, ...], tuple[Fraction, int]
     return sums
 
 
+@pytest.mark.slow
 @PROPERTY
 @given(listings(), st.integers(0, 2**16))
 def test_shares_are_those_counted_one_by_one(models: list[Row], seed: int) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import date, timedelta
 from fractions import Fraction
-from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from tests.ai_index_rows import figure, index, printed, revised
 from tests.frames import DAY, PROPERTY, Row, all_countries, compute, rows, shuffled, table_of
 
 OLDER = DAY - timedelta(days=90)
@@ -47,9 +46,10 @@ def notable(raw: pl.LazyFrame) -> pl.DataFrame:
 
 
 def counted(raw: pl.LazyFrame, as_of: date = DAY) -> dict[tuple[int, str], tuple[int, float]]:
-    """(year, country) -> models in full and by equal parts, from Epoch."""
+    """(year, country) -> models in full and by equal parts, by Epoch's own countries."""
     made = table_of("mart.notable_models_by_country", as_of, raw_epoch_models=raw)
-    assert set(made["source"]) <= {"epoch"}
+    assert set(made["source"]) in (set(), {"epoch", "epoch_registry"})
+    made = made.filter(pl.col("source") == "epoch")
     columns = ["year", "country_code", "n_models", "n_models_fractional"]
     return {(y, c): (n, f) for y, c, n, f in made.select(columns).iter_rows()}
 
@@ -191,125 +191,11 @@ def test_models_by_country_are_those_counted_one_by_one(models: list[Row], seed:
     assert counted(shuffled(epoch(*models), seed)) == found
 
 
-# ---- the AI Index's series -------------------------------------------------------------------
-
-
-def figure(number: str, **more: Any) -> Row:
-    """How the card maps a figure: value first, then the subject, then the period."""
-    return {
-        "edition": 2026,
-        "figure": number,
-        "revision": 1,
-        "series": "notable_models",
-        "value_index": 0,
-        "subject_index": 1,
-        "subject_kind": "area",
-        "period_index": 2,
-        "unit": "models",
-        **more,
-    }
-
-
-def printed(number: str, *records: list[Any], **more: Any) -> pl.LazyFrame:
-    """The records of one CSV."""
-    about = {
-        "snapshot_id": f"ai_index/{DAY}",
-        "snapshot_date": DAY,
-        "edition": 2026,
-        "figure": number,
-        "file_name": f"1. Research/Data/fig_{number}.csv",
-        "header_json": "[]",
-        **more,
-    }
-    cells = [{"line": i, "record_json": json.dumps(r)} for i, r in enumerate(records, 1)]
-    return rows("raw.ai_index_rows", *cells, **about)
-
-
-def index(*parts: pl.LazyFrame, figures: list[Row]) -> dict[str, pl.LazyFrame]:
-    return {
-        "raw_ai_index_rows": pl.concat(parts),
-        "raw_ai_index_figures": rows("raw.ai_index_figures", *figures),
-    }
-
-
-def series(*parts: pl.LazyFrame, figures: list[Row]) -> pl.DataFrame:
-    return table_of("core.ai_index_series", **index(*parts, figures=figures))
-
-
-@pytest.mark.parametrize(
-    ("cell", "period", "year"),
-    [
-        ("2013", "2013", 2013),
-        ("2013.0", "2013", 2013),
-        (" 2013 ", "2013", 2013),
-        ("2024-01-01", "2024-01", 2024),
-        ("2024-01", "2024-01", 2024),
-        ("2025Q3", "2025Q3", 2025),
-    ],
-)
-def test_periods_are_read_as_the_figures_write_them(cell: str, period: str, year: int) -> None:
-    made = series(printed("1.1", ["5", "China", cell]), figures=[figure("1.1")])
-    assert made.select("period", "year").rows() == [(period, year)]
-
-
-def test_a_fixed_period_stands_for_the_whole_figure() -> None:
-    fixed = figure("1.1", period_index=None, fixed_period="2003-2024")
-    made = series(printed("1.1", ["5", "China"], ["7", "Europe"]), figures=[fixed])
-    assert made.select("subject", "country_code", "period", "year", "value").rows() == [
-        ("China", "CN", "2003-2024", 2024, 5.0),
-        ("Europe", None, "2003-2024", 2024, 7.0),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("cell", "value"),
-    [("93.75%", 93.75), (" 0.5 ", 0.5), ("1,234", 1234.0), ("2e3", 2000.0), ("-1.5", -1.5)],
-)
-def test_values_are_the_numbers_they_stand_for(cell: str, value: float) -> None:
-    made = series(printed("1.1", [cell, "China", "2024"]), figures=[figure("1.1")])
-    assert made["value"].to_list() == [value]
-
-
-@pytest.mark.parametrize("cell", ["", "n/a", "about 5", "5 %%", "12 models", "nan", "Inf"])
-def test_a_cell_that_is_no_number_stops_the_build(cell: str) -> None:
-    with pytest.raises(pl.exceptions.PolarsError, match="conversion"):
-        series(printed("1.1", [cell, "China", "2024"]), figures=[figure("1.1")])
-
-
-def test_second_uploads_and_figures_that_nobody_mapped_are_left_out() -> None:
-    made = series(
-        printed("1.1", ["5", "China", "2024"]),
-        printed("1.1", ["6", "China", "2024"], file_name="1. Research/Data/fig_1.1(1).csv"),
-        printed("1.1", ["7", "China", "2024"], edition=2025),
-        printed("1.10", ["8", "China", "2024"]),
-        printed("1.1", ["9", "China", "2024"], figure=None, file_name="1. Research/notes.csv"),
-        figures=[figure("1.1")],
-    )
-    assert made["value"].to_list() == [5.0]
-
-
-def test_only_an_area_has_a_country() -> None:
-    figures = [figure("1.1"), figure("1.2", subject_kind="developer", series="downloads")]
-    made = series(
-        printed("1.1", ["5", "US", "2024"], ["6", " top China model ", "2024"]),
-        printed("1.2", ["5", "US", "2024"]),
-        figures=figures,
-    )
-    assert made.select("figure", "subject", "country_code").rows() == [
-        ("1.1", "US", "US"),
-        ("1.1", "top China model", "CN"),
-        ("1.2", "US", None),
-    ]
-
-
-def test_columns_are_found_where_the_card_says() -> None:
-    mapped = figure("1.1", value_index=2, subject_index=0, period_index=1)
-    made = series(printed("1.1", ["China", "2024", "5"]), figures=[mapped])
-    assert made.select("subject", "period", "value").rows() == [("China", "2024", 5.0)]
+# ---- the AI Index beside it ----------------------------------------------------------------------
 
 
 def test_the_figure_of_a_single_year_wins_over_that_of_all_years() -> None:
-    single = figure("1.1", period_index=None, fixed_period="2025")
+    single = figure("1.1", fixed_period="2025")
     raw = index(
         printed("1.2", ["29", "China", "2024"], ["99", "China", "2025"], ["9", "Europe", "2025"]),
         printed("1.1", ["30", "China"], ["5", "South Korea"]),
@@ -323,6 +209,21 @@ def test_the_figure_of_a_single_year_wins_over_that_of_all_years() -> None:
         ("ai_index_2026", 2025, "KR", 5, None, "1.1"),
     ]
     assert set(made["vintage_date"]) == {DAY}
+
+
+def test_a_later_revision_of_the_single_year_wins_over_both_csvs() -> None:
+    raw = index(
+        printed("1.2", ["30", "China", "2025"], ["29", "China", "2024"]),
+        printed("1.1", ["30", "China"]),
+        figures=[figure("1.2"), figure("1.1", fixed_period="2025")],
+        **revised("1.1", ("China", "2025", 35), ("Singapore", "2025", 1)),
+    )
+    made = table_of("mart.notable_models_by_country", **raw)
+    assert made.select("year", "country_code", "n_models", "figure").rows() == [
+        (2024, "CN", 29, "1.2"),
+        (2025, "CN", 35, "1.1"),
+        (2025, "SG", 1, "1.1"),
+    ]
 
 
 def test_editions_and_other_series_are_never_merged() -> None:
@@ -343,13 +244,14 @@ def test_editions_and_other_series_are_never_merged() -> None:
         ("ai_index_2025", 40, OLDER),
         ("ai_index_2026", 57, DAY),
         ("epoch", 1, DAY),
+        ("epoch_registry", 1, DAY),
     ]
 
 
 def test_the_order_of_records_changes_nothing() -> None:
     areas, years = ["China", "US", "Europe"], [2023, 2024, 2025]
     records = [[f"{10 + i}", area, f"{year}"] for i, area in enumerate(areas) for year in years]
-    single = figure("1.1", period_index=None, fixed_period="2025")
+    single = figure("1.1", fixed_period="2025")
     raw = index(
         printed("1.2", *records),
         printed("1.1", ["30", "China"], ["50", "US"]),

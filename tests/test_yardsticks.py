@@ -315,7 +315,10 @@ def test_models_of_2024_and_2025_as_printed(con: duckdb.DuckDBPyConnection) -> N
         "SELECT country_code, n_models FROM mart.notable_models_by_country "
         "WHERE source = 'ai_index_2026' AND year = 2025",
     )
-    assert of_2025 == {"US": 50, "CN": 30, "KR": 5, "CA": 1, "FR": 1, "HK": 1, "GB": 1}
+    # revision 2: the chart as rendered again; the CSV says 50, 30, 5
+    assert of_2025 == {"US": 59, "CN": 35, "KR": 8} | dict.fromkeys(
+        ["CA", "FR", "HK", "SG", "GB"], 1
+    )
 
 
 def test_the_series_of_the_2026_edition(con: duckdb.DuckDBPyConnection) -> None:

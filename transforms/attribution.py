@@ -8,6 +8,7 @@ from transforms.knowledge import holds_on
 
 NOT_EXAMINED = "XX"
 UNKNOWN = ("ZZ", NOT_EXAMINED)  # in doubt, each for a reason of its own
+MAX_OWNERS = 6  # steps up the line of parents; the registry refuses loops
 LLM_VLM_TAGS = ("text-generation", "image-text-to-text", "any-to-any")
 
 
@@ -44,4 +45,37 @@ def with_lab_and_country(
     )
     return frame.join(known, on=[name, day], how="left").with_columns(
         pl.col("country_code").fill_null(NOT_EXAMINED)
+    )
+
+
+def with_top_lab(frame: pl.LazyFrame, labs: pl.LazyFrame, *, lab: str, day: str) -> pl.LazyFrame:
+    """Adds `parent_lab_id`, `top_lab_id` and `top_country_code` of the lab in column `lab`.
+
+    The last owner up the line of parents on the day `day`, the lab itself where nobody owns it.
+    A line that does not end within MAX_OWNERS steps gives a null owner and XX, never a guess.
+    """
+    rows = labs.select(
+        pl.col("lab_id").alias("top_lab_id"),
+        "parent_lab_id",
+        pl.col("country_code").alias("top_country_code"),
+        "valid_from",
+        "valid_to",
+    )
+
+    def standing(walk: pl.LazyFrame) -> pl.LazyFrame:
+        """Each lab that the walk has come to, as it stood on the day."""
+        return walk.join(rows, on="top_lab_id").filter(holds_on(pl.col(day)))
+
+    begin = frame.filter(pl.col(lab).is_not_null()).select(lab, day).unique()
+    begin = walk = begin.with_columns(pl.col(lab).alias("top_lab_id"))
+    for _ in range(MAX_OWNERS):
+        walk = standing(walk).select(
+            lab, day, pl.coalesce("parent_lab_id", "top_lab_id").alias("top_lab_id")
+        )
+    parents = standing(begin).select(lab, day, "parent_lab_id")
+    tops = standing(walk).filter(pl.col("parent_lab_id").is_null())
+    return (
+        frame.join(parents, on=[lab, day], how="left")
+        .join(tops.select(lab, day, "top_lab_id", "top_country_code"), on=[lab, day], how="left")
+        .with_columns(pl.col("top_country_code").fill_null(NOT_EXAMINED))
     )

@@ -1,7 +1,7 @@
 """The order of work, read off the transforms themselves.
 
 A transform is a function named after its table, alone in a module of that name; its parameters
-are named after the tables it reads. `raw_x` reads raw.x, any other name a core or mart table,
+are named after the tables it reads. `raw_x` reads raw.x, any other name a computed table,
 `as_of` and `known_at` are the run's clocks: the last day it looks at, and the day whose knowledge
 of the registry it uses. Nobody keeps a second list.
 """
@@ -20,7 +20,9 @@ import polars as pl
 
 import transforms.core
 import transforms.mart
+import transforms.meta
 
+LAYERS = {"core": transforms.core, "mart": transforms.mart, "meta": transforms.meta}
 CLOCKS = ("as_of", "known_at")
 
 
@@ -46,7 +48,7 @@ def plan() -> tuple[Step, ...]:
     """
     tables = {
         module.name: f"{layer}.{module.name}"
-        for layer, package in (("core", transforms.core), ("mart", transforms.mart))
+        for layer, package in LAYERS.items()
         for module in pkgutil.iter_modules(package.__path__)
     }
     steps = {table: _step(name, table, tables) for name, table in sorted(tables.items())}
@@ -68,7 +70,7 @@ def _step(name: str, table: str, tables: dict[str, str]) -> Step:
     unknown = [p for p in parameters if p not in (*tables, *CLOCKS) and not p.startswith("raw_")]
     if unknown:
         raise PlanError(
-            f"transforms.{table} reads {', '.join(unknown)}: no such core or mart table; "
+            f"transforms.{table} reads {', '.join(unknown)}: no such core, mart or meta table; "
             f"rename the parameter (raw tables are raw_<name>) or add the transform"
         )
     inputs = {

@@ -4,6 +4,7 @@
     <archive>/<source>/<snapshot_date>/<file>[.zst]       the bytes
     <archive>/<source>/<snapshot_date>/journal.jsonl      what an unfinished observation has so far
     <archive>/<source>/<snapshot_date>/refused/<file>     damaged answers, kept aside
+    <archive>/<source>/<snapshot_date>/refusal.json       a person's word that no build may read it
 
 Append-only: a sealed snapshot never changes. A file equal to one of an earlier snapshot is named
 in the sidecar and not stored again. Every file is verified against its sha256 before it is read.
@@ -27,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 SIDECAR = "snapshot.json"
 JOURNAL = "journal.jsonl"
+REFUSAL = "refusal.json"
 ZSTD_LEVEL = 3
 _SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 _USER = re.compile(r"(?<=://)[^/?#\s]*@")
@@ -96,6 +98,15 @@ class Snapshot(BaseModel):
         """Files whose name has this prefix and suffix, by name."""
         hits = [f for f in self.files if f.name.startswith(prefix) and f.name.endswith(suffix)]
         return sorted(hits, key=lambda f: f.name)
+
+
+class Refusal(BaseModel):
+    """Why a sealed snapshot is left out of every build, although its bytes stay."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: str
+    refused_at: datetime
 
 
 def safe_name(name: str) -> str:
@@ -271,10 +282,39 @@ class Archive:
         return read_sidecar(path) if path.exists() else None
 
     def snapshots(self, source: str | None = None, until: date | None = None) -> list[Snapshot]:
-        """Sealed snapshots up to and including a day, by source and date."""
+        """Sealed snapshots up to and including a day, by source and date; not the refused ones."""
         pattern = f"{safe_name(source) if source else '*'}/*/{SIDECAR}"
-        found = [read_sidecar(p) for p in sorted(self.root.glob(pattern))]
-        return [s for s in found if until is None or s.snapshot_date <= until]
+        paths = [p for p in sorted(self.root.glob(pattern)) if not p.with_name(REFUSAL).exists()]
+        return [s for s in map(read_sidecar, paths) if until is None or s.snapshot_date <= until]
+
+    def refusal(self, source: str, day: date) -> Refusal | None:
+        """Why the snapshot of that day was refused; None if it was not."""
+        path = self.folder(source, day) / REFUSAL
+        return Refusal.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def refuse(self, source: str, day: date, reason: str) -> None:
+        """Leaves a sealed snapshot out of every build from now on. Raises ArchiveError."""
+        if self.snapshot(source, day) is None:
+            raise ArchiveError(f"{self.folder(source, day)} is no sealed snapshot")
+        refusal = Refusal(reason=reason, refused_at=datetime.now(UTC))
+        data = refusal.model_dump_json(indent=1).encode() + b"\n"
+        write_atomically(self.folder(source, day) / REFUSAL, data)
+        self.forget_index()
+
+    def readmit(self, source: str, day: date) -> None:
+        """Takes a refusal back. Raises ArchiveError where there is none."""
+        path = self.folder(source, day) / REFUSAL
+        if not path.exists():
+            raise ArchiveError(f"{self.folder(source, day)} was not refused")
+        path.unlink()
+        self.forget_index()
+
+    def refused(self) -> dict[str, Refusal]:
+        """Every refused snapshot, by snapshot id."""
+        folders = [p.parent for p in sorted(self.root.glob(f"*/*/{REFUSAL}"))]
+        days = [(f.parent.name, date.fromisoformat(f.name)) for f in folders]
+        found = {f"{source}/{day}": self.refusal(source, day) for source, day in days}
+        return {name: refusal for name, refusal in found.items() if refusal}
 
     def unfinished(self) -> list[Path]:
         """Folders of observations that were begun and not sealed."""

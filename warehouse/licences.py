@@ -13,6 +13,8 @@ from warehouse.cards import Card
 from warehouse.contract import Contract, literal, quote
 from warehouse.manifest import Audience, LicenceEntry, ReleaseError
 
+NOTHING = "false"  # as a predicate of `licence_rows`: read, and nothing of it is held
+
 
 @dataclass(frozen=True)
 class Share:
@@ -57,16 +59,16 @@ def share(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> 
     Raises ReleaseError for a source without a card, and in a public release for a table that
     names no source at all: nothing is shared by omission.
     """
-    sources = sorted({*contract.licence_inputs, *contract.licence_rows})
-    if unknown := [s for s in sources if s not in cards]:
+    named = _named(contract)
+    if unknown := sorted(s for s in named if s not in cards):
         raise ReleaseError(
             f"{contract.table}: licence input {unknown[0]!r} has no source card; write "
             f"warehouse/sources/{unknown[0]}.yml or correct the contract"
         )
-    known = tuple(cards[s] for s in sources)
+    known = tuple(cards[s] for s in sorted(named) if contract.licence_rows.get(s) != NOTHING)
     if audience == "internal":
         return Share(contract, known)
-    if not sources:
+    if not named:
         raise ReleaseError(
             f"{contract.table} names no licence_inputs, so nobody knows whether it may be public; "
             "name its sources in the contract (`registry` for what is the project's own)"

@@ -38,6 +38,17 @@ SELECT (SELECT seen FROM clock) AS as_of_date, (SELECT known FROM clock) AS know
     country_code, numerator / sum(numerator) OVER (PARTITION BY attribution) AS share, numerator
 FROM summed ORDER BY attribution, share DESC, country_code;
 
+-- Change of each model since its board before, in arena points, inside one segment of the scale: a
+-- model's first board after a break has none. Never difference core.arena_ratings across segments.
+CREATE MACRO core.rating_change(board_, category_) AS TABLE
+SELECT segment_id, publish_date, model_id, model_name_arena, rating_arena,
+    lag(publish_date) OVER before AS previous_publish_date,
+    rating_arena - lag(rating_arena) OVER before AS rating_change
+FROM core.arena_ratings
+WHERE board = board_ AND category = category_ AND rating_arena IS NOT NULL
+WINDOW before AS (PARTITION BY segment_id, model_id ORDER BY publish_date)
+ORDER BY publish_date, rank_ordinal;
+
 -- mart.country_share_daily for one metric, attribution and day; fractional credit.
 CREATE MACRO mart.share_by_country(metric_, attribution_, day) AS TABLE
 SELECT population, country_code, country_name, share_lower, share, share_upper, n_models

@@ -6,20 +6,22 @@ Each goes into a raw table, so that transforms read it like any other input.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
 import pycountry
 
-from warehouse.cards import cards
+from warehouse.ai_index import figure_rows, revision_rows, subject_rows
 from warehouse.contract import contract
 from warehouse.database import insert_frame
+from warehouse.registry_arena_check import check_arena
 from warehouse.registry_check import check_cells, check_lineage, check_records, check_registry
-from warehouse.registry_models_check import check_families, check_model_aliases
+from warehouse.registry_models_check import check_ai_index, check_families, check_model_aliases
 
 REGISTRY = Path(__file__).parent / "registry"
+BOOLEANS = {"true": True, "false": False}
 
 
 def read_registry(name: str, table: str) -> pl.DataFrame:
@@ -30,14 +32,22 @@ def read_registry(name: str, table: str) -> pl.DataFrame:
     path, promised = REGISTRY / name, contract(table)
     check_records(path, list(promised.columns))
     text = pl.read_csv(path, infer_schema=False)
-    typed = text.with_columns(
-        pl.col(c).str.to_date("%Y-%m-%d", strict=False)
-        for c, kind in promised.polars_schema.items()
-        if kind == pl.Date
-    ).with_columns(
-        pl.col(c).cast(kind, strict=False)
-        for c, kind in promised.polars_schema.items()
-        if kind.is_integer()
+    typed = (
+        text.with_columns(
+            pl.col(c).str.to_date("%Y-%m-%d", strict=False)
+            for c, kind in promised.polars_schema.items()
+            if kind == pl.Date
+        )
+        .with_columns(
+            pl.col(c).cast(kind, strict=False)
+            for c, kind in promised.polars_schema.items()
+            if kind.is_integer()
+        )
+        .with_columns(
+            pl.col(c).replace_strict(BOOLEANS, default=None, return_dtype=pl.Boolean)
+            for c, kind in promised.polars_schema.items()
+            if kind == pl.Boolean
+        )
     )
     check_cells(path, text, typed, promised)
     return typed
@@ -58,43 +68,30 @@ def countries() -> pl.DataFrame:
     return pl.concat([aliases, frame]).unique("spelling", keep="first", maintain_order=True)
 
 
-def ai_index_figures() -> pl.DataFrame:
-    """The figures that the AI Index card maps, with positions instead of header names."""
-    rows = [_figure(figure) for figure in cards()["ai_index"].map["figures"]]
-    return pl.DataFrame(rows, schema=contract("raw.ai_index_figures").polars_schema)
-
-
-def _figure(figure: dict[str, Any]) -> dict[str, Any]:
-    header: list[str] = figure["header"]
-    period = figure.get("period")
-    return {
-        **{k: figure[k] for k in ("edition", "figure", "revision", "series", "unit")},
-        "subject_kind": figure["subject_kind"],
-        "value_index": header.index(figure["value"]),
-        "subject_index": header.index(figure["subject"]),
-        "period_index": header.index(period) if period else None,
-        "fixed_period": figure.get("fixed_period"),
-    }
-
-
+REGISTRY_FILES = (
+    "labs",
+    "namespaces",
+    "model_renames",
+    "lineage_exceptions",
+    "families",
+    "family_rules",
+    "model_aliases",
+    "arena_categories",
+    "arena_exclusions",
+    "arena_licences",
+    "arena_scale_breaks",
+    "ai_index_editions",
+    "ai_index_residuals",
+)
 REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
-    "raw.registry_labs": lambda: read_registry("labs.csv", "raw.registry_labs"),
-    "raw.registry_namespaces": lambda: read_registry("namespaces.csv", "raw.registry_namespaces"),
-    "raw.registry_model_renames": lambda: read_registry(
-        "model_renames.csv", "raw.registry_model_renames"
-    ),
-    "raw.registry_lineage_exceptions": lambda: read_registry(
-        "lineage_exceptions.csv", "raw.registry_lineage_exceptions"
-    ),
-    "raw.registry_families": lambda: read_registry("families.csv", "raw.registry_families"),
-    "raw.registry_family_rules": lambda: read_registry(
-        "family_rules.csv", "raw.registry_family_rules"
-    ),
-    "raw.registry_model_aliases": lambda: read_registry(
-        "model_aliases.csv", "raw.registry_model_aliases"
-    ),
+    **{
+        f"raw.registry_{name}": partial(read_registry, f"{name}.csv", f"raw.registry_{name}")
+        for name in REGISTRY_FILES
+    },
     "raw.registry_countries": countries,
-    "raw.ai_index_figures": ai_index_figures,
+    "raw.ai_index_figures": figure_rows,
+    "raw.ai_index_subjects": subject_rows,
+    "raw.ai_index_revisions": revision_rows,
 }
 
 
@@ -113,5 +110,16 @@ def load_reference(con: duckdb.DuckDBPyConnection) -> None:
         frames["raw.registry_labs"],
     )
     check_model_aliases(frames["raw.registry_model_aliases"])
+    check_ai_index(
+        frames["raw.registry_ai_index_editions"],
+        frames["raw.registry_ai_index_residuals"],
+        frames["raw.registry_countries"],
+    )
+    check_arena(
+        frames["raw.registry_arena_categories"],
+        frames["raw.registry_arena_exclusions"],
+        frames["raw.registry_arena_licences"],
+        frames["raw.registry_arena_scale_breaks"],
+    )
     for table, frame in frames.items():
         insert_frame(con, contract(table), frame)

@@ -40,7 +40,7 @@ def check_registry(labs: pl.DataFrame, namespaces: pl.DataFrame, countries: set[
         *_unknown_country(labs, countries),
         *_spellings_that_disagree(namespaces),
     ]
-    _refuse(found)
+    refuse(found)
 
 
 def check_lineage(renames: pl.DataFrame, exceptions: pl.DataFrame) -> None:
@@ -56,20 +56,21 @@ def check_lineage(renames: pl.DataFrame, exceptions: pl.DataFrame) -> None:
         pl.col("model_id_hf").str.to_lowercase() == pl.col("base_model_id_hf").str.to_lowercase()
     )
     moved, excepted = "model_renames.csv", "lineage_exceptions.csv"
-    _refuse(
+    refuse(
         [
-            *_tell(moved, moves.filter(~one), "names no old name or two of them"),
-            *_tell(moved, moves.filter(moved_on), "moves to a namespace that has moved on itself"),
-            *_spaced(moved, moves),
+            *tell(moved, moves.filter(~one), "names no old name or two of them"),
+            *tell(moved, moves.filter(moved_on), "moves to a namespace that has moved on itself"),
+            *spaced(moved, moves),
             *_twice(moved, moves, ["old"]),
-            *_tell(excepted, reviewed.filter(itself), "a model is no parent of its own"),
-            *_spaced(excepted, reviewed),
+            *tell(excepted, reviewed.filter(itself), "a model is no parent of its own"),
+            *spaced(excepted, reviewed),
             *_twice(excepted, reviewed, ["model_id_hf", "base_model_id_hf"]),
         ]
     )
 
 
-def _refuse(found: list[Finding]) -> None:
+def refuse(found: list[Finding]) -> None:
+    """Raises RegistryError with every finding, sorted, if there is any."""
     if found:
         lines = "\n".join(f"  {name}:{line}: {what}" for name, line, what in sorted(found))
         raise RegistryError(f"the registry breaks its rules in {len(found)} places\n{lines}")
@@ -81,9 +82,10 @@ def _twice(name: str, frame: pl.DataFrame, key: list[str]) -> Iterator[Finding]:
         yield name, line, f"{what!r} stands there already"
 
 
-def _spaced(name: str, frame: pl.DataFrame) -> Iterator[Finding]:
+def spaced(name: str, frame: pl.DataFrame) -> Iterator[Finding]:
+    """Text cells with blanks around them."""
     text = pl.col(pl.String)
-    yield from _tell(
+    yield from tell(
         name, frame.filter(pl.any_horizontal(text.str.strip_chars() != text)), "space around a cell"
     )
 
@@ -112,24 +114,23 @@ def _findings(
 ) -> Iterator[Finding]:
     """What can be said of one file alone."""
     shown = pl.concat_str(key, separator=" ")
-    yield from _tell(name, frame.filter(pl.any_horizontal(pl.col(key).is_null())), "blank key")
+    yield from tell(name, frame.filter(pl.any_horizontal(pl.col(key).is_null())), "blank key")
     backwards = (pl.col("valid_from") >= pl.col("valid_until")) | (
         pl.col("known_from") >= pl.col("known_until")
     )
-    yield from _tell(name, frame.filter(backwards), "a period that ends before it begins")
-    yield from _tell(name, frame.filter(pl.col("reviewer").is_null()), "nobody answers for it")
+    yield from tell(name, frame.filter(backwards), "a period that ends before it begins")
+    yield from tell(name, frame.filter(pl.col("reviewer").is_null()), "nobody answers for it")
     no_ground = pl.col("basis").is_null() | (
         pl.col("evidence_url").is_not_null() & ~pl.col("evidence_url").str.starts_with("https://")
     )
-    yield from _tell(
-        name, frame.filter(no_ground), "no basis, or evidence that is no https address"
-    )
-    yield from _spaced(name, frame)
+    yield from tell(name, frame.filter(no_ground), "no basis, or evidence that is no https address")
+    yield from spaced(name, frame)
     yield from _unsorted(name, frame, order)
     yield from _overlapping(name, frame, key, shown)
 
 
-def _tell(name: str, rows: pl.DataFrame, what: str) -> Iterator[Finding]:
+def tell(name: str, rows: pl.DataFrame, what: str) -> Iterator[Finding]:
+    """One finding for each of the rows, which have a column `line`."""
     yield from ((name, line, what) for line in rows["line"])
 
 
@@ -200,7 +201,7 @@ def _own_ancestor(labs: pl.DataFrame) -> Iterator[Finding]:
         walk = walk.join(parents, left_on="up", right_on="lab_id").select(
             "lab_id", pl.col("up_right").alias("up")
         )
-    yield from _tell(
+    yield from tell(
         "labs.csv", labs.join(looped, on="lab_id", how="semi"), "the lab is its own ancestor"
     )
 

@@ -1,4 +1,4 @@
-"""Holds families and model names of the registry to their rules, line by line."""
+"""Holds families, model names and AI Index reviews of the registry to their rules, line by line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from warehouse.registry_check import FOREVER, RegistryError
 Finding = tuple[str, int, str]  # file, line, what is wrong
 
 FAMILIES, RULES, ALIASES = "families.csv", "family_rules.csv", "model_aliases.csv"
+EDITIONS, RESIDUALS = "ai_index_editions.csv", "ai_index_residuals.csv"
 MODEL_ID = r"^[a-z0-9][a-z0-9.+_/-]*$"
 
 
@@ -54,6 +55,31 @@ def check_model_aliases(aliases: pl.DataFrame) -> None:
                 aliases.filter(~pl.col("model_id").str.contains(MODEL_ID)),
                 "model_id is not in lower case or holds other characters than letters, digits "
                 "and . + _ / -",
+            ),
+        ]
+    )
+
+
+def check_ai_index(
+    editions: pl.DataFrame, residuals: pl.DataFrame, countries: pl.DataFrame
+) -> None:
+    """Raises RegistryError with every finding in ai_index_editions.csv and ai_index_residuals.csv.
+
+    A residual of 0 needs no reason, and an edition that is not listed has no method to be held to.
+    """
+    editions = _with_line(editions, "method")
+    residuals = _with_line(residuals, "country_code")
+    cell = ["edition", "measure", "period", "country_code", "revision", "residual"]
+    _raise(
+        [
+            *_common(EDITIONS, editions, ["edition"], ["edition", "known_from"]),
+            *_common(RESIDUALS, residuals, cell, [*cell, "known_from"]),
+            *_lost(RESIDUALS, residuals, "edition", editions, f"edition of {EDITIONS}"),
+            *_lost(RESIDUALS, residuals, "country_code", countries, "country"),
+            *_tell(
+                RESIDUALS,
+                residuals.filter(pl.col("residual") == 0),
+                "a residual of 0 has no reason",
             ),
         ]
     )

@@ -39,7 +39,12 @@ from warehouse.storage import check_key
 DATABASE = "observatory.duckdb"
 RELEASE = "meta.release"  # written here: the build before it does not know its id
 # What the macros read: a release that leaves one of them out has no macros.
-MACRO_TABLES = {"mart.country_share_daily", "core.hub_model_roots", "raw.registry_namespaces"}
+MACRO_TABLES = {
+    "mart.country_share_daily",
+    "core.arena_ratings",
+    "core.hub_model_roots",
+    "raw.registry_namespaces",
+}
 ENGINES = ("duckdb", "polars", "great-expectations")
 
 

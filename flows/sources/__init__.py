@@ -9,10 +9,12 @@ import duckdb
 
 from flows.settings import Settings
 from flows.sources.ai_index import fetch_editions, parse_editions
+from flows.sources.arena_catalog import fetch_catalog, parse_catalog
 from flows.sources.epoch import fetch_tables, parse_tables
 from flows.sources.hub import fetch_models, parse_models
 from flows.sources.hub_trending import fetch_trending, parse_trending
 from flows.sources.lmarena import fetch_leaderboards, parse_leaderboards
+from flows.sources.lmarena_space import fetch_space, parse_space
 from warehouse.archive import Archive, Draft, Snapshot
 
 Fetch = Callable[[Settings, Archive, Draft], None]
@@ -31,6 +33,8 @@ SOURCES: dict[str, Source] = {
     "hub": Source(fetch_models, parse_models),
     "hub_trending": Source(fetch_trending, parse_trending),
     "lmarena": Source(fetch_leaderboards, parse_leaderboards),
+    "lmarena_space": Source(fetch_space, parse_space),
+    "arena_catalog": Source(fetch_catalog, parse_catalog),
     "epoch": Source(fetch_tables, parse_tables),
     "ai_index": Source(fetch_editions, parse_editions),
 }

@@ -1,7 +1,8 @@
-"""Epoch AI: tables of models and the capabilities index, as CSV overwritten in place every day.
+"""Epoch AI: tables of models, their organisations and the capabilities index, as CSV.
 
-Every fetch is kept as a vintage of its own; a file that did not change is not stored twice. A
-CSV is judged when it arrives: cut short, ragged or with a renamed column it is set aside.
+The producer overwrites them in place every day, so every fetch is kept as a vintage of its own; a
+file that did not change is not stored twice. A CSV is judged when it arrives: cut short, ragged or
+with a renamed column it is set aside. A zip with several tables is asked for once.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import logging
 
 import duckdb
+import httpx2
 
 from flows.settings import Settings
 from flows.sources.http import DAMAGED_ZIP, SourceError, get, open_zip
@@ -21,13 +23,18 @@ from warehouse.contract import Contract, contract, literal, quote
 log = logging.getLogger("observatory.epoch")
 
 MODELS, CAPABILITIES = "raw.epoch_models", "raw.epoch_capabilities"
-# Name -> (path below the base URL, table). `notable` must be there, the others may be missing.
+ORGANIZATIONS, VERSIONS = "raw.epoch_organizations", "raw.epoch_model_versions"
+BENCHMARKS = "/data/benchmark_data.zip"
+# Name -> (paths below the base URL, the first that has it wins; table). Organisations and model
+# versions were once part of the benchmarking download; where they are today is not established.
 FILES = {
-    "notable_ai_models.csv": ("/data/epochdb/notable_ai_models.csv", MODELS),
-    "large_scale_ai_models.csv": ("/data/epochdb/large_scale_ai_models.csv", MODELS),
-    "frontier_ai_models.csv": ("/data/epochdb/frontier_ai_models.csv", MODELS),
-    "all_ai_models.csv": ("/data/epochdb/all_ai_models.csv", MODELS),
-    "epoch_capabilities_index.csv": ("/data/benchmark_data.zip", CAPABILITIES),
+    "notable_ai_models.csv": (("/data/epochdb/notable_ai_models.csv",), MODELS),
+    "large_scale_ai_models.csv": (("/data/epochdb/large_scale_ai_models.csv",), MODELS),
+    "frontier_ai_models.csv": (("/data/epochdb/frontier_ai_models.csv",), MODELS),
+    "all_ai_models.csv": (("/data/epochdb/all_ai_models.csv",), MODELS),
+    "epoch_capabilities_index.csv": ((BENCHMARKS,), CAPABILITIES),
+    "organizations.csv": ((BENCHMARKS, "/data/epochdb/organizations.csv"), ORGANIZATIONS),
+    "model_versions.csv": ((BENCHMARKS, "/data/epochdb/model_versions.csv"), VERSIONS),
 }
 REQUIRED = "notable_ai_models.csv"
 
@@ -37,61 +44,92 @@ class DamagedCsvError(ValueError):
 
 
 def fetch_tables(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps every table that Epoch offers today, as CSV."""
+    """Keeps every table that Epoch offers today, as CSV; a table that is not offered is noted."""
     draft.restart()
-    for name, (path, table) in FILES.items():
-        _keep_file(settings, archive, draft, name, settings.epoch_url + path, contract(table))
+    visit = _Visit(settings, archive, draft)
+    for name, (paths, _) in FILES.items():
+        if not any(visit.keeps(name, path) for path in paths):
+            places = " or ".join(settings.epoch_url + path for path in paths)
+            draft.notes.append(f"{name} is not offered at {places}")
 
 
-def _keep_file(
-    settings: Settings, archive: Archive, draft: Draft, name: str, url: str, table: Contract
-) -> None:
-    earlier = _latest_file(archive, name)
-    headers = {"If-None-Match": earlier.http_etag} if earlier and earlier.http_etag else {}
-    answer = get(
-        "epoch",
-        url,
-        timeout=settings.http_timeout_seconds,
-        headers=headers,
-        absent_ok=name != REQUIRED,
-    )
-    if answer.status_code == 404:
-        draft.notes.append(f"{name} is not offered at {url}")
-        return
-    if answer.status_code == 304 and earlier:
-        draft.reuse(earlier, name=name, url=url)
-        return
-    data = answer.content
-    try:
-        text = _member(data, name) if url.endswith(".zip") else data
-        rows = check_csv(text, table)
-    except (KeyError, *DAMAGED_ZIP) as error:
-        aside = draft.set_aside(name, data)
-        raise SourceError(
+class _Visit:
+    """One call at Epoch: every address is asked once, however many tables lie behind it."""
+
+    def __init__(self, settings: Settings, archive: Archive, draft: Draft) -> None:
+        self._settings, self._draft, self._archive = settings, draft, archive
+        self._earlier = archive.snapshots("epoch")[::-1]  # newest first
+        self._answers: dict[str, httpx2.Response] = {}
+
+    def keeps(self, name: str, path: str) -> bool:
+        """Takes the table into the draft; False where the address does not have it."""
+        url, answer = self._settings.epoch_url + path, self._answer(path)
+        if answer.status_code == 404:
+            return False
+        if answer.status_code == 304:
+            if earlier := self._latest(name, path):
+                self._draft.reuse(earlier, name=name, url=url)
+            return earlier is not None
+        try:
+            text = _member(answer.content, name) if path.endswith(".zip") else answer.content
+            rows = 0 if text is None else check_csv(text, contract(FILES[name][1]))
+        except DAMAGED_ZIP as error:
+            raise self._refused(name, url, answer.content, error) from error
+        if text is None:
+            return False
+        etag, status = answer.headers.get("etag"), answer.status_code
+        self._draft.keep(name, text, url=url, status=status, etag=etag, rows_seen=rows)
+        log.info("epoch: %s, %s rows", name, f"{rows:,}")
+        return True
+
+    def _answer(self, path: str) -> httpx2.Response:
+        if path not in self._answers:
+            self._answers[path] = get(
+                "epoch",
+                self._settings.epoch_url + path,
+                timeout=self._settings.http_timeout_seconds,
+                headers=self._condition(path),
+                absent_ok=path not in FILES[REQUIRED][0],
+            )
+        return self._answers[path]
+
+    def _condition(self, path: str) -> dict[str, str]:
+        """If-None-Match, if one ETag stands for all that we want from the address."""
+        wanted = [name for name, (paths, _) in FILES.items() if path in paths]
+        held = {name: self._latest(name, path) for name in wanted}
+        etags = {file.http_etag for file in held.values() if file}
+        never_asked = [name for name, file in held.items() if not (file or self._was_noted(name))]
+        (etag,) = etags if len(etags) == 1 else (None,)
+        return {"If-None-Match": etag} if etag and not never_asked else {}
+
+    def _latest(self, name: str, path: str) -> ArchivedFile | None:
+        """The newest sound file of that name from that address."""
+        files = (f for snapshot in self._earlier for f in snapshot.files if f.name == name)
+        from_here = (f for f in files if f.url.endswith(path))
+        return next((f for f in from_here if self._archive.is_sound(f)), None)
+
+    def _was_noted(self, name: str) -> bool:
+        """Whether the last visit looked for the table in vain, or found it elsewhere."""
+        last = self._earlier[0] if self._earlier else None
+        return last is not None and (
+            any(f.name == name for f in last.files) or any(n.startswith(name) for n in last.notes)
+        )
+
+    def _refused(self, name: str, url: str, data: bytes, error: Exception) -> SourceError:
+        aside = self._draft.set_aside(name, data)
+        return SourceError(
             "epoch",
-            f"{draft.day} {name}: {error}",
+            f"{self._draft.day} {name}: {error}",
             f"{url} (the bytes: {aside})",
-            f"run again later; if the producer changed the file, adapt {table.table}'s contract",
-        ) from error
-    etag = answer.headers.get("etag")
-    draft.keep(name, text, url=url, status=answer.status_code, etag=etag, rows_seen=rows)
-    log.info("epoch: %s, %s rows", name, f"{rows:,}")
+            f"run again later; if the producer changed the file, adapt {FILES[name][1]}'s contract",
+        )
 
 
-def _latest_file(archive: Archive, name: str) -> ArchivedFile | None:
-    for snapshot in reversed(archive.snapshots("epoch")):
-        if hits := [f for f in snapshot.files if f.name == name and archive.is_sound(f)]:
-            return hits[0]
-    return None
-
-
-def _member(archive_bytes: bytes, name: str) -> bytes:
-    """One file out of a zip, wherever it lies inside."""
+def _member(archive_bytes: bytes, name: str) -> bytes | None:
+    """One file out of a zip, wherever it lies inside; None if it is not there."""
     with open_zip(archive_bytes) as bundle:
         inside = [n for n in bundle.namelist() if n.split("/")[-1] == name]
-        if not inside:
-            raise KeyError(f"the zip holds no {name} but {bundle.namelist()[:5]}")
-        return bundle.read(inside[0])
+        return bundle.read(inside[0]) if inside else None
 
 
 def check_csv(data: bytes, table: Contract) -> int:
@@ -134,7 +172,7 @@ def _check_header(header: list[str], table: Contract) -> None:
 
 
 def parse_tables(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads raw.epoch_models and raw.epoch_capabilities: one row per record of each file.
+    """Loads the raw.epoch_* tables: one row per record of each file.
 
     Cells are stripped and blanks are null. A record with a cell that is not of its column's type
     is refused and says which cell.
@@ -157,10 +195,7 @@ def _load_csv(
     )
     names = con.execute("SELECT unnest(struct_keys(any_value(record))) FROM cells").fetchall()
     header = [row[0] for row in names]
-    cells = {
-        ours: f"nullif(trim(record[{literal(source)}], E' \\t\\r\\n'), '')"
-        for ours, source in _source_of(table, header).items()
-    }
+    cells = {ours: _cell(source) for ours, source in _source_of(table, header).items()}
     bad = not_of_type((ours, cell, table.columns[ours].type) for ours, cell in cells.items())
     refusal = f"CASE {bad} END"
     others = [h for h in header if h not in _source_of(table, header).values()]
@@ -190,10 +225,15 @@ def _source_of(table: Contract, header: list[str]) -> dict[str, str]:
     return {ours: source for ours, source in found.items() if source}
 
 
+def _cell(source: str) -> str:
+    """SQL of a cell as written, stripped; null where nothing is left."""
+    return f"nullif(trim(record[{literal(source)}], E' \\t\\r\\n'), '')"
+
+
 def _value(table: Contract, column: str, cells: dict[str, str], others: list[str]) -> str:
     """SQL of one column of the raw table."""
     if column == "other_columns_json" and others:
-        kept = ", ".join(f"{quote(h)} := nullif(trim(record[{literal(h)}]), '')" for h in others)
+        kept = ", ".join(f"{quote(h)} := {_cell(h)}" for h in others)
         return f"nullif(json_merge_patch('{{}}', to_json(struct_pack({kept})))::VARCHAR, '{{}}')"
     return (
         f"try_cast({cells[column]} AS {table.columns[column].type})" if column in cells else "NULL"

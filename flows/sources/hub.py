@@ -39,19 +39,22 @@ EXPAND = (
     "safetensors",
 )
 PAGE_TRIES = 3
+CURSOR_REFUSED = (400, 404, 410, 422)
 FLOOR = "2022-03-02"  # the Hub stamped everything older with this day
 
 
 def fetch_models(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Keeps every page of the listing, `pages/000001.json` onwards, newest model first."""
     url = _next_url(settings, draft)
-    if draft.files:
+    if draft.files and url:
         log.info("hub: going on after page %d of an unfinished sweep", len(draft.files))
+        url = _go_on(settings, draft, url)
     while url:
         url = _keep_page(settings, draft, url)
         if len(draft.files) % 100 == 0 or not url:
             rows = sum(f.rows_seen or 0 for f in draft.files)
             log.info("hub: %d pages, %s models", len(draft.files), f"{rows:,}")
+    _check_not_empty(settings, draft)
     _note_floor(archive, draft)
 
 
@@ -63,6 +66,32 @@ def _next_url(settings: Settings, draft: Draft) -> str | None:
         draft.restart()  # begun at another address: one sweep is of one Hub
     query = [("sort", "createdAt"), ("limit", str(settings.hub_page_rows))]
     return f"{settings.hub_url}/api/models?" + urlencode(query + [("expand", e) for e in EXPAND])
+
+
+def _go_on(settings: Settings, draft: Draft, url: str) -> str | None:
+    """The first page after a pause; where the Hub no longer takes its cursor, the sweep anew."""
+    try:
+        return _keep_page(settings, draft, url)
+    except SourceError as error:
+        if error.status not in CURSOR_REFUSED:
+            raise
+        log.warning("hub: the stored cursor is refused (HTTP %d); from the start", error.status)
+        draft.restart()
+        return _next_url(settings, draft)
+
+
+def _check_not_empty(settings: Settings, draft: Draft) -> None:
+    """An empty listing is no observation of the Hub, and must not be sealed as one."""
+    if any(f.rows_seen for f in draft.files):
+        return
+    draft.restart()
+    raise SourceError(
+        "hub",
+        f"{draft.day} the listing holds no model at all",
+        f"{settings.hub_url}/api/models",
+        "run again later; if it stays so, check HF_ENDPOINT or the API has changed",
+        is_transient=True,
+    )
 
 
 def _keep_page(settings: Settings, draft: Draft, url: str) -> str | None:

@@ -1,34 +1,34 @@
 """LMArena: every leaderboard, from the data set `lmarena-ai/leaderboard-dataset` on the Hub.
 
-The subsets are found in the repository tree. `full` holds the whole history, so `latest` is not
-fetched. A file whose sha256 the archive already holds is not downloaded again.
+The subsets are found in the repository tree: a new one is taken in by itself, with a notice.
+`full` holds the whole history, so `latest` is not fetched. A file whose sha256 the archive already
+holds is not downloaded again; one that changed is held against the file before, for the producer
+says that old rows never change.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import re
-import tempfile
-from pathlib import Path
 
 import duckdb
-import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
 from flows.sources.http import SourceError
 from flows.sources.raw import not_of_type, quarantine, snapshot_columns
-from warehouse.archive import Archive, Draft, Snapshot, sha256
-from warehouse.contract import Contract, contract, quote
+from flows.sources.repository import Repository, differs, digest_of, heard
+from warehouse.archive import Archive, ArchivedFile, Draft, Snapshot
+from warehouse.contract import Contract, contract, literal, quote
 
 log = logging.getLogger("observatory.lmarena")
 
-REPO = "lmarena-ai/leaderboard-dataset"
+NAME, REPO = "lmarena", "lmarena-ai/leaderboard-dataset"
 # A board is of the kind whose columns it has: arena ratings, or the agent boards' scores.
 KINDS = ("raw.arena_leaderboards", "raw.arena_agent_leaderboards")
 _FULL = re.compile(r"(?P<subset>[a-z0-9_]+)/full-\d{5}-of-\d{5}\.parquet")
@@ -36,79 +36,145 @@ _FULL = re.compile(r"(?P<subset>[a-z0-9_]+)/full-\d{5}-of-\d{5}\.parquet")
 
 def fetch_leaderboards(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Keeps `<subset>/full-*.parquet` of every subset at one commit of the data set."""
-    api = HfApi(endpoint=settings.hub_url)
-    try:
-        commit = api.dataset_info(REPO).sha
-        tree = api.list_repo_tree(REPO, recursive=True, revision=commit, repo_type="dataset")
-        files = [f for f in tree if isinstance(f, RepoFile) and _FULL.fullmatch(f.path)]
+    address = f"{settings.hub_url}/datasets/{REPO}"
+    with heard(NAME, draft.day, address):
+        repository = Repository.newest(HfApi(endpoint=settings.hub_url), REPO, "dataset")
+        files = [f for f in repository.files() if _FULL.fullmatch(f.path)]
         draft.restart()  # a half-kept draft may be of another commit
-        for file in sorted(files, key=lambda f: f.path):
-            _keep_file(api, archive, draft, file, str(commit))
-    except (httpx2.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
-        raise SourceError(
-            "lmarena",
-            f"{draft.day} no sound answer ({type(error).__name__}: {error})",
-            f"{settings.hub_url}/datasets/{REPO}",
-            "check the network and whether the data set has moved, then run again",
-            is_transient=_is_transient(error),
-        ) from error
+        boards = _Boards(archive, draft)
+        for file in files:
+            boards.keep(repository, file)
+    boards.note_missing({_subset(f.path) for f in files})
     if not draft.files:
         raise SourceError(
-            "lmarena",
-            "the data set's tree holds no <subset>/full-*.parquet",
-            f"{settings.hub_url}/datasets/{REPO}/tree/{commit}",
+            NAME,
+            "the data set's tree holds no <subset>/full-*.parquet of a known kind",
+            f"{address}/tree/{repository.commit}",
             "compare the layout with the source card warehouse/sources/lmarena.yml",
         )
-    draft.notes.append(f"commit {commit}, {len(draft.files)} subsets")
+    draft.notes.append(f"commit {repository.commit}, {len(draft.files)} subsets")
 
 
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code >= 500 or error.response.status_code == 429
-    return isinstance(error, (httpx2.HTTPError, OSError))
+def _subset(name: str) -> str:
+    return name.split("/", maxsplit=1)[0]
 
 
-def _keep_file(api: HfApi, archive: Archive, draft: Draft, file: RepoFile, commit: str) -> None:
-    digest = file.lfs.sha256 if file.lfs else None
-    url = f"{api.endpoint}/datasets/{REPO}/resolve/{commit}/{file.path}"
-    if digest and (known := archive.file_with("lmarena", digest)):
-        draft.reuse(known, name=file.path, url=url)
-        return
-    with tempfile.TemporaryDirectory() as cache:
-        got = api.hf_hub_download(
-            REPO, file.path, revision=commit, repo_type="dataset", cache_dir=cache
-        )
-        data = Path(got).read_bytes()
-        rows, problem = _look(Path(got))
-    if digest and sha256(data) != digest:
-        problem = f"has sha256 {sha256(data)[:12]}… where the tree says {digest[:12]}…"
-    if problem:
-        aside = draft.set_aside(file.path, data)
-        raise SourceError(
-            "lmarena",
-            f"{draft.day} {file.path} {problem}",
+class _Boards:
+    """The boards of one fetch beside those of the fetches before."""
+
+    def __init__(self, archive: Archive, draft: Draft) -> None:
+        self.archive, self.draft = archive, draft
+        earlier = [s for s in archive.snapshots(NAME) if s.snapshot_date < draft.day]
+        self.seen = {_subset(f.name) for s in earlier for f in s.files}
+        self.before = {f.name: f for f in earlier[-1].files} if earlier else {}
+        self.since = earlier[-1].snapshot_id if earlier else ""
+
+    def keep(self, repository: Repository, file: RepoFile) -> None:
+        """Keeps one board; a new subset of an unknown kind is set aside, the others go on."""
+        digest, url, subset = digest_of(file), repository.url(file.path), _subset(file.path)
+        if known := self.archive.file_with(NAME, digest):
+            self._tell_new(subset)
+            self.draft.reuse(known, name=file.path, url=url)
+            return
+        data = repository.download(file.path)
+        rows, problem = _look(data)
+        problem = differs(data, digest) or problem
+        if isinstance(problem, UnknownKindError) and subset not in self.seen:
+            aside = self.draft.set_aside(file.path, data)
+            self._warn(f"new subset {subset} set aside: it {problem} (the bytes: {aside})")
+            return
+        if problem:
+            raise self._refusal(file.path, data, str(problem), url)
+        self._tell_new(subset)
+        self.draft.keep(file.path, data, url=url, etag=digest, rows_seen=rows)
+        log.info("lmarena: %s, %s rows", file.path, f"{rows:,}")
+        if changed := _changed(self.archive, self.draft.files[-1], self.before.get(file.path)):
+            self._warn(f"{subset}: {changed} since {self.since}")
+
+    def _refusal(self, name: str, data: bytes, problem: str, url: str) -> SourceError:
+        aside = self.draft.set_aside(name, data)
+        return SourceError(
+            NAME,
+            f"{self.draft.day} {name} {problem}",
             f"{url} (the bytes: {aside})",
             "if the producer changed the columns, adapt the contracts of raw.arena_*",
         )
-    draft.keep(file.path, data, url=url, etag=digest, rows_seen=rows)
-    log.info("lmarena: %s, %s rows", file.path, f"{rows:,}")
+
+    def note_missing(self, found: set[str]) -> None:
+        """A notice for every subset of the snapshot before that is not offered any more."""
+        for subset in sorted({_subset(name) for name in self.before} - found):
+            self._warn(f"lost subset {subset}: {self.since} had it")
+
+    def _tell_new(self, subset: str) -> None:
+        if self.seen and subset not in self.seen:
+            self._note(f"new subset {subset}")
+
+    def _note(self, text: str) -> None:
+        self.draft.notes.append(text)
+
+    def _warn(self, text: str) -> None:
+        log.warning("lmarena: %s", text)
+        self._note(text)
 
 
-def _look(path: Path) -> tuple[int, str | None]:
+class UnknownKindError(ValueError):
+    """A board with columns of no known kind."""
+
+
+def _look(data: bytes) -> tuple[int, ValueError | str | None]:
     """Rows of a Parquet file, and what is wrong with it, from its footer alone."""
     try:
-        footer = pq.read_metadata(path)
+        footer = pq.read_metadata(io.BytesIO(data))
     except (ArrowInvalid, OSError) as error:
         return 0, f"is not a Parquet file ({error})"
     try:
         kind_of(footer.schema.names)
-    except ValueError as error:
-        return 0, str(error)
+    except UnknownKindError as error:
+        return 0, error
     return footer.num_rows, None
 
 
+def _changed(archive: Archive, now: ArchivedFile, before: ArchivedFile | None) -> str | None:
+    """What became of old rows since the file before; None where the new file only adds dates."""
+    if before is None or before.sha256 == now.sha256 or not archive.is_sound(before):
+        return None
+    old, new = (str(archive.verify_file(f)) for f in (before, now))
+    kinds = [kind_of(pq.read_schema(path).names) for path in (old, new)]
+    if kinds[0] != kinds[1]:
+        return f"has the columns of {kinds[1].table}, and had those of {kinds[0].table}"
+    with duckdb.connect() as con:
+        for name, path in (("old", old), ("new", new)):
+            lines = f"SELECT {_casts(kinds[0], path)} FROM read_parquet({literal(path)})"
+            con.execute(f"CREATE TEMP VIEW {name} AS {lines}")
+        con.execute(_DIFFERENCE)
+        parts = [_count(con, "gone", "changed or gone"), _count(con, "added", "added or changed")]
+    return ", ".join(filter(None, parts)) or None
+
+
+# Only dates whose lines as a whole are others are compared line by line: that is most often none.
+_DIFFERENCE = """
+    CREATE TEMP TABLE days AS SELECT day FROM (
+        SELECT leaderboard_publish_date AS day, count(*), sum(hash(old)::HUGEINT)
+        FROM old GROUP BY day
+        EXCEPT SELECT leaderboard_publish_date AS day, count(*), sum(hash(new)::HUGEINT)
+        FROM new GROUP BY day);
+    CREATE TEMP TABLE was AS FROM old SEMI JOIN days ON leaderboard_publish_date = day;
+    CREATE TEMP TABLE now_is AS FROM new SEMI JOIN days ON leaderboard_publish_date = day;
+    CREATE TEMP TABLE gone AS FROM was EXCEPT ALL FROM now_is;
+    CREATE TEMP TABLE added AS FROM now_is EXCEPT ALL FROM was;
+"""
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str, what: str) -> str | None:
+    ((rows, days, first, last),) = con.execute(
+        f"""SELECT count(*), count(DISTINCT leaderboard_publish_date),
+            min(leaderboard_publish_date), max(leaderboard_publish_date) FROM {table}"""
+    ).fetchall()
+    return f"{rows:,} rows of {days} old dates {what} ({first} to {last})" if rows else None
+
+
 def kind_of(columns: list[str]) -> Contract:
-    """The contract whose source columns a board has. Raises ValueError naming the nearest."""
+    """The contract whose source columns a board has. Raises UnknownKindError naming the nearest."""
     lacks = {
         kind: [c for c in _source_columns(contract(kind)) if c not in columns] for kind in KINDS
     }
@@ -116,7 +182,7 @@ def kind_of(columns: list[str]) -> Contract:
     if lacks[best]:
         known = _source_columns(contract(best))
         adds = [c for c in columns if c not in known]
-        raise ValueError(f"lacks the columns {lacks[best]} of {best}; unknown there: {adds}")
+        raise UnknownKindError(f"lacks the columns {lacks[best]} of {best}; unknown there: {adds}")
     return contract(best)
 
 
@@ -148,50 +214,64 @@ def _load_board(
     name: str,
     path: str,
 ) -> None:
-    ours = [(source, column, kind.columns[column]) for source, column in _sources(kind)]
-    held = pq.read_schema(path)
-    values = [
-        (column, _value(source, held.field(source).type), c.type) for source, column, c in ours
-    ]
-    casts = ", ".join(f"try_cast({v} AS {kind}) AS {quote(column)}" for column, v, kind in values)
-    needed = " AND ".join(f"{quote(n)} IS NOT NULL" for _, n, c in ours if not c.nullable)
-    sound = f"misfit IS NULL AND {needed}"
-    lines = "read_parquet(?, file_row_number = true)"
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE board AS SELECT file_row_number + 1 AS line, {casts}, "
-        f"CASE {not_of_type(values)} END AS misfit FROM {lines}",
-        [path],
-    )
+    _judge_board(con, kind, path)
     columns = ", ".join(quote(c) for c in kind.columns)
+    values = ", ".join(quote(ours) for ours in _source_columns(kind).values())
     con.execute(
         f"""INSERT INTO {kind.sql_name} ({columns})
-        SELECT {snapshot_columns(snapshot)}, ?, line, {", ".join(quote(n) for _, n, _ in ours)}
-        FROM board WHERE {sound} ORDER BY line""",
+        SELECT {snapshot_columns(snapshot)}, ?, line, {values}
+        FROM board WHERE refusal IS NULL ORDER BY line""",
         [subset],
     )
     quarantine(
         con,
         snapshot,
         kind.table,
-        f"""SELECT ?, line, coalesce(misfit, 'no model, category or date'),
-            to_json(source)::VARCHAR
-        FROM {lines} AS source
-        JOIN (SELECT line, misfit FROM board WHERE NOT ({sound})) AS refused
+        """SELECT ?, line, refusal, to_json(source)::VARCHAR
+        FROM read_parquet(?, file_row_number = true) AS source
+        JOIN (SELECT line, refusal FROM board WHERE refusal IS NOT NULL) AS refused
         ON refused.line = source.file_row_number + 1""",
         [name, path],
     )
     con.execute("DROP TABLE board")
 
 
-def _sources(kind: Contract) -> list[tuple[str, str]]:
-    return list(_source_columns(kind).items())
+def _judge_board(con: duckdb.DuckDBPyConnection, kind: Contract, path: str) -> None:
+    """Temp table board: every line with our columns, and its refusal or null."""
+    sources = _source_columns(kind).items()
+    held = pq.read_schema(path)
+    values = [(ours, _value(s, held.field(s).type), kind.columns[ours].type) for s, ours in sources]
+    needed = [quote(ours) for _, ours in sources if not kind.columns[ours].nullable]
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE board AS
+        SELECT *, CASE WHEN misfit IS NOT NULL THEN misfit
+            WHEN {" IS NULL OR ".join(needed)} IS NULL THEN 'no model, category or date'
+            END AS refusal
+        FROM (SELECT file_row_number + 1 AS line, {_casts(kind, path)},
+            CASE {not_of_type(values)} END AS misfit
+            FROM read_parquet(?, file_row_number = true))""",
+        [path],
+    )
+
+
+def _casts(kind: Contract, path: str) -> str:
+    """SQL of our columns out of a board's own."""
+    held = pq.read_schema(path)
+    return ", ".join(
+        f"try_cast({_value(source, held.field(source).type)} AS {kind.columns[ours].type}) "
+        f"AS {quote(ours)}"
+        for source, ours in _source_columns(kind).items()
+    )
 
 
 def _value(source: str, held: pa.DataType) -> str:
     """SQL of one source column; '' and NaN are how the file says null."""
     column = quote(source)
-    if pa.types.is_floating(held):
+    kind = held.value_type if pa.types.is_dictionary(held) else held
+    if pa.types.is_floating(kind):
         return f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END"
-    if pa.types.is_string(held) or pa.types.is_large_string(held):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return f"nullif({column}, '')"
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return f"make_timestamp(epoch_us({column}))"  # UTC, whatever the session's time zone is
     return column

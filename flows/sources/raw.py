@@ -18,10 +18,18 @@ def snapshot_columns(snapshot: Snapshot) -> str:
 def not_of_type(values: Iterable[tuple[str, str, str]]) -> str:
     """SQL WHEN branches that name the first value not of its type; each is (name, SQL, type)."""
     return " ".join(
-        f"WHEN {text} IS NOT NULL AND try_cast({text} AS {kind}) IS NULL "
-        f"THEN {literal(f'{name} is no {kind}')}"
+        f"WHEN {text} IS NOT NULL AND {_misfit(text, kind)} THEN {literal(f'{name} is no {kind}')}"
         for name, text, kind in values
     )
+
+
+def _misfit(text: str, kind: str) -> str:
+    """A cast that fails; a fraction where a whole number belongs, which a cast would round."""
+    fails = f"try_cast({text} AS {kind}) IS NULL"
+    if kind not in ("BIGINT", "INTEGER"):
+        return fails
+    number = f"try_cast({text} AS DOUBLE)"
+    return f"({fails} OR coalesce({number} <> trunc({number}), false))"
 
 
 def quarantine(

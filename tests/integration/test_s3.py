@@ -273,6 +273,7 @@ def s3_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_keeps_data_keys_and_port(tmp_path: Path) -> None:
     folder = ("--dir", str(tmp_path / "s3"))
     assert s3_command("status", *folder).returncode == 1

@@ -1,4 +1,4 @@
-"""One loopback HTTP server that answers as the Hub, LMArena's data set, Epoch and AI Index do.
+"""One loopback HTTP server that answers as the Hub, LMArena, GitHub, Epoch and AI Index do.
 
 It serves a folder of recordings and nothing else: what was not recorded is refused, never made
 up. The layout it reads::
@@ -8,6 +8,7 @@ up. The layout it reads::
     hub/samples/responses.json           recorded answers of /api/models/{id}
     lmarena/leaderboard-dataset/**       files of the data set, at their paths in it
     lmarena/space/**                     files of the frozen Space
+    lmarena/arena-catalog/<day>/*.json   boards of lmarena/arena-catalog, a commit a day
     epoch/<day>/<name>.csv               files as published by that day
     ai_index/<edition>/**                one edition's public data
 

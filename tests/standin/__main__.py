@@ -24,8 +24,8 @@ def _positive(text: str) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.standin",
-        description="Answer as the Hub, LMArena, Epoch and AI Index do, from recordings. Prints "
-        "the address, then the settings that point `observatory run` at it.",
+        description="Answer as the Hub, LMArena, GitHub, Epoch and AI Index do, from recordings. "
+        "Prints the address, then the settings that point `observatory run` at it.",
     )
     option = parser.add_argument
     option("folder", type=Path, help="folder of recordings")

@@ -20,7 +20,7 @@ from tests.standin.web import (
 
 
 def _in_benchmark_data(name: str) -> bool:
-    return name == "epoch_capabilities_index.csv"
+    return name in ("epoch_capabilities_index.csv", "model_versions.csv", "organizations.csv")
 
 
 def _in_ai_models(name: str) -> bool:

@@ -22,6 +22,7 @@ from tests.standin import hub
 from tests.standin.ai_index import AiIndex
 from tests.standin.dataset import Repo
 from tests.standin.epoch import Epoch
+from tests.standin.github import NAME, OWNER, Catalog
 from tests.standin.web import (
     JSON_TYPE,
     Answer,
@@ -104,6 +105,7 @@ class StandIn:
             ("datasets", "lmarena-ai", "leaderboard-dataset"): root / "lmarena/leaderboard-dataset",
             ("spaces", "lmarena-ai", "arena-leaderboard"): root / "lmarena/space",
         }
+        self.catalog = Catalog(root / "lmarena/arena-catalog")
         self.epoch = Epoch(root / "epoch", epoch_date)
         self.ai_index = AiIndex(root / "ai_index")
         self.limits = RateLimit(quota, window)
@@ -120,6 +122,8 @@ class StandIn:
             "hub": self.models is not None,
             "hub_trending": self.trending is not None,
             "lmarena": bool(self._repo("datasets", "lmarena-ai", "leaderboard-dataset").files()),
+            "lmarena_space": bool(self._repo("spaces", "lmarena-ai", "arena-leaderboard").files()),
+            "arena_catalog": bool(self.catalog.commits()),
             "epoch": bool(self.epoch.files),
             "ai_index": bool(self.ai_index.editions),
         }
@@ -135,6 +139,8 @@ class StandIn:
         """The settings that point `observatory run` at this server."""
         return {
             "HF_ENDPOINT": self.url,
+            "OBSERVATORY_GITHUB_API_URL": self.url + "/github/api",
+            "OBSERVATORY_GITHUB_RAW_URL": self.url + "/github/raw",
             "OBSERVATORY_EPOCH_URL": self.url,
             "OBSERVATORY_AI_INDEX_URL": self.url + "/ai_index/{edition}.zip",
             "OBSERVATORY_SOURCES": ",".join(self.sources),
@@ -173,6 +179,10 @@ class StandIn:
                 return self._repo(kind, owner, name).resolve(call, revision, "/".join(path))
             case (_, _, "resolve", _, *_):
                 raise RefusalError(404, "Repository not found", "RepoNotFound")
+            case ("github", "api", "repos", owner, name, *rest) if (owner, name) == (OWNER, NAME):
+                return self.catalog.api(call, tuple(rest))
+            case ("github", "raw", owner, name, sha, *path) if (owner, name) == (OWNER, NAME):
+                return self.catalog.raw(call, sha, "/".join(path))
             case ("data", *below):
                 return self.epoch.answer(call, tuple(below))
             case ("ai_index", name):

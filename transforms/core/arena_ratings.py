@@ -7,62 +7,158 @@ from datetime import date
 import polars as pl
 
 from transforms.attribution import with_lab_and_country
+from transforms.carried import carried
+from transforms.identity import board_ids
+from transforms.knowledge import as_known
+from transforms.probability import with_probability_best
+from transforms.scale import BOARD, SERIES
 from warehouse.contract import contract
 
-BOARD = ["board", "category", "publish_date"]
+MODEL = [*BOARD, "model_id"]
+CONTROLLED = "_style_control"
+LAST_TRUST = 9  # the Space's tables say who made a model, where no board does
 
 
 def arena_ratings(
-    raw_arena_leaderboards: pl.LazyFrame,
+    arena_observations: pl.LazyFrame,
+    arena_scale_segments: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
-    as_of: date,
+    raw_arena_space_tables: pl.LazyFrame,
+    raw_registry_arena_licences: pl.LazyFrame,
+    raw_registry_model_aliases: pl.LazyFrame,
+    known_at: date,
 ) -> pl.LazyFrame:
-    """One row per board, category, publish date up to `as_of` and model, with its ranks.
+    """One row per board, category, publish date and model: the healed board, ranked anew.
 
-    Where a board names a model twice, the line with more votes counts. `rank_ub` is the rank the
-    site showed until July 2025: 1 + number of models whose lower bound exceeds my upper bound.
+    `rank_ub` is the rank the site showed until July 2025: 1 + number of models whose lower bound
+    exceeds my upper bound. A blank organisation is the last one known of the model up to that
+    day, else the next, by any source; a licence label is filled so only where its source has no
+    labels at all (the Space's pickles, arena-catalog), for a blank one of the data set says less.
+    `probability_best` is that of `transforms.probability`.
     """
-    lines = raw_arena_leaderboards.rename(
-        {
-            "subset": "board",
-            "leaderboard_publish_date": "publish_date",
-            "model_name": "model_name_arena",
-            "rating": "rating_arena",
-            "rating_lower": "rating_arena_lower",
-            "rating_upper": "rating_arena_upper",
-            "rank": "rank_published",
-        }
-    ).with_columns(pl.col("board").str.ends_with("_style_control").alias("is_style_controlled"))
-    lines = lines.filter(pl.col("publish_date") <= as_of)
-    ranked = _with_rank_ub(_with_rank_ordinal(_once_per_model(lines)))
-    placed = with_lab_and_country(
-        ranked, namespaces, labs, system="lmarena", name="organization", day="publish_date"
+    aliases = as_known(raw_registry_model_aliases, known_at)
+    labels = pl.concat(
+        [_labels(arena_observations), _table_labels(raw_arena_space_tables, aliases)]
     )
-    return placed.select(*contract("core.arena_ratings").columns)
+    lines = _with_labels(arena_observations.filter(pl.col("is_chosen")), labels)
+    licences = as_known(raw_registry_arena_licences, known_at).select("license", "is_open_weights")
+    # collected once: what follows looks at the lines several times, and Polars would rank anew
+    ranked = _with_rank_ub(_with_rank_ordinal(_with_number(lines))).collect().lazy()
+    placed = with_lab_and_country(
+        _with_segment(_with_style_control(ranked), arena_scale_segments).join(
+            licences, on="license", how="left"
+        ),
+        namespaces,
+        labs,
+        system="lmarena",
+        name="organization",
+        day="publish_date",
+    )
+    return _with_probability(placed).select(*contract("core.arena_ratings").columns)
 
 
-def _once_per_model(lines: pl.LazyFrame) -> pl.LazyFrame:
-    return lines.sort("vote_count", "line", descending=[True, False], nulls_last=True).unique(
-        [*BOARD, "model_name_arena"], keep="first", maintain_order=True
+def _labels(observations: pl.LazyFrame) -> pl.LazyFrame:
+    return observations.select(
+        "model_id", "publish_date", "organization", "license", pl.col("trust").cast(pl.Int32)
+    ).unique()
+
+
+def _table_labels(tables: pl.LazyFrame, aliases: pl.LazyFrame) -> pl.LazyFrame:
+    """Labels of the Space's tables, by the model behind key or display name."""
+    name = pl.coalesce("model_key", "model_name").alias("name")
+    named = tables.select(name, "table_date", "organization", "license").unique()
+    return named.join(board_ids(named.select("name"), aliases, tables), on="name").select(
+        "model_id",
+        pl.col("table_date").alias("publish_date"),
+        *("organization", "license"),
+        pl.lit(LAST_TRUST, pl.Int32).alias("trust"),
+    )
+
+
+def _with_labels(lines: pl.LazyFrame, labels: pl.LazyFrame) -> pl.LazyFrame:
+    """Fills organization and license, and adds what the board itself cannot say of its rows."""
+    organization, label = pl.col("organization"), pl.col("license")
+    own = label.is_not_null() | (pl.col("board_source") == "lmarena")
+    day = ["model_id", "publish_date"]
+    return (
+        lines.join(_filled(lines, labels, "organization"), on=day, how="left")
+        .join(_filled(lines, labels, "license"), on=day, how="left")
+        .with_columns(
+            (organization.is_null() & pl.col("organization_known").is_not_null()).alias(
+                "is_org_carried"
+            ),
+            pl.coalesce(organization, "organization_known").alias("organization"),
+            pl.when(own).then(label).otherwise(pl.col("license_known")).alias("license"),
+            pl.col("board").str.ends_with(CONTROLLED).alias("is_style_controlled"),
+        )
+    )
+
+
+def _filled(lines: pl.LazyFrame, labels: pl.LazyFrame, label: str) -> pl.LazyFrame:
+    wanted = lines.filter(pl.col(label).is_null())
+    return carried(wanted, labels, label).rename({label: f"{label}_known"})
+
+
+def _with_segment(lines: pl.LazyFrame, segments: pl.LazyFrame) -> pl.LazyFrame:
+    held = segments.select(*SERIES, "segment_id", "first_publish_date", "last_publish_date")
+    day = pl.col("publish_date")
+    boards = (
+        lines.select(BOARD)
+        .unique()
+        .join(held, on=SERIES)
+        .filter(day.is_between("first_publish_date", "last_publish_date"))
+        .select(*BOARD, "segment_id")
+    )
+    return lines.join(boards, on=BOARD, how="left")
+
+
+def _with_number(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds `number` of the board: one integer sorts and groups faster than two names and a day."""
+    boards = lines.select(BOARD).unique().with_row_index("number")
+    return lines.join(boards, on=BOARD, how="left").with_columns(
+        (pl.col("board_source") == "arena_catalog").any().over("number").alias("has_catalog_rows")
     )
 
 
 def _with_rank_ordinal(lines: pl.LazyFrame) -> pl.LazyFrame:
     """1..N by rating; equal ratings keep the published order, then the name."""
     by = ["rating_arena", "rank_published", "model_name_arena"]
-    ordered = lines.sort(
-        *BOARD, *by, descending=[False] * 3 + [True, False, False], nulls_last=True
-    )
-    place = pl.col("rating_arena").is_not_null().cum_sum().over(BOARD).cast(pl.Int32)
+    ordered = lines.sort("number", *by, descending=[False, True, False, False], nulls_last=True)
+    rated = pl.col("rating_arena").is_not_null()
+    place, tied = rated.cum_sum().over("number"), pl.len().over("number", "rating_arena")
     return ordered.with_columns(
-        pl.when(pl.col("rating_arena").is_not_null()).then(place).alias("rank_ordinal")
+        pl.when(rated).then(place.cast(pl.Int32)).alias("rank_ordinal"),
+        pl.when(rated).then(tied.cast(pl.Int32)).alias("n_tied"),
     )
 
 
 def _with_rank_ub(lines: pl.LazyFrame) -> pl.LazyFrame:
     """1 + lower bounds of the board that exceed the model's own upper bound."""
     lowers, upper = pl.col("rating_arena_lower").drop_nulls(), pl.col("rating_arena_upper")
-    not_above = lowers.sort().search_sorted(upper, side="right").over(BOARD)
-    rank = 1 + lowers.len().over(BOARD).cast(pl.Int32) - not_above.cast(pl.Int32)
+    not_above = lowers.sort().search_sorted(upper, side="right").over("number")
+    rank = 1 + lowers.len().over("number").cast(pl.Int32) - not_above.cast(pl.Int32)
     return lines.with_columns(pl.when(upper.is_not_null()).then(rank).alias("rank_ub"))
+
+
+def _with_style_control(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds the same model's rank_ub on the style-controlled board, which has its own there."""
+    controlled = lines.filter("is_style_controlled").select(
+        *MODEL[1:],
+        pl.col("board").str.strip_suffix(CONTROLLED).alias("plain_board"),
+        pl.col("rank_ub").alias("rank_ub_style_control"),
+    )
+    plain = pl.col("board").str.strip_suffix(CONTROLLED).alias("plain_board")
+    return lines.with_columns(plain).join(
+        controlled, on=["plain_board", *MODEL[1:]], how="left", maintain_order="left"
+    )
+
+
+def _with_probability(lines: pl.LazyFrame) -> pl.LazyFrame:
+    is_rated = pl.col("rating_arena").is_not_null()
+    rated = with_probability_best(lines.filter(is_rated))
+    unrated = lines.filter(~is_rated).with_columns(
+        pl.lit(None, pl.Float64).alias("probability_best"),
+        pl.lit("no_rating").alias("probability_reason"),
+    )
+    return pl.concat([rated, unrated])

@@ -38,12 +38,15 @@ def model_families(
         ]
     )
     first = claims.group_by(MODEL).agg(pl.col("priority").min())
-    best = claims.join(first, on=[*MODEL, "priority"], how="semi")
+    return _settled(claims.join(first, on=[*MODEL, "priority"], how="semi").lazy())
+
+
+def _settled(best: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per model: its family, or null and every claim where several are as good."""
     claim = pl.format("{}: {}", "family_id", "rule")
     is_torn = pl.col("family_id").n_unique() > 1
     return (
-        best.lazy()
-        .group_by(MODEL)
+        best.group_by(MODEL)
         .agg(
             pl.when(~is_torn).then(pl.col("family_id").min()).first().alias("family_id"),
             pl.when(is_torn)

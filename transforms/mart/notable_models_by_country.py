@@ -23,6 +23,7 @@ COLUMNS = [
 
 def notable_models_by_country(
     notable_models: pl.LazyFrame,
+    notable_model_labs: pl.LazyFrame,
     ai_index_series: pl.LazyFrame,
     raw_ai_index_rows: pl.LazyFrame,
     countries: pl.LazyFrame,
@@ -31,27 +32,43 @@ def notable_models_by_country(
     """One row per source, year and country.
 
     Epoch: the newest vintage up to `as_of`, a model once in full for each distinct country of its
-    organisations (the AI Index's rule). AI Index: as printed, one series an edition; the figure
-    of a single year wins over the figure of all years, which shows three areas only.
+    organisations (the AI Index's rule), by Epoch's own list of countries and, beside it, by the
+    registry's country of each lab. AI Index: as printed, one series an edition, and of what an
+    edition says twice the preferred value: the later revision, then the single year's figure.
     """
     vintages = raw_ai_index_rows.group_by("edition").agg(
         pl.col("snapshot_date").max().alias("vintage_date")
     )
-    both = pl.concat(
-        [_from_epoch(notable_models, as_of), _from_ai_index(ai_index_series, vintages)]
+    every = pl.concat(
+        [
+            _counted(_by_epoch(notable_models), "epoch", as_of),
+            _counted(_by_registry(notable_models, notable_model_labs), "epoch_registry", as_of),
+            _from_ai_index(ai_index_series, vintages),
+        ]
     )
-    return both.join(countries, on="country_code", how="left").select(COLUMNS)
+    return every.join(countries, on="country_code", how="left").select(COLUMNS)
 
 
-def _from_epoch(notable_models: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    until = notable_models.filter(pl.col("vintage_date") <= as_of)
-    codes = pl.col("country_codes").fill_null(NOT_EXAMINED).str.split(",")
+def _by_epoch(notable_models: pl.LazyFrame) -> pl.LazyFrame:
+    return notable_models.with_columns(pl.col("country_codes").str.split(",").alias("codes"))
+
+
+def _by_registry(notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame) -> pl.LazyFrame:
+    distinct = notable_model_labs.group_by("vintage_date", "line").agg(
+        pl.col("country_code").unique().alias("codes")
+    )
+    return notable_models.join(distinct, on=["vintage_date", "line"], how="left")
+
+
+def _counted(records: pl.LazyFrame, source: str, as_of: date) -> pl.LazyFrame:
+    """Models by year and country of the newest vintage; `codes` lists a record's countries."""
+    until = records.filter(pl.col("vintage_date") <= as_of)
     return (
         until.filter(
             (pl.col("vintage_date") == pl.col("vintage_date").max())
             & pl.col("publication_year").is_not_null()
         )
-        .with_columns(codes.alias("country_code"))
+        .with_columns(pl.col("codes").fill_null([NOT_EXAMINED]).alias("country_code"))
         .with_columns((1.0 / pl.col("country_code").list.len()).alias("part"))
         .explode("country_code")
         .group_by(pl.col("publication_year").alias("year"), "country_code")
@@ -60,20 +77,19 @@ def _from_epoch(notable_models: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
             in_order(pl.col("part")).alias("n_models_fractional"),
             pl.col("vintage_date").first(),
         )
-        .with_columns(source=pl.lit("epoch"), figure=pl.lit(None, pl.String))
+        .with_columns(source=pl.lit(source), figure=pl.lit(None, pl.String))
         .select([c for c in COLUMNS if c != "country_name"])
     )
 
 
 def _from_ai_index(ai_index_series: pl.LazyFrame, vintages: pl.LazyFrame) -> pl.LazyFrame:
     printed = ai_index_series.filter(
-        (pl.col("series") == "notable_models") & pl.col("country_code").is_not_null()
+        (pl.col("series") == "notable_models")
+        & pl.col("country_code").is_not_null()
+        & pl.col("is_preferred")
     )
     return (
-        # "1.1.1" before "1.1.2": the figure of the single year has the lower number
-        printed.sort("edition", "figure")
-        .unique(["edition", "year", "country_code"], keep="first", maintain_order=True)
-        .join(vintages, on="edition")
+        printed.join(vintages, on="edition")
         .with_columns(
             pl.concat_str(pl.lit("ai_index_"), pl.col("edition").cast(pl.String)).alias("source"),
             pl.col("value").cast(pl.Int64).alias("n_models"),

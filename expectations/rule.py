@@ -1,0 +1,35 @@
+"""A rule: SQL that selects the rows at fault, for what a contract cannot say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from expectations.suites import Check, Severity
+
+_OTHER_TABLE = re.compile(r'\b"?(raw|core|mart|meta)"?\s*\.\s*"?\w', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule about one table.
+
+    `sql` selects the rows at fault; `{batch}` stands for the table. It may name other tables of
+    the same database as "layer"."name"; then it is not asked of a file that stands alone.
+    """
+
+    name: str
+    table: str
+    severity: Severity
+    description: str
+    sql: str
+
+    @property
+    def needs_database(self) -> bool:
+        """Whether the rule looks at other tables than its own."""
+        return _OTHER_TABLE.search(self.sql) is not None
+
+    def check(self) -> Check:
+        """The rule as a question."""
+        offending = self.sql.replace("{batch}", "batch")
+        return Check(self.name, self.severity, self.description, offending=offending)

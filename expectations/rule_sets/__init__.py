@@ -1,0 +1,1 @@
+"""The named rules, one module a topic; `expectations.rules` gathers them."""

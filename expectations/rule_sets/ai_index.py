@@ -1,0 +1,124 @@
+"""Rules of the AI Index's files, figures and corrections."""
+
+from __future__ import annotations
+
+from expectations.rule import Rule
+
+# Two files of one edition and two figures with one content, as file names without folders.
+_TWINS = """
+    SELECT one.edition, one.figure, two.figure AS other_figure, one.file_name,
+        two.file_name AS other_file_name
+    FROM {batch} AS one JOIN {batch} AS two ON one.snapshot_id = two.snapshot_id
+        AND one.edition = two.edition AND one.content_sha256 = two.content_sha256
+        AND one.file_name < two.file_name AND one.figure IS DISTINCT FROM two.figure
+    WHERE NOT EXISTS (
+        SELECT 1 FROM "raw"."ai_index_corrections" AS c
+        WHERE c.edition = one.edition AND c.guard = 'same_content'
+            AND [split_part(one.file_name, '/', -1), split_part(two.file_name, '/', -1)] IN (
+                [c.file_name, c.other_file_name], [c.other_file_name, c.file_name]
+            )
+    )
+"""
+_MAPPED = 'SELECT edition, figure FROM "raw"."ai_index_figures"'
+
+AI_INDEX: tuple[Rule, ...] = (
+    Rule(
+        "correction_still_applies",
+        "raw.ai_index_corrections",
+        "warning",
+        "Every correction meets the fault it is about. One that no longer applies is not applied: "
+        "the figure was repaired, remove it from warehouse/corrections/ai_index.yml.",
+        "SELECT correction_id, edition, file_name, defect FROM {batch} WHERE NOT still_holds",
+    ),
+    Rule(
+        "mapped_figures_have_their_own_content",
+        "raw.ai_index_files",
+        "critical",
+        "No mapped figure has the content of another figure, unless the pair is listed in "
+        "warehouse/corrections/ai_index.yml.",
+        f"FROM ({_TWINS}) AS twins SELECT * WHERE EXISTS (SELECT 1 FROM ({_MAPPED}) AS m "
+        "WHERE m.edition = twins.edition AND m.figure IN (twins.figure, twins.other_figure))",
+    ),
+    Rule(
+        "figures_have_their_own_content",
+        "raw.ai_index_files",
+        "warning",
+        "No two figures of an edition have one content, unless the pair is listed in "
+        "warehouse/corrections/ai_index.yml.",
+        _TWINS,
+    ),
+    Rule(
+        "second_uploads_are_listed",
+        "raw.ai_index_files",
+        "warning",
+        "Every second upload (fig_x(1).csv) is listed in warehouse/corrections/ai_index.yml.",
+        "SELECT edition, file_name FROM {batch} AS f WHERE regexp_matches(f.file_name, "
+        '\'\\(\\d+\\)\\.csv$\') AND NOT EXISTS (SELECT 1 FROM "raw"."ai_index_corrections" AS c '
+        "WHERE c.edition = f.edition AND c.guard = 'second_upload' "
+        "AND c.other_file_name = split_part(f.file_name, '/', -1))",
+    ),
+    Rule(
+        "mapped_figures_have_a_file",
+        "raw.ai_index_files",
+        "warning",
+        "Of an edition at hand, every figure that the source card maps has its file.",
+        f"SELECT DISTINCT edition, figure FROM ({_MAPPED}) AS mapped "
+        "WHERE edition IN (SELECT edition FROM {batch}) AND (edition, figure) NOT IN "
+        "(SELECT (edition, figure) FROM {batch} WHERE figure IS NOT NULL)",
+    ),
+    Rule(
+        "areas_are_known",
+        "core.ai_index_series",
+        "warning",
+        "Every area is a country by a spelling of warehouse/registry/country_aliases.csv or a "
+        "region that the source card lists.",
+        "SELECT edition, figure, subject, count(*) AS n_rows FROM {batch} "
+        "WHERE subject_kind = 'area' AND subject_key IS NULL GROUP BY ALL",
+    ),
+    Rule(
+        "one_value_is_preferred",
+        "core.ai_index_series",
+        "critical",
+        "Of a quantity that an edition gives several times, exactly one value is preferred.",
+        "SELECT edition, series, detail, coalesce(subject_key, subject) AS subject_key, period, "
+        "count(*) FILTER (WHERE is_preferred) AS n_preferred FROM {batch} WHERE NOT is_point "
+        "GROUP BY ALL HAVING n_preferred <> 1",
+    ),
+    Rule(
+        "figures_of_an_edition_agree",
+        "core.ai_index_series",
+        "warning",
+        "Two figures of one edition and revision print one value for one quantity.",
+        "SELECT edition, series, coalesce(subject_key, subject) AS subject_key, period, "
+        "string_agg(DISTINCT figure, ', ' ORDER BY figure) AS figures, min(value) AS lowest, "
+        "max(value) AS highest FROM {batch} WHERE NOT is_point "
+        "GROUP BY edition, revision, series, detail, coalesce(subject_key, subject), period "
+        "HAVING highest - lowest > 1e-6 * abs(highest)",
+    ),
+    Rule(
+        "shares_lie_within_their_unit",
+        "core.ai_index_series",
+        "critical",
+        "A share lies between 0 and 1, a percentage between 0 and 100.",
+        "SELECT edition, figure, line, series, subject, value, unit FROM {batch} WHERE value < 0 "
+        "AND unit IN ('share', 'percent') OR value > 1 AND unit = 'share' "
+        "OR value > 100 AND unit = 'percent'",
+    ),
+    Rule(
+        "download_shares_add_up",
+        "core.ai_index_series",
+        "warning",
+        "The Hub download shares of a year add up to 95 to 100.5 %.",
+        "SELECT edition, figure, period, sum(value) AS percent FROM {batch} "
+        "WHERE series = 'hub_download_share_by_country' AND is_preferred GROUP BY ALL "
+        "HAVING percent NOT BETWEEN 95 AND 100.5",
+    ),
+    Rule(
+        "the_leader_wins_more_often",
+        "mart.ai_index_arena_gap",
+        "critical",
+        "The expected win rate is above one half exactly where the gap is above zero.",
+        "SELECT edition, comparison, period, gap_points, expected_win_rate FROM {batch} "
+        "WHERE sign(gap_points) <> sign(expected_win_rate - 0.5)",
+    ),
+)

@@ -1,0 +1,108 @@
+"""Rules of the Hub's models and their shares."""
+
+from __future__ import annotations
+
+from expectations.rule import Rule
+from expectations.rule_sets.sql import bounds_sql
+
+_BY_LAB = "as_of_date, population, metric, attribution"
+_SHARES = f"{_BY_LAB}, credit"
+
+HUB: tuple[Rule, ...] = (
+    Rule(
+        "counters_are_not_negative",
+        "core.hub_daily_counters",
+        "critical",
+        "Downloads, likes and trending score are never below zero.",
+        "SELECT as_of_date, model_id_hf, downloads_30d, downloads_all_time, likes, trending_score "
+        "FROM {batch} WHERE downloads_30d < 0 OR downloads_all_time < 0 OR likes < 0 "
+        "OR trending_score < 0",
+    ),
+    Rule(
+        "every_counted_model_has_its_row",
+        "core.hub_daily_counters",
+        "critical",
+        "No model is lost on the way: each has its attributes and at least one root.",
+        """
+        SELECT model_id_hf, a.model_id_hf IS NOT NULL AS has_attributes,
+            r.model_id_hf IS NOT NULL AS has_root
+        FROM (SELECT DISTINCT model_id_hf FROM {batch}) AS b
+        LEFT JOIN "core"."hub_models" AS a USING (model_id_hf)
+        LEFT JOIN (SELECT DISTINCT model_id_hf FROM "core"."hub_model_roots") AS r
+            USING (model_id_hf)
+        WHERE a.model_id_hf IS NULL OR r.model_id_hf IS NULL
+        """,
+    ),
+    Rule(
+        "weights_sum_to_one",
+        "core.hub_model_roots",
+        "critical",
+        "The weights of the roots of every model sum to 1.",
+        "SELECT model_id_hf, sum(weight) AS sum_of_weights, count(*) AS n_roots FROM {batch} "
+        "GROUP BY ALL HAVING (abs(sum(weight) - 1) <= 1e-9) IS NOT TRUE",
+    ),
+    Rule(
+        "one_country_on_every_date",
+        "core.labs",
+        "critical",
+        "Every lab has exactly one country on every date of core.hub_daily_counters.",
+        """
+        SELECT lab_id, as_of_date, count(*) FILTER (WHERE valid_from <= as_of_date
+            AND (valid_to IS NULL OR as_of_date < valid_to)) AS n_countries
+        FROM (SELECT DISTINCT lab_id FROM {batch}) AS each
+        CROSS JOIN (SELECT DISTINCT as_of_date FROM "core"."hub_daily_counters") AS days
+        LEFT JOIN {batch} AS held USING (lab_id)
+        GROUP BY lab_id, as_of_date HAVING n_countries <> 1
+        """,
+    ),
+    Rule(
+        "fractional_shares_sum_to_one",
+        "mart.lab_share_daily",
+        "critical",
+        "The shares of all labs under one definition sum to 1: all of it is fractional credit.",
+        f"SELECT {_BY_LAB}, sum(share) AS sum_of_shares, count(*) AS n_labs FROM {{batch}} "
+        f"GROUP BY {_BY_LAB} HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
+    ),
+    Rule(
+        "fractional_shares_sum_to_one",
+        "mart.country_share_daily",
+        "critical",
+        "The shares of all countries under one definition sum to 1 where credit is fractional.",
+        f"SELECT {_SHARES}, sum(share) AS sum_of_shares, count(*) AS n_countries FROM {{batch}} "
+        f"WHERE credit = 'fractional' GROUP BY {_SHARES} "
+        "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
+    ),
+    Rule(
+        "share_is_numerator_by_denominator",
+        "mart.country_share_daily",
+        "critical",
+        "share = numerator / denominator.",
+        f"SELECT {_SHARES}, country_code, share, numerator, denominator FROM {{batch}} "
+        "WHERE (abs(share - numerator / denominator) <= 1e-9) IS NOT TRUE",
+    ),
+    Rule(
+        "share_lies_within_bounds",
+        "mart.country_share_daily",
+        "critical",
+        "share_lower <= share <= share_upper, but for rounding.",
+        bounds_sql(f"{_SHARES}, country_code", "share", "share_lower", "share_upper", 1e-12),
+    ),
+    Rule(
+        "one_denominator_per_definition",
+        "mart.country_share_daily",
+        "critical",
+        "All countries under one definition are divided by the same denominator.",
+        f"SELECT {_SHARES}, count(DISTINCT denominator) AS n_denominators, "
+        "min(denominator) AS smallest, max(denominator) AS largest "
+        f"FROM {{batch}} GROUP BY {_SHARES} HAVING count(DISTINCT denominator) > 1",
+    ),
+    Rule(
+        "shares_sum_to_one",
+        "mart.family_share_daily",
+        "critical",
+        "The shares of all families and of the models without one sum to 1 under one definition.",
+        'SELECT as_of_date, population, metric, "window", attribution, '
+        "sum(share) AS sum_of_shares FROM {batch} GROUP BY ALL "
+        "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
+    ),
+)

@@ -1,0 +1,26 @@
+"""Rules of model identities and families."""
+
+from __future__ import annotations
+
+from expectations.rule import Rule
+
+IDENTITY: tuple[Rule, ...] = (
+    Rule(
+        "one_model_of_a_system_per_model_id",
+        "core.model_identities",
+        "critical",
+        "Two names of one system share a model_id only if both are listed as its aliases, if one "
+        "is the display name of the other's key, or if they differ by case alone.",
+        "SELECT system, model_id, min(name) AS one_name, max(name) AS other_name, "
+        "count(DISTINCT lower(trim(name))) AS n_names, count(DISTINCT lower(trim(name))) "
+        "FILTER (rule IN ('raw', 'normal_form')) AS n_own FROM {batch} GROUP BY system, model_id "
+        "HAVING n_names > 1 AND (n_own > 1 OR (n_own = 1 AND bool_or(rule = 'alias')))",
+    ),
+    Rule(
+        "one_family_claims_a_model",
+        "core.model_families",
+        "warning",
+        "No two families claim a model with equal right: give one of the rules another priority.",
+        "SELECT system, model_name, rule FROM {batch} WHERE family_id IS NULL",
+    ),
+)

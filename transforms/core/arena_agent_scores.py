@@ -1,0 +1,52 @@
+"""core.arena_agent_scores."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.attribution import with_lab_and_country
+from transforms.identity import board_ids
+from transforms.knowledge import as_known
+from transforms.scale import BOARD
+from warehouse.contract import contract
+
+
+def arena_agent_scores(
+    raw_arena_agent_leaderboards: pl.LazyFrame,
+    raw_arena_space_tables: pl.LazyFrame,
+    raw_registry_arena_licences: pl.LazyFrame,
+    raw_registry_model_aliases: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
+    as_of: date,
+    known_at: date,
+) -> pl.LazyFrame:
+    """One row per agent board, category, publish date up to `as_of` and model, with its lab.
+
+    Where a board names a model twice, the line with more observations counts. Organisations are
+    as published: these boards began after the data set had lost those of the old models.
+    """
+    lines = raw_arena_agent_leaderboards.rename(
+        {
+            "subset": "board",
+            "leaderboard_publish_date": "publish_date",
+            "model_name": "model_name_arena",
+            "rank": "rank_published",
+        }
+    ).filter(pl.col("publish_date") <= as_of)
+    once = lines.sort("observation_count", "line", descending=[True, False], nulls_last=True)
+    once = once.unique([*BOARD, "model_name_arena"], keep="first", maintain_order=True)
+    aliases = as_known(raw_registry_model_aliases, known_at)
+    ids = board_ids(once.select("model_name_arena"), aliases, raw_arena_space_tables)
+    licences = as_known(raw_registry_arena_licences, known_at).select("license", "is_open_weights")
+    placed = with_lab_and_country(
+        once.join(ids, on="model_name_arena", how="left").join(licences, on="license", how="left"),
+        namespaces,
+        labs,
+        system="lmarena",
+        name="organization",
+        day="publish_date",
+    )
+    return placed.select(*contract("core.arena_agent_scores").columns)

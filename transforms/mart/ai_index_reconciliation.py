@@ -1,0 +1,183 @@
+"""mart.ai_index_reconciliation."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.attribution import NOT_EXAMINED, UNKNOWN
+from transforms.knowledge import as_known
+from warehouse.contract import contract
+
+MEASURES = ("notable_models", "notable_models_cumulative")
+METHODS = ("parent", "organisation", "epoch")
+FAR_DAYS = 60  # further from publication the residuals tell of Epoch's recuts, not of the method
+CELL = ["edition", "measure", "period", "country_code"]
+RECORD = ["vintage_date", "line"]
+
+
+def ai_index_reconciliation(
+    ai_index_series: pl.LazyFrame,
+    notable_models: pl.LazyFrame,
+    notable_model_labs: pl.LazyFrame,
+    countries: pl.LazyFrame,
+    raw_registry_ai_index_editions: pl.LazyFrame,
+    raw_registry_ai_index_residuals: pl.LazyFrame,
+    known_at: date,
+) -> pl.LazyFrame:
+    """One row per edition, measure, period, country and method: printed, derived, residual, why.
+
+    The method is that of ai_index.md, section 9; the vintage is the one nearest to publication.
+    """
+    printed = _printed(ai_index_series)
+    editions = _editions(printed, notable_models, raw_registry_ai_index_editions, known_at)
+    derived = _derived(_placed(notable_models, notable_model_labs), printed, editions)
+    key = [*CELL, "method"]
+    cells = pl.concat([_by_method(printed).select(key), derived.select(key)]).unique()
+    counted = pl.col("n_derived").fill_null(0)
+    compared = (
+        cells.join(printed.drop("year", "first_year"), on=CELL, how="left")
+        .join(derived, on=key, how="left")
+        .join(editions, on="edition")
+        .join(countries.select("country_code", "country_name"), on="country_code", how="left")
+        .with_columns(
+            pl.when(pl.col("vintage_date").is_not_null()).then(counted).alias("n_derived"),
+            (pl.col("method") == pl.col("edition_method"))
+            .fill_null(False)
+            .alias("is_edition_method"),
+            pl.col("period").str.slice(-4).cast(pl.Int32).alias("year"),
+        )
+        .with_columns((pl.col("n_derived") - pl.col("n_printed")).alias("residual"))
+    )
+    reviewed = as_known(raw_registry_ai_index_residuals, known_at)
+    return _explained(compared, reviewed).select(*contract("mart.ai_index_reconciliation").columns)
+
+
+def _printed(ai_index_series: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per cell that an edition prints, by its preferred figure and revision."""
+    years = pl.col("period").str.split("-")
+    return (
+        ai_index_series.filter(
+            pl.col("series").is_in(list(MEASURES))
+            & pl.col("country_code").is_not_null()
+            & pl.col("value").is_not_null()
+            & pl.col("is_preferred")
+        )
+        .rename({"series": "measure"})
+        .select(
+            *CELL,
+            "figure",
+            "revision",
+            pl.col("value").cast(pl.Int64).alias("n_printed"),
+            years.list.first().cast(pl.Int32).alias("first_year"),
+            years.list.last().cast(pl.Int32).alias("year"),
+        )
+    )
+
+
+def _editions(
+    printed: pl.LazyFrame, notable_models: pl.LazyFrame, reviewed: pl.LazyFrame, known_at: date
+) -> pl.LazyFrame:
+    """One row per edition that is printed: its method and the vintage nearest to publication."""
+    known = as_known(reviewed, known_at).select(
+        "edition", "published_on", pl.col("method").alias("edition_method")
+    )
+    days = (pl.col("vintage_date") - pl.col("published_on")).dt.total_days()
+    nearest = (
+        known.join(notable_models.select("vintage_date").unique(), how="cross")
+        .with_columns(days.alias("vintage_days"))
+        .sort("edition", pl.col("vintage_days").abs(), "vintage_date")
+        .unique("edition", keep="first", maintain_order=True)
+        .select("edition", "vintage_date", "vintage_days")
+    )
+    return (
+        printed.select("edition")
+        .unique()
+        .join(known.select("edition", "edition_method"), on="edition", how="left")
+        .join(nearest, on="edition", how="left")
+    )
+
+
+def _placed(notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per dated record, method and distinct country."""
+    dated = notable_models.filter(pl.col("publication_year").is_not_null()).select(
+        *RECORD, "publication_year", pl.col("country_codes").str.split(",").alias("codes")
+    )
+    epochs = pl.col("country_codes_epoch").str.split(",")
+    labs = {"parent": "top_country_code", "organisation": "country_code"}
+    by_registry = [
+        notable_model_labs.with_columns(
+            pl.when((pl.col("n_organizations") == 1) & pl.col(column).is_in(list(UNKNOWN)))
+            .then(pl.coalesce(epochs, pl.concat_list(column)))
+            .otherwise(pl.concat_list(column))
+            .alias("codes")
+        )
+        .select(*RECORD, "codes")
+        .explode("codes")
+        .group_by(RECORD)
+        .agg(pl.col("codes").unique())
+        .select(*RECORD, "codes", pl.lit(method).alias("method"))
+        for method, column in labs.items()
+    ]
+    by_epoch = dated.select(*RECORD, "codes", pl.lit("epoch").alias("method"))
+    codes = pl.concat([*by_registry, by_epoch])
+    methods = pl.LazyFrame({"method": list(METHODS)})
+    return (
+        dated.drop("codes")
+        .join(methods, how="cross")
+        .join(codes, on=[*RECORD, "method"], how="left")
+        .with_columns(pl.col("codes").fill_null([NOT_EXAMINED]).alias("country_code"))
+        .explode("country_code")
+        .select(*RECORD, "publication_year", "method", "country_code")
+    )
+
+
+def _derived(placed: pl.LazyFrame, printed: pl.LazyFrame, editions: pl.LazyFrame) -> pl.LazyFrame:
+    """Counts for every period that an edition prints of any country, from its vintage."""
+    counts = placed.group_by("vintage_date", "method", "publication_year", "country_code").agg(
+        pl.len().cast(pl.Int64).alias("n_derived")
+    )
+    periods = printed.select("edition", "measure", "period", "first_year", "year").unique()
+    return (
+        periods.join(editions.select("edition", "vintage_date"), on="edition")
+        .join(counts, on="vintage_date")
+        .filter(pl.col("publication_year").is_between(pl.col("first_year"), pl.col("year")))
+        .group_by(*CELL, "method")
+        .agg(pl.col("n_derived").sum())
+    )
+
+
+def _by_method(printed: pl.LazyFrame) -> pl.LazyFrame:
+    return printed.join(pl.LazyFrame({"method": list(METHODS)}), how="cross")
+
+
+def _explained(compared: pl.LazyFrame, reviewed: pl.LazyFrame) -> pl.LazyFrame:
+    """The reason of each row; a review holds for the very residual that it was made of."""
+    of = [*CELL, "revision", "residual"]
+    reasons = reviewed.select(
+        *CELL,
+        "revision",
+        pl.col("residual").cast(pl.Int64),
+        pl.col("explanation").alias("reason"),
+        "note",
+        is_edition_method=pl.lit(True),
+    )
+    is_far = (pl.col("vintage_days").abs() > FAR_DAYS).fill_null(False)
+    joined = compared.join(reasons, on=[*of, "is_edition_method"], how="left")
+    return joined.with_columns(
+        pl.when(pl.col("n_derived").is_null())
+        .then(pl.lit("no_vintage"))
+        .when(pl.col("n_printed").is_null())
+        .then(pl.lit("not_printed"))
+        .when(pl.col("residual") == 0)
+        .then(pl.lit("exact"))
+        .when(is_far)
+        .then(pl.lit("vintage_far"))
+        .when(~pl.col("is_edition_method"))
+        .then(pl.lit("other_method"))
+        .otherwise(pl.col("reason").fill_null("unexplained"))
+        .alias("explanation"),
+        (~is_far & pl.col("reason").is_not_null()).alias("is_reviewed"),
+        pl.when(~is_far).then(pl.col("note")).alias("note"),
+    )

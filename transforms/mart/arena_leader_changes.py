@@ -1,0 +1,129 @@
+"""mart.arena_leader_changes."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.attribution import UNKNOWN
+from transforms.leaders import expected_win_rate
+from transforms.scale import BOARD
+from warehouse.contract import contract
+
+SERIES = ["board", "category", "level"]
+HOLDERS = {"country": "country_code", "lab": "lab_id"}
+
+# A lead counts once it has exceeded the doubt on so many new boards in a row. The doubt is half the
+# 95 % interval of a difference of two independent ratings.
+N_BOARDS = 3
+DOUBT_DEVIATIONS = 1.96
+
+
+def arena_leader_changes(
+    arena_ratings: pl.LazyFrame, arena_leaders: pl.LazyFrame, arena_lab_leaders: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per board, category, level (country or lab) and confirmed change of the leader.
+
+    A holder leads a board when its model is first and `DOUBT_DEVIATIONS` of the difference ahead
+    of the best model of anybody else. It becomes the leader when it does so on `N_BOARDS` new
+    boards in a row, and stays it until another has done the same: falling back into the doubt ends
+    nothing. A board with the models and ratings of the one before is no new board. Margins are
+    taken within one board, so that breaks of the scale do not matter. ZZ, XX and models without a
+    lab can stand in a leader's way, but as they are nobody in particular they never lead.
+    """
+    boards = _new_boards(arena_ratings.filter(pl.col("rating_arena").is_not_null()))
+    led = pl.concat([_led(boards, level) for level in HOLDERS])
+    chances = pl.concat(
+        frame.select(
+            *BOARD,
+            pl.lit(level).alias("level"),
+            pl.col(HOLDERS[level]).alias("holder"),
+            "probability_first",
+        )
+        for level, frame in (("country", arena_leaders), ("lab", arena_lab_leaders))
+    )
+    return (
+        _changes(_streaks(led))
+        .join(chances, on=[*BOARD, "level", "holder"], how="left")
+        .rename({"publish_date": "confirmed_date"})
+        .select(*contract("mart.arena_leader_changes").columns)
+    )
+
+
+def _new_boards(rated: pl.LazyFrame) -> pl.LazyFrame:
+    """Without boards that repeat the one before of their category: same models, same ratings."""
+    line = pl.struct("model_id", "rating_arena").hash(seed=0)
+    boards = (
+        rated.group_by(BOARD)
+        .agg(line.bitwise_xor().alias("_print"), pl.len().alias("_n"))
+        .sort(BOARD)
+        .with_columns(pl.struct("_print", "_n").rle_id().over("board", "category").alias("_run"))
+    )
+    fresh = boards.filter(pl.struct("board", "category", "_run").is_first_distinct())
+    return rated.join(fresh.select(BOARD), on=BOARD, how="semi")
+
+
+def _led(boards: pl.LazyFrame, level: str) -> pl.LazyFrame:
+    """One row per board: its first model, the best of anybody else, and who leads beyond doubt."""
+    column = pl.col(HOLDERS[level])
+    holder = pl.when(~column.is_in(UNKNOWN)).then(column)  # no lab is called so
+    is_other = (pl.col("_holder") != pl.col("_holder").first()).fill_null(True)
+    rival = {
+        name: pl.col(name).filter(is_other).first()
+        for name in ("model_name_arena", "_holder", "rating_arena", "variance")
+    }
+    margin = pl.col("rating_arena").first() - rival["rating_arena"]
+    doubt = DOUBT_DEVIATIONS * (pl.col("variance").first() + rival["variance"]).sqrt()
+    return (
+        boards.with_columns(holder.alias("_holder"))
+        .sort(*BOARD, "rank_ordinal")
+        .group_by(BOARD, maintain_order=True)
+        .agg(
+            pl.lit(level).alias("level"),
+            pl.col("_holder").first().alias("_first"),
+            pl.col("is_style_controlled", "has_catalog_rows").first(),
+            pl.col("model_name_arena").first().alias("best_model"),
+            pl.col("model_id").first().alias("best_model_id"),
+            rival["model_name_arena"].alias("rival_model"),
+            rival["_holder"].alias("rival_holder"),
+            margin.alias("margin"),
+            doubt.alias("doubt"),
+            expected_win_rate(margin).alias("expected_win_rate"),
+        )
+        .with_columns(pl.when(pl.col("margin") > pl.col("doubt")).then("_first").alias("holder"))
+    )
+
+
+def _streaks(led: pl.LazyFrame) -> pl.LazyFrame:
+    """The board that confirms each long enough run of boards led by one holder."""
+    run = [*SERIES, "_run"]
+    return (
+        led.sort(*SERIES, "publish_date")
+        .with_columns(pl.col("holder").rle_id().over(SERIES).alias("_run"))
+        .filter(pl.col("holder").is_not_null())
+        .with_columns(
+            pl.int_range(1, pl.len() + 1).over(run).alias("_place"),
+            pl.col("publish_date").min().over(run).alias("first_led_date"),
+            pl.len().over(run).cast(pl.Int32).alias("n_dates"),
+            pl.col("has_catalog_rows").any().over(run),
+        )
+        .filter(pl.col("_place") == N_BOARDS)
+    )
+
+
+def _changes(confirmed: pl.LazyFrame) -> pl.LazyFrame:
+    """Of the confirmed leads those of another holder than before, with that one's name."""
+    turn = [*SERIES, "_turn"]
+    turns = (
+        confirmed.sort(*SERIES, "publish_date")
+        .with_columns(pl.col("holder").rle_id().over(SERIES).alias("_turn"))
+        .filter(pl.struct(turn).is_first_distinct())
+    )
+    before = turns.select(
+        *SERIES,
+        pl.col("_turn") + 1,
+        pl.col("holder").alias("previous_holder"),
+        pl.col("has_catalog_rows").alias("_before"),
+    )
+    return turns.join(before, on=turn, how="left").with_columns(
+        pl.col("has_catalog_rows") | pl.col("_before").fill_null(False)
+    )

@@ -1,0 +1,196 @@
+"""mart.lab_scorecard."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.knowledge import holds_on
+from transforms.leaders import expected_win_rate
+from transforms.sums import in_order
+from warehouse.contract import contract
+
+# A column each, so that BI tools need no pivot; mart.arena_lab_leaders has every board.
+BOARDS = (
+    *("text", "text_style_control", "webdev", "vision", "search_style_control"),
+    *("text_to_image", "image_edit", "text_to_video", "image_to_video"),
+)
+ATTRIBUTIONS = ("publisher", "base")
+DAY, ROW = ["as_of_date"], ["as_of_date", "lab_id"]
+# What a part gives: per lab and day its measures, per day what they are of.
+Part = tuple[pl.LazyFrame, pl.LazyFrame]
+
+
+def lab_scorecard(
+    lab_share_daily: pl.LazyFrame,
+    arena_ratings: pl.LazyFrame,
+    notable_models: pl.LazyFrame,
+    notable_model_labs: pl.LazyFrame,
+    labs: pl.LazyFrame,
+    as_of: date,
+) -> pl.LazyFrame:
+    """One row per lab and day, for the Hub's days and `as_of`; each measure the newest up to it.
+
+    A lab stands there on a day on which anything is known of it. What is missing is null and has
+    its reason beside it.
+    """
+    observed = lab_share_daily.select("as_of_date").filter(pl.col("as_of_date") <= as_of)
+    days = pl.concat([observed, pl.LazyFrame({"as_of_date": [as_of]})]).unique()
+    parts = [
+        *(_hub(lab_share_daily, days, attribution) for attribution in ATTRIBUTIONS),
+        *(_arena(arena_ratings, days, board) for board in BOARDS),
+        _notable(notable_models, notable_model_labs, days),
+    ]
+    card = pl.concat([measures.select(ROW) for measures, _ in parts]).unique()
+    for measures, about in parts:
+        card = card.join(about, on=DAY, how="left").join(measures, on=ROW, how="left")
+    named = card.join(labs, on="lab_id").filter(holds_on(pl.col("as_of_date")))
+    catalog = pl.any_horizontal(
+        pl.col(f"{board}_has_catalog_rows").fill_null(False) for board in BOARDS
+    )
+    return named.with_columns(
+        *_reasons(), catalog.alias("has_catalog_rows"), _hub_day().alias("hub_as_of_date")
+    ).select(*contract("mart.lab_scorecard").columns)
+
+
+def _newest(days: pl.LazyFrame, dated: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    """For each day the newest date of a column up to it, if there is one."""
+    return (
+        days.join(dated.select(column).unique(), how="cross")
+        .filter(pl.col(column) <= pl.col("as_of_date"))
+        .group_by("as_of_date")
+        .agg(pl.col(column).max())
+    )
+
+
+def _hub(lab_share_daily: pl.LazyFrame, days: pl.LazyFrame, attribution: str) -> Part:
+    day = f"{attribution}_hub_date"
+    shares = lab_share_daily.filter(
+        (pl.col("population") == "all")
+        & (pl.col("metric") == "downloads_30d")
+        & (pl.col("attribution") == attribution)
+    ).select(
+        pl.col("as_of_date").alias(day),
+        "lab_id",
+        "is_examined",
+        pl.col("share").alias(f"hub_share_{attribution}"),
+    )
+    newest = _newest(days, shares, day)
+    unexamined = shares.filter(~pl.col("is_examined")).select(
+        day, (1.0 - pl.col(f"hub_share_{attribution}")).clip(0, 1).alias("examined")
+    )
+    coverage = pl.col("examined").fill_null(1.0).alias(f"hub_coverage_{attribution}")
+    about = newest.join(unexamined, on=day, how="left").select("as_of_date", day, coverage)
+    examined = shares.filter(pl.col("is_examined")).drop("is_examined")
+    return newest.join(examined, on=day).drop(day), about
+
+
+def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
+    """The best model of each lab on a board; gaps hold within one publish date alone."""
+    day = f"{board}_publish_date"
+    rated = arena_ratings.filter(
+        (pl.col("board") == board)
+        & (pl.col("category") == "overall")
+        & pl.col("rating_arena").is_not_null()
+    ).rename({"publish_date": day})
+    gap = pl.col("rating_arena").max().over(day) - pl.col("rating_arena")
+    best = (
+        rated.with_columns(gap.alias("gap_to_leader"))
+        .filter(pl.col("lab_id").is_not_null())
+        .sort(day, "rank_ordinal")
+        .unique([day, "lab_id"], keep="first", maintain_order=True)
+        .select(
+            day,
+            "lab_id",
+            pl.col("model_name_arena").alias(f"{board}_model"),
+            *(
+                pl.col(c).alias(f"{board}_{c}")
+                for c in ("rank_ordinal", "rating_arena", "gap_to_leader")
+            ),
+            expected_win_rate(-pl.col("gap_to_leader")).alias(f"{board}_win_rate"),
+        )
+    )
+    held = rated.group_by(day).agg(
+        pl.col("has_catalog_rows").any().alias(f"{board}_has_catalog_rows")
+    )
+    newest = _newest(days, rated, day)
+    return newest.join(best, on=day).drop(day), newest.join(held, on=day)
+
+
+def _notable(
+    notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame, days: pl.LazyFrame
+) -> Part:
+    day = "notable_vintage_date"
+    each = notable_model_labs.rename({"vintage_date": day})
+    models = notable_models.rename({"vintage_date": day})
+    is_recent = pl.col("publication_date") > pl.col(day).dt.offset_by("-12mo")
+    counts = (
+        each.filter(pl.col("lab_id").is_not_null())
+        .select(day, "line", "lab_id")
+        .unique()
+        .join(models.select(day, "line", "publication_date", "is_open_weights"), on=[day, "line"])
+        .group_by(day, "lab_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("n_notable_models"),
+            is_recent.sum().cast(pl.Int64).alias("n_notable_models_12m"),
+            pl.col("is_open_weights").count().cast(pl.Int64).alias("n_access_known"),
+            pl.col("is_open_weights").mean().alias("open_weights_share"),
+        )
+    )
+    is_examined = pl.col("lab_id").is_not_null()
+    weight = pl.col("weight")
+    covered = each.group_by(day).agg(
+        (in_order(weight.filter(is_examined)).fill_null(0.0) / in_order(weight))
+        .clip(0, 1)
+        .alias("notable_coverage")
+    )
+    newest = _newest(days, models, day)
+    return newest.join(counts, on=day).drop(day), newest.join(covered, on=day, how="left")
+
+
+def _hub_day() -> pl.Expr:
+    return pl.max_horizontal(f"{attribution}_hub_date" for attribution in ATTRIBUTIONS)
+
+
+def _reasons() -> list[pl.Expr]:
+    """Why a measure is null; null where it is not."""
+    told = [
+        *(
+            (
+                f"hub_share_{a}_missing",
+                f"hub_share_{a}",
+                f"{a}_hub_date",
+                "no_observation",
+                "no_model",
+            )
+            for a in ATTRIBUTIONS
+        ),
+        *(
+            (f"{b}_missing", f"{b}_rating_arena", f"{b}_publish_date", "no_board", "not_on_board")
+            for b in BOARDS
+        ),
+        ("notable_missing", "n_notable_models", "notable_vintage_date", "no_vintage", "not_listed"),
+    ]
+    listed = pl.col("n_notable_models").is_not_null()
+    return [
+        *(
+            _reason(value, pl.col(day).is_null(), none, absent).alias(name)
+            for name, value, day, none, absent in told
+        ),
+        pl.when(listed & pl.col("open_weights_share").is_null())
+        .then(pl.lit("access_unknown"))
+        .otherwise(
+            _reason(
+                "n_notable_models",
+                pl.col("notable_vintage_date").is_null(),
+                "no_vintage",
+                "not_listed",
+            )
+        )
+        .alias("open_weights_missing"),
+    ]
+
+
+def _reason(value: str, has_no_day: pl.Expr, none: str, absent: str) -> pl.Expr:
+    return pl.when(has_no_day).then(pl.lit(none)).when(pl.col(value).is_null()).then(pl.lit(absent))

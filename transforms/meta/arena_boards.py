@@ -1,0 +1,121 @@
+"""meta.arena_boards."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import polars as pl
+
+from transforms.scale import BOARD, SERIES, consecutive_boards
+from warehouse.contract import contract
+
+MODEL = [*BOARD, "model_id"]
+DISAGREES = 1.0  # arena points
+
+
+def arena_boards(
+    arena_ratings: pl.LazyFrame,
+    arena_observations: pl.LazyFrame,
+    arena_agent_scores: pl.LazyFrame,
+    raw_arena_agent_leaderboards: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """One row per board, category and publish date: its origin, what was healed, its digest.
+
+    `content_hash` is the SHA-256 of the board as we hold it: one line `name <tab> value` a model,
+    value as the shortest decimal that is that double, sorted by name; agent boards by score.
+    """
+    agents = _agents(arena_agent_scores, raw_arena_agent_leaderboards)
+    rated = (
+        _models(arena_ratings)
+        .join(_rows(arena_observations), on=BOARD, how="left")
+        .join(_renamed(arena_ratings), on=BOARD, how="left")
+    )
+    table = contract("meta.arena_boards")
+    filled = pl.col("^n_.*$").fill_null(0)
+    return _with_republished(
+        pl.concat([rated, agents], how="diagonal_relaxed").with_columns(filled)
+    ).select(pl.col(c).cast(kind) for c, kind in table.polars_schema.items())
+
+
+def _models(ratings: pl.LazyFrame) -> pl.LazyFrame:
+    """What the healed board itself shows."""
+    source, value = pl.col("board_source"), pl.col("rating_arena")
+    return ratings.group_by(BOARD).agg(
+        pl.col("segment_id").first(),
+        pl.len().alias("n_models"),
+        (source == "lmarena").sum().alias("n_from_dataset"),
+        (source == "lmarena_space").sum().alias("n_from_space"),
+        (source == "arena_catalog").sum().alias("n_from_catalog"),
+        pl.col("is_org_carried").sum().alias("n_org_carried"),
+        pl.col("rating_arena_upper").is_null().sum().alias("n_without_bounds"),
+        (pl.col("n_tied") > 1).sum().alias("n_tied"),
+        _content(value).alias("content_hash"),
+    )
+
+
+def _rows(observations: pl.LazyFrame) -> pl.LazyFrame:
+    """What came in: duplicates, blanks, and what sources say of each other."""
+    chosen, why = pl.col("is_chosen"), pl.col("not_chosen_reason")
+    also = why == "better_source"
+    differs = also & (pl.col("difference_to_chosen").abs() > DISAGREES)
+    model = pl.col("model_id")
+    return observations.group_by(BOARD).agg(
+        (why == "duplicate").sum().alias("n_duplicates"),
+        (why == "other_scale").sum().alias("n_other_scale"),
+        (chosen & pl.col("organization").is_null()).sum().alias("n_org_blank"),
+        (chosen & pl.col("license").is_null()).sum().alias("n_license_blank"),
+        model.filter(also).n_unique().alias("n_compared"),
+        model.filter(differs).n_unique().alias("n_disagreeing"),
+    )
+
+
+def _renamed(ratings: pl.LazyFrame) -> pl.LazyFrame:
+    """Models whose name differs from that on the board before."""
+    named = ratings.select(*MODEL, "model_name_arena")
+    before = named.rename({"publish_date": "previous_publish_date", "model_name_arena": "before"})
+    return (
+        # left: Polars reorders inner joins, here into every pair of dates of a model
+        named.join(consecutive_boards(ratings), on=BOARD, how="left")
+        .join(before, on=[*SERIES, "previous_publish_date", "model_id"])
+        .group_by(BOARD)
+        .agg((pl.col("model_name_arena") != pl.col("before")).sum().alias("n_renamed"))
+    )
+
+
+def _agents(scores: pl.LazyFrame, raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Agent boards, which have one source and scores instead of ratings."""
+    received = raw.group_by(
+        board="subset", category="category", publish_date="leaderboard_publish_date"
+    ).agg(pl.len().alias("n_rows"))
+    boards = scores.group_by(BOARD).agg(
+        pl.len().alias("n_models"),
+        pl.len().alias("n_from_dataset"),
+        pl.col("organization").is_null().sum().alias("n_org_blank"),
+        pl.col("license").is_null().sum().alias("n_license_blank"),
+        pl.col("score_upper").is_null().sum().alias("n_without_bounds"),
+        (pl.col("score").is_not_null() & pl.col("score").is_duplicated()).sum().alias("n_tied"),
+        _content(pl.col("score")).alias("content_hash"),
+    )
+    return boards.join(received, on=BOARD, how="left").with_columns(
+        (pl.col("n_rows") - pl.col("n_models")).alias("n_duplicates")
+    )
+
+
+def _content(value: pl.Expr) -> pl.Expr:
+    """SHA-256 of a group's names and values."""
+    name = pl.col("model_name_arena")
+    line = pl.concat_str(name, value.cast(pl.String).fill_null(""), separator="\t")
+    return line.sort_by(name).str.join("\n")
+
+
+def _with_republished(boards: pl.LazyFrame) -> pl.LazyFrame:
+    """Turns the content into its digest, and adds the first earlier day with the same content."""
+    digest = pl.col("content_hash").map_elements(_sha256, return_dtype=pl.String)
+    first = pl.col("publish_date").min().over(*SERIES, "content_hash")
+    return boards.with_columns(digest).with_columns(
+        pl.when(first < pl.col("publish_date")).then(first).alias("republishes_date")
+    )
+
+
+def _sha256(content: str) -> str:
+    return sha256(content.encode()).hexdigest()
