@@ -165,7 +165,7 @@ def polars_fold(name: str) -> str:
 # ---- collisions -----------------------------------------------------------------------------
 
 (COLLIDES,) = (r for r in RULES if r.table == "core.model_identities")
-(STANDS_ONCE,) = (r for r in RULES if r.name == "model_stands_once_on_a_board")
+(ONE_NAME,) = (r for r in RULES if r.name == "one_name_of_a_model_on_a_board")
 
 
 def faults(identities: list[tuple[str, str, str, str]], sql: str) -> list[tuple[object, ...]]:
@@ -215,10 +215,10 @@ def test_names_that_stand_on_one_board_of_a_source_are_two_models(
         (s, "text", "overall", d, "m", n) for n, s, d in zip(names, sources, days, strict=True)
     ]
     con.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", lines)
-    found = con.execute(STANDS_ONCE.sql.replace("{batch}", "t")).fetchall()
+    found = con.execute(ONE_NAME.sql.replace("{batch}", "t")).fetchall()
     assert len(found) == n_faults
     assert all(set(names) <= set(line) for line in found)
-    assert STANDS_ONCE.severity == "critical"
+    assert ONE_NAME.severity == "critical"
 
 
 def _set(frame: pl.DataFrame, at: int, **cells: object) -> pl.DataFrame:
