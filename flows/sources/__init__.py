@@ -11,7 +11,8 @@ from flows.settings import Settings
 from flows.sources.ai_index import fetch_editions, parse_editions
 from flows.sources.arena_catalog import fetch_catalog, parse_catalog
 from flows.sources.epoch import fetch_tables, parse_tables
-from flows.sources.hub import fetch_models, parse_models
+from flows.sources.hub import fetch_models
+from flows.sources.hub_items import parse_models
 from flows.sources.hub_trending import fetch_trending, parse_trending
 from flows.sources.lmarena import fetch_leaderboards, parse_leaderboards
 from flows.sources.lmarena_space import fetch_space, parse_space

@@ -8,19 +8,15 @@ is in the journal, so a sweep that died goes on where it was.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import duckdb
 import orjson
 from huggingface_hub import HfApi
 
 from flows.settings import Settings
 from flows.sources.http import SourceError, get
-from flows.sources.raw import not_of_type, quarantine, snapshot_columns
-from warehouse.archive import Archive, Draft, Snapshot
-from warehouse.contract import contract, quote
+from warehouse.archive import Archive, Draft
 
 log = logging.getLogger("observatory.hub")
 
@@ -164,82 +160,4 @@ def _note_floor(archive: Archive, draft: Draft) -> None:
     draft.notes.append(
         f"sweep ended without a next link at createdAt {oldest}; "
         f"floor {FLOOR} {'reached' if reached else 'not reached: not proved to be the whole Hub'}"
-    )
-
-
-# One item's keys and their types; keys that it lacks become NULL, keys unknown here are ignored.
-_ITEM: Mapping[str, str] = {
-    "id": "VARCHAR",
-    "_id": "VARCHAR",
-    "author": "VARCHAR",
-    "createdAt": "TIMESTAMP",
-    "lastModified": "TIMESTAMP",
-    "downloads": "BIGINT",
-    "downloadsAllTime": "BIGINT",
-    "likes": "BIGINT",
-    "trendingScore": "DOUBLE",
-    "gated": "VARCHAR",
-    "pipeline_tag": "VARCHAR",
-    "library_name": "VARCHAR",
-    "tags": "JSON",
-    "baseModels": "JSON",
-    "safetensors": "JSON",
-}
-_TOTAL = "(safetensors ->> '$.total')"
-
-
-def parse_models(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads raw.hub_models: one row per model and snapshot; the rest goes to quarantine.
-
-    Refused: an item without id (`no id`), with a value of another type (`likes is no BIGINT`),
-    and every further item of an object already seen in this sweep (`duplicate`: the first one met
-    is kept, as pages are read in order).
-    """
-    _judge_items(con, archive.paths(snapshot.find("pages/")))
-    columns = ", ".join(quote(c) for c in contract("raw.hub_models").columns)
-    con.execute(
-        f"""INSERT INTO raw.hub_models ({columns})
-        SELECT {snapshot_columns(snapshot)}, parse_filename(filename), model, _id,
-            coalesce(author, nullif(split_part(model, '/', 1), model)),
-            createdAt::TIMESTAMP, lastModified::TIMESTAMP, downloads::BIGINT,
-            downloadsAllTime::BIGINT, likes::BIGINT, trendingScore::DOUBLE,
-            gated, pipeline_tag, library_name,
-            tags::VARCHAR, nullif(baseModels::VARCHAR, 'null'), {_TOTAL}::BIGINT
-        FROM hub_judged WHERE refusal IS NULL ORDER BY item"""
-    )
-    received = ", ".join(f"{quote(key)} := {quote(key)}" for key in _ITEM)
-    quarantine(
-        con,
-        snapshot,
-        "raw.hub_models",
-        f"""SELECT parse_filename(filename), item, refusal,
-            json_merge_patch('{{}}', to_json(struct_pack({received})))::VARCHAR
-        FROM hub_judged WHERE refusal IS NOT NULL""",
-    )
-    con.execute("DROP TABLE page_items; DROP TABLE hub_judged")
-
-
-def _judge_items(con: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
-    """Temp table hub_judged: every item in the order received, with its refusal or null.
-
-    Values are text at first: one of another type refuses its item, not the whole sweep.
-    """
-    kinds = {key: "JSON" if kind == "JSON" else "VARCHAR" for key, kind in _ITEM.items()}
-    kinds["id"] = "JSON"  # or an id that is a number or an object would pass for a text
-    items = ", ".join(f"'{key}': '{kind}'" for key, kind in kinds.items())
-    typed = [(k, quote(k), kind) for k, kind in _ITEM.items() if kind not in ("JSON", "VARCHAR")]
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE page_items AS
-        SELECT *, CASE json_type(id) WHEN 'VARCHAR' THEN id ->> '$' END AS model,
-            row_number() OVER () AS item FROM read_json(?, format = 'array',
-            columns = {{{items}}}, filename = true, maximum_object_size = 268435456)""",
-        [paths],
-    )
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE hub_judged AS SELECT *, CASE
-            WHEN model IS NULL OR model = '' THEN 'no id'
-            {not_of_type([*typed, ("safetensors.total", _TOTAL, "BIGINT")])}
-            WHEN row_number() OVER (PARTITION BY coalesce(_id, model) ORDER BY item) > 1
-              OR row_number() OVER (PARTITION BY model ORDER BY item) > 1 THEN 'duplicate'
-            END AS refusal FROM page_items"""
     )
