@@ -17,7 +17,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from flows import cli, summary
+from flows import cli, summary, terminal
 from flows.cli import SAMPLE, app
 from flows.settings import ALL_SOURCES, Settings
 from tests.conftest import ROOT
@@ -425,7 +425,7 @@ def test_hostile_names_are_data_in_json(
 
 
 def test_hostile_names_are_inert_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
-    cli._log_to_stderr(quiet=False)
+    terminal.log_to_stderr(quiet=False)
     logging.getLogger("observatory.test").warning("set aside: %s", HOSTILE)
     told = capsys.readouterr().err
     assert_inert(told)

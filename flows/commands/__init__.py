@@ -1,0 +1,1 @@
+"""Commands of `observatory`, one module a topic; `flows.cli` registers them."""
