@@ -1,0 +1,1 @@
+"""The scale bench: a generated Hub of any size, and what each step costs on it."""
