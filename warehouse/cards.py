@@ -46,6 +46,7 @@ class Card(Strict):
     citation: str
     licence: Licence
     cadence: str
+    stale_after_days: int | None = None  # an observation older than this is late; null = never
     loads: Literal["every_snapshot", "newest_snapshot"]
     recorded_snapshot: str | None = None
     # How the source's own names and units are read; its shape is the parser's business.
