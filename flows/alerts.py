@@ -12,7 +12,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -177,20 +179,34 @@ def _stale(con: duckdb.DuckDBPyConnection) -> list[Alert]:
 DBS = ("before", "after")
 
 
-def ages(con: duckdb.DuckDBPyConnection, database: str) -> list[dict[str, object]]:
-    """One record per source: newest snapshot, its age at the build's clock, whether it is late."""
+# Where the source's own date tells more than the day on which it was asked.
+_OWN_DATE = {"lmarena": "SELECT max(publish_date) FROM {db}.core.arena_ratings"}
+
+
+def ages(con: duckdb.DuckDBPyConnection, database: str) -> list[dict[str, Any]]:
+    """One record per source: its newest day, the age at the build's clock, whether it is late.
+
+    The newest day is that of the last snapshot; for LMArena that of the last board published, as
+    the files are asked for daily and change every 1 to 19 days.
+    """
     rows = con.execute(
-        f"""SELECT source, max(snapshot_date), any_value(as_of) - max(snapshot_date)
+        f"""SELECT source, max(snapshot_date), any_value(as_of)
         FROM {database}.meta.snapshots, {database}.meta.build GROUP BY source ORDER BY source"""
     ).fetchall()
-    limits = {source: card.stale_after_days for source, card in cards().items()}
-    return [
-        {
-            "source": source,
-            "newest": newest,
-            "age_days": age,
-            "stale_after_days": limits.get(source),
-            "is_stale": (limit := limits.get(source)) is not None and age > limit,
-        }
-        for source, newest, age in rows
-    ]
+    return [_age(con, database, *row) for row in rows]
+
+
+def _age(
+    con: duckdb.DuckDBPyConnection, database: str, source: str, newest: date, as_of: date
+) -> dict[str, Any]:
+    if source in _OWN_DATE:
+        own = con.execute(_OWN_DATE[source].format(db=database)).fetchall()[0][0]
+        newest = own or newest
+    age, limit = (as_of - newest).days, cards()[source].stale_after_days
+    return {
+        "source": source,
+        "newest": newest,
+        "age_days": age,
+        "stale_after_days": limit,
+        "is_stale": limit is not None and age > limit,
+    }

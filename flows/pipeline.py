@@ -13,16 +13,16 @@ from functools import wraps
 from typing import Any, cast
 
 from prefect import State, Task, flow, runtime, task
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
+from prefect.concurrency.sync import concurrency
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
 from flows import observe as observing
-from flows import stages, summary
+from flows import run_page, stages
 from flows.settings import Settings
 from flows.sources.http import SourceError
 from flows.stages import Step
@@ -30,6 +30,8 @@ from flows.stages import Step
 log = logging.getLogger("observatory.pipeline")
 
 RETRIES = 2
+MAX_BEGINNINGS = 3  # of one run; one that crashes oftener would crash for ever
+BUILD_LIMIT = "observatory-build"  # one build at a time; `python -m infra.register` makes it
 
 
 def _log_to_the_run() -> None:
@@ -109,6 +111,7 @@ def observe_source(
     source: str, as_of: date | None = None, overrides: dict[str, Any] | None = None
 ) -> str:
     """Files one source's answer under the day (default: today, UTC). Returns the snapshot's id."""
+    _give_up_after_crashes()
     settings = Settings(**overrides or {})
     observation = observe_task(source, settings, as_of or today())
     return observation.snapshot.snapshot_id
@@ -122,13 +125,28 @@ def release(
     overrides: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Builds the warehouse from the archive and publishes it. Returns one record per target."""
+    _give_up_after_crashes()
     settings = Settings(**overrides or {})
-    stages.build(settings, as_of or today(), wrap=_as_task)
-    leave_artifacts(settings)
-    published = stages.publish(
-        settings, settings.publish_to, audience, allow_shrink=allow_shrink, wrap=_as_task
-    )
+    with concurrency(BUILD_LIMIT, occupy=1):
+        built = stages.build(settings, as_of or today(), wrap=_as_task)
+        run_page.leave_artifacts(settings, built.report)
+        published = stages.publish(
+            settings, settings.publish_to, audience, allow_shrink=allow_shrink, wrap=_as_task
+        )
+    for place in published:
+        run_page.materialize(place.url)
+    run_page.send_alerts(settings)
     return [vars(p) for p in published]
+
+
+def _give_up_after_crashes() -> None:
+    """An automation begins a crashed run again; what crashes every time must end as a failure."""
+    begun = runtime.flow_run.run_count or 0
+    if begun > MAX_BEGINNINGS:
+        raise RuntimeError(
+            f"this run has begun {begun} times and crashed each time before its end: look at the "
+            "worker's memory and disk, then start a new run"
+        )
 
 
 @flow(name="observatory", flow_run_name=_run_name, validate_parameters=True)
@@ -144,6 +162,7 @@ def observatory(
     `overrides` are settings by name, on top of environment and `.env`. A source that fails does
     not keep the others from being filed, but nothing is built: the run ends with its error.
     """
+    _give_up_after_crashes()
     day = as_of or today()
     if observe:
         _observe_all(Settings(**overrides or {}).sources, day, overrides)
@@ -164,19 +183,6 @@ def _observe_all(sources: tuple[str, ...], day: date, overrides: dict[str, Any] 
         log.error("%s", failure)
     if failures:
         raise failures[0]
-
-
-def leave_artifacts(settings: Settings) -> None:
-    """The headline and a link to the Data Docs, on the run's page."""
-    told = summary.headline(settings.warehouse)
-    create_markdown_artifact(
-        summary.markdown(told), key="headline", description="Shares, leaders, notable models"
-    )
-    create_link_artifact(
-        (settings.docs / "index.html").resolve().as_uri(),
-        key="data-docs",
-        link_text="Great Expectations: Data Docs of this build",
-    )
 
 
 def today() -> date:

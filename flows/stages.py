@@ -18,6 +18,7 @@ from typing import Literal, Protocol, TypeVar
 from expectations.docs import build_docs
 from expectations.report import Report
 from expectations.validate import validate_database, validate_parquet
+from flows import alerts
 from flows import build as steps
 from flows.settings import Settings
 from transforms.graph import plan
@@ -93,6 +94,7 @@ def build(
         docs = write_docs(_docs_beside(settings, "failed" if failed else "new"), [report], as_of)
         report.raise_for_critical()
         wrap(finish)(path, list(snapshots), report, clocks)
+        alerts.note(settings.warehouse, path, settings.warehouse)
         swap_in(path, settings.warehouse)
         _replace_folder(docs, settings.docs)
     except BaseException:

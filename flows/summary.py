@@ -169,12 +169,32 @@ def markdown(summary: dict[str, Any]) -> str:
     for title, header, cells in tables(summary):
         lines = [header, ["---"] * len(header), *cells]
         parts.append(
-            "\n".join([title, "", *("| " + " | ".join(map(_md, c)) + " |" for c in lines)])
+            "\n".join([title, "", *("| " + " | ".join(map(cell, c)) + " |" for c in lines)])
         )
     return "\n\n".join(parts)
 
 
-def _md(cell: str) -> str:
+BAR = 40  # characters of a share of 1
+
+
+def share_chart(summary: dict[str, Any]) -> str:
+    """Shares by country as bars of text, one block per definition; ░ is the doubt above."""
+    rows = summary["country_share_daily"]
+    lines = [shares_table(rows)[0]]
+    for cut in sorted({(r["population"], r["attribution"]) for r in rows}):
+        lines += ["", f"{cut[0]}, by {cut[1]}", "", "```text"]
+        lines += [_bar(r) for r in rows if (r["population"], r["attribution"]) == cut]
+        lines += ["```"]
+    return "\n".join(lines)
+
+
+def _bar(row: dict[str, Any]) -> str:
+    sure = round(BAR * row["share"])
+    doubt = round(BAR * row["share_upper"]) - sure
+    return f"{row['country_code']} {'█' * sure}{'░' * doubt} {_share(row)}"
+
+
+def cell(text: str) -> str:
     """A name from outside that cannot break the table or become markup."""
-    text = inert(" ".join(cell.split())).replace("\\", "\\\\").replace("|", "\\|")
+    text = inert(" ".join(text.split())).replace("\\", "\\\\").replace("|", "\\|")
     return text.replace("<", "&lt;").replace("[", "\\[").replace("`", "\\`")
