@@ -1,4 +1,4 @@
-"""`python -m infra.s3 start|stop|status|env|bucket NAME --dir DIR`: a local S3 server."""
+"""`python -m infra.s3 start|stop|status|env|bucket NAME|serve --dir DIR`: a local S3 server."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import argparse
 import shlex
 import sys
 import time
+from pathlib import Path
 
+from infra.s3.serve import serve
 from infra.s3.server import S3ServerError, SeaweedS3
 
 
 def main() -> int:
     """Runs one command; 0 if it was done, 1 if the server is not there or did not come up."""
     arguments = _parser().parse_args()
-    server = SeaweedS3(arguments.dir, port=arguments.port, die_with_parent=False)
     try:
+        if arguments.command == "serve":
+            serve(Path(arguments.dir), arguments.bind, arguments.port or 8333, arguments.bucket)
+            return 0
+        server = SeaweedS3(arguments.dir, port=arguments.port, die_with_parent=False)
         return _run(server, arguments)
     except S3ServerError as error:
         print(error, file=sys.stderr)
@@ -33,10 +38,14 @@ def _parser() -> argparse.ArgumentParser:
         ("status", "say whether it runs"),
         ("env", "print the export lines that point AWS clients at it"),
         ("bucket", "create a bucket if it is absent"),
+        ("serve", "run in the foreground, for a container; keys from the AWS_* variables"),
     ):
         command = commands.add_parser(name, parents=[common], help=text)
         if name == "bucket":
             command.add_argument("name")
+        if name == "serve":
+            command.add_argument("--bind", default="127.0.0.1", help="address to listen on")
+            command.add_argument("--bucket", help="create this bucket if it is absent")
     return parser
 
 

@@ -268,6 +268,10 @@ class SeaweedS3:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def remember(self, state: State) -> None:
+        """Sets port and keys of a server that is not running."""
+        self._save(state)
+
     def _load(self) -> State | None:
         try:
             return State(**json.loads((self.folder / "s3dev.json").read_text()))
