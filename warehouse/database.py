@@ -37,14 +37,13 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Schemas, tables and comments of every contract."""
-    for layer in LAYERS:
-        con.execute(f"CREATE SCHEMA {quote(layer)}")
+    """Schemas, tables, comments and macros, in one transaction: a thousand would be slow."""
+    statements = [f"CREATE SCHEMA {quote(layer)}" for layer in LAYERS]
     for table in contracts().values():
-        con.execute(table.create_sql())
-        for comment in table.comment_sql():
-            con.execute(comment)
+        statements += [table.create_sql(), *table.comment_sql()]
+    con.execute(";\n".join(["BEGIN", *statements]))
     create_macros(con)
+    con.execute("COMMIT")
 
 
 def create_macros(con: duckdb.DuckDBPyConnection) -> None:

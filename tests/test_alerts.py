@@ -1,0 +1,164 @@
+"""Alerts: told when something changed beyond its doubt, once, and never for a stale day."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows import alerts
+from flows.alerts import CHANGE_OF_LEADER, SOURCE_STALE, Alert
+from tests.frames import rows
+from warehouse import database
+from warehouse.contract import contract
+
+MONDAY, TUESDAY = date(2026, 8, 10), date(2026, 8, 11)
+
+
+def warehouse(path: Path, as_of: date, **tables: pl.LazyFrame) -> Path:
+    """A warehouse file with some rows, its names written `layer__table`."""
+    con = database.create(path)
+    for name, frame in tables.items():
+        table = contract(name.replace("__", "."))
+        database.insert_frame(con, table, frame.collect())
+    con.execute("INSERT INTO meta.build VALUES (?, ?, '1', 'x', false)", [as_of, date.max])
+    con.close()
+    return path
+
+
+def change(day: date, holder: str, before: str | None = None, **more: object) -> dict[str, object]:
+    return {
+        "board": "text",
+        "category": "overall",
+        "level": "country",
+        "confirmed_date": day,
+        "first_led_date": day,
+        "previous_holder": before,
+        "holder": holder,
+        "n_dates": 3,
+        "is_style_controlled": False,
+        "best_model": "a",
+        "best_model_id": "a",
+        "rival_model": "b",
+        "margin": 20.0,
+        "doubt": 5.0,
+        "expected_win_rate": 0.53,
+        "has_catalog_rows": False,
+        **more,
+    }
+
+
+def changes(*given: dict[str, object]) -> pl.LazyFrame:
+    return rows("mart.arena_leader_changes", *given)
+
+
+US = change(date(2025, 1, 5), "US")
+CN = change(date(2026, 8, 9), "CN", "US")
+
+
+def found(tmp_path: Path, before: pl.LazyFrame, after: pl.LazyFrame) -> list[Alert]:
+    old = warehouse(tmp_path / "old.duckdb", MONDAY, mart__arena_leader_changes=before)
+    new = warehouse(tmp_path / "new.duckdb", TUESDAY, mart__arena_leader_changes=after)
+    return alerts.compare(old, new)
+
+
+def test_a_change_of_leader_is_told_with_both_names(tmp_path: Path) -> None:
+    (alert,) = found(tmp_path, changes(US), changes(US, CN))
+    assert (alert.kind, alert.before, alert.after) == (CHANGE_OF_LEADER, "US", "CN")
+    assert alert.subject == "Arena text, overall, country"
+    assert "2026-08-09" in alert.text
+
+
+def test_the_same_leader_is_no_news(tmp_path: Path) -> None:
+    assert found(tmp_path, changes(US, CN), changes(US, CN)) == []
+
+
+def test_a_board_that_is_new_to_us_has_no_change_of_leader(tmp_path: Path) -> None:
+    video = change(date(2026, 8, 9), "CN", board="text_to_video")
+    assert found(tmp_path, changes(US), changes(US, video)) == []
+
+
+def test_a_change_of_the_past_that_a_new_source_brings_is_not_told(tmp_path: Path) -> None:
+    then = change(date(2024, 6, 1), "FR", "US")
+    back = change(date(2024, 9, 1), "US", "FR")
+    assert found(tmp_path, changes(US), changes(US, then, back)) == []
+
+
+def test_a_first_build_has_no_news(tmp_path: Path) -> None:
+    new = warehouse(tmp_path / "new.duckdb", TUESDAY, mart__arena_leader_changes=changes(US, CN))
+    assert alerts.compare(tmp_path / "absent.duckdb", new) == []
+
+
+def test_an_older_file_without_the_table_is_passed_over(tmp_path: Path) -> None:
+    import duckdb
+
+    old = warehouse(tmp_path / "old.duckdb", MONDAY)
+    with duckdb.connect(str(old)) as con:
+        con.execute("DROP TABLE mart.arena_leader_changes")
+    new = warehouse(tmp_path / "new.duckdb", TUESDAY, mart__arena_leader_changes=changes(US, CN))
+    assert alerts.compare(old, new) == []
+
+
+def snapshot(source: str, day: date) -> pl.LazyFrame:
+    return rows(
+        "meta.snapshots",
+        {
+            "snapshot_id": f"{source}/{day}",
+            "source": source,
+            "snapshot_date": day,
+            "producer": "p",
+            "url": "u",
+            "licence": "l",
+            "redistribution": "derived",
+            "citation": "c",
+            "retrieved_at": None,
+            "files": 1,
+            "bytes": 1,
+            "rows_seen": 1,
+            "is_complete": True,
+            "is_sample": False,
+            "sidecar_sha256": "0",
+        }
+        | {"retrieved_at": pl.Series([day]).cast(pl.Datetime("us"))[0]},
+    )
+
+
+@pytest.mark.parametrize(("days", "late"), [(2, False), (3, True)])
+def test_a_source_is_late_after_the_days_of_its_card(tmp_path: Path, days: int, late: bool) -> None:
+    seen = date(2026, 8, 1)
+    old = warehouse(tmp_path / "old.duckdb", seen, meta__snapshots=snapshot("hub", seen))
+    clock = date(2026, 8, 1 + days)
+    new = warehouse(tmp_path / "new.duckdb", clock, meta__snapshots=snapshot("hub", seen))
+    told = alerts.compare(old, new)
+    assert [(a.kind, a.subject) for a in told] == ([(SOURCE_STALE, "hub")] if late else [])
+
+
+def test_what_stays_late_is_told_once(tmp_path: Path) -> None:
+    seen = date(2026, 8, 1)
+    old = warehouse(tmp_path / "old.duckdb", MONDAY, meta__snapshots=snapshot("hub", seen))
+    new = warehouse(tmp_path / "new.duckdb", TUESDAY, meta__snapshots=snapshot("hub", seen))
+    assert alerts.compare(old, new) == []
+
+
+def test_a_frozen_source_is_never_late(tmp_path: Path) -> None:
+    seen = date(2020, 8, 1)
+    frozen = snapshot("lmarena_space", seen)
+    old = warehouse(tmp_path / "old.duckdb", seen, meta__snapshots=frozen)
+    new = warehouse(tmp_path / "new.duckdb", TUESDAY, meta__snapshots=frozen)
+    assert alerts.compare(old, new) == []
+
+
+def test_what_was_noted_stays_until_it_is_sent(tmp_path: Path) -> None:
+    old = warehouse(tmp_path / "old.duckdb", MONDAY, mart__arena_leader_changes=changes(US))
+    new = warehouse(tmp_path / "new.duckdb", TUESDAY, mart__arena_leader_changes=changes(US, CN))
+    kept = tmp_path / "observatory.duckdb"
+    noted = alerts.note(old, new, kept)
+    assert len(noted) == 1
+    # The run died before it sent them; the next build finds nothing new, and tells them still.
+    assert alerts.note(new, new, kept) == noted
+    assert alerts.note(old, new, kept) == noted, "noted twice"
+    assert alerts.unsent(kept) == noted
+    alerts.drop(kept)
+    assert alerts.unsent(kept) == []
