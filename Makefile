@@ -74,6 +74,10 @@ lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		pyproject.toml --extra votes -c /dev/stdin -o infra/requirements-votes.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u | grep -v ' numpy$$')
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
+		infra/requirements-validators.in -c requirements-dev.txt -o infra/requirements-validators.txt \
+		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements-dev.txt | sort -u)
+	sed -i.list '/^#/d' infra/requirements-validators.txt && rm infra/requirements-validators.txt.list
 	sed -i.list '/^#/d' infra/requirements-votes.txt && rm infra/requirements-votes.txt.list
 
 clean: ## remove what `make run` made; the environment stays

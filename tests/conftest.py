@@ -31,7 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_environment() -> None:
     """No setting, credential or token of the machine reaches a test."""
     for name in list(os.environ):
-        ours = name.startswith(("OBSERVATORY_RECORDINGS", "OBSERVATORY_DUCKDB_"))
+        ours = name.startswith(
+            ("OBSERVATORY_RECORDINGS", "OBSERVATORY_DUCKDB_", "OBSERVATORY_WITH_")
+        )
         if name.startswith(("OBSERVATORY_", "AWS_", "HF_", "GITHUB_TOKEN")) and not ours:
             del os.environ[name]
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")

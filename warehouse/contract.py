@@ -15,6 +15,8 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from warehouse.vocabulary import WARNINGS, warnings
+
 TABLES = Path(__file__).parent / "tables"
 
 Layer = Literal["raw", "core", "mart", "meta"]
@@ -30,20 +32,6 @@ PHYSICAL: Mapping[str, pl.DataType] = {
     "TIMESTAMP": pl.Datetime("us"),
     "VARCHAR": pl.String(),
 }
-
-Warning = Literal[
-    "counter_outage",
-    "ci_suspect",
-    "no_query_file",
-    "scale_break",
-    "survivorship",
-    "attribution_dependent",
-    "tracked_subset_only",
-    "licence_no_derivatives",
-    "date_imputed",
-    "org_carried",
-    "preliminary",
-]
 
 
 class ContractError(ValueError):
@@ -86,7 +74,7 @@ class Contract(Strict):
     grain: str
     key: tuple[str, ...]
     columns: dict[str, Column]
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[str, ...] = ()  # codes of warnings.yml
     drift: Literal["evolve", "freeze", "discard_row", "discard_value"] = "freeze"
     thresholds: Thresholds = Thresholds()
     published: bool = True
@@ -99,6 +87,12 @@ class Contract(Strict):
         unknown = [c for c in self.key if c not in self.columns]
         if unknown or not self.key:
             raise ValueError(f"key {list(self.key)} names unknown columns {unknown}")
+        return self
+
+    @model_validator(mode="after")
+    def _warnings_are_explained(self) -> Contract:
+        if unknown := sorted(set(self.warnings) - set(warnings())):
+            raise ValueError(f"warnings {unknown} are not explained in {WARNINGS}; add them there")
         return self
 
     @property

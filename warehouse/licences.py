@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from warehouse.cards import Card
 from warehouse.contract import Contract, literal, quote
@@ -48,9 +49,7 @@ class Share:
 def licence_entry(card: Card) -> LicenceEntry:
     """A card's terms as the manifest names them."""
     terms = card.licence
-    return LicenceEntry(
-        source=card.id, raw=terms.raw, ours=terms.ours, redistribution=terms.redistribution
-    )
+    return LicenceEntry(source=card.id, **terms.model_dump())
 
 
 def share(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> Share:
@@ -119,6 +118,32 @@ class Plan:
         if self._touched and contract.table == "meta.validation_results":
             return f"(FROM {relation} SELECT * REPLACE (CAST(NULL AS VARCHAR) AS details))"
         return relation
+
+
+def inherit(
+    tables: Mapping[str, Contract], edges: Iterable[tuple[str, str]]
+) -> dict[str, Contract]:
+    """The contracts with the sources of everything that each table was computed from.
+
+    `edges` are (table, input table). A contract need not repeat what its inputs name; what it says
+    of itself stays: a source of which it holds nothing is not passed on to those that read it.
+    """
+    reads: dict[str, set[str]] = {}
+    for table, input_table in edges:
+        if table in tables and input_table in tables:
+            reads.setdefault(table, set()).add(input_table)
+    found = dict(tables)
+    for name in TopologicalSorter(reads).static_order():
+        contract = tables[name]
+        passed = {s for i in reads.get(name, ()) for s in _held(found[i])}
+        named = sorted(passed - _named(contract)) if contract.layer != "meta" else []
+        inputs = (*contract.licence_inputs, *named)
+        found[name] = contract.model_copy(update={"licence_inputs": inputs})
+    return {name: found[name] for name in tables}
+
+
+def _held(contract: Contract) -> set[str]:
+    return {s for s in _named(contract) if contract.licence_rows.get(s) != NOTHING}
 
 
 def plan(tables: Mapping[str, Contract], cards: Mapping[str, Card], audience: Audience) -> Plan:

@@ -48,6 +48,7 @@ class LicenceEntry(Entry):
     raw: str
     ours: str
     redistribution: str
+    statement_url: str = ""
 
 
 class FileEntry(Entry):

@@ -16,14 +16,15 @@ from warehouse.licences import Plan, Share, licence_entry
 from warehouse.manifest import LeftOut, ReleaseError, SnapshotEntry, SourceEntry
 
 
-def lineage(con: duckdb.DuckDBPyConnection, plan: Plan) -> list[tuple[str, str]]:
+def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """(table, input table) of the build. Raises ReleaseError where lineage is not kept."""
-    if "meta.lineage" not in plan.meta:
+    try:
+        return con.execute("FROM built.meta.lineage SELECT table_name, input_table").fetchall()
+    except duckdb.CatalogException as error:
         raise ReleaseError(
-            "there is no contract meta.lineage: without it nobody can tell which tables carry a "
-            "strict licence, so nothing can be public"
-        )
-    return con.execute("FROM built.meta.lineage SELECT table_name, input_table").fetchall()
+            "the warehouse has no table meta.lineage: without it nobody can tell whose licences a "
+            "table carries; build it again"
+        ) from error
 
 
 def left_out(con: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[LeftOut, ...]:

@@ -21,7 +21,7 @@ from warehouse.archive import file_sha256
 from warehouse.cards import Card, cards
 from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 from warehouse.database import STORAGE_VERSION, create_macros
-from warehouse.licences import Plan, Share, check_lineage, plan
+from warehouse.licences import Plan, Share, check_lineage, inherit, plan
 from warehouse.manifest import (
     MANIFEST,
     Audience,
@@ -31,6 +31,8 @@ from warehouse.manifest import (
     TableEntry,
     make_release_id,
 )
+from warehouse.metadata import FILES as METADATA
+from warehouse.metadata import write_metadata
 from warehouse.parquet import select_sql, table_entry, write_table
 from warehouse.provenance import left_out, lineage, sources, validation
 from warehouse.storage import check_key
@@ -71,12 +73,13 @@ def stage_release(
         raise ReleaseError(f"code must name {sorted(missing)}: the release's id depends on it")
     tables = contracts() if tables is None else tables
     source_cards = cards() if source_cards is None else source_cards
-    decided = plan(tables, source_cards, audience)
     _need_empty(folder)
     with _opened(database) as con:
-        _need_tables(con, database, decided)
+        edges = lineage(con)
         if audience == "public":
-            check_lineage(tables, source_cards, lineage(con, decided))
+            check_lineage(tables, source_cards, edges)
+        decided = plan(inherit(tables, edges), source_cards, audience)
+        _need_tables(con, database, decided)
         head = Head(as_of, audience, sample, dict(code))
         _copy_documents(folder, documents or {})
         manifest = _stage(con, decided, folder, head, source_cards)
@@ -103,16 +106,18 @@ def _stage(
     tables = tuple(_write(con, one, folder) for one in decided.held)
     release_id = make_release_id(tables, as_of=head.as_of, audience=head.audience, code=head.code)
     _write_database(con, decided, folder, release_id, head)
-    return Manifest(
+    manifest = Manifest(
         release_id=release_id,
         **head._asdict(),
         engines={name: version(name) for name in ENGINES},
         tables=tables,
-        files=_files(folder, {t.path for t in tables}),
+        files=(),
         sources=sources(con, decided, source_cards),
         validation=validation(con, decided),
         left_out=left_out(con, decided),
     )
+    write_metadata(folder, manifest, {s.contract.table: s.contract for s in decided.held})
+    return manifest.model_copy(update={"files": _files(folder, {t.path for t in tables})})
 
 
 def _need_empty(folder: Path) -> None:
@@ -197,7 +202,7 @@ def _create(con: duckdb.DuckDBPyConnection, contract: Contract, rows: str | None
 
 def _copy_documents(folder: Path, documents: Mapping[str, Path]) -> None:
     for name, document in documents.items():
-        if name in (DATABASE, MANIFEST) or name.endswith(".parquet"):
+        if name in (DATABASE, MANIFEST, *METADATA) or name.endswith(".parquet"):
             raise ReleaseError(f"document {name} has the name of a file of the release; rename it")
         target = folder / check_key(name)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,31 @@
+"""The usage warnings: what may mislead a reader of a table, and what to do about it.
+
+`warnings.yml` explains every code that a contract may use; nothing else does.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+WARNINGS = Path(__file__).with_name("warnings.yml")
+
+
+class UsageWarning(BaseModel):
+    """One warning as the data dictionary tells it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    what: str
+    advice: str
+
+
+@cache
+def warnings() -> dict[str, UsageWarning]:
+    """Every warning by code, in the order of the file."""
+    found = yaml.safe_load(WARNINGS.read_text(encoding="utf-8"))
+    return {code: UsageWarning.model_validate(about) for code, about in found.items()}
