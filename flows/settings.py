@@ -42,6 +42,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OBSERVATORY_HUB_URL", "HF_ENDPOINT", "hub_url"),
     )
     hub_page_rows: int = Field(1000, ge=1, le=1000)
+    # An operator's budget: other work may hang on the same token.
+    hub_requests_per_5_minutes: int | None = Field(None, ge=1)
+    hub_quota_share: float = Field(1, gt=0, le=1)  # of the quota that the Hub's answers name
+    hub_max_minutes: float | None = Field(None, gt=0)  # of one run; the next one goes on
     space_pickles: bool = False  # 459 MB, read without executing; once, outside the schedule
     github_api_url: str = "https://api.github.com"
     github_raw_url: str = "https://raw.githubusercontent.com"
@@ -49,6 +53,7 @@ class Settings(BaseSettings):
     ai_index_url: str | None = None  # template with {edition}; default: the source card's
     ai_index_files: Path | None = None  # folder with <edition>.zip or <edition>/ laid down by hand
     http_timeout_seconds: float = Field(60, gt=0)
+    http_first_wait_seconds: float = Field(1, ge=0)  # before the second try; doubles, up to 8 times
 
     @field_validator("sources", "publish_to", mode="before")
     @classmethod

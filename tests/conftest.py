@@ -68,7 +68,7 @@ def settings_for(server: StandIn, folder: Path, **more: object) -> Settings:
         epoch_url=server.exports.get("OBSERVATORY_EPOCH_URL", server.url),
         ai_index_url=server.exports.get("OBSERVATORY_AI_INDEX_URL"),
         sources=server.exports["OBSERVATORY_SOURCES"],
-        **more,  # type: ignore[arg-type]
+        **{"http_first_wait_seconds": 0.01, **more},  # type: ignore[arg-type]
     )
 
 

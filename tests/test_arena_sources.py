@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -324,14 +323,11 @@ def test_a_used_up_quota_says_when_and_the_next_run_goes_on(small: Path, tmp_pat
     assert server.headers[0] == ""
 
 
-def test_a_quota_told_as_429_is_told_alike(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_quota_told_as_429_is_told_alike(small: Path, tmp_path: Path) -> None:
     class Busy(StandIn):
         def answer(self, call: Call) -> Answer:
             return Answer(429, b"{}", {"x-ratelimit-remaining": "0"})
 
-    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None))
     with Busy(small) as server, pytest.raises(SourceError, match="set GITHUB_TOKEN") as failed:
         observe("arena_catalog", settings_for(server, tmp_path), DAY)
     assert "a moment that the source does not say" in str(failed.value)

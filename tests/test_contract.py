@@ -366,18 +366,25 @@ def test_the_lists_of_sources_are_one_list() -> None:
     assert tuple(SOURCES) == ALL_SOURCES
     assert set(cards()) == {*ALL_SOURCES, "registry"}
     modules = {p.stem for p in (ROOT / "flows/sources").glob("*.py")}
-    helpers = {"http", "raw", "repository", "safe_pickle", "pickled_frames", "space_boards"}
+    helpers = {"http", "pace", "raw", "repository", "safe_pickle", "pickled_frames", "space_boards"}
+    helpers |= {"hub_items", "hub_page", "hub_sweep"}
     assert modules - {"__init__", *helpers} == set(ALL_SOURCES)
+
+
+def defined_in(module: str) -> set[str]:
+    found = vars(import_module(module)).items()
+    return {name for name, value in found if getattr(value, "__module__", "") == module}
 
 
 @pytest.mark.parametrize("source", ALL_SOURCES)
 def test_a_source_has_its_card_module_and_contracts(source: str) -> None:
     assert cards()[source].licence.raw
-    module = import_module(f"flows.sources.{source}")
-    own = {n for n, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__}
+    # A source may have a second module, for what was kept.
+    modules = [m for m in (source, f"{source}_items") if (ROOT / f"flows/sources/{m}.py").exists()]
+    own = {n for m in modules for n in defined_in(f"flows.sources.{m}")}
     assert SOURCES[source].fetch.__name__ in {n for n in own if n.startswith("fetch_")}
     assert SOURCES[source].parse.__name__ in {n for n in own if n.startswith("parse_")}
-    text = texts_in_file(ROOT / f"flows/sources/{source}.py")
+    text = "\n".join(texts_in_file(ROOT / f"flows/sources/{m}.py") for m in modules)
     loaded = [n for n in NAMES if n.startswith("raw.") and re.search(rf"\b{re.escape(n)}\b", text)]
     assert loaded, f"flows/sources/{source}.py loads no raw table"
     assert all(source in contract(n).licence_inputs for n in loaded)

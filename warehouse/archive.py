@@ -1,6 +1,7 @@
 """The archive: the bytes as they were received, and a sidecar that says which bytes they are.
 
     <archive>/<source>/<snapshot_date>/snapshot.json      the sidecar; its presence seals a snapshot
+    <archive>/<source>/<snapshot_date>T<HHMM>/            one of several observations of a day
     <archive>/<source>/<snapshot_date>/<file>[.zst]       the bytes
     <archive>/<source>/<snapshot_date>/journal.jsonl      what an unfinished observation has so far
     <archive>/<source>/<snapshot_date>/refused/<file>     damaged answers, kept aside
@@ -30,12 +31,14 @@ SIDECAR = "snapshot.json"
 JOURNAL = "journal.jsonl"
 REFUSAL = "refusal.json"
 ZSTD_LEVEL = 3
+_SLOT = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d")
 _SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 _USER = re.compile(r"(?<=://)[^/?#\s]*@")
 _SECRET = re.compile(
     r"(?i)([?&](?:key|sig|auth|pwd|policy|x-amz-[^=&\s]*"
     r"|[^=&\s]*(?:token|secret|password|signature|credential|api[_-]?key)[^=&\s]*)=)[^&#\s]*"
 )
+_TOKEN = re.compile(r"\b(hf_|gh[a-z]_|github_pat_)[A-Za-z0-9_]{8,}|(?i:\bbearer\s+)\S+")
 
 
 class ArchiveError(RuntimeError):
@@ -62,12 +65,13 @@ class ArchivedFile(BaseModel):
 
 
 class Snapshot(BaseModel):
-    """The sidecar of one sealed snapshot: one source, one day."""
+    """The sidecar of one sealed snapshot: one source, one day, or one minute (UTC) of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
     snapshot_date: date
+    slot: str | None = None  # HHMM, UTC, where a day is observed several times
     producer: str
     url: str
     citation: str
@@ -81,8 +85,8 @@ class Snapshot(BaseModel):
 
     @property
     def snapshot_id(self) -> str:
-        """`<source>/<snapshot_date>`."""
-        return f"{self.source}/{self.snapshot_date}"
+        """`<source>/<snapshot_date>`, with `T<HHMM>` where a day has several."""
+        return f"{self.source}/{moment(self.snapshot_date, self.slot)}"
 
     @property
     def rows_seen(self) -> int:
@@ -117,6 +121,23 @@ def safe_name(name: str) -> str:
     raise ArchiveError(f"refusing {name!r} as a file name: letters, digits, '_', '-', '.' only")
 
 
+def moment(day: date, slot: str | None = None) -> str:
+    """Name of an observation within its source: `2026-08-15`, or `2026-08-15T0615`."""
+    if slot is None:
+        return day.isoformat()
+    if not _SLOT.fullmatch(slot):
+        raise ArchiveError(f"{slot!r} is no time of day: write HHMM, UTC")
+    return f"{day.isoformat()}T{slot}"
+
+
+def read_moment(name: str) -> tuple[date, str | None]:
+    """Day and slot of an observation's name. Raises ValueError for another text."""
+    day, separator, slot = name.partition("T")
+    if separator and not _SLOT.fullmatch(slot):
+        raise ValueError(f"{name!r} is no YYYY-MM-DD or YYYY-MM-DDTHHMM")
+    return date.fromisoformat(day), slot or None
+
+
 def sha256(data: bytes) -> str:
     """Hex digest."""
     return hashlib.sha256(data).hexdigest()
@@ -142,18 +163,27 @@ def write_atomically(path: Path, data: bytes) -> None:
 class Draft:
     """A snapshot being observed. What was kept survives a crash and is not fetched again."""
 
-    def __init__(self, archive: Archive, source: str, day: date) -> None:
-        self.source, self.day, self._archive = source, day, archive
-        self.folder = archive.folder(source, day)
+    def __init__(self, archive: Archive, source: str, day: date, slot: str | None = None) -> None:
+        self.source, self.day, self.slot, self._archive = source, day, slot, archive
+        self.folder = archive.folder(source, day, slot)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.files: list[ArchivedFile] = self._resume()
+        self._names = {file.name for file in self.files}
         self.notes: list[str] = []
+        self.is_complete = True  # a fetch that cannot prove it says so
+
+    def _sweep_up(self) -> None:
+        """Removes what a killed run was writing when it died; nothing points there."""
+        for part in self.folder.rglob(".*.part"):
+            part.unlink(missing_ok=True)
 
     def _resume(self) -> list[ArchivedFile]:
         """The kept files up to the first that is not as its journal line says."""
         kept: list[ArchivedFile] = []
         journal = self.folder / JOURNAL
         lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
+        if lines:
+            self._sweep_up()
         for line in lines:
             try:
                 entry = ArchivedFile.model_validate_json(line)
@@ -219,7 +249,7 @@ class Draft:
 
     def _check_free(self, name: str) -> None:
         self._check_open()
-        if safe_name(name) in (SIDECAR, JOURNAL) or any(f.name == name for f in self.files):
+        if safe_name(name) in (SIDECAR, JOURNAL) or name in self._names:
             raise ArchiveError(f"{self.folder / name} is taken; a kept file is never overwritten")
 
     def _check_open(self) -> None:
@@ -233,6 +263,7 @@ class Draft:
             log.flush()
             os.fsync(log.fileno())
         self.files.append(entry)
+        self._names.add(entry.name)
         return entry
 
     def set_aside(self, name: str, data: bytes) -> Path:
@@ -244,6 +275,7 @@ class Draft:
     def restart(self) -> None:
         """Forgets what was kept, e.g. when a stored cursor no longer works."""
         self.files.clear()
+        self._names.clear()
         (self.folder / JOURNAL).unlink(missing_ok=True)
 
     def seal(self, **about: object) -> Snapshot:
@@ -252,13 +284,15 @@ class Draft:
         snapshot = Snapshot(
             source=self.source,
             snapshot_date=self.day,
+            slot=self.slot,
             retrieved_at=max(f.retrieved_at for f in self.files),
-            is_complete=True,
+            is_complete=self.is_complete,
             notes=tuple(self.notes),
-            files=tuple(self.files),
+            files=tuple(f.model_copy(update={"next_url": None}) for f in self.files),
             **about,
         )
-        text = json.dumps(snapshot.model_dump(mode="json"), indent=1, ensure_ascii=False)
+        told = snapshot.model_dump(mode="json", exclude=None if self.slot else {"slot"})
+        text = json.dumps(told, indent=1, ensure_ascii=False)
         write_atomically(self.folder / SIDECAR, text.encode() + b"\n")
         (self.folder / JOURNAL).unlink(missing_ok=True)
         self._archive.forget_index()
@@ -272,48 +306,60 @@ class Archive:
         self.root = root
         self._by_digest: dict[str, dict[str, ArchivedFile]] = {}
 
-    def folder(self, source: str, day: date) -> Path:
+    def folder(self, source: str, day: date, slot: str | None = None) -> Path:
         """Where one snapshot lies."""
-        return self.root / safe_name(source) / day.isoformat()
+        return self.root / safe_name(source) / moment(day, slot)
 
-    def snapshot(self, source: str, day: date) -> Snapshot | None:
-        """The sealed snapshot of that day, if there is one."""
-        path = self.folder(source, day) / SIDECAR
+    def snapshot(self, source: str, day: date, slot: str | None = None) -> Snapshot | None:
+        """The sealed snapshot of that day (and minute), if there is one."""
+        path = self.folder(source, day, slot) / SIDECAR
         return read_sidecar(path) if path.exists() else None
 
     def snapshots(self, source: str | None = None, until: date | None = None) -> list[Snapshot]:
-        """Sealed snapshots up to and including a day, by source and date; not the refused ones."""
-        pattern = f"{safe_name(source) if source else '*'}/*/{SIDECAR}"
-        paths = [p for p in sorted(self.root.glob(pattern)) if not p.with_name(REFUSAL).exists()]
-        return [s for s in map(read_sidecar, paths) if until is None or s.snapshot_date <= until]
+        """Sealed snapshots up to and including a day, by source and time; not the refused ones."""
+        found = map(read_sidecar, self._sidecars(source or "*"))
+        return [s for s in found if until is None or s.snapshot_date <= until]
 
-    def refusal(self, source: str, day: date) -> Refusal | None:
+    def newest(self, source: str, before: date | None = None) -> Snapshot | None:
+        """The last sealed snapshot (before a day) that is not refused; reads that sidecar alone."""
+        paths = self._sidecars(safe_name(source))
+        if before is not None:
+            paths = [p for p in paths if p.parent.name < before.isoformat()]
+        return read_sidecar(paths[-1]) if paths else None
+
+    def _sidecars(self, source: str) -> list[Path]:
+        pattern = f"{source if source == '*' else safe_name(source)}/*/{SIDECAR}"
+        return [p for p in sorted(self.root.glob(pattern)) if not p.with_name(REFUSAL).exists()]
+
+    def refusal(self, source: str, day: date, slot: str | None = None) -> Refusal | None:
         """Why the snapshot of that day was refused; None if it was not."""
-        path = self.folder(source, day) / REFUSAL
+        path = self.folder(source, day, slot) / REFUSAL
         return Refusal.model_validate_json(path.read_bytes()) if path.exists() else None
 
-    def refuse(self, source: str, day: date, reason: str) -> None:
+    def refuse(self, source: str, day: date, reason: str, slot: str | None = None) -> None:
         """Leaves a sealed snapshot out of every build from now on. Raises ArchiveError."""
-        if self.snapshot(source, day) is None:
-            raise ArchiveError(f"{self.folder(source, day)} is no sealed snapshot")
+        folder = self.folder(source, day, slot)
+        if self.snapshot(source, day, slot) is None:
+            raise ArchiveError(f"{folder} is no sealed snapshot")
         refusal = Refusal(reason=reason, refused_at=datetime.now(UTC))
-        data = refusal.model_dump_json(indent=1).encode() + b"\n"
-        write_atomically(self.folder(source, day) / REFUSAL, data)
+        write_atomically(folder / REFUSAL, refusal.model_dump_json(indent=1).encode() + b"\n")
         self.forget_index()
 
-    def readmit(self, source: str, day: date) -> None:
+    def readmit(self, source: str, day: date, slot: str | None = None) -> None:
         """Takes a refusal back. Raises ArchiveError where there is none."""
-        path = self.folder(source, day) / REFUSAL
+        path = self.folder(source, day, slot) / REFUSAL
         if not path.exists():
-            raise ArchiveError(f"{self.folder(source, day)} was not refused")
+            raise ArchiveError(f"{path.parent} was not refused")
         path.unlink()
         self.forget_index()
 
     def refused(self) -> dict[str, Refusal]:
         """Every refused snapshot, by snapshot id."""
         folders = [p.parent for p in sorted(self.root.glob(f"*/*/{REFUSAL}"))]
-        days = [(f.parent.name, date.fromisoformat(f.name)) for f in folders]
-        found = {f"{source}/{day}": self.refusal(source, day) for source, day in days}
+        found = {
+            f"{f.parent.name}/{f.name}": self.refusal(f.parent.name, *read_moment(f.name))
+            for f in folders
+        }
         return {name: refusal for name, refusal in found.items() if refusal}
 
     def unfinished(self) -> list[Path]:
@@ -322,9 +368,14 @@ class Archive:
         return sorted(folder for folder in begun if not (folder / SIDECAR).exists())
 
     def file_with(self, source: str, digest: str) -> ArchivedFile | None:
-        """A file of a sealed snapshot of this source with these bytes, still sound on disk."""
+        """A file of this source's newest snapshot with these bytes, still sound on disk.
+
+        The newest alone: it points into older ones itself, and a year of the Hub lists a million
+        pages.
+        """
         if source not in self._by_digest:
-            files = [f for s in self.snapshots(source) for f in s.files]
+            newest = self.newest(source)
+            files = newest.files if newest else ()
             self._by_digest[source] = {f.sha256: f for f in reversed(files)}
         found = self._by_digest[source].get(digest)
         return found if found and self.is_sound(found) else None
@@ -334,13 +385,13 @@ class Archive:
         self._by_digest.clear()
 
     @contextmanager
-    def draft(self, source: str, day: date) -> Iterator[Draft]:
+    def draft(self, source: str, day: date, slot: str | None = None) -> Iterator[Draft]:
         """A draft that no other run writes at the same time; a second one waits for the first."""
-        folder = self.folder(source, day)
+        folder = self.folder(source, day, slot)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield Draft(self, source, day)
+            yield Draft(self, source, day, slot)
 
     def verify_file(self, file: ArchivedFile) -> Path:
         """The file's path, once its bytes are what the sidecar says. Raises ArchiveError."""
@@ -384,11 +435,11 @@ def read_sidecar(path: Path) -> Snapshot:
         snapshot = Snapshot.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise ArchiveError(f"{path} is not a sidecar we understand: {error}") from error
-    if path.parts[-3:-1] != (snapshot.source, str(snapshot.snapshot_date)):
+    if "/".join(path.parts[-3:-1]) != snapshot.snapshot_id:
         raise ArchiveError(f"{path} says it is {snapshot.snapshot_id}; put it back in that place")
     return snapshot
 
 
 def without_query_secrets(url: str) -> str:
-    """A URL that may be written down: user names, passwords and tokens taken out."""
-    return _SECRET.sub(r"\1…", _USER.sub("", url))
+    """A text that may be written down: user names, passwords and tokens taken out."""
+    return _TOKEN.sub("…", _SECRET.sub(r"\1…", _USER.sub("", url)))

@@ -124,7 +124,13 @@ def _zipped(path: Path) -> bytes:
 
 
 def _download(settings: Settings, draft: Draft, edition: int, url: str, *, required: bool) -> None:
-    answer = get("ai_index", url, timeout=settings.http_timeout_seconds * 5, absent_ok=not required)
+    answer = get(
+        "ai_index",
+        url,
+        timeout=settings.http_timeout_seconds * 5,
+        absent_ok=not required,
+        first_wait=settings.http_first_wait_seconds,
+    )
     if answer.status_code == 404:
         draft.notes.append(f"edition {edition} is not offered at {url}")
         return

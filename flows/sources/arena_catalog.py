@@ -162,8 +162,14 @@ class _Catalog:
             raise self._refusal(name, answer, url, error) from error
 
     def _get(self, url: str, headers: dict[str, str]) -> bytes:
-        timeout = self.settings.http_timeout_seconds
-        return get(NAME, url, timeout=timeout, headers=headers, variable="GITHUB_TOKEN").content
+        return get(
+            NAME,
+            url,
+            timeout=self.settings.http_timeout_seconds,
+            headers=headers,
+            variable="GITHUB_TOKEN",
+            first_wait=self.settings.http_first_wait_seconds,
+        ).content
 
     def _refusal(self, name: str, data: bytes, url: str, error: Exception) -> SourceError:
         aside = self.draft.set_aside(name, data)

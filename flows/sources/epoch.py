@@ -90,6 +90,7 @@ class _Visit:
                 timeout=self._settings.http_timeout_seconds,
                 headers=self._condition(path),
                 absent_ok=path not in FILES[REQUIRED][0],
+                first_wait=self._settings.http_first_wait_seconds,
             )
         return self._answers[path]
 
