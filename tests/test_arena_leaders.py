@@ -7,7 +7,6 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
-from itertools import groupby
 from statistics import NormalDist
 from typing import Any
 
@@ -559,6 +558,26 @@ def test_a_board_without_variances_confirms_nothing() -> None:
     assert told(ratings(*lines)) == []
 
 
+def without_intervals(lines: list[Row]) -> list[Row]:
+    return [{**line, "variance": None} for line in lines]
+
+
+def test_a_board_without_variances_breaks_a_row_only_where_somebody_else_is_first() -> None:
+    """Boards of 2024 come from sources with and without intervals in turn."""
+    boards = duel(20, 20, 20, 20, 20)
+    boards[1], boards[3] = without_intervals(boards[1]), without_intervals(boards[3])
+    assert told(ratings(*boards)) == [(None, "US", 0, 4)]
+    made = changes(ratings(*boards)).filter(level="country")
+    assert made["n_dates"].to_list() == [3]  # those that say so
+    boards = duel(20, 20, -20, 20, 20, 20)
+    boards[2] = without_intervals(boards[2])
+    assert told(ratings(*boards)) == [(None, "US", 3, 5)]
+    # in doubt, then not known: the row does not go on from before the doubt
+    boards = duel(20, 20, 5, 20, 20)
+    boards[3] = without_intervals(boards[3])
+    assert told(ratings(*boards)) == []
+
+
 def test_nobody_in_particular_stands_in_the_way_and_never_leads() -> None:
     near = [
         on(i, alpha=(1400.0 + i, 3.0), omega=(1398.0 + i, 3.0), beta=(1300.0, 3.0))
@@ -604,20 +623,31 @@ def test_noise_within_the_doubt_changes_nothing(margins: list[float]) -> None:
 
 @pytest.mark.slow
 @PROPERTY
-@given(MARGINS, st.lists(st.integers(1, 3), min_size=14, max_size=14), st.integers(0, 2**16))
+@given(
+    MARGINS,
+    st.lists(st.booleans(), min_size=14, max_size=14),
+    st.lists(st.integers(1, 3), min_size=14, max_size=14),
+    st.integers(0, 2**16),
+)
 def test_changes_are_those_of_the_definition(
-    margins: list[float], copies: list[int], seed: int
+    margins: list[float], is_bare: list[bool], copies: list[int], seed: int
 ) -> None:
     """Boards published up to three times over and the order of rows change nothing."""
-    leads = [None if abs(m) <= DOUBT else "US" if m > 0 else "CN" for m in margins]
-    expected, start, leader = [], 0, None
-    for holder, run in groupby(leads):
-        n = len(list(run))
-        if holder and holder != leader and n >= 3:
-            expected.append((leader, holder, 5 * start, 5 * (start + 2)))
+    expected, leader, row, of = [], None, [], None
+    for i, (margin, bare) in enumerate(zip(margins, is_bare, strict=False)):
+        first = "CN" if margin < 0 else "US"  # of equals alpha by its name
+        if bare and first == of:
+            continue
+        holder = first if not bare and abs(margin) > DOUBT else None
+        row = [*row, i] if holder and holder == of else [i]
+        of = holder
+        if holder and holder != leader and len(row) == 3:
+            expected.append((leader, holder, 5 * row[0], 5 * row[2]))
             leader = holder
-        start += n
-    boards = duel(*margins, every=5)
+    boards = [
+        without_intervals(lines) if bare else lines
+        for lines, bare in zip(duel(*margins, every=5), is_bare, strict=False)
+    ]
     again = [
         [{**line, "publish_date": line["publish_date"] + timedelta(days=i)} for line in lines]
         for lines, n in zip(boards, copies, strict=False)

@@ -97,6 +97,9 @@ def test_changes_of_the_leading_lab(con: duckdb.DuckDBPyConnection) -> None:
     labs = [row[1:] for row in found if row[0] == "lab"]
     assert all(was != now for was, now, *_ in labs)
     assert [was for was, *_ in labs[1:]] == [now for _, now, *_ in labs[:-1]]
+    # 2024: GPT-4o, ChatGPT-4o and Gemini-Exp-1206, although every other board lacks intervals
+    held = [row[1] for row in labs if row[3] < date(2025, 3, 1)]
+    assert held == ["openai", "google", "openai", "google", "xai"]
     # Gemini 2.5 Pro was released on 2025-03-25; Claude Opus 4.6 leads the boards of March 2026 on
     in_march = (date(2025, 3, 24), date(2025, 3, 31))
     gemini = [row for row in labs if row[1] == "google" and in_march[0] <= row[3] <= in_march[1]]

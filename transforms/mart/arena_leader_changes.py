@@ -26,9 +26,11 @@ def arena_leader_changes(
     A holder leads a board when its model is first and `DOUBT_DEVIATIONS` of the difference ahead
     of the best model of anybody else. It becomes the leader when it does so on `N_BOARDS` new
     boards in a row, and stays it until another has done the same: falling back into the doubt ends
-    nothing. A board with the models and ratings of the one before is no new board. Margins are
-    taken within one board, so that breaks of the scale do not matter. ZZ, XX and models without a
-    lab can stand in a leader's way, but as they are nobody in particular they never lead.
+    nothing. A board with the models and ratings of the one before is no new board. One without the
+    doubt, as sources without intervals have it, confirms nothing; it breaks a row only where
+    somebody else is first. Margins are taken within one board, so that breaks of the scale do not
+    matter. ZZ, XX and models without a lab can stand in a leader's way, but as they are nobody in
+    particular they never lead.
     """
     boards = _new_boards(arena_ratings.filter(pl.col("rating_arena").is_not_null()))
     led = pl.concat([_led(boards, level) for level in HOLDERS])
@@ -42,7 +44,7 @@ def arena_leader_changes(
         for level, frame in (("country", arena_leaders), ("lab", arena_lab_leaders))
     )
     return (
-        _changes(_streaks(led))
+        _changes(_streaks(_telling(led)))
         .join(chances, on=[*BOARD, "level", "holder"], how="left")
         .rename({"publish_date": "confirmed_date"})
         .select(*contract("mart.arena_leader_changes").columns)
@@ -91,6 +93,18 @@ def _led(boards: pl.LazyFrame, level: str) -> pl.LazyFrame:
         )
         .with_columns(pl.when(pl.col("margin") > pl.col("doubt")).then("_first").alias("holder"))
     )
+
+
+def _telling(led: pl.LazyFrame) -> pl.LazyFrame:
+    """Without the boards of unknown doubt on which whoever last led beyond doubt is first again.
+
+    Sources with and without intervals took turns in 2024: were not known taken for not so, no lead
+    of that year would last three boards.
+    """
+    is_known = pl.col("doubt").is_not_null()
+    state = pl.when(is_known).then(pl.col("holder").fill_null(""))
+    last = state.forward_fill().over(SERIES, order_by="publish_date")
+    return led.filter(is_known | pl.col("_first").ne_missing(last))
 
 
 def _streaks(led: pl.LazyFrame) -> pl.LazyFrame:
