@@ -629,15 +629,26 @@ def counters(**change: Any) -> list[dict[str, Any]]:
     ]
 
 
+def refused_line(category: str) -> dict[str, Any]:
+    record = {"model_name": "a", "category": category, "leaderboard_publish_date": "2026-08-14"}
+    return {
+        "table_name": "raw.arena_leaderboards",
+        "file_name": "text/full-00000-of-00001.parquet",
+        "record": json.dumps(record),
+    }
+
+
 # What rules that look at other tables find there.
 BESIDE: dict[str, list[dict[str, Any]]] = {
     "core.hub_models": [{"model_id_hf": name} for name in ("a/b", "a/c", "a/rootless")],
     "core.hub_model_roots": [*roots(), {"model_id_hf": "a/bare", "root_model_id_hf": "a/bare"}],
     "core.hub_daily_counters": counters(),
     "core.arena_ratings": rated(),
+    "raw.quarantine": [refused_line("french")],
     **ai_index_faults.BESIDE,
     "core.arena_scale_segments": segments(),
 }
+WAS = {"model_name_arena": "was", "model_id": "was"}
 FRACTIONAL = {"credit": "fractional", "share": 0.4, "share_lower": 0.4, "share_upper": 0.4}
 LEADERS = {"mart.arena_leaders": "country_code", "mart.arena_lab_leaders": "lab_id"}
 RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
@@ -780,6 +791,25 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         "gaps_of_ranks_are_healed",
         [observed("a", rank_published=3), observed("b", model_id="b", rank_published=1)],
         {"last_rank": 3, "n_held": 2},
+    ),
+    (
+        "core.arena_ratings",
+        "renamed_model_has_an_alias",
+        [*also(7, models=2), {**rated()[2], "publish_date": date(2026, 8, 7), **WAS}],
+        {"old_name": "was", "new_name": "c", "n_boards": 1, "largest_difference": 0.0},
+    ),
+    (
+        "core.arena_ratings",
+        "renamed_model_has_an_alias",
+        [
+            {**row, "category": category}
+            for category in ("overall", "coding", "math")
+            for row in [
+                *also(7, models=2),
+                {**rated()[2], "publish_date": date(2026, 8, 7), **WAS, "rating_arena": 1302.0},
+            ]
+        ],
+        {"old_name": "was", "new_name": "c", "n_boards": 3, "largest_difference": 1.75},
     ),
     (
         "core.arena_observations",
@@ -1006,6 +1036,25 @@ def test_a_rule_finds_its_fault(
     found = result(rule_report(tmp_path, table, data), name)
     assert found.outcome == "failed", found.details
     assert any(at_fault.items() <= row.items() for row in rows(found)), found.details
+
+
+@pytest.mark.parametrize(("category", "outcome"), [("overall", "passed"), ("coding", "failed")])
+def test_a_refused_line_explains_the_gap_that_it_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, category: str, outcome: str
+) -> None:
+    monkeypatch.setitem(BESIDE, "raw.quarantine", [refused_line(category)])
+    data = [observed("a", rank_published=3), observed("b", model_id="b", rank_published=1)]
+    report = rule_report(tmp_path, "core.arena_observations", data)
+    assert result(report, "gaps_of_ranks_are_healed").outcome == outcome
+
+
+@pytest.mark.parametrize("change", [{"lab_id": "other"}, {"rating_arena": 1299.0}])
+def test_a_model_that_comes_as_another_goes_is_most_often_a_new_one(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    was = {**rated()[2], "publish_date": date(2026, 8, 7), **WAS, **change}
+    report = rule_report(tmp_path, "core.arena_ratings", [*also(7, models=2), was])
+    assert result(report, "renamed_model_has_an_alias").outcome == "passed"
 
 
 def epoch(*files: tuple[str, str, int]) -> list[dict[str, Any]]:

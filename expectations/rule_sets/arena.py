@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from expectations.rule import Rule
 from expectations.rule_sets.sql import (
     bounds_sql,
+    missing_rows_sql,
     rank_gap_sql,
     rank_once_sql,
     rank_sql,
+    renames_sql,
     variance_sql,
 )
 from expectations.suites import Severity
@@ -19,6 +21,7 @@ _RATED = "board, category, publish_date"
 _LEADERS_JUMP = 60  # arena points between two boards of one segment
 _UNMAPPED_PCT = 1
 _ROWS_PCT = 15
+_RENAMED = 3.0  # arena points: a rename keeps votes and rating, the day brings some more
 
 
 def _board_rules(
@@ -115,11 +118,9 @@ _HEALED: tuple[Rule, ...] = (
         "gaps_of_ranks_are_healed",
         "core.arena_observations",
         "critical",
-        "Where the data set's ranks show that rows are missing, other sources bring as many back.",
-        f"SELECT {_RATED}, max(rank_published) FILTER (board_source = 'lmarena') AS last_rank, "
-        "count(DISTINCT model_id) FILTER (board_source = 'lmarena' OR is_chosen) + count(*) FILTER "
-        "(board_source = 'lmarena' AND not_chosen_reason = 'duplicate') AS n_held FROM {batch} "
-        f"GROUP BY {_RATED} HAVING last_rank > n_held",
+        "Where the data set's ranks show that rows are missing and none was refused, other sources "
+        "bring as many back.",
+        missing_rows_sql(_RATED),
     ),
     Rule(
         "model_stands_once_on_a_board",
@@ -140,6 +141,14 @@ _HEALED: tuple[Rule, ...] = (
         " other.model_name_arena AS other_name FROM {batch} AS one JOIN {batch} AS other "
         f"USING ({_RATED}, rating_arena, rating_arena_lower, rating_arena_upper) "
         "WHERE one.board_source > other.board_source AND rating_arena <> round(rating_arena)",
+    ),
+    Rule(
+        "renamed_model_has_an_alias",
+        "core.arena_ratings",
+        "warning",
+        f"No model leaves its boards where another of its lab comes within {_RENAMED:g} points of "
+        "it: that is most often a rename, which needs an alias in registry/model_aliases.csv.",
+        renames_sql(_RENAMED),
     ),
     Rule(
         "every_rating_has_its_segment",

@@ -56,3 +56,60 @@ def variance_sql(columns: str, lower: str, upper: str) -> str:
         SELECT {columns}, {lower}, {upper}, variance, {implied} AS implied FROM {{batch}}
         WHERE abs(variance - {implied}) > 1e-6 * {implied}
     """
+
+
+def missing_rows_sql(group: str) -> str:
+    """Boards whose last published rank says that more rows were there than are held or refused.
+
+    A line in quarantine is known and told; it must not stop a build that has all the others.
+    """
+    return f"""
+        WITH refused AS (
+            SELECT split_part(file_name, '/', 1) AS board, record ->> '$.category' AS category,
+                try_cast(record ->> '$.leaderboard_publish_date' AS DATE) AS publish_date,
+                count(*) AS n_refused
+            FROM "raw"."quarantine" WHERE table_name = 'raw.arena_leaderboards' GROUP BY ALL
+        ), held AS (
+            SELECT {group}, max(rank_published) FILTER (board_source = 'lmarena') AS last_rank,
+                count(DISTINCT model_id) FILTER (board_source = 'lmarena' OR is_chosen)
+                + count(*) FILTER (board_source = 'lmarena' AND not_chosen_reason = 'duplicate')
+                AS n_held
+            FROM {{batch}} GROUP BY {group}
+        )
+        SELECT held.*, coalesce(n_refused, 0) AS n_refused
+        FROM held LEFT JOIN refused USING ({group})
+        WHERE last_rank > n_held + coalesce(n_refused, 0)
+    """
+
+
+def renames_sql(points: float) -> str:
+    """Pairs of one lab: a model's last board, and the next one as another's first, near by rating.
+
+    Near on nine of ten boards of three or more, or to the last digit wherever they meet.
+    """
+    return f"""
+        WITH boards AS (
+            SELECT DISTINCT board, category, publish_date FROM {{batch}}
+        ), steps AS (
+            SELECT *, lag(publish_date) OVER (PARTITION BY board, category ORDER BY publish_date)
+                AS previous_publish_date
+            FROM boards
+        ), spans AS (
+            SELECT *, min(publish_date) OVER model AS first_date,
+                max(publish_date) OVER model AS last_date
+            FROM {{batch}} WHERE rating_arena IS NOT NULL AND lab_id IS NOT NULL
+            WINDOW model AS (PARTITION BY board, category, model_id)
+        ), pairs AS (
+            SELECT gone.model_name_arena AS old_name, came.model_name_arena AS new_name,
+                came.publish_date, abs(came.rating_arena - gone.rating_arena) AS difference
+            FROM spans AS came JOIN steps USING (board, category, publish_date)
+            JOIN spans AS gone ON gone.board = came.board AND gone.category = came.category
+                AND gone.publish_date = steps.previous_publish_date
+                AND gone.segment_id = came.segment_id AND gone.lab_id = came.lab_id
+            WHERE came.publish_date = came.first_date AND gone.publish_date = gone.last_date
+        )
+        SELECT old_name, new_name, min(publish_date) AS publish_date, count(*) AS n_boards,
+            max(difference) AS largest_difference
+        FROM pairs GROUP BY old_name, new_name HAVING largest_difference = 0
+            OR count(*) >= 3 AND count(*) FILTER (difference <= {points!r}) >= 0.9 * count(*)
+    """
