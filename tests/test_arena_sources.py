@@ -813,6 +813,57 @@ def test_a_fraction_is_no_number_of_votes(tmp_path: Path) -> None:
     assert refused(con) == [(f"text/{FULL}", 1, "vote_count is no BIGINT")]
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_an_infinite_rating_is_refused_and_not_a_number_is_null(
+    tmp_path: Path, value: float
+) -> None:
+    folder = tmp_path / "recordings"
+    write_board(folder, "text", board(ARENA | {"rating": [value, math.nan]}))
+    with StandIn(folder) as server:
+        settings = settings_for(server, tmp_path)
+        assert observe("lmarena", settings, DAY).snapshot.rows_seen == 2
+    con = loaded(settings, "lmarena")
+    assert refused(con) == [(f"text/{FULL}", 1, "rating is no DOUBLE")]
+    assert con.execute("SELECT line, rating FROM raw.arena_leaderboards").fetchall() == [(2, None)]
+
+
+def test_a_subset_may_come_in_several_files(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    path = write_board(folder, "text", board(ARENA))
+    path.rename(path.with_name("full-00000-of-00002.parquet"))
+    second = board(ARENA | {"vote_count": [1.5, 2.0]})
+    pq.write_table(second, path.with_name("full-00001-of-00002.parquet"))
+    with StandIn(folder) as server:
+        settings = settings_for(server, tmp_path)
+        assert observe("lmarena", settings, DAY).snapshot.rows_seen == 4
+    con = loaded(settings, "lmarena")
+    lines = con.execute("SELECT line FROM raw.arena_leaderboards ORDER BY line").fetchall()
+    assert lines == [(1,), (2,), (4,)]
+    reason = "vote_count is no BIGINT"
+    assert refused(con) == [("text/full-00001-of-00002.parquet", 1, reason)]
+
+
+def test_what_lies_elsewhere_and_what_nobody_reads_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    hostile = "x\n\x1b[2J" + "y" * 99
+    wider = board(ARENA).append_column("elo", pa.array([1, 2]))
+    write_board(folder, "text-to-music", wider.append_column(hostile, pa.array([["a"], ["b"]])))
+    latest = write_board(folder, "text", board(ARENA)).with_name("latest-00000-of-00001.parquet")
+    pq.write_table(board(ARENA), latest)
+    pq.write_table(board(ARENA), latest.with_name("all.parquet"))
+    with StandIn(folder) as server:
+        settings = settings_for(server, tmp_path)
+        snapshot = observe("lmarena", settings, DAY).snapshot
+    assert counts(loaded(settings, "lmarena"), "raw.arena_leaderboards", "subset") == {
+        "text": 2,
+        "text-to-music": 2,
+    }
+    passed, added = (n for n in snapshot.notes if not n.startswith("commit"))
+    assert passed == "1 tables not fetched, no <subset>/full-*.parquet: 'text/all.parquet'"
+    assert added.startswith("text-to-music has columns that are not loaded: 'elo', 'x\\n\\x1b[2Jyy")
+    assert len(added) < 120
+
+
 def test_new_and_lost_subsets_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "recordings"
     write_board(folder, "text", board(ARENA))

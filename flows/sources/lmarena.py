@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import logging
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 import duckdb
 import pyarrow as pa
@@ -31,7 +33,8 @@ log = logging.getLogger("observatory.lmarena")
 NAME, REPO = "lmarena", "lmarena-ai/leaderboard-dataset"
 # A board is of the kind whose columns it has: arena ratings, or the agent boards' scores.
 KINDS = ("raw.arena_leaderboards", "raw.arena_agent_leaderboards")
-_FULL = re.compile(r"(?P<subset>[a-z0-9_]+)/full-\d{5}-of-\d{5}\.parquet")
+_FULL = re.compile(r"[a-z0-9][a-z0-9_-]*/full-\d{5}-of-\d{5}\.parquet")
+_LATEST = re.compile(r"[^/]+/latest-\d{5}-of-\d{5}\.parquet")  # the last board of `full` again
 
 
 def fetch_leaderboards(settings: Settings, archive: Archive, draft: Draft) -> None:
@@ -39,9 +42,11 @@ def fetch_leaderboards(settings: Settings, archive: Archive, draft: Draft) -> No
     address = f"{settings.hub_url}/datasets/{REPO}"
     with heard(NAME, draft.day, address):
         repository = Repository.newest(HfApi(endpoint=settings.hub_url), REPO, "dataset")
-        files = [f for f in repository.files() if _FULL.fullmatch(f.path)]
+        tree = repository.files()
+        files = [f for f in tree if _FULL.fullmatch(f.path)]
         draft.restart()  # a half-kept draft may be of another commit
         boards = _Boards(archive, draft)
+        boards.note_passed_over(f.path for f in tree if f not in files)
         for file in files:
             boards.keep(repository, file)
     boards.note_missing({_subset(f.path) for f in files})
@@ -77,7 +82,7 @@ class _Boards:
             self.draft.reuse(known, name=file.path, url=url)
             return
         data = repository.download(file.path)
-        rows, problem = _look(data)
+        rows, added, problem = _look(data)
         problem = differs(data, digest) or problem
         if isinstance(problem, UnknownKindError) and subset not in self.seen:
             aside = self.draft.set_aside(file.path, data)
@@ -88,6 +93,8 @@ class _Boards:
         self._tell_new(subset)
         self.draft.keep(file.path, data, url=url, etag=digest, rows_seen=rows)
         log.info("lmarena: %s, %s rows", file.path, f"{rows:,}")
+        if added:
+            self._warn(f"{subset} has columns that are not loaded: {added}")
         if changed := _changed(self.archive, self.draft.files[-1], self.before.get(file.path)):
             self._warn(f"{subset}: {changed} since {self.since}")
 
@@ -99,6 +106,13 @@ class _Boards:
             f"{url} (the bytes: {aside})",
             "if the producer changed the columns, adapt the contracts of raw.arena_*",
         )
+
+    def note_passed_over(self, paths: Iterable[str]) -> None:
+        """A notice of tables that lie elsewhere than boards do: a new layout must not go unseen."""
+        odd = [p for p in paths if p.endswith(".parquet") and not _LATEST.fullmatch(p)]
+        if odd:
+            shown = ", ".join(f"{path:.60}" for path in map(ascii, odd[:5]))
+            self._warn(f"{len(odd)} tables not fetched, no <subset>/full-*.parquet: {shown}")
 
     def note_missing(self, found: set[str]) -> None:
         """A notice for every subset of the snapshot before that is not offered any more."""
@@ -121,17 +135,19 @@ class UnknownKindError(ValueError):
     """A board with columns of no known kind."""
 
 
-def _look(data: bytes) -> tuple[int, ValueError | str | None]:
-    """Rows of a Parquet file, and what is wrong with it, from its footer alone."""
+def _look(data: bytes) -> tuple[int, str, ValueError | str | None]:
+    """Rows of a Parquet file, columns nobody reads, and what is wrong; from its footer alone."""
     try:
         footer = pq.read_metadata(io.BytesIO(data))
+        columns = footer.schema.to_arrow_schema().names
     except (ArrowInvalid, OSError) as error:
-        return 0, f"is not a Parquet file ({error})"
+        return 0, "", f"is not a Parquet file ({error})"
     try:
-        kind_of(footer.schema.names)
+        known = _source_columns(kind_of(columns))
     except UnknownKindError as error:
-        return 0, error
-    return footer.num_rows, None
+        return 0, "", error
+    added = ", ".join(f"{name:.40}" for name in map(ascii, columns) if name[1:-1] not in known)
+    return footer.num_rows, added, None
 
 
 def _changed(archive: Archive, now: ArchivedFile, before: ArchivedFile | None) -> str | None:
@@ -197,31 +213,31 @@ def parse_leaderboards(
     """Loads raw.arena_leaderboards and raw.arena_agent_leaderboards: one row per board line.
 
     Empty strings and NaN become null. Refused: a line without model, category or date, and one
-    with a value that is not of its column's type.
+    with a value that is not of its column's type or is infinite.
     """
-    for file in snapshot.find(suffix=".parquet"):
+    before: Counter[str] = Counter()  # lines of the subset's earlier files: it may come in several
+    for file in sorted(snapshot.find(suffix=".parquet"), key=lambda file: file.name):
         path = str(archive.verify_file(file))
-        kind = kind_of(pq.read_schema(path).names)
-        subset = file.name.split("/")[0]
-        _load_board(con, snapshot, kind, subset, file.name, path)
+        _load_board(con, snapshot, file.name, path, before[_subset(file.name)])
+        before[_subset(file.name)] += pq.read_metadata(path).num_rows
 
 
 def _load_board(
     con: duckdb.DuckDBPyConnection,
     snapshot: Snapshot,
-    kind: Contract,
-    subset: str,
     name: str,
     path: str,
+    before: int,
 ) -> None:
+    kind = kind_of(pq.read_schema(path).names)
     _judge_board(con, kind, path)
     columns = ", ".join(quote(c) for c in kind.columns)
     values = ", ".join(quote(ours) for ours in _source_columns(kind).values())
     con.execute(
         f"""INSERT INTO {kind.sql_name} ({columns})
-        SELECT {snapshot_columns(snapshot)}, ?, line, {values}
+        SELECT {snapshot_columns(snapshot)}, ?, line + ?, {values}
         FROM board WHERE refusal IS NULL ORDER BY line""",
-        [subset],
+        [_subset(name), before],
     )
     quarantine(
         con,
