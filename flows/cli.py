@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands import backup, registry, votes
+from flows.commands import backup, registry, releases, votes
 from flows.inert import inert
 from flows.settings import ALL_SOURCES, Settings
 from flows.terminal import (
@@ -228,6 +228,7 @@ app.add_typer(registry.app, name="registry")
 app.command()(votes.votes)
 app.command()(backup.backup)
 app.command()(backup.restore)
+releases.register(app)
 
 
 @app.command("as-of")

@@ -19,9 +19,9 @@ from prefect.tasks import MaterializingTask
 from expectations.report import Report
 from flows import alerts, summary
 from flows.settings import Settings
+from warehouse.channels import latest_manifest
 from warehouse.manifest import TableEntry
-from warehouse.publish import latest_manifest
-from warehouse.storage import open_storage
+from warehouse.places import open_storage
 
 log = logging.getLogger("observatory.run_page")
 

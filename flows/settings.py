@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from warehouse.storage import StorageError, open_storage
+from warehouse.places import open_storage
+from warehouse.storage import StorageError
 
 ALL_SOURCES = (
     "hub",
@@ -35,6 +38,7 @@ class Settings(BaseSettings):
     warehouse: Path = Path("data/observatory.duckdb")
     docs: Path = Path("data/validation")  # Great Expectations' Data Docs of the last build
     publish_to: Annotated[tuple[str, ...], NoDecode] = ("data/published",)
+    publisher: str | None = None  # who moves pointers, for their journal
     sources: Annotated[tuple[str, ...], NoDecode] = ALL_SOURCES
 
     hub_url: str = Field(
@@ -93,3 +97,12 @@ class Settings(BaseSettings):
     @classmethod
     def _no_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    def signature(self, audience: str | None) -> str | None:
+        """Who moves a pointer: `publisher`, else user@host; none of the latter in open places."""
+        if self.publisher or audience != "internal":
+            return self.publisher
+        try:
+            return f"{getpass.getuser()}@{socket.gethostname()}"
+        except (KeyError, OSError):  # a container whose user has no name
+            return socket.gethostname()

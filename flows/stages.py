@@ -17,19 +17,17 @@ from typing import Literal, Protocol, TypeVar
 
 from expectations.docs import build_docs
 from expectations.report import Report
-from expectations.validate import validate_database, validate_parquet
+from expectations.validate import validate_database
 from flows import alerts
 from flows import build as steps
+from flows.publishing import Published, add_docs, publish_to
 from flows.settings import Settings
 from transforms.graph import plan
 from warehouse.archive import Archive, Snapshot
 from warehouse.code import code_version
 from warehouse.contract import contracts
 from warehouse.database import build_path, open_read_only, swap_in
-from warehouse.manifest import Manifest, ReleaseError, compare_with_previous
-from warehouse.publish import latest_manifest, point_latest, read_back, upload
 from warehouse.release import stage_release
-from warehouse.storage import open_storage
 
 log = logging.getLogger("observatory.stages")
 
@@ -57,19 +55,6 @@ class Built:
     as_of: date
     snapshots: tuple[Snapshot, ...]
     report: Report
-
-
-@dataclass(frozen=True)
-class Published:
-    """One release in one place."""
-
-    url: str
-    release_id: str
-    audience: Audience
-    is_reused: bool
-    uploaded_bytes: int
-    n_tables: int
-    n_left_out: int
 
 
 def build(
@@ -158,6 +143,8 @@ def publish(
     Raises ReleaseError, StorageError, ValidationError; `latest` of a target that failed stays.
     """
     as_of, is_sample = _about(settings.warehouse)
+    publisher = settings.signature(audience)
+    proven: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="observatory-release-") as scratch:
         folder = Path(scratch) / "release"
         folder.mkdir()
@@ -170,45 +157,11 @@ def publish(
             sample=is_sample,
             documents=_documents(settings) if audience == "internal" else {},
         )
-        return [wrap(publish_to)(t, folder, manifest, allow_shrink) for t in targets]
-
-
-def publish_to(
-    target: str, folder: Path, manifest: Manifest, allow_shrink: bool = False
-) -> Published:
-    """Uploads a staged release, validates what storage gives back, then moves `latest`."""
-    storage = open_storage(target)
-    previous = latest_manifest(storage)
-    if previous and previous.audience != manifest.audience:
-        raise ReleaseError(
-            f"{target} holds releases for the {previous.audience} audience, this one is "
-            f"{manifest.audience}; nothing was published: give each audience a place of its own"
-        )
-    shrunk = [] if allow_shrink else compare_with_previous(manifest, previous)
-    if shrunk:
-        raise ReleaseError(
-            f"{target}: tables fell behind the release before, nothing was published\n  "
-            + "\n  ".join(map(str, shrunk))
-            + "\n  what to do: look at the source's snapshot; if the fall is real, publish with "
-            "--allow-shrink"
-        )
-    sent = upload(folder, manifest, storage)
-    with tempfile.TemporaryDirectory(prefix="observatory-readback-") as scratch:
-        files = read_back(storage, manifest.release_id, Path(scratch))
-        report = validate_parquet(files, "published")
-    report.raise_for_critical()
-    point_latest(storage, sent.manifest)
-    verb = "already there, reused" if sent.was_whole else f"{sent.uploaded_bytes:,} bytes"
-    log.info("%s: release %s, %s", target, manifest.release_id, verb)
-    return Published(
-        target,
-        manifest.release_id,
-        manifest.audience,
-        sent.was_whole,
-        sent.uploaded_bytes,
-        len(manifest.tables),
-        len(manifest.left_out),
-    )
+        if audience == "public":
+            manifest = wrap(add_docs)(folder, manifest)
+        return [
+            wrap(publish_to)(t, folder, manifest, allow_shrink, publisher, proven) for t in targets
+        ]
 
 
 def _documents(settings: Settings) -> dict[str, Path]:

@@ -10,8 +10,8 @@ from flows.summary import ABOUT, rows_of
 from warehouse.archive import Archive
 from warehouse.contract import contracts
 from warehouse.database import open_read_only
-from warehouse.publish import read_latest
-from warehouse.storage import open_storage
+from warehouse.places import open_storage
+from warehouse.pointer import read_pointer
 
 
 def status_of(settings: Settings) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _about(warehouse: Path) -> dict[str, Any] | None:
 
 
 def _pointer(target: str) -> dict[str, Any]:
-    pointer = read_latest(open_storage(target))
+    pointer = read_pointer(open_storage(target))
     if pointer is None:
         return {"url": target, "release_id": None, "as_of": None, "audience": None}
     return {

@@ -34,6 +34,14 @@ COMMANDS = {
     "tables": ["--warehouse", "--json"],
     "as-of": ["--archive", "--sources", "--json"],
     "refuse": ["--reason", "--undo", "--archive"],
+    "releases": ["--publish-to", "--json"],
+    "journal": ["--publish-to", "--json"],
+    "diff": ["--publish-to", "--json"],
+    "verify": ["--publish-to", "--json"],
+    "rollback": ["--channel", "--publish-to"],
+    "promote": ["--publish-to"],
+    "pin": ["--reason", "--undo", "--publish-to"],
+    "clean": ["--keep", "--grace", "--apply", "--publish-to", "--json"],
     "votes": ["--warehouse", "--board", "--category", "--date", "--anchor", "--out", "--json"],
 }
 HOSTILE = "[bold]x[/red] \x1b[2J\x1b]0;owned\x07\u202eevil\u202c |cell|`code`<script>[a](b)\r\nnext"

@@ -11,7 +11,7 @@ import pytest
 from flows.cli import SAMPLE
 from warehouse import mirror
 from warehouse.archive import Archive, ArchiveError
-from warehouse.storage import LocalStorage
+from warehouse.folder import LocalStorage
 
 HUB = date(2026, 8, 15)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,20 +15,20 @@ import pytest
 
 from tests.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
 from warehouse.cards import CardError, cards, read_card
+from warehouse.channels import latest_manifest, point
 from warehouse.contract import Contract, contracts
+from warehouse.folder import LocalStorage
 from warehouse.manifest import Manifest, ReleaseError, compare_with_previous
+from warehouse.objects import DamagedError, read_manifest
 from warehouse.parquet import write_table
+from warehouse.pointer import read_pointer
 from warehouse.publish import (
     UploadReport,
-    latest_manifest,
-    point_latest,
     read_back,
-    read_latest,
-    read_manifest,
     upload,
 )
 from warehouse.release import stage_release
-from warehouse.storage import LocalStorage, StorageError
+from warehouse.storage import StorageError
 
 PARQUET_V1 = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY"}
 
@@ -44,7 +46,7 @@ def stage(database: Path, folder: Path, audience: str = "internal", **changes: A
 
 def publish(manifest: Manifest, folder: Path, storage: LocalStorage) -> UploadReport:
     report = upload(folder, manifest, storage)
-    point_latest(storage, report.manifest)
+    point(storage, report.manifest.release_id)
     return report
 
 
@@ -394,7 +396,7 @@ def test_a_staged_file_that_changed_is_not_uploaded(
     (folder / "core.counts.parquet").write_bytes(b"something else")
     with pytest.raises(ReleaseError, match=r"core\.counts\.parquet is not what the manifest says"):
         upload(folder, manifest, storage)
-    assert not storage.exists(f"releases/{manifest.release_id}/manifest.json")
+    assert storage.size(f"releases/{manifest.release_id}/manifest.json") is None
 
 
 @pytest.mark.parametrize("position", [0, 100, -1])
@@ -409,8 +411,12 @@ def test_a_flipped_byte_is_found_and_named(
     path.write_bytes(data)
     with pytest.raises(ReleaseError, match=r"releases/.*/core\.counts\.parquet is damaged"):
         read_back(storage, manifest.release_id, tmp_path / "back")
-    with pytest.raises(ReleaseError, match=r"core\.counts\.parquet is missing or not what"):
-        upload(folder, manifest, storage)
+    other = shutil.copytree(folder, tmp_path / "other")
+    (other / "core.counts.parquet").write_bytes(b"of another run")
+    with pytest.raises(DamagedError, match=r"core\.counts\.parquet is missing or not what"):
+        upload(other, manifest, storage)
+    assert upload(folder, manifest, storage).uploaded == ("core.counts.parquet",)  # mended
+    read_back(storage, manifest.release_id, tmp_path / "back")
 
 
 def test_a_lost_object_is_named(
@@ -442,11 +448,11 @@ def test_latest_has_stable_names_and_the_pointer_leads_to_the_manifest(
     staged: tuple[Path, Manifest], storage: LocalStorage
 ) -> None:
     folder, manifest = staged
-    assert read_latest(storage) is None
+    assert read_pointer(storage) is None
     assert latest_manifest(storage) is None
     storage.put_bytes("latest/mart.gone.parquet", b"of a table that is no more")
     publish(manifest, folder, storage)
-    pointer = read_latest(storage)
+    pointer = read_pointer(storage)
     assert pointer is not None
     assert storage.keys("latest/") == sorted(
         ["latest/manifest.json", *(f"latest/{e.path}" for e in manifest.objects)]
@@ -464,7 +470,7 @@ def test_the_same_pointer_is_not_written_again_but_latest_is_mended(
     publish(manifest, folder, storage)
     before = storage.get_bytes("latest.json")
     storage.put_bytes("latest/core.counts.parquet", b"of another release, by a run that died")
-    point_latest(storage, manifest, published_at=datetime(2030, 1, 1, tzinfo=UTC))
+    point(storage, manifest.release_id, at=datetime(2030, 1, 1, tzinfo=UTC))
     assert storage.get_bytes("latest.json") == before
     assert (
         storage.get_bytes("latest/core.counts.parquet")
@@ -476,8 +482,9 @@ def test_a_release_that_is_not_whole_is_not_pointed_at(
     staged: tuple[Path, Manifest], storage: LocalStorage
 ) -> None:
     with pytest.raises(ReleaseError, match="does not hold release"):
-        point_latest(storage, staged[1])
-    assert storage.keys() == []
+        point(storage, staged[1].release_id)
+    assert read_pointer(storage) is None
+    assert not storage.keys("latest/")
 
 
 class DyingStorage(LocalStorage):
@@ -486,6 +493,7 @@ class DyingStorage(LocalStorage):
     def __init__(self, root: Path, changes: int) -> None:
         super().__init__(root)
         self.left = changes
+        self.lock = threading.Lock()
 
     def _put(self, *args: Any, **kwargs: Any) -> bool:
         self._live()
@@ -496,33 +504,45 @@ class DyingStorage(LocalStorage):
         super().delete(key)
 
     def _live(self) -> None:
-        if self.left == 0:
-            raise KeyboardInterrupt
-        self.left -= 1
+        with self.lock:
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
 
 
 def test_wherever_publishing_dies_the_pointer_leads_to_a_whole_release(tmp_path: Path) -> None:
     old = stage(build_warehouse(tmp_path / "old.duckdb"), tmp_path / "old")
     new_database = build_warehouse(tmp_path / "new.duckdb", models=60)
     new = stage(new_database, tmp_path / "new", audience="public")  # leaves stale tables behind
-    deaths = 0
+    led_to = []
     while True:
-        storage = DyingStorage(tmp_path / f"published{deaths}", changes=-1)
+        storage = DyingStorage(tmp_path / f"published{len(led_to)}", changes=-1)
         publish(old, tmp_path / "old", storage)
-        storage.left = deaths
+        storage.left = len(led_to)
         try:
             publish(new, tmp_path / "new", storage)
         except KeyboardInterrupt:
-            assert latest_manifest(storage) == old
-            assert set(read_back(storage, old.release_id, tmp_path / "back")) == set(digests(old))
+            seen = latest_manifest(storage)
+            assert seen in (old, new)
+            assert set(read_back(storage, seen.release_id, tmp_path / "back")) == set(digests(seen))
+            led_to.append(seen == new)
             storage.left = -1
             publish(new, tmp_path / "new", storage)  # the next run mends it
             _assert_latest_is(storage, new)
-            deaths += 1
         else:
             break
     _assert_latest_is(storage, new)
-    assert deaths == 2 * (len(new.objects) + 1) + 1 + 1  # objects twice, a stale table, the pointer
+    moved = led_to.index(True)
+    assert all(led_to[moved:])  # there is one commit, and no way back behind it
+    # Before it two leases, the objects, the manifest and the journal; then copies, a stale table.
+    assert moved == 2 + len(new.objects) + 1 + 1 + 1
+    assert len(led_to) - moved == len(new.objects) + 1 + 1 - _same_objects(old, new)
+
+
+def _same_objects(old: Manifest, new: Manifest) -> int:
+    return len(
+        {(e.path, e.sha256) for e in old.objects} & {(e.path, e.sha256) for e in new.objects}
+    )
 
 
 def _assert_latest_is(storage: LocalStorage, manifest: Manifest) -> None:

@@ -126,6 +126,8 @@ class Manifest(Entry):
     sources: tuple[SourceEntry, ...]
     validation: dict[str, dict[str, int]]  # stage -> outcome -> number of results
     left_out: tuple[LeftOut, ...]
+    # Objects beside the releases, the same for all of them; `path` starts at the place's root.
+    shared: tuple[FileEntry, ...] = ()
 
     @property
     def objects(self) -> tuple[FileEntry, ...]:

@@ -1,254 +1,216 @@
-"""Carrying a release to storage, reading it back, and pointing readers at it.
+"""Carrying a release to storage and reading it back.
 
     releases/<release_id>/...   never changed once its manifest is there; the manifest comes last
-    latest/...                  copies under stable names, for tools that take one address
-    latest.json                 the pointer; written when all of the above is in place
+    latest.json, stable.json    the pointers (`warehouse.pointer`): moving one is the commit
+    latest/..., stable/...      copies under stable names (`warehouse.channels`)
 
-A reader that follows `latest.json` to `releases/<release_id>/` always sees one whole release.
+A reader that follows a pointer to `releases/<release_id>/` always sees one whole release.
 """
 
 from __future__ import annotations
 
-import tempfile
+import logging
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from hashlib import sha256
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import Literal, get_args
 
 from warehouse.archive import file_sha256
-from warehouse.manifest import (
-    MANIFEST,
-    Audience,
-    Entry,
-    FileEntry,
-    Manifest,
-    ReleaseError,
-    ReleaseId,
-    Sha256,
-    parse_manifest,
-    to_json,
+from warehouse.leases import claim
+from warehouse.manifest import MANIFEST, FileEntry, Manifest, ReleaseError
+from warehouse.objects import (
+    DamagedError,
+    digest_of,
+    each,
+    find_manifest,
+    is_intact,
+    read_manifest,
+    release_key,
+    stored_manifest,
 )
-from warehouse.storage import MissingObjectError, Storage, check_key
+from warehouse.storage import Digest, MissingObjectError, Storage, check_key
 
-LATEST = "latest.json"
+log = logging.getLogger("observatory.publish")
 
-
-class LatestPointer(Entry):
-    """What `latest.json` says: the newest release that is wholly in place."""
-
-    release_id: ReleaseId
-    as_of: date
-    audience: Audience
-    is_sample: bool
-    manifest: str
-    manifest_sha256: Sha256
-    published_at: datetime
+How = Literal["reused", "copied", "uploaded"]
 
 
 @dataclass(frozen=True)
 class UploadReport:
-    """What an upload did. `manifest` is the one in storage: that of the first whole upload."""
+    """What an upload did, by path. `manifest` is the one in storage: of the first whole upload.
+
+    `copied` within storage, from the release before; `reused` because it was there.
+    """
 
     manifest: Manifest
     uploaded: tuple[str, ...]
+    copied: tuple[str, ...]
     reused: tuple[str, ...]
     uploaded_bytes: int
     was_whole: bool
 
 
-def upload(folder: Path, manifest: Manifest, storage: Storage) -> UploadReport:
+def upload(
+    folder: Path, manifest: Manifest, storage: Storage, *, before: Manifest | None = None
+) -> UploadReport:
     """Puts a staged release under `releases/<release_id>/`, its manifest last.
 
-    A release that is whole already is verified and reused as it is. Objects of an upload that
-    died are reused where their bytes are right and replaced where not: nobody reads them before
-    the manifest is there. Raises ReleaseError, StorageError.
+    A release that is whole already is reused as it is. Of an upload that died, objects with the
+    right bytes are reused: nobody reads them before the manifest is there. What is equal in the
+    release `before` is copied within storage and not sent. Raises ReleaseError, StorageError.
     """
+    claim(storage, manifest.release_id)
     if stored := find_manifest(storage, manifest.release_id):
-        return _reuse(storage, stored)
-    sent: list[FileEntry] = []
-    for entry in manifest.objects:
-        key = _key(manifest.release_id, entry.path)
-        if not _holds(storage, key, entry):
-            storage.put_file(key, _staged(folder, entry))
-            sent.append(entry)
-    key = _key(manifest.release_id, MANIFEST)
-    if not storage.put_bytes(key, manifest.to_json(), if_absent=True):
-        return _reuse(storage, read_manifest(storage, manifest.release_id))  # another was faster
-    uploaded = tuple(e.path for e in sent)
+        return _reuse(folder, storage, stored)
+    there = {o.key: o.bytes for o in storage.listing(release_key(manifest.release_id, ""))}
+    donors = (
+        {e.sha256: release_key(before.release_id, e.path) for e in before.objects} if before else {}
+    )
+
+    def carry(entry: FileEntry) -> How:
+        key = release_key(manifest.release_id, entry.path)
+        if there.get(key) == entry.bytes and storage.holds(key, digest_of(entry)):
+            return "reused"
+        if entry.sha256 in donors and _copied(storage, donors[entry.sha256], key, entry):
+            return "copied"
+        storage.put_file(key, _staged(folder, entry), entry.sha256)
+        return "uploaded"
+
+    _need_shared(folder, manifest, storage)
+    how = dict(zip(manifest.objects, each(carry, manifest.objects), strict=True))
+    key = release_key(manifest.release_id, MANIFEST)
+    if not storage.put_bytes(key, manifest.to_json(), if_absent=True):  # another was faster
+        return _reuse(folder, storage, read_manifest(storage, manifest.release_id))
+    paths = {kind: tuple(e.path for e in how if how[e] == kind) for kind in get_args(How)}
     return UploadReport(
         manifest=manifest,
-        uploaded=(*uploaded, MANIFEST),
-        reused=tuple(e.path for e in manifest.objects if e.path not in uploaded),
-        uploaded_bytes=sum(e.bytes for e in sent),
+        uploaded=(*paths["uploaded"], MANIFEST),
+        copied=paths["copied"],
+        reused=paths["reused"],
+        uploaded_bytes=sum(e.bytes for e in how if how[e] == "uploaded"),
         was_whole=False,
     )
 
 
-def _reuse(storage: Storage, stored: Manifest) -> UploadReport:
-    for entry in stored.objects:
-        key = _key(stored.release_id, entry.path)
-        if not _holds(storage, key, entry):
-            release = f"{storage.url}/releases/{stored.release_id}"
-            raise ReleaseError(
-                f"{storage.url}/{key} is missing or not what its manifest says, in a release that "
-                f"was whole; remove {release}/ and publish again"
+def _copied(storage: Storage, source: str, key: str, entry: FileEntry) -> bool:
+    """Whether an equal object could be taken from the release before; a damaged one is not."""
+    try:
+        if not storage.holds(source, digest_of(entry)):
+            return False
+        storage.copy(source, key)
+    except MissingObjectError:  # a cleaner took it meanwhile
+        return False
+    return True
+
+
+def _reuse(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
+    """Takes a whole release as it is, once every object of it is what its manifest says."""
+    sent = mend(folder, storage, stored)
+    paths = tuple(e.path for e in stored.objects if e not in sent)
+    return UploadReport(
+        manifest=stored,
+        uploaded=tuple(e.path for e in sent),
+        copied=(),
+        reused=(*paths, MANIFEST),
+        uploaded_bytes=sum(e.bytes for e in sent),
+        was_whole=True,
+    )
+
+
+def mend(
+    folder: Path, storage: Storage, stored: Manifest, *, believe: bool = True
+) -> list[FileEntry]:
+    """Sends again what a whole release has lost; the manifest says which bytes those must be.
+
+    Everything is read where storage is not to be believed. Returns what was sent. Raises
+    DamagedError where the staged file has other bytes: a DuckDB file differs from run to run.
+    """
+
+    def put_right(entry: FileEntry) -> bool:
+        key, digest = release_key(stored.release_id, entry.path), digest_of(entry)
+        if storage.holds(key, digest) if believe else _rehash(storage, key) == digest:
+            return False
+        path = folder / check_key(entry.path)
+        if not (path.is_file() and is_intact(path, entry)):
+            raise DamagedError(_lost(storage, stored.release_id, entry))
+        storage.put_file(key, path, entry.sha256)
+        log.warning("%s/%s was lost or damaged; sent again", storage.url, key)
+        return True
+
+    mended = each(put_right, stored.objects)
+    return [entry for entry, sent in zip(stored.objects, mended, strict=True) if sent]
+
+
+def _rehash(storage: Storage, key: str) -> Digest | None:
+    try:
+        return storage.rehash(key)
+    except MissingObjectError:
+        return None
+
+
+def _lost(storage: Storage, release_id: str, entry: FileEntry) -> str:
+    release = f"{storage.url}/releases/{release_id}"
+    return (
+        f"{release}/{entry.path} is missing or not what its manifest says, in a release that was "
+        f"whole, and this run has no such bytes to mend it with; point readers elsewhere "
+        f"(`observatory rollback`), remove {release}/ and publish again"
+    )
+
+
+def _need_shared(folder: Path, manifest: Manifest, storage: Storage) -> None:
+    """Objects beside the releases, the same for all of them: sent once, and never replaced."""
+
+    def put(entry: FileEntry) -> None:
+        key, digest = check_key(entry.path), digest_of(entry)
+        if storage.size(key) is None:
+            storage.put_file(key, _staged(folder, entry), entry.sha256)
+        elif not storage.holds(key, digest):
+            raise DamagedError(
+                f"{storage.url}/{key} is shared by releases and not what this one says; look into "
+                "it: a shared object never changes, new content needs a name of its own"
             )
-    paths = tuple(e.path for e in stored.objects)
-    return UploadReport(stored, (), (*paths, MANIFEST), uploaded_bytes=0, was_whole=True)
+
+    each(put, manifest.shared)
 
 
 def _staged(folder: Path, entry: FileEntry) -> Path:
     """The staged file, once its bytes are what the manifest says."""
     path = folder / check_key(entry.path)
-    if path.is_file() and _is(path, entry):
+    if path.is_file() and is_intact(path, entry):
         return path
     raise ReleaseError(f"{path} is not what the manifest says; stage the release again")
 
 
-def _is(path: Path, entry: FileEntry) -> bool:
-    return path.stat().st_size == entry.bytes and file_sha256(path) == entry.sha256
-
-
-def _holds(storage: Storage, key: str, entry: FileEntry) -> bool:
-    """Whether storage has exactly these bytes under the key; it is asked for them, not trusted."""
-    if storage.size(key) != entry.bytes:
-        return False
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "object"
-        storage.download(key, path)
-        return _is(path, entry)
-
-
-def _key(release_id: str, path: str) -> str:
-    return f"releases/{release_id}/{path}"
-
-
-def find_manifest(storage: Storage, release_id: str) -> Manifest | None:
-    """The manifest of a release, None where the release is not (wholly) there."""
-    try:
-        return read_manifest(storage, release_id)
-    except MissingObjectError:
-        return None
-
-
-def read_manifest(storage: Storage, release_id: str) -> Manifest:
-    """The manifest of a release. Raises MissingObjectError, ReleaseError."""
-    return _stored_manifest(storage, release_id)[0]
-
-
-def _stored_manifest(storage: Storage, release_id: str) -> tuple[Manifest, bytes]:
-    key = _key(release_id, MANIFEST)
-    data = storage.get_bytes(key)
-    manifest = parse_manifest(data, f"{storage.url}/{key}")
-    if manifest.release_id != release_id:
-        raise ReleaseError(f"{storage.url}/{key} is the manifest of {manifest.release_id}")
-    return manifest, data
-
-
 def read_back(storage: Storage, release_id: str, folder: Path) -> dict[str, Path]:
-    """Downloads a release's manifest and Parquet files, verified, into a folder.
+    """Downloads a release's manifest, Parquet and DuckDB files, verified, into a folder.
 
-    Returns the local file of every table by its name. Raises ReleaseError naming the object whose
+    Returns the local file of every table by its name. Raises DamagedError naming the object whose
     bytes are not what the manifest says, or that is gone.
     """
-    manifest, data = _stored_manifest(storage, release_id)
+    manifest, data = stored_manifest(storage, release_id)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_bytes(data)
-    return {entry.name: _fetch(storage, release_id, entry, folder) for entry in manifest.tables}
+    databases = [e for e in manifest.files if e.path.endswith(".duckdb")]
+
+    def fetch(entry: FileEntry) -> Path:
+        return _fetch(storage, release_id, entry, folder)
+
+    found = each(fetch, [*manifest.tables, *databases])
+    return {entry.name: path for entry, path in zip(manifest.tables, found, strict=False)}
 
 
 def _fetch(storage: Storage, release_id: str, entry: FileEntry, folder: Path) -> Path:
-    key = _key(release_id, check_key(entry.path))
+    key = release_key(release_id, check_key(entry.path))
     path = folder / entry.path
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         storage.download(key, path)
     except MissingObjectError as error:
-        raise ReleaseError(f"{storage.url}/{key} is named in the manifest and gone") from error
-    if not _is(path, entry):
+        raise DamagedError(f"{storage.url}/{key} is named in the manifest and gone") from error
+    if not is_intact(path, entry):
         found = file_sha256(path)
-        raise ReleaseError(
+        raise DamagedError(
             f"{storage.url}/{key} is damaged: {path.stat().st_size} bytes with sha256 "
             f"{found[:12]}…, where the manifest says {entry.bytes} with {entry.sha256[:12]}…; "
-            f"remove that release and publish again"
+            f"publish again: what is damaged is sent again"
         )
     return path
-
-
-def point_latest(
-    storage: Storage, manifest: Manifest, *, published_at: datetime | None = None
-) -> LatestPointer:
-    """Copies a whole release to `latest/`, clears what is stale there, then writes `latest.json`.
-
-    The pointer comes last: whatever breaks before leaves the old one. One that already says the
-    same is left as it is, with its date. Raises ReleaseError if the release is not whole.
-    """
-    try:
-        stored, data = _stored_manifest(storage, manifest.release_id)
-    except MissingObjectError as error:
-        raise ReleaseError(
-            f"{storage.url} does not hold release {manifest.release_id} wholly; upload it first"
-        ) from error
-    _copy_to_latest(storage, stored, len(data))
-    pointer = LatestPointer(
-        release_id=stored.release_id,
-        as_of=stored.as_of,
-        audience=stored.audience,
-        is_sample=stored.is_sample,
-        manifest=_key(stored.release_id, MANIFEST),
-        manifest_sha256=sha256(data).hexdigest(),
-        published_at=published_at or datetime.now(UTC).replace(microsecond=0),
-    )
-    return _write_pointer(storage, pointer)
-
-
-def _copy_to_latest(storage: Storage, manifest: Manifest, manifest_bytes: int) -> None:
-    sizes = {entry.path: entry.bytes for entry in manifest.objects} | {MANIFEST: manifest_bytes}
-    for path, size in sizes.items():
-        key = f"latest/{check_key(path)}"
-        storage.copy(_key(manifest.release_id, path), key)
-        if storage.size(key) != size:
-            raise ReleaseError(f"{storage.url}/{key} was not copied wholly; run again")
-    for key in storage.keys("latest/"):
-        if key.removeprefix("latest/") not in sizes:
-            storage.delete(key)
-
-
-def _write_pointer(storage: Storage, pointer: LatestPointer) -> LatestPointer:
-    try:
-        old = read_latest(storage)
-    except ReleaseError:
-        old = None  # a pointer that nobody can read is replaced
-    if old and old.model_copy(update={"published_at": pointer.published_at}) == pointer:
-        return old
-    storage.put_bytes(LATEST, to_json(pointer))
-    return pointer
-
-
-def read_latest(storage: Storage) -> LatestPointer | None:
-    """The pointer, None where nothing was published yet. Raises ReleaseError if it is damaged."""
-    try:
-        return LatestPointer.model_validate_json(storage.get_bytes(LATEST))
-    except MissingObjectError:
-        return None
-    except ValidationError as error:
-        raise ReleaseError(f"{storage.url}/{LATEST} is not a pointer of ours: {error}") from error
-
-
-def latest_manifest(storage: Storage) -> Manifest | None:
-    """The manifest that the pointer names, None where nothing was published yet.
-
-    Raises ReleaseError if it is gone or is not the one that was pointed at.
-    """
-    pointer = read_latest(storage)
-    if pointer is None:
-        return None
-    try:
-        manifest, data = _stored_manifest(storage, pointer.release_id)
-    except MissingObjectError as error:
-        raise ReleaseError(f"{error.where}: {LATEST} points at it, and it is gone") from error
-    if sha256(data).hexdigest() != pointer.manifest_sha256:
-        raise ReleaseError(f"{storage.url}/{pointer.manifest} is not the one that was published")
-    return manifest

@@ -1,7 +1,8 @@
 """Releases in an S3-compatible bucket, through boto3.
 
-Every object is sent with its SHA-256, which the server checks on receipt. Credentials come from
-the AWS chain (environment, profile, role) and never appear in a message.
+Every object is sent with its SHA-256, which the server checks on receipt, part by part, and which
+stays beside the object: no bytes are fetched to know what was stored. Credentials come from the AWS
+chain (environment, profile, role) and never appear in a message.
 """
 
 from __future__ import annotations
@@ -20,38 +21,28 @@ from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as aws
 from botocore.config import Config
 
-from warehouse.storage import MissingObjectError, StorageError, check_key, is_key, whole_file
+from warehouse.archive import file_sha256
+from warehouse.folder import whole_file
+from warehouse.s3_errors import MISSING, NO_BUCKET, code_of, refused, unreachable, without_user
+from warehouse.storage import (
+    Digest,
+    MissingObjectError,
+    StorageError,
+    Stored,
+    Unfinished,
+    check_key,
+    is_key,
+)
 
 PARTS = TransferConfig(
     multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4
 )
 # A copy in one request is atomic on the server; S3 takes up to 5 GB that way.
 WHOLE_COPY = TransferConfig(multipart_threshold=4 << 30, multipart_chunksize=1 << 30)
+READ = 1 << 20
+SHA256 = "sha256"  # of an object's metadata: AWS keeps no whole checksum of what came in parts
+_CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
-_MISSING = {"NoSuchKey", "404", "NotFound"}
-_ADVICE = {
-    "NoSuchBucket": ("the bucket does not exist", "Create it, or correct its name."),
-    "InvalidAccessKeyId": ("the server does not know this access key", ""),
-    "SignatureDoesNotMatch": ("the secret key does not fit the access key", ""),
-    "ExpiredToken": ("the session token has expired", ""),
-    "InvalidToken": ("the session token is not valid", ""),
-    "AccessDenied": (
-        "access was refused",
-        "The credentials need s3:GetObject, PutObject, DeleteObject and ListBucket here.",
-    ),
-    "RequestTimeTooSkewed": ("this machine's clock is wrong", "Set the clock and try again."),
-    "PermanentRedirect": ("the bucket is in another region", "Set AWS_REGION to it."),
-    "AuthorizationHeaderMalformed": ("the bucket is in another region", "Set AWS_REGION to it."),
-    "SlowDown": ("the server asks for fewer requests", "Wait a little and run again."),
-    "ConditionalRequestConflict": (
-        "another publisher is writing the same object",
-        "Wait until it is done and run again.",
-    ),
-    "BadDigest": ("the bytes were damaged on their way", "Run again."),
-}
-_ADVICE["403"] = _ADVICE["Forbidden"] = _ADVICE["AccessDenied"]
-_ADVICE["301"] = _ADVICE["PermanentRedirect"]
-_CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile."
 
 
 class S3Storage:
@@ -68,28 +59,36 @@ class S3Storage:
         except ValueError as error:
             todo = "Write it as http://host:port."
             raise StorageError("AWS_ENDPOINT_URL_S3", "is not an address", todo) from error
-        self._server = _without_user(self._client.meta.endpoint_url)
+        self._server = without_user(self._client.meta.endpoint_url)
 
     def put_bytes(self, key: str, data: bytes, if_absent: bool = False) -> bool:
         """Stores an object. False if `if_absent` was asked and one is there; it is untouched."""
-        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        condition = {"IfNoneMatch": "*"} if if_absent else {}
+        return self._put(key, data, {"IfNoneMatch": "*"} if if_absent else {})
+
+    def _put(self, key: str, data: bytes, condition: dict[str, str]) -> bool:
+        digest = hashlib.sha256(data)
+        sent = {
+            "ChecksumSHA256": base64.b64encode(digest.digest()).decode(),
+            "Metadata": {SHA256: digest.hexdigest()},
+        }
         at = self._at(key)
         with self._told(key):
             try:
-                self._client.put_object(**at, Body=data, ChecksumSHA256=digest, **condition)
+                self._client.put_object(**at, Body=data, **sent, **condition)
             except aws.ClientError as error:
-                if _code(error) in ("PreconditionFailed", "412"):
+                missing = "IfMatch" in condition and code_of(error) in MISSING
+                if condition and (missing or code_of(error) in _CHANGED):
                     return False
                 raise
         return True
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, sha256: str | None = None) -> None:
         """Stores a local file, in parts where it is large; replaces an object that is there."""
         at = self._at(key)
-        checked = {"ChecksumAlgorithm": "SHA256"}
         with path.open("rb") as stream, self._told(key):
-            self._client.upload_fileobj(stream, **at, ExtraArgs=checked, Config=PARTS)
+            kept = {SHA256: sha256 or file_sha256(path)}
+            how = {"ChecksumAlgorithm": "SHA256", "Metadata": kept}
+            self._client.upload_fileobj(stream, **at, ExtraArgs=how, Config=PARTS)
 
     def copy(self, source: str, key: str) -> None:
         """Copies an object on the server. Raises MissingObjectError."""
@@ -104,46 +103,121 @@ class S3Storage:
             data: bytes = self._client.get_object(**at)["Body"].read()
             return data
 
+    def get_version(self, key: str) -> tuple[bytes, str] | None:
+        """A whole (small) object and its ETag; None where there is none."""
+        at = self._at(key)
+        try:
+            with self._told(key):
+                answer = self._client.get_object(**at)
+                return answer["Body"].read(), answer["ETag"]
+        except MissingObjectError:
+            return None
+
+    def swap(self, key: str, data: bytes, version: str | None) -> bool:
+        """Stores an object only where the one there is still of this version (None: absent).
+
+        A put whose answer was lost is sent again by boto3, and then meets its own bytes.
+        """
+        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        try:
+            if self._put(key, data, condition):
+                return True
+        except StorageError:
+            if not self._is_now(key, data):
+                raise
+        return self._is_now(key, data)
+
+    def _is_now(self, key: str, data: bytes) -> bool:
+        try:
+            return self.get_bytes(key) == data
+        except StorageError:
+            return False
+
     def download(self, key: str, path: Path) -> None:
         """Writes an object to a local file, whole or not at all. Raises MissingObjectError."""
         at = self._at(key)
         with whole_file(path) as stream, self._told(key):
             self._client.download_fileobj(**at, Fileobj=stream, Config=PARTS)
 
-    def exists(self, key: str) -> bool:
-        """Whether there is an object."""
-        return self.size(key) is not None
+    def rehash(self, key: str) -> Digest:
+        """Reads every byte of an object and says what they are. Raises MissingObjectError."""
+        at, whole, size = self._at(key), hashlib.sha256(), 0
+        with self._told(key):
+            for piece in self._client.get_object(**at)["Body"].iter_chunks(READ):
+                whole.update(piece)
+                size += len(piece)
+        return Digest(size, whole.hexdigest())
+
+    def holds(self, key: str, digest: Digest) -> bool:
+        """Whether the object was stored with these bytes; read only where nothing says so."""
+        head = self._head(key)
+        if head is None or head["ContentLength"] != digest.bytes:
+            return False
+        kept = head.get("Metadata", {}).get(SHA256)
+        return bool(kept == digest.sha256) if kept else self.rehash(key) == digest
 
     def size(self, key: str) -> int | None:
         """Bytes of an object, None where there is none."""
+        head = self._head(key)
+        return None if head is None else int(head["ContentLength"])
+
+    def _head(self, key: str) -> dict[str, Any] | None:
         at = self._at(key)
         try:
             with self._told(key):
-                return int(self._client.head_object(**at)["ContentLength"])
+                head: dict[str, Any] = self._client.head_object(**at)
+                return head
         except MissingObjectError:
             return None
 
-    def keys(self, prefix: str = "") -> list[str]:
-        """Keys that start with `prefix`, sorted; servers differ in the order of a listing."""
-        base = f"{self._prefix}/" if self._prefix else ""
+    def listing(self, prefix: str = "") -> list[Stored]:
+        """Objects whose keys start with `prefix`, sorted; servers differ in a listing's order."""
         pages = self._client.get_paginator("list_objects_v2")
         with self._told(prefix):
             found = [
-                item["Key"].removeprefix(base)
-                for page in pages.paginate(Bucket=self.bucket, Prefix=base + prefix)
+                Stored(item["Key"].removeprefix(self._base), item["Size"], item["LastModified"])
+                for page in pages.paginate(Bucket=self.bucket, Prefix=self._base + prefix)
                 for item in page.get("Contents", ())
             ]
-        return sorted(filter(is_key, found))
+        return sorted(stored for stored in found if is_key(stored.key))
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Keys that start with `prefix`, sorted."""
+        return [stored.key for stored in self.listing(prefix)]
 
     def delete(self, key: str) -> None:
-        """Removes an object; one that is not there is no error."""
+        """Removes an object; one that is not there is no error. Raises RefusedError."""
         at = self._at(key)
         with self._told(key):
             self._client.delete_object(**at)
 
+    def unfinished(self) -> list[Unfinished]:
+        """Multipart uploads that were neither completed nor aborted."""
+        pages = self._client.get_paginator("list_multipart_uploads")
+        with self._told(""):
+            found = [
+                Unfinished(u["Key"].removeprefix(self._base), u["Initiated"], u["UploadId"])
+                for page in pages.paginate(Bucket=self.bucket, Prefix=self._base)
+                for u in page.get("Uploads", ())
+            ]
+        return sorted(upload for upload in found if is_key(upload.key))
+
+    def abort(self, upload: Unfinished) -> None:
+        """Aborts a multipart upload; one that is gone is no error."""
+        at = self._at(upload.key)
+        with self._told(upload.key):
+            try:
+                self._client.abort_multipart_upload(**at, UploadId=upload.handle)
+            except aws.ClientError as error:
+                if code_of(error) not in {"NoSuchUpload", *MISSING}:
+                    raise
+
+    @property
+    def _base(self) -> str:
+        return f"{self._prefix}/" if self._prefix else ""
+
     def _at(self, key: str) -> dict[str, str]:
-        full = f"{self._prefix}/{check_key(key)}" if self._prefix else check_key(key)
-        return {"Bucket": self.bucket, "Key": full}
+        return {"Bucket": self.bucket, "Key": self._base + check_key(key)}
 
     @contextmanager
     def _told(self, key: str) -> Iterator[None]:
@@ -152,12 +226,13 @@ class S3Storage:
         try:
             yield
         except aws.ClientError as error:
-            if _code(error) in _MISSING:
+            if code_of(error) in MISSING:
                 self._need_bucket()
                 raise MissingObjectError(where) from error
-            raise self._refused(where, error) from error
+            place = self._bucket_at if code_of(error) == NO_BUCKET else where
+            raise refused(place, error) from error
         except aws.BotoCoreError as error:
-            raise self._unreachable(where, error) from error
+            raise unreachable(where, self._server, error) from error
         except OSError as error:
             raise StorageError(where, error.strerror or str(error), "Check the disk.") from error
 
@@ -168,34 +243,13 @@ class S3Storage:
         try:
             self._client.head_bucket(Bucket=self.bucket)
         except aws.ClientError as error:
-            if _code(error) in {*_MISSING, "NoSuchBucket"}:
-                raise StorageError(self._bucket_at, *_ADVICE["NoSuchBucket"]) from error
+            if code_of(error) in {*MISSING, NO_BUCKET}:
+                raise refused(self._bucket_at, error) from error
         self._bucket_seen = True
 
     @property
     def _bucket_at(self) -> str:
         return f"s3://{self.bucket} on {self._server}"
-
-    def _refused(self, where: str, error: aws.ClientError) -> StorageError:
-        code = _code(error)
-        if code == "NoSuchBucket":
-            where = self._bucket_at
-        said = str(error.response.get("Error", {}).get("Message", ""))[:200]
-        what, todo = _ADVICE.get(
-            code, (f"the server answered {code}: {said}", "See the server's log, or run again.")
-        )
-        return StorageError(where, what, todo or _CREDENTIALS)
-
-    def _unreachable(self, where: str, error: aws.BotoCoreError) -> StorageError:
-        if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError)):
-            return StorageError(where, "no AWS credentials were found", _CREDENTIALS)
-        if isinstance(error, (aws.ConnectionError, aws.HTTPClientError)):
-            todo = "Is it running? Check AWS_ENDPOINT_URL_S3 and the network, then run again."
-            return StorageError(where, f"{self._server} cannot be reached", todo)
-        if isinstance(error, aws.FlexibleChecksumError):
-            return StorageError(where, "the bytes do not fit the server's checksum", "Run again.")
-        what = f"{type(error).__name__}: {_without_user(str(error))[:200]}"
-        return StorageError(where, what, "Check the AWS settings (environment, profile).")
 
 
 def client(endpoint: str | None = None) -> Any:  # noqa: ANN401 - boto3 has no types
@@ -229,11 +283,3 @@ def _split(url: str) -> tuple[str, str]:
         raise StorageError(shown, "not a bucket's name", "Write s3://bucket or s3://bucket/prefix.")
     prefix = prefix.rstrip("/")
     return bucket, check_key(prefix) if prefix else ""
-
-
-def _code(error: aws.ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _without_user(text: str) -> str:
-    return re.sub(r"(?<=://)[^/@\s]*@", "", text)

@@ -31,7 +31,7 @@ def _copy(direction: str, url: str, archive: ArchiveDir, sources: Sources, as_js
     with guarded(as_json):
         from warehouse import mirror  # noqa: PLC0415
         from warehouse.archive import Archive  # noqa: PLC0415
-        from warehouse.storage import open_storage  # noqa: PLC0415
+        from warehouse.places import open_storage  # noqa: PLC0415
 
         settings = Settings(**given(archive, None, None, sources))
         done = getattr(mirror, direction)(
