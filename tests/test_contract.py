@@ -411,7 +411,7 @@ MAY_IMPORT = {  # of the project's own packages
 PURE = """__future__ collections dataclasses datetime enum functools graphlib hashlib importlib
     inspect itertools math operator pkgutil polars re typing"""
 OUTSIDE = {  # who may speak to what
-    "prefect": {"flows/pipeline.py", "flows/cli.py"},
+    "prefect": {"flows/pipeline.py", "flows/run_page.py", "flows/cli.py"},
     "great_expectations": {"expectations"},
     "httpx2": {"flows/sources"},
     "huggingface_hub": {"flows/sources"},
