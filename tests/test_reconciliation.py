@@ -166,13 +166,18 @@ def test_the_vintage_nearest_to_publication_is_taken_the_earlier_of_two() -> Non
     assert (later["vintage_days"], later["n_derived"]) == (5, 3)
 
 
-def test_far_from_publication_the_recut_is_the_reason_whatever_was_reviewed() -> None:
+@pytest.mark.parametrize(
+    ("reviewed", "told"),
+    [(-1, ("unit_abroad", True, "a unit")), (-2, ("vintage_far", False, None))],
+)
+def test_far_from_publication_the_recut_is_the_reason_but_of_a_residual_that_stayed(
+    reviewed: int, told: tuple[str, bool, str | None]
+) -> None:
     far = vintage(PUBLISHED + timedelta(days=61), {"organization": "google"})
-    review = {"raw_registry_ai_index_residuals": reasons({"country_code": "US", "residual": -1})}
+    row = {"country_code": "US", "residual": reviewed, "note": "a unit"}
+    review = {"raw_registry_ai_index_residuals": reasons(row)}
     found = reconcile(printed(cell("US", 2)), far, **review)["2024", "US", "parent"]
-    assert (found["explanation"], found["is_reviewed"], found["note"]) == (
-        "vintage_far", False, None,
-    )  # fmt: skip
+    assert (found["explanation"], found["is_reviewed"], found["note"]) == told
 
 
 @pytest.mark.parametrize(

@@ -899,6 +899,30 @@ def test_one_edition_by_hand_and_the_other_by_url(editions: Path, tmp_path: Path
     assert {row[2] for row in index_rows(settings)} == {2025, 2026}
 
 
+def test_editions_that_the_card_does_not_list_are_kept_and_stop_nothing(
+    editions: Path, tmp_path: Path
+) -> None:
+    """As next year's will come: figures and headers move, so nothing is taken on trust."""
+    laid = tmp_path / "laid"
+    shutil.copytree(editions / "ai_index", laid)
+    shutil.copytree(laid / "2025", laid / "PUBLIC DATA_ 2027 AI INDEX REPORT")
+    for table in (laid / "PUBLIC DATA_ 2027 AI INDEX REPORT").rglob("*.csv"):
+        table.write_bytes(b"Other," + table.read_bytes())
+    shutil.copytree(laid / "2026", laid / "2028 draft")  # one of its files is not UTF-8
+    with StandIn(editions) as server:
+        settings = settings_for(server, tmp_path, ai_index_files=laid)
+        snapshot = observe("ai_index", settings, DAY).snapshot
+    assert [f.name for f in snapshot.files] == ["2025.zip", "2026.zip", "2027.zip"]
+    kept, aside = snapshot.notes
+    assert kept == (
+        "edition 2027 is not on the source card: its tables are kept and no figure is mapped"
+    )
+    assert aside.startswith("edition 2028 set aside: ") and "is not UTF-8" in aside
+    rows = index_rows(settings)
+    assert {row[2] for row in rows} == {2025, 2026, 2027}
+    assert [sum(row[2] == e for row in rows) for e in (2025, 2027)] == [7 + 53 + 28] * 2
+
+
 def test_an_edition_that_is_nowhere_is_noted_and_none_at_all_is_an_error(
     editions: Path, tmp_path: Path
 ) -> None:

@@ -42,9 +42,13 @@ def editions() -> dict[int, str | None]:
 
 
 def fetch_editions(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps `<edition>.zip` for every edition that can be had: local files first, then by URL."""
+    """Keeps `<edition>.zip` for every edition that can be had: local files first, then by URL.
+
+    An edition that the card does not list is kept too, if it was laid down by hand.
+    """
     draft.restart()
-    for edition, card_url in editions().items():
+    further = dict.fromkeys(_further(settings.ai_index_files))
+    for edition, card_url in (editions() | further).items():
         local = _local(settings.ai_index_files, edition)
         template = settings.ai_index_url
         url = template.replace("{edition}", str(edition)) if template else card_url
@@ -81,8 +85,7 @@ def _local(folder: Path | None, edition: int) -> Path | None:
             str(folder),
             "correct OBSERVATORY_AI_INDEX_FILES, or unset it to ask the source card's addresses",
         )
-    found = [p for p in sorted(folder.iterdir()) if p.is_dir() or p.suffix == ".zip"]
-    ranked = [(rank, p) for p in found if (rank := _rank(p, edition)) is not None]
+    ranked = [(rank, p) for p in _laid(folder) if (rank := _rank(p, edition)) is not None]
     best = [p for rank, p in ranked if rank == min(r for r, _ in ranked)]
     if len(best) > 1 or any(rank == _AMBIGUOUS and p in best for rank, p in ranked):
         raise SourceError(
@@ -94,13 +97,27 @@ def _local(folder: Path | None, edition: int) -> Path | None:
     return best[0] if best else None
 
 
+def _laid(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.iterdir()) if p.is_dir() or p.suffix == ".zip"]
+
+
+def _further(folder: Path | None) -> list[int]:
+    """Editions that lie there and are not on the card, by names with one year alone."""
+    laid = _laid(folder) if folder and folder.is_dir() else []
+    years = [_years(path) for path in laid]
+    return sorted({int(*found) for found in years if len(found) == 1} - set(editions()))
+
+
+def _years(path: Path) -> set[str]:
+    return set(re.findall(r"(?<!\d)20\d\d(?!\d)", path.name.removesuffix(".zip")))
+
+
 _AMBIGUOUS = 3
 
 
 def _rank(path: Path, edition: int) -> int | None:
     """How well a name fits an edition, 0 = exactly; None where it is another edition's."""
-    name = path.name.removesuffix(".zip")
-    years = set(re.findall(r"(?<!\d)20\d\d(?!\d)", name))
+    name, years = path.name.removesuffix(".zip"), _years(path)
     begins = re.match(r"20\d\d(?!\d|-\d)", name)  # 2026-05-13 is a day, no edition
     if name == str(edition):
         return 0
@@ -146,12 +163,20 @@ def _keep(draft: Draft, edition: int, data: bytes, url: str, etag: str | None) -
         _check_headers(edition, files)
     except DAMAGED_ZIP as error:
         aside = draft.set_aside(name, data)
+        if edition not in editions():  # what nobody reads yet stops nothing
+            draft.notes.append(f"edition {edition} set aside: {error} (the bytes: {aside})")
+            return
         raise SourceError(
             "ai_index",
             f"{draft.day} edition {edition}: {error}",
             f"{url} (the bytes: {aside})",
             "get the edition's public data again; for a changed figure adapt the source card",
         ) from error
+    if edition not in editions():
+        draft.notes.append(
+            f"edition {edition} is not on the source card: its tables are kept and no figure is "
+            "mapped"
+        )
     rows = sum(len(file.csv.records) for file in files)
     draft.keep(name, data, url=url, etag=etag, rows_seen=rows)
     log.info("ai_index: edition %d, %d tables, %s rows", edition, len(files), f"{rows:,}")

@@ -153,7 +153,10 @@ def _by_method(printed: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _explained(compared: pl.LazyFrame, reviewed: pl.LazyFrame) -> pl.LazyFrame:
-    """The reason of each row; a review holds for the very residual that it was made of."""
+    """The reason of each row; a review holds for the very residual that it was made of.
+
+    It holds so from a vintage far from publication too: a recut would have changed the residual.
+    """
     of = [*CELL, "revision", "residual"]
     reasons = reviewed.select(
         *CELL,
@@ -172,12 +175,13 @@ def _explained(compared: pl.LazyFrame, reviewed: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("not_printed"))
         .when(pl.col("residual") == 0)
         .then(pl.lit("exact"))
+        .when(pl.col("reason").is_not_null())
+        .then(pl.col("reason"))
         .when(is_far)
         .then(pl.lit("vintage_far"))
         .when(~pl.col("is_edition_method"))
         .then(pl.lit("other_method"))
-        .otherwise(pl.col("reason").fill_null("unexplained"))
+        .otherwise(pl.lit("unexplained"))
         .alias("explanation"),
-        (~is_far & pl.col("reason").is_not_null()).alias("is_reviewed"),
-        pl.when(~is_far).then(pl.col("note")).alias("note"),
+        pl.col("reason").is_not_null().alias("is_reviewed"),
     )
