@@ -167,16 +167,24 @@ def test_the_vintage_nearest_to_publication_is_taken_the_earlier_of_two() -> Non
 
 
 @pytest.mark.parametrize(
-    ("reviewed", "told"),
-    [(-1, ("unit_abroad", True, "a unit")), (-2, ("vintage_far", False, None))],
+    ("also", "told"),
+    [
+        ([], ("unit_abroad", True, "a unit")),
+        ([{"country_code": "FR", "residual": 4}], ("vintage_far", False, None)),
+        (
+            [{"country_code": "US", "residual": -1, "edition": 2020}],
+            ("unit_abroad", True, "a unit"),
+        ),
+    ],
 )
-def test_far_from_publication_the_recut_is_the_reason_but_of_a_residual_that_stayed(
-    reviewed: int, told: tuple[str, bool, str | None]
+def test_far_from_publication_a_review_holds_while_all_of_its_edition_do(
+    also: list[Row], told: tuple[str, bool, str | None]
 ) -> None:
     far = vintage(PUBLISHED + timedelta(days=61), {"organization": "google"})
-    row = {"country_code": "US", "residual": reviewed, "note": "a unit"}
-    review = {"raw_registry_ai_index_residuals": reasons(row)}
-    found = reconcile(printed(cell("US", 2)), far, **review)["2024", "US", "parent"]
+    row = {"country_code": "US", "residual": -1, "note": "a unit"}
+    review = pl.concat([reasons(each) for each in (row, *also)])
+    made = reconcile(printed(cell("US", 2)), far, raw_registry_ai_index_residuals=review)
+    found = made["2024", "US", "parent"]
     assert (found["explanation"], found["is_reviewed"], found["note"]) == told
 
 

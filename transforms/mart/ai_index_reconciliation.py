@@ -155,7 +155,8 @@ def _by_method(printed: pl.LazyFrame) -> pl.LazyFrame:
 def _explained(compared: pl.LazyFrame, reviewed: pl.LazyFrame) -> pl.LazyFrame:
     """The reason of each row; a review holds for the very residual that it was made of.
 
-    It holds so from a vintage far from publication too: a recut would have changed the residual.
+    From a vintage far from publication it holds only where every reviewed residual of the edition
+    is as it was: then no recut has touched what was reviewed.
     """
     of = [*CELL, "revision", "residual"]
     reasons = reviewed.select(
@@ -167,21 +168,26 @@ def _explained(compared: pl.LazyFrame, reviewed: pl.LazyFrame) -> pl.LazyFrame:
         is_edition_method=pl.lit(True),
     )
     is_far = (pl.col("vintage_days").abs() > FAR_DAYS).fill_null(False)
+    n_reviewed = reasons.group_by("edition").agg(pl.len().alias("n_reviewed"))
+    is_found = pl.col("reason").is_not_null()
+    is_untouched = is_found.sum().over("edition") == pl.col("n_reviewed")
+    holds = is_found & (~is_far | is_untouched)
     joined = compared.join(reasons, on=[*of, "is_edition_method"], how="left")
-    return joined.with_columns(
+    return joined.join(n_reviewed, on="edition", how="left").with_columns(
         pl.when(pl.col("n_derived").is_null())
         .then(pl.lit("no_vintage"))
         .when(pl.col("n_printed").is_null())
         .then(pl.lit("not_printed"))
         .when(pl.col("residual") == 0)
         .then(pl.lit("exact"))
-        .when(pl.col("reason").is_not_null())
-        .then(pl.col("reason"))
+        .when(holds)
+        .then("reason")
         .when(is_far)
         .then(pl.lit("vintage_far"))
         .when(~pl.col("is_edition_method"))
         .then(pl.lit("other_method"))
         .otherwise(pl.lit("unexplained"))
         .alias("explanation"),
-        pl.col("reason").is_not_null().alias("is_reviewed"),
+        holds.alias("is_reviewed"),
+        pl.when(holds).then("note").alias("note"),
     )
