@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands import backup, registry, releases, votes
+from flows.commands import backup, registry, releases, votes, why
 from flows.inert import inert
 from flows.settings import ALL_SOURCES, Settings
 from flows.terminal import (
@@ -226,6 +226,7 @@ def tables(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
 
 app.add_typer(registry.app, name="registry")
 app.command()(votes.votes)
+app.command()(why.why)
 app.command()(backup.backup)
 app.command()(backup.restore)
 releases.register(app)

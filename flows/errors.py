@@ -5,6 +5,7 @@ from __future__ import annotations
 from expectations.report import ValidationError
 from flows.build import NothingToBuildError
 from flows.sources.http import SourceError
+from flows.tracing.question import WhyError
 from flows.votes import VotesCallError
 from transforms.votes import VotesError
 from warehouse.archive import ArchiveError
@@ -16,7 +17,7 @@ from warehouse.registry_check import RegistryError
 from warehouse.storage import StorageError
 
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((VotesCallError,), 2),
+    ((VotesCallError, WhyError), 2),
     ((SourceError,), 3),
     ((ValidationError, VotesError), 4),
     ((ArchiveError, WarehouseError, NothingToBuildError), 5),

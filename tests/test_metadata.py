@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import date
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -319,4 +320,10 @@ def _numbers(con: duckdb.DuckDBPyConnection, query: str) -> set[str]:
         f"""SELECT DISTINCT unnest(regexp_extract_all(text, '\\d+\\.\\d+')) AS number
         FROM ({query}) AS q(text)"""
     ).fetchall()
-    return {n for (n,) in found if len(n.replace(".", "").strip("0")) >= 6}
+    return {n for (n,) in found if len(n.replace(".", "").strip("0")) >= 6 and not _is_ratio(n)}
+
+
+def _is_ratio(number: str) -> bool:
+    """5/13 comes up wherever somebody counts: only what is not of small numbers tells its source."""
+    near = Fraction(number).limit_denominator(1000)
+    return abs(float(near) - float(number)) < 1e-12

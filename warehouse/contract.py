@@ -66,6 +66,21 @@ class Thresholds(Strict):
     min_rows: int = 0
 
 
+class Origin(Strict):
+    """Where a raw table's records lie, so that one row leads back to its bytes.
+
+    `file` and `member` (of a zip) are names with columns of the row in braces and `*`; the record
+    is the one whose number (from 1) is in column `record`, or whose fields equal columns of the
+    row: `match: {<field of the record>: <column>}`. `is_code`: the file is part of this project.
+    """
+
+    file: str
+    member: str | None = None
+    record: str | None = None
+    match: dict[str, str] = {}
+    is_code: bool = False
+
+
 class Contract(Strict):
     """One table as its YAML file promises it."""
 
@@ -81,6 +96,10 @@ class Contract(Strict):
     licence_inputs: tuple[str, ...] = ()
     # Source id -> SQL predicate of the rows that carry it; only those rows fall under its licence.
     licence_rows: dict[str, str] = {}
+    origin: Origin | None = None  # of raw tables
+    # Input table -> SQL condition on `it`, a row of the input, and `this`, a row of ours: which of
+    # its rows one of ours is made from. Default: equal values in the key columns that both have.
+    traces: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _key_exists(self) -> Contract:

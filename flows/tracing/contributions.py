@@ -1,0 +1,96 @@
+"""What a share is the sum of: the models behind it, by what each adds to the numerator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from flows.tracing.question import Question
+from transforms.shares import credits, members
+from warehouse.contract import contract
+from warehouse.database import scan
+
+# Shares of the Hub that are sums over models -> the column of whom they credit.
+SHARES = {"mart.country_share_daily": "country_code", "mart.lab_share_daily": "lab_id"}
+ABSENT = {"country_code": None, "lab_id": "unexamined"}  # what stands for a lab not examined yet
+LOOKS_BACK = timedelta(days=31)  # of the population without_spikes
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """The models that a share credits: their number, their sum, and the largest."""
+
+    models: int
+    total: float
+    largest: pl.DataFrame  # model_id_hf, root_model_id_hf, namespace, lab_id, value, weight, adds
+
+
+def contributions(
+    con: duckdb.DuckDBPyConnection, question: Question, limit: int
+) -> Contributions | None:
+    """The models behind a share, summed anew by the transform's own rules; None of other tables.
+
+    `total` must equal the row's numerator: the caller says so where it does not.
+    """
+    by = SHARES.get(question.contract.table)
+    if by is None:
+        return None
+    row = question.row
+    counts = pl.col(row["population"]) & pl.col(row["metric"]).is_not_null()
+    credited = _credited(con, row["as_of_date"], row["population"]).filter(
+        counts & (pl.col("attribution") == row["attribution"])
+    )
+    whom = pl.col(by).fill_null(ABSENT[by]) if ABSENT[by] else pl.col(by)
+    ours = credited.filter(whom == row[by])
+    weight = pl.col("weight")
+    if row.get("credit") == "full":  # every distinct country of a model gets all of it, once
+        ours, weight = ours.unique("model_id_hf", keep="first", maintain_order=True), pl.lit(1.0)
+    held = ours.select(
+        "model_id_hf", "root_model_id_hf", "namespace", "lab_id",
+        pl.col(row["metric"]).alias("value"), weight.alias("weight"),
+        (pl.col(row["metric"]) * weight).alias("adds"),
+    ).collect()  # fmt: skip
+    largest = held.sort("adds", "model_id_hf", descending=[True, False]).head(limit)
+    return Contributions(held["model_id_hf"].n_unique(), float(held["adds"].sum()), largest)
+
+
+def _credited(con: duckdb.DuckDBPyConnection, day: date, population: str) -> pl.LazyFrame:
+    """Credits of one day; of the days before only what the population looks back at."""
+    since = day - LOOKS_BACK if population == "without_spikes" else day
+    counters = con.sql(
+        "SELECT * FROM core.hub_daily_counters WHERE as_of_date BETWEEN ? AND ?",
+        params=[since, day],
+    ).pl()
+    tables = {
+        name: scan(con, contract(f"core.{name}"))
+        for name in ("hub_models", "hub_model_roots", "namespaces", "labs")
+    }
+    names, labs = tables["namespaces"], tables["labs"]
+    counted = members(counters.lazy(), tables["hub_models"], names, labs)
+    return credits(
+        counted.filter(pl.col("as_of_date") == day), tables["hub_model_roots"], names, labs
+    )
+
+
+def seeds(found: Contributions | None, row: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+    """The rows of the tables behind a share that the largest contributions stand for."""
+    if found is None:
+        return {}
+    models = found.largest.select("model_id_hf")
+    names = found.largest.select(
+        system=pl.lit("hub"), namespace_key=pl.col("namespace").str.to_lowercase()
+    )
+    return {
+        "core.hub_daily_counters": models.select(
+            pl.lit(row["as_of_date"]).alias("as_of_date"), "model_id_hf"
+        ),
+        "core.hub_models": models.unique(maintain_order=True),
+        "core.hub_model_roots": found.largest.select("model_id_hf", "root_model_id_hf"),
+        "core.namespaces": names.drop_nulls().unique(maintain_order=True),
+        "core.labs": found.largest.select("lab_id").drop_nulls().unique(maintain_order=True),
+    }

@@ -1,0 +1,135 @@
+"""From a raw row to its bytes: the snapshot, the file as received, the record and its range."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from warehouse.archive import Archive, ArchivedFile, ArchiveError, Snapshot, file_sha256
+from warehouse.code import ROOT
+from warehouse.contract import Contract, Origin, contracts
+from warehouse.locate import Located, LocateError, locate, member
+
+EXCERPT = 400  # bytes of a record that are shown
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one raw row comes from, as far as the archive at hand can tell."""
+
+    table: str
+    key: dict[str, Any]
+    snapshot_id: str | None
+    file: str | None = None
+    path: str | None = None
+    sha256: str | None = None
+    url: str | None = None
+    retrieved_at: str | None = None
+    member: str | None = None
+    record: int | None = None
+    start: int | None = None
+    end: int | None = None
+    unit: str | None = None
+    text: str | None = None
+    note: str | None = None
+
+    def shown_by(self) -> str | None:
+        """A command that prints the very bytes."""
+        if self.path is None or self.start is None or self.end is None or self.text is None:
+            return None
+        how = {".zst": "zstd -dc", ".zip": "unzip -p"}.get(Path(self.path).suffix, "cat")
+        named = " ".join(map(quote, filter(None, (self.path, self.member))))
+        length = self.end - self.start
+        return f"{how} {named} | tail -c +{self.start + 1} | head -c {length}"
+
+
+class Records:
+    """Looks rows up in an archive; files are verified, and read once."""
+
+    def __init__(self, archive: Archive | None) -> None:
+        self._archive = archive
+        self._snapshots: dict[str, Snapshot] = {}
+        self._bytes: dict[str, bytes] = {}
+
+    def of(self, table: str, rows: Iterable[Mapping[str, Any]]) -> list[Source]:
+        """The source of each row of a raw table, in order."""
+        return [self._source(contracts()[table], row) for row in rows]
+
+    def _source(self, contract: Contract, row: Mapping[str, Any]) -> Source:
+        key = {c: row[c] for c in contract.key}
+        begin = Source(contract.table, key, row.get("snapshot_id"))
+        origin = contract.origin
+        if origin is None:
+            return replace(begin, note="computed by this project's code, from no kept record")
+        if origin.is_code:
+            return _in_code(begin, origin, row)
+        if self._archive is None:
+            return replace(begin, note="no archive at hand: give --archive DIR for the bytes")
+        try:
+            return self._found(begin, origin, row, self._archive)
+        except (ArchiveError, LocateError) as error:
+            return replace(begin, note=str(error))
+
+    def _found(
+        self, begin: Source, origin: Origin, row: Mapping[str, Any], archive: Archive
+    ) -> Source:
+        file = self._file(archive, str(row["snapshot_id"]), _named(origin.file, row))
+        path = archive.verify_file(file)
+        if file.path not in self._bytes:
+            self._bytes[file.path] = archive.read(file)
+        data, inside = self._bytes[file.path], None
+        known = replace(
+            begin, file=file.name, path=str(path), sha256=file.sha256, url=file.url,
+            retrieved_at=file.retrieved_at.isoformat(),
+        )  # fmt: skip
+        if origin.member:
+            inside, data = member(data, _named(origin.member, row))
+        if origin.record is None and not origin.match:
+            return replace(known, member=inside, note="the whole file; its records are nested")
+        place = _place(inside or file.name, data, origin, row)
+        return replace(known, member=inside, **asdict(place), text=_excerpt(data, place))
+
+    def _file(self, archive: Archive, snapshot_id: str, pattern: str) -> ArchivedFile:
+        if snapshot_id not in self._snapshots:
+            source, _, day = snapshot_id.partition("/")
+            self._snapshots |= {s.snapshot_id: s for s in archive.snapshots(source)}
+            if snapshot_id not in self._snapshots:
+                raise ArchiveError(f"the archive has no snapshot {source}/{day}")
+        plain = pattern.removesuffix(".zst")
+        for file in self._snapshots[snapshot_id].files:
+            names = (file.name, file.path.removesuffix(".zst"))
+            if any(fnmatch.fnmatchcase(n, p) for n in names for p in (plain, f"*/{plain}")):
+                return file
+        raise ArchiveError(f"{snapshot_id} has no file {pattern}")
+
+
+def _place(name: str, data: bytes, origin: Origin, row: Mapping[str, Any]) -> Located:
+    number = int(row[origin.record]) if origin.record else None
+    return locate(name, data, number, {f: str(row[c] or "") for f, c in origin.match.items()})
+
+
+def _in_code(begin: Source, origin: Origin, row: Mapping[str, Any]) -> Source:
+    path = ROOT / origin.file
+    known = replace(begin, file=origin.file, path=str(path), sha256=file_sha256(path))
+    try:
+        place = _place(origin.file, path.read_bytes(), origin, row)
+    except LocateError as error:
+        return replace(known, note=f"{error}: the registry has changed since")
+    return replace(known, **asdict(place), text=_excerpt(path.read_bytes(), place))
+
+
+def _named(template: str, row: Mapping[str, Any]) -> str:
+    return template.format_map({c: str(v) for c, v in row.items()})
+
+
+def _excerpt(data: bytes, place: Located) -> str | None:
+    """The record's own bytes, cut to what can be read at a glance; a row group is not text."""
+    if place.unit.startswith("row group"):
+        return None
+    return (
+        data[place.start : min(place.end, place.start + EXCERPT)].decode("utf-8", "replace").strip()
+    )

@@ -1,0 +1,139 @@
+"""Down the lineage: of every table that a row was computed from, the rows that it came from.
+
+Which rows those are is said by the contracts: `traces`, else equal values in the key columns that
+both tables have. Where nothing narrows it, the table was read as a whole, and is said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from flows.tracing.question import Question, held
+from warehouse.contract import Contract, contracts, quote
+
+NO_TRACE = {"snapshot_id", "snapshot_date"}  # alone they name a delivery, not a record
+
+
+@dataclass
+class Visited:
+    """One table behind the row: how many of its rows, how they were found, and the first few."""
+
+    table: str
+    read_by: tuple[str, ...]
+    rows: int | None  # null = read as a whole
+    found_by: tuple[str, ...]
+    first: list[dict[str, Any]] = field(default_factory=list)
+
+
+def walk(
+    con: duckdb.DuckDBPyConnection,
+    question: Question,
+    seeds: Mapping[str, pl.DataFrame],
+    limit: int,
+) -> list[Visited]:
+    """Every table behind the row, nearest first. `seeds` name the rows of a table by columns."""
+    reads = _subgraph(con, question.contract.table)
+    order = list(TopologicalSorter(reads).static_order())[::-1]  # readers before what they read
+    readers = {t: tuple(sorted(r for r in reads if t in reads[r])) for t in order}
+    con.execute("CREATE TEMP TABLE traced (table_name VARCHAR, r BIGINT, place BIGINT)")
+    con.execute("INSERT INTO traced VALUES (?, ?, 0)", [question.contract.table, question.rowid])
+    visited: list[Visited] = []
+    for table in order[1:]:
+        found_by = _mark(con, table, readers[table], seeds.get(table))
+        visited.append(_visited(con, table, readers[table], found_by, limit))
+    return visited
+
+
+def _subgraph(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, set[str]]:
+    """Table -> its inputs, for everything behind one table that this file holds."""
+    edges = con.execute("FROM meta.lineage SELECT table_name, input_table").fetchall()
+    there, reads, left = held(con) & set(contracts()), {table: set[str]()}, [table]
+    while left:
+        one = left.pop()
+        reads[one] = {i for t, i in edges if t == one and i in there}
+        left += [i for i in reads[one] if i not in reads]
+        reads |= {i: set() for i in reads[one] if i not in reads}
+    return reads
+
+
+def _mark(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    readers: tuple[str, ...],
+    seed: pl.DataFrame | None,
+) -> tuple[str, ...]:
+    """Notes the row ids of a table that lead to the rows noted before; says by what."""
+    it = contracts()[table]
+    if seed is not None:
+        con.register("seed", seed.with_row_index("place"))
+        same = " AND ".join(f"it.{quote(c)} = this.{quote(c)}" for c in seed.columns)
+        _note(con, it, f"seed AS this ON {same}", "min(this.place)")
+        con.unregister("seed")
+        return ("its contribution to the number",)
+    found_by = []
+    for reader in readers:
+        this = contracts()[reader]
+        if (condition := _condition(this, it)) and _is_narrowed(con, reader):
+            _note(
+                con, it,
+                f"(SELECT t.*, n.place FROM {this.sql_name} AS t JOIN traced AS n "
+                f"ON n.table_name = '{reader}' AND n.r = t.rowid) AS this ON {condition}",
+                "min(this.place)",
+            )  # fmt: skip
+            found_by.append(f"{reader}: {condition}")
+    return tuple(found_by)
+
+
+def _note(con: duckdb.DuckDBPyConnection, it: Contract, joined: str, place: str) -> None:
+    con.execute(
+        f"""INSERT INTO traced SELECT '{it.table}', it.rowid, {place}
+        FROM {it.sql_name} AS it JOIN {joined}
+        WHERE it.rowid NOT IN (SELECT r FROM traced WHERE table_name = '{it.table}')
+        GROUP BY it.rowid"""
+    )
+
+
+def _is_narrowed(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    query = "SELECT count(*) > 0 FROM traced WHERE table_name = ?"
+    return bool(con.execute(query, [table]).fetchall()[0][0])
+
+
+def _condition(this: Contract, it: Contract) -> str | None:
+    """SQL that joins an input row to a row of ours; null where nothing narrows it."""
+    if it.table in this.traces:
+        return this.traces[it.table]
+    shared = [
+        c for c in dict.fromkeys((*it.key, *this.key)) if c in it.columns and c in this.columns
+    ]
+    if not set(shared) - NO_TRACE:
+        return None
+    return " AND ".join(f"it.{quote(c)} = this.{quote(c)}" for c in shared)
+
+
+def _visited(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    readers: tuple[str, ...],
+    found_by: tuple[str, ...],
+    limit: int,
+) -> Visited:
+    if not found_by:
+        return Visited(table, readers, None, ())
+    count = "SELECT count(*) FROM traced WHERE table_name = ?"
+    rows = con.execute(count, [table]).fetchall()[0][0]
+    it = contracts()[table]
+    order = ", ".join(f"it.{quote(c)} DESC" for c in it.key)
+    cursor = con.execute(
+        f"""SELECT it.* FROM {it.sql_name} AS it JOIN traced AS n
+        ON n.table_name = ? AND n.r = it.rowid ORDER BY n.place, {order} LIMIT ?""",
+        [table, limit],
+    )
+    names = [d[0] for d in cursor.description or ()]
+    first = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+    return Visited(table, readers, rows, found_by, first)

@@ -1,0 +1,271 @@
+"""`observatory why`: the chain it prints leads to the very bytes, and the sums are the sums."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from flows.cli import app
+from flows.tracing.contributions import SHARES, contributions
+from flows.tracing.question import Question
+from transforms.graph import plan
+from warehouse.contract import contracts
+from warehouse.database import create_tables, open_read_only
+from warehouse.locate import LocateError, locate
+
+SHARE = "population=all metric=downloads_30d attribution=base credit=fractional country_code=CN"
+
+
+@pytest.fixture(scope="session")
+def folder(sampled: tuple[Path, str]) -> Path:
+    """The sample's archive, warehouse and release."""
+    return sampled[0]
+
+
+def ask(folder: Path, words: str, *, code: int = 0, **places: Path | None) -> Any:
+    """What `why` answers as JSON; its text where it must fail."""
+    chosen = {"warehouse": folder / "observatory.duckdb", "archive": folder / "archive"} | places
+    options = [f"--{name}={path}" for name, path in chosen.items() if path]
+    done = CliRunner().invoke(app, ["why", *words.split(), *options, "--json"])
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout) if code == 0 else done.output
+
+
+def bytes_of(record: dict[str, Any]) -> bytes:
+    """The record's bytes, read from the archive by nothing but the answer."""
+    data = Path(record["path"]).read_bytes()
+    if record["path"].endswith(".zst"):
+        data = zstandard.decompress(data)
+    return data[record["start"] : record["end"]]
+
+
+def records(told: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    return [r for r in told["records"] if r["table"] == table]
+
+
+# --- down to the bytes -----------------------------------------------------------------------
+
+
+def test_a_share_is_traced_to_the_items_of_the_listing(folder: Path) -> None:
+    told = ask(folder, f"country_share_daily as_of_date=2026-08-15 {SHARE}")
+    share = told["contributions"]
+    assert share["agrees"]
+    assert share["summed_anew"] == pytest.approx(told["columns"]["numerator"]["value"], rel=1e-12)
+    value = {m["model_id_hf"]: m["value"] for m in share["largest"]}
+    assert len(value) == 5
+    found = [r for r in records(told, "raw.hub_models") if r["snapshot_id"] == "hub/2026-08-15"]
+    assert {r["key"]["model_id_hf"] for r in found} == set(value)
+    for record in found:
+        item = json.loads(bytes_of(record))
+        assert item["id"] == record["key"]["model_id_hf"]
+        assert item["downloads"] == value[item["id"]]
+    snapshot = next(s for s in told["snapshots"] if s["snapshot_id"] == "hub/2026-08-15")
+    assert snapshot["is_traced"]
+    assert told["is_this_code"]
+    registry = records(told, "raw.registry_labs")
+    assert registry
+    assert all(bytes_of(r).decode().startswith(r["key"]["lab_id"]) for r in registry)
+
+
+def test_a_rank_is_traced_to_the_row_of_the_board(folder: Path) -> None:
+    told = ask(folder, "mart.arena_leaders board=text category=overall publish_date=2026-06-26"
+                       " country_code=CN --limit=1")  # fmt: skip
+    behind = {v["table"]: v for v in told["behind"]}
+    best = behind["core.arena_ratings"]["rows"]
+    assert best == told["columns"]["n_models"]["value"]
+    (record,) = records(told, "raw.arena_leaderboards")
+    row = pq.read_table(record["path"]).slice(record["record"] - 1, 1).to_pylist()[0]
+    held = behind["raw.arena_leaderboards"]["first"][0]
+    assert (row["model_name"], row["rating"]) == (held["model_name"], held["rating"])
+    assert row["category"] == "overall"
+    assert record["unit"].startswith("row group 0")
+    assert record["start"] >= 4  # after the magic bytes
+
+
+def test_a_count_is_traced_to_the_records_of_the_csv(folder: Path) -> None:
+    told = ask(
+        folder, "notable_models_by_country source=epoch year=2024 country_code=FR --limit=99"
+    )
+    behind = {v["table"]: v for v in told["behind"]}
+    number = told["columns"]["n_models"]["value"]
+    assert behind["core.notable_models"]["rows"] == number > 0
+    found = records(told, "raw.epoch_models")
+    assert len(found) == number
+    for record in found:
+        ((cells),) = list(csv.reader(io.StringIO(bytes_of(record).decode("utf-8"))))
+        assert any("France" in cell for cell in cells)
+    assert all(r["url"].startswith("https://") and len(r["sha256"]) == 64 for r in found)
+
+
+def test_every_mart_can_be_asked(folder: Path) -> None:
+    with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
+        for contract in contracts().values():
+            if contract.layer != "mart":
+                continue
+            keys = ", ".join(f'"{c}"::VARCHAR' for c in contract.key)
+            rows = con.execute(f"SELECT {keys} FROM {contract.table} LIMIT 1").fetchall()
+            for row in rows:
+                pairs = [f"{c}={v}" for c, v in zip(contract.key, row, strict=True)]
+                options = ["--limit=1", f"--warehouse={folder / 'observatory.duckdb'}"]
+                options.append(f"--archive={folder / 'archive'}")
+                done = CliRunner().invoke(app, ["why", contract.table, *pairs, *options])
+                assert done.exit_code == 0, (contract.table, done.output)
+                assert "Records" in done.stdout
+
+
+def test_contributions_add_up_to_every_share(folder: Path) -> None:
+    with open_read_only(folder / "observatory.duckdb") as con:
+        for table, by in SHARES.items():
+            sample = (
+                f"FROM {table} SELECT rowid, * WHERE numerator > 0 "
+                f"ORDER BY hash(population || metric || attribution || {by}) LIMIT 25"
+            )
+            cursor = con.execute(sample)
+            names = [d[0] for d in cursor.description or ()]
+            for rowid, *values in cursor.fetchall():
+                row = dict(zip(names[1:], values, strict=True))
+                found = contributions(con, Question(contracts()[table], rowid, row), 1)
+                assert found is not None
+                assert found.total == pytest.approx(row["numerator"], rel=1e-9), row
+                assert found.models == row["n_models"], row
+
+
+# --- without the archive, from a release -----------------------------------------------------
+
+
+def test_a_release_tells_as_far_as_it_can(folder: Path, tmp_path: Path) -> None:
+    released = folder / "published" / "latest" / "observatory.duckdb"
+    words = f"country_share_daily as_of_date=2026-08-15 {SHARE}"
+    told = ask(folder, words, warehouse=released, archive=tmp_path / "nowhere")
+    assert told["release"]["release_id"].startswith("2026-08-15-")
+    assert told["contributions"]["agrees"]
+    (record, *_) = records(told, "raw.hub_models")
+    assert "no archive" in record["note"]
+    assert {s["snapshot_id"] for s in told["snapshots"] if s["is_traced"]} == {"hub/2026-08-15"}
+    assert all(len(s["sidecar_sha256"]) == 64 for s in told["snapshots"])
+    with_bytes = ask(folder, words, warehouse=released)
+    assert json.loads(bytes_of(records(with_bytes, "raw.hub_models")[0]))["downloads"] > 0
+
+
+def test_damaged_bytes_are_never_shown_as_proof(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "archive", tmp_path / "archive")
+    for page in (tmp_path / "archive").rglob("*.zst"):
+        page.write_bytes(page.read_bytes()[:-1] + b"x")
+    words = f"country_share_daily as_of_date=2026-08-15 {SHARE}"
+    told = ask(folder, words, archive=tmp_path / "archive")
+    for record in records(told, "raw.hub_models"):
+        assert "is damaged" in record["note"]
+        assert (record["start"], record["text"]) == (None, None)
+
+
+# --- a question that is not clear ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("country_share_dayly", "country_share_daily"),
+        ("country_share_daily colour=red", "its key is as_of_date, population"),
+        ("country_share_daily China", "write COLUMN=VALUE"),
+        ("country_share_daily country_code=CN metric=likes", "without_spikes"),
+        ("country_share_daily country_code=CN as_of_date=1999-01-01", "2026-08-15"),
+        ("country_share_daily country_code=QQ metric=likes", "CN"),
+    ],
+)
+def test_an_unclear_question_shows_what_there_is(folder: Path, words: str, told: str) -> None:
+    assert told in ask(folder, words, code=2)
+
+
+def test_a_hostile_value_is_no_sql(folder: Path) -> None:
+    ask(folder, "country_share_daily country_code=x'--", code=2)
+
+
+# --- the promises of the contracts -----------------------------------------------------------
+
+
+def test_traces_are_sql_on_the_tables_that_they_name() -> None:
+    inputs = {s.table: set(s.inputs.values()) for s in plan()}
+    with duckdb.connect() as con:
+        create_tables(con)
+        for contract in contracts().values():
+            for table, condition in contract.traces.items():
+                assert table in inputs[contract.table], (contract.table, table)
+                con.execute(
+                    f"EXPLAIN SELECT * FROM {table} AS it JOIN {contract.table} AS this "
+                    f"ON {condition}"
+                )
+
+
+def test_every_raw_table_says_where_its_records_lie() -> None:
+    ours = ("registry_countries", "ai_index_corrections", "ai_index_figures", "ai_index_subjects")
+    computed = {f"raw.{name}" for name in (*ours, "ai_index_revisions", "quarantine")}
+    for contract in contracts().values():
+        origin = contract.origin
+        assert (origin is not None) == (contract.layer == "raw" and contract.table not in computed)
+        if origin:
+            row = dict.fromkeys(contract.columns, "x")
+            origin.file.format_map(row), (origin.member or "").format_map(row)
+            assert {origin.record or contract.key[0], *origin.match.values()} <= set(row)
+
+
+# --- records within files --------------------------------------------------------------------
+
+cell = st.text(st.characters(blacklist_characters="\r\0", blacklist_categories=["Cs"]), max_size=8)
+
+
+@given(
+    st.lists(st.lists(cell, min_size=2, max_size=2), min_size=1, max_size=6),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_csv_record_is_found_whatever_it_holds(
+    rows: list[list[str]], bom: bool, end: str
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=end).writerows([["a", "b"], *rows])
+    data = (b"\xef\xbb\xbf" if bom else b"") + text.getvalue().encode()
+    at = data.index(end.encode()) + len(end)
+    for number, row in enumerate(rows, start=1):
+        place = locate("x.csv", data, number)
+        assert place.start == at
+        at = place.end
+        read = list(csv.reader(io.StringIO(data[place.start : place.end].decode(), newline="")))
+        assert read == [row]
+    assert at == len(data)
+    with pytest.raises(LocateError):
+        locate("x.csv", data, len(rows) + 1)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["id", "n"]), st.text(max_size=8)), max_size=5),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+)
+def test_a_json_item_is_found_whatever_it_holds(
+    items: list[dict[str, str]], indent: int | None, ascii_only: bool
+) -> None:
+    data = json.dumps({"strip": items}, indent=indent, ensure_ascii=ascii_only)
+    try:
+        received = data.encode()
+    except UnicodeEncodeError:
+        return  # a lone surrogate is no JSON that anybody could send
+    for number, item in enumerate(items, start=1):
+        place = locate("x.json", received, number)
+        assert json.loads(received[place.start : place.end]) == item
+        if "id" in item:
+            first = locate("x.json", received, None, {"id": item["id"]})
+            assert json.loads(received[first.start : first.end])["id"] == item["id"]
+    with pytest.raises(LocateError):
+        locate("x.json", received, len(items) + 1)
