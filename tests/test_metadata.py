@@ -324,6 +324,6 @@ def _numbers(con: duckdb.DuckDBPyConnection, query: str) -> set[str]:
 
 
 def _is_ratio(number: str) -> bool:
-    """5/13 comes up wherever somebody counts: only what is not of small numbers tells its source."""
+    """5/13 comes up wherever somebody counts; a number of large parts tells its source."""
     near = Fraction(number).limit_denominator(1000)
     return abs(float(near) - float(number)) < 1e-12
