@@ -59,7 +59,16 @@ def board(*models: Row, **shared: Any) -> list[Row]:
     about = {"board": "text", "category": "overall", "publish_date": DAY, "segment_id": 1}
     about |= {"board_source": "lmarena", "has_catalog_rows": False, "snapshot_id": f"lmarena/{DAY}"}
     about |= {"is_style_controlled": False, "is_org_carried": False, **shared}
-    return [{**about, "rank_ordinal": ranks.get(m["model_name_arena"]), **m} for m in models]
+    tied = Counter(m["rating_arena"] for m in rated)
+    return [
+        {
+            **about,
+            "rank_ordinal": ranks.get(m["model_name_arena"]),
+            "n_tied": tied.get(m["rating_arena"]),
+            **m,
+        }
+        for m in models
+    ]
 
 
 def _place(line: Row) -> tuple[float, str]:
@@ -337,7 +346,7 @@ def test_leaders_are_those_of_the_definitions(
         expected.pop(None, None)
         top = rated[0]["rating_arena"] if rated else 0
         columns = [column, "best_model", "best_rank_ordinal", "gap_to_leader", "n_models"]
-        columns += ["n_top3", "best_open_model"]
+        columns += ["n_top3", "best_open_model", "best_n_tied"]
         assert made.filter(category="overall").select(columns).rows() == [
             (
                 holder,
@@ -347,6 +356,7 @@ def test_leaders_are_those_of_the_definitions(
                 len(held),
                 sum(line["rank_ordinal"] <= 3 for line in held),
                 next((line["model_id"] for line in held if line["is_open_weights"]), None),
+                sum(line["rating_arena"] == held[0]["rating_arena"] for line in rated),
             )
             for holder, held in sorted(expected.items())
         ]

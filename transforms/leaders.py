@@ -15,7 +15,7 @@ _NEEDED = [
     *(*BOARD, "is_style_controlled", "segment_id", "has_catalog_rows"),
     *("model_name_arena", "model_id", "lab_id", "country_code", "is_open_weights"),
     *("rating_arena", "rating_arena_lower", "rating_arena_upper", "variance"),
-    *("rank_ordinal", "rank_ub", "rank_ub_style_control"),
+    *("rank_ordinal", "n_tied", "rank_ub", "rank_ub_style_control"),
     *("probability_best", "probability_reason"),
 ]
 
@@ -70,6 +70,7 @@ def _best() -> list[pl.Expr]:
         pl.col("lab_id").first().alias("best_lab_id"),
         pl.col("country_code").first().alias("best_country_code"),
         pl.col("rank_ordinal").first().alias("best_rank_ordinal"),
+        pl.col("n_tied").first().alias("best_n_tied"),
         pl.col("rank_ub").min().alias("best_rank_ub"),
         pl.col("rank_ub_style_control").min().alias("best_rank_ub_style_control"),
         pl.col("rating_arena").first().alias("rating"),
