@@ -1042,7 +1042,8 @@ def test_a_rule_finds_its_fault(
 def test_a_refused_line_explains_the_gap_that_it_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, category: str, outcome: str
 ) -> None:
-    monkeypatch.setitem(BESIDE, "raw.quarantine", [refused_line(category)])
+    odd = [{**refused_line(category), "record": text} for text in ("no JSON {", None)]
+    monkeypatch.setitem(BESIDE, "raw.quarantine", [refused_line(category), *odd])
     data = [observed("a", rank_published=3), observed("b", model_id="b", rank_published=1)]
     report = rule_report(tmp_path, "core.arena_observations", data)
     assert result(report, "gaps_of_ranks_are_healed").outcome == outcome

@@ -65,8 +65,8 @@ def missing_rows_sql(group: str) -> str:
     """
     return f"""
         WITH refused AS (
-            SELECT split_part(file_name, '/', 1) AS board, record ->> '$.category' AS category,
-                try_cast(record ->> '$.leaderboard_publish_date' AS DATE) AS publish_date,
+            SELECT split_part(file_name, '/', 1) AS board, try(record ->> '$.category') AS category,
+                try_cast(try(record ->> '$.leaderboard_publish_date') AS DATE) AS publish_date,
                 count(*) AS n_refused
             FROM "raw"."quarantine" WHERE table_name = 'raw.arena_leaderboards' GROUP BY ALL
         ), held AS (
