@@ -65,10 +65,12 @@ def missing_rows_sql(group: str) -> str:
     """
     return f"""
         WITH refused AS (
-            SELECT split_part(file_name, '/', 1) AS board, try(record ->> '$.category') AS category,
-                try_cast(try(record ->> '$.leaderboard_publish_date') AS DATE) AS publish_date,
+            SELECT split_part(file_name, '/', 1) AS board, line ->> '$.category' AS category,
+                try_cast(line ->> '$.leaderboard_publish_date' AS DATE) AS publish_date,
                 count(*) AS n_refused
-            FROM "raw"."quarantine" WHERE table_name = 'raw.arena_leaderboards' GROUP BY ALL
+            FROM (SELECT file_name, CASE WHEN json_valid(record) THEN record END AS line
+                FROM "raw"."quarantine" WHERE table_name = 'raw.arena_leaderboards')
+            GROUP BY ALL
         ), held AS (
             SELECT {group}, max(rank_published) FILTER (board_source = 'lmarena') AS last_rank,
                 count(DISTINCT model_id) FILTER (board_source = 'lmarena' OR is_chosen)
