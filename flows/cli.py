@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands import backup, registry, releases, votes, why
+from flows.commands import backup, page, registry, releases, votes, why
 from flows.inert import inert
 from flows.settings import ALL_SOURCES, Settings
 from flows.terminal import (
@@ -230,6 +230,7 @@ app.command()(why.why)
 app.command()(backup.backup)
 app.command()(backup.restore)
 releases.register(app)
+app.command()(page.page)
 
 
 @app.command("as-of")

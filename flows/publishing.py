@@ -10,21 +10,14 @@ from pathlib import Path
 from expectations.copies import validate_copies
 from expectations.docs import build_docs
 from expectations.validate import validate_parquet
-from warehouse.archive import file_sha256
 from warehouse.channels import latest_manifest, point
-from warehouse.manifest import (
-    MANIFEST,
-    Audience,
-    FileEntry,
-    Manifest,
-    ReleaseError,
-    compare_with_previous,
-)
+from warehouse.manifest import Audience, Manifest, ReleaseError, compare_with_previous
 from warehouse.objects import DamagedError
+from warehouse.page.build import write_page
 from warehouse.places import open_storage
 from warehouse.pointer import hold
 from warehouse.publish import mend, read_back, upload
-from warehouse.release import DATABASE
+from warehouse.release import DATABASE, add_files
 from warehouse.storage import Storage
 
 log = logging.getLogger("observatory.publishing")
@@ -137,16 +130,10 @@ def add_docs(folder: Path, manifest: Manifest) -> Manifest:
     """
     tables = {t.name: folder / t.path for t in manifest.tables}
     build_docs([validate_parquet(tables, "published")], folder / DOCS, manifest.as_of)
-    docs = tuple(
-        FileEntry(
-            path=path.relative_to(folder).as_posix(),
-            bytes=path.stat().st_size,
-            sha256=file_sha256(path),
-        )
-        for path in sorted((folder / DOCS).rglob("*"))
-        if path.is_file()
-    )
-    files = tuple(sorted((*manifest.files, *docs), key=lambda entry: entry.path))
-    manifest = manifest.model_copy(update={"files": files})
-    (folder / MANIFEST).write_bytes(manifest.to_json())
-    return manifest
+    return add_files(folder, manifest)
+
+
+def add_page(folder: Path, manifest: Manifest) -> Manifest:
+    """The page of a staged release, made from what it holds, added to it."""
+    write_page(folder, manifest)
+    return add_files(folder, manifest)

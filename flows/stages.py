@@ -20,13 +20,14 @@ from expectations.report import Report
 from expectations.validate import validate_database
 from flows import alerts
 from flows import build as steps
-from flows.publishing import Published, add_docs, publish_to
+from flows.publishing import Published, add_docs, add_page, publish_to
 from flows.settings import Settings
 from transforms.graph import plan
 from warehouse.archive import Archive, Snapshot
 from warehouse.code import code_version
 from warehouse.contract import contracts
 from warehouse.database import build_path, open_read_only, swap_in
+from warehouse.manifest import Manifest
 from warehouse.release import stage_release
 
 log = logging.getLogger("observatory.stages")
@@ -142,26 +143,33 @@ def publish(
 
     Raises ReleaseError, StorageError, ValidationError; `latest` of a target that failed stays.
     """
-    as_of, is_sample = _about(settings.warehouse)
     publisher = settings.signature(audience)
     proven: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="observatory-release-") as scratch:
         folder = Path(scratch) / "release"
-        folder.mkdir()
-        manifest = wrap(stage_release)(
-            settings.warehouse,
-            folder,
-            audience=audience,
-            as_of=as_of,
-            code=code_version(),
-            sample=is_sample,
-            documents=_documents(settings) if audience == "internal" else {},
-        )
-        if audience == "public":
-            manifest = wrap(add_docs)(folder, manifest)
+        manifest = stage(settings, folder, audience, wrap)
         return [
             wrap(publish_to)(t, folder, manifest, allow_shrink, publisher, proven) for t in targets
         ]
+
+
+def stage(
+    settings: Settings, folder: Path, audience: Audience = "internal", wrap: Wrap = plain
+) -> Manifest:
+    """The warehouse file as a release in an empty folder, with docs and page. ReleaseError."""
+    as_of, is_sample = _about(settings.warehouse)
+    manifest = wrap(stage_release)(
+        settings.warehouse,
+        folder,
+        audience=audience,
+        as_of=as_of,
+        code=code_version(),
+        sample=is_sample,
+        documents=_documents(settings) if audience == "internal" else {},
+    )
+    if audience == "public":
+        manifest = wrap(add_docs)(folder, manifest)
+    return wrap(add_page)(folder, manifest)
 
 
 def _documents(settings: Settings) -> dict[str, Path]:

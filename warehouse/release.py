@@ -209,11 +209,20 @@ def _copy_documents(folder: Path, documents: Mapping[str, Path]) -> None:
         shutil.copyfile(document, target)
 
 
-def _files(folder: Path, tables: set[str]) -> tuple[FileEntry, ...]:
-    """Everything staged beside the tables, by path."""
+def add_files(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest, written anew, of a staged release into whose folder files were put."""
+    known = {MANIFEST, *(entry.path for entry in manifest.objects)}
+    files = sorted((*manifest.files, *_files(folder, known)), key=lambda entry: entry.path)
+    manifest = manifest.model_copy(update={"files": tuple(files)})
+    (folder / MANIFEST).write_bytes(manifest.to_json())
+    return manifest
+
+
+def _files(folder: Path, known: set[str]) -> tuple[FileEntry, ...]:
+    """Everything staged beside what is known, by path."""
     found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
     return tuple(
         FileEntry(path=name, bytes=path.stat().st_size, sha256=file_sha256(path))
         for name, path in sorted(found.items())
-        if name not in tables
+        if name not in known
     )

@@ -1,0 +1,65 @@
+"""Numbers as the page carries them: rounded once, here, so that chart and table say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import polars as pl
+
+# A share is carried in thousandths, as it is shown. What is not 0 but rounds to it, and what is
+# not 1 but rounds to it, keep values of their own: "<0.1%" and ">99.9%".
+NEARLY_NOTHING, NEARLY_ALL = 0.4, 999.6
+
+
+def thousandths(column: str) -> pl.Expr:
+    """A share or probability in thousandths, rounded half up; null stays null."""
+    share = pl.col(column)
+    rounded = (share * 1000 + 0.5).floor()
+    return (
+        pl.when(share.is_null() | (share == 0))
+        .then(share)
+        .when(rounded == 0)
+        .then(NEARLY_NOTHING)
+        .when((rounded == 1000) & (share < 1))
+        .then(NEARLY_ALL)
+        .otherwise(rounded)
+        .alias(column)
+    )
+
+
+def probability(column: str) -> pl.Expr:
+    """A probability in thousandths; one that underflowed to 0 or 1 is merely very near it."""
+    exact = thousandths(column)
+    return (
+        pl.when(exact == 0)
+        .then(NEARLY_NOTHING)
+        .when(exact == 1000)
+        .then(NEARLY_ALL)
+        .otherwise(exact)
+        .alias(column)
+    )
+
+
+def plain(value: object) -> object:
+    """A value as JSON takes it: whole numbers without a point, days as text, tuples as lists.
+
+    A field that is null is left out of its record; a null in a list keeps its place.
+    """
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items() if one is not None}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value
+
+
+def thinned(days: Iterable[date], limit: int) -> list[date]:
+    """At most `limit` of the days in order, evenly chosen; the first and the last are kept."""
+    found = sorted(set(days))
+    if len(found) <= limit:
+        return found
+    return [found[i * (len(found) - 1) // (limit - 1)] for i in range(limit)]
