@@ -1,0 +1,183 @@
+"""From the history into the raw tables of a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import duckdb
+
+from warehouse.contract import contract, literal, quote
+from warehouse.history.files import (
+    CHANGES,
+    HAS_30D,
+    HAS_ALL_TIME,
+    LISTED,
+    STATUS,
+    scan,
+)
+from warehouse.history.ledger import Entry
+from warehouse.history.past import absences_on, models_on, states_on
+from warehouse.history.store import History
+
+RECENT = timedelta(days=31)  # what a counter is compared with to tell a spike
+WINDOW = timedelta(days=30)  # of the counter `downloads`
+
+
+def load_history(
+    con: duckdb.DuckDBPyConnection, history: History, until: date, loaded: Sequence[date]
+) -> None:
+    """Fills the raw tables that come from the history.
+
+    `until` is the last day to look at, `loaded` are the days whose rows stand in raw.hub_models.
+    """
+    entries = history.ledger.until(until)
+    if not entries:
+        return
+    load_known_models(con, history, entries[-1].day)
+    _load_days(con, entries)
+    _insert(con, "raw.hub_absences", absences_on(history, until))
+    for entry in entries:
+        if entry.day in loaded:
+            _load_steps(con, history, entry)
+            load_earlier(con, history, entry)
+
+
+def load_known_models(con: duckdb.DuckDBPyConnection, history: History, day: date) -> None:
+    """raw.hub_known_models as the snapshot of that day left them."""
+    _insert(
+        con,
+        "raw.hub_known_models",
+        f"""SELECT * REPLACE (coalesce(last_seen_date, DATE {literal(str(day))}) AS last_seen_date)
+        FROM ({models_on(history, day)})""",
+    )
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+    """The rows of a query into a raw table, by name, in the order of its key."""
+    target = contract(table)
+    names = ", ".join(quote(c) for c in target.columns)
+    order = ", ".join(quote(c) for c in target.key)
+    con.execute(f"INSERT INTO {target.sql_name} SELECT {names} FROM ({query}) ORDER BY {order}")
+
+
+def _load_days(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
+    table = contract("raw.hub_history_days")
+    previous = [None, *(e.day for e in entries)]
+    rows = [
+        [
+            {
+                "snapshot_id": e.sweep.snapshot_id,
+                "snapshot_date": e.day,
+                "previous_date": before,
+                "is_whole_sweep": e.sweep.is_whole,
+                **e.counts,
+            }[column]
+            for column in table.columns
+        ]
+        for e, before in zip(entries, previous, strict=False)
+    ]
+    marks = ", ".join("?" for _ in table.columns)
+    con.executemany(f"INSERT INTO {table.sql_name} VALUES ({marks})", rows)
+
+
+def _load_steps(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> None:
+    """raw.hub_counter_steps of one snapshot: its change file, with what the changes led to."""
+    before = _day_before(history, entry)
+    leaving = _leaving(history, entry, before)
+    now, was = f"s.status & {LISTED} > 0", f"was & {LISTED} > 0"
+    _insert(
+        con,
+        "raw.hub_counter_steps",
+        f"""WITH changes AS ({scan(CHANGES, [history.folder / entry.changes.path])}),
+        leaving AS ({leaving}),
+        moved AS (SELECT model_key, s.*, c.* EXCLUDE (model_key, trending_score),
+                xor(s.status, c.status_flips & {STATUS}) AS was
+            FROM changes AS c JOIN ({states_on(history, entry.day)}) AS s USING (model_key))
+        SELECT {literal(entry.sweep.snapshot_id)} AS snapshot_id, snapshot_date,
+            {_day(before)} AS previous_date, model_id_hf,
+            s.model_key > {before.counts["keys"] if before else 0} AS is_new,
+            {was} AS was_listed,
+            CASE WHEN s.status & {HAS_30D} > 0 THEN downloads_30d END AS downloads_30d,
+            CASE WHEN {was} AND was & {HAS_30D} > 0 THEN downloads_30d - downloads_30d_change END
+                AS downloads_30d_before,
+            CASE WHEN s.status & {HAS_ALL_TIME} > 0 THEN downloads_all_time END
+                AS downloads_all_time,
+            CASE WHEN {was} AND was & {HAS_ALL_TIME} > 0
+                THEN downloads_all_time - downloads_all_time_change END
+                AS downloads_all_time_before,
+            l.change AS downloads_all_time_change_30d_ago
+        FROM moved AS s JOIN ({models_on(history, entry.day)}) AS m USING (model_key)
+        LEFT JOIN leaving AS l USING (model_key)
+        WHERE {now} AND m.is_current""",
+    )
+
+
+def _day_before(history: History, entry: Entry) -> Entry | None:
+    entries = history.ledger.until(entry.day)
+    return entries[-2] if len(entries) > 1 else None
+
+
+def _leaving(history: History, entry: Entry, before: Entry | None) -> str:
+    """SQL of the all-time change of every model on the day that leaves the 30-day window.
+
+    Only where that day, the one before it and the one before `entry` were all observed.
+    """
+    then = history.entry(entry.day - WINDOW)
+    eve = history.entry(entry.day - WINDOW - timedelta(days=1))
+    follows = before is not None and before.day == entry.day - timedelta(days=1)
+    if then is None or eve is None or not follows:
+        return "SELECT NULL::INTEGER AS model_key, NULL::BIGINT AS change WHERE false"
+    changes = scan(CHANGES, [history.folder / then.changes.path])
+    seen = LISTED | HAS_ALL_TIME  # in both snapshots
+    return f"""SELECT s.model_key, coalesce(c.downloads_all_time_change, 0) AS change
+        FROM ({states_on(history, then.day)}) AS s LEFT JOIN ({changes}) AS c USING (model_key)
+        WHERE s.status & xor(s.status, coalesce(c.status_flips, 0) & {STATUS}) & {seen} = {seen}"""
+
+
+def load_earlier(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> None:
+    """raw.hub_earlier_counters of one snapshot.
+
+    A spike is ten times the median of what came before, so ten times some value before: only
+    models whose rises since the first day in reach exceed nine tenths of the counter can be one.
+    Their values are counted back from the snapshot's own.
+    """
+    earlier = [e for e in history.ledger.until(entry.day)[:-1] if entry.day - e.day <= RECENT]
+    if not earlier:
+        return
+    since = [e for e in history.ledger.until(entry.day) if e.day > earlier[0].day]
+    changes = scan(CHANGES, [history.folder / e.changes.path for e in since])
+    days = ", ".join(f"({_day(e)})" for e in earlier)
+    both = LISTED | HAS_30D
+    _insert(
+        con,
+        "raw.hub_earlier_counters",
+        f"""WITH changes AS ({changes}),
+        risen AS (SELECT model_key, sum(greatest(downloads_30d_change, 0)) AS rises
+            FROM changes GROUP BY model_key),
+        suspects AS (SELECT s.model_key, s.status, s.downloads_30d
+            FROM ({states_on(history, entry.day)}) AS s JOIN risen USING (model_key)
+            WHERE s.status & {both} = {both} AND 10 * rises > 9 * s.downloads_30d),
+        steps AS (
+            SELECT model_key, snapshot_date AS day, downloads_30d_change AS change,
+                status_flips & {STATUS} AS flips, false AS is_asked
+            FROM changes SEMI JOIN suspects USING (model_key)
+            UNION ALL
+            SELECT model_key, day, 0, 0, true
+            FROM suspects CROSS JOIN (VALUES {days}) AS asked(day)),
+        since AS (SELECT model_key, day, is_asked,
+                coalesce(sum(change) OVER later, 0) AS change,
+                coalesce(bit_xor(flips) OVER later, 0) AS flips
+            FROM steps WINDOW later AS (PARTITION BY model_key ORDER BY day DESC
+                RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 1 DAY PRECEDING))
+        SELECT {literal(entry.sweep.snapshot_id)} AS snapshot_id, {_day(entry)} AS snapshot_date,
+            model_id_hf, since.day AS observed_date,
+            (s.downloads_30d - since.change)::BIGINT AS downloads_30d
+        FROM since JOIN suspects AS s USING (model_key)
+        JOIN ({models_on(history, entry.day)}) AS m USING (model_key)
+        WHERE is_asked AND m.is_current AND xor(s.status, since.flips) & {both} = {both}""",
+    )
+
+
+def _day(entry: Entry | None) -> str:
+    return f"DATE {literal(str(entry.day))}" if entry else "NULL::DATE"
