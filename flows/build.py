@@ -12,18 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import polars as pl
 
+from flows.history import SOURCE, bring_up_to_date, history_of
 from flows.sources import SOURCES
 from flows.sources.http import SourceError
+from flows.window import loaded
 from transforms.graph import Step, plan
 from warehouse import database
 from warehouse.archive import Archive, Snapshot, file_sha256
 from warehouse.cards import card
 from warehouse.code import code_version
 from warehouse.contract import contract
+from warehouse.history.load import load_history
 from warehouse.reference import load_reference
 
 log = logging.getLogger("observatory.build")
@@ -57,18 +61,53 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
     return chosen
 
 
-def load_raw(build: Path, archive: Archive, snapshots: list[Snapshot]) -> None:
-    """A fresh build file with every raw table filled, and meta.snapshots."""
+def load_raw(
+    build: Path, archive: Archive, snapshots: list[Snapshot], history: Path | None = None
+) -> None:
+    """A fresh build file with every raw table filled, and meta.snapshots.
+
+    `history` is the folder of the history of the Hub's counters; without one it is made in a
+    scratch folder. The tables are the same either way.
+    """
     con = database.create(build)
+    held = [s.snapshot_id for s in loaded(snapshots)]
     try:
         load_reference(con)
         for snapshot in snapshots:
-            _parse(con, archive, snapshot)
-        rows = [_snapshot_row(archive, s) for s in snapshots]
+            if snapshot.snapshot_id in held:
+                _parse(con, archive, snapshot)
+        rows = [_snapshot_row(archive, s, s.snapshot_id in held) for s in snapshots]
         table = contract("meta.snapshots")
         database.insert_frame(con, table, pl.DataFrame(rows, schema=table.polars_schema))
+        with _folder(history) as root:
+            _load_history(con, archive, snapshots, held, root)
     finally:
         con.close()
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given:
+        yield given
+        return
+    with TemporaryDirectory(prefix="observatory-history-") as scratch:
+        yield Path(scratch)
+
+
+def _load_history(
+    con: duckdb.DuckDBPyConnection,
+    archive: Archive,
+    snapshots: list[Snapshot],
+    held: list[str],
+    root: Path,
+) -> None:
+    history = history_of(root, archive, snapshots)
+    if history is None:
+        return
+    sweeps = [s for s in snapshots if s.source == SOURCE]
+    bring_up_to_date(history, archive, sweeps, con, held)
+    days = [s.snapshot_date for s in sweeps if s.snapshot_id in held]
+    load_history(con, history, sweeps[-1].snapshot_date, days)
 
 
 def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
@@ -84,7 +123,7 @@ def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot)
     log.info("%s: loaded %s", snapshot.source, snapshot.snapshot_id)
 
 
-def _snapshot_row(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
+def _snapshot_row(archive: Archive, snapshot: Snapshot, is_loaded: bool) -> dict[str, object]:
     sidecar = archive.folder(snapshot.source, snapshot.snapshot_date) / "snapshot.json"
     return {
         "snapshot_id": snapshot.snapshot_id,
@@ -102,6 +141,7 @@ def _snapshot_row(archive: Archive, snapshot: Snapshot) -> dict[str, object]:
         "is_complete": snapshot.is_complete,
         "is_sample": snapshot.is_sample,
         "sidecar_sha256": file_sha256(sidecar),
+        "is_loaded": is_loaded,
     }
 
 

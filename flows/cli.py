@@ -246,6 +246,7 @@ def as_of_day(
     """
     with guarded(as_json), tempfile.TemporaryDirectory() as scratch:
         overrides = settings_given(archive, Path(scratch) / "then.duckdb", None, sources)
+        overrides["history"] = str(Settings().history)
         settings = Settings(**overrides)
         from flows import stages  # noqa: PLC0415
 

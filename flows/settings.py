@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     archive: Path = Path("data/archive")
     warehouse: Path = Path("data/observatory.duckdb")
     docs: Path = Path("data/validation")  # Great Expectations' Data Docs of the last build
+    history: Path = Path("data/history")  # counters of every Hub snapshot, made from the archive
     publish_to: Annotated[tuple[str, ...], NoDecode] = ("data/published",)
     publisher: str | None = None  # who moves pointers, for their journal
     sources: Annotated[tuple[str, ...], NoDecode] = ALL_SOURCES

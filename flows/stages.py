@@ -70,7 +70,7 @@ def build(
     snapshots = steps.chosen_snapshots(archive, settings.sources, as_of)
     path, report = build_path(settings.warehouse), Report(())
     try:
-        wrap(steps.load_raw)(path, archive, snapshots)
+        wrap(steps.load_raw)(path, archive, snapshots, settings.history)
         report += wrap(validate)(path, "raw")
         for layer in ("core", "mart", "meta"):
             if not report.failures("critical"):

@@ -101,6 +101,7 @@ def settings_given(
         "archive": archive and str(archive),
         "warehouse": warehouse and str(warehouse),
         "docs": warehouse and str(warehouse.parent / f"{warehouse.stem}.validation"),
+        "history": warehouse and str(warehouse.parent / "history"),
         "publish_to": publish_to,
         "sources": sources,
     }

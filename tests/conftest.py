@@ -61,6 +61,7 @@ def settings_for(server: StandIn, folder: Path, **more: object) -> Settings:
         archive=folder / "archive",
         warehouse=folder / "observatory.duckdb",
         docs=folder / "validation",
+        history=folder / "history",
         publish_to=(str(folder / "published"),),
         hub_url=server.exports.get("HF_ENDPOINT", server.url),
         github_api_url=server.exports.get("OBSERVATORY_GITHUB_API_URL", server.url),

@@ -9,6 +9,7 @@ from functools import cache
 import polars as pl
 from hypothesis import HealthCheck, settings
 
+from tests.hub_oracle import FROM_HISTORY, with_history
 from transforms.graph import Step, plan
 from warehouse.contract import Contract, contract
 from warehouse.reference import countries
@@ -62,7 +63,14 @@ def compute(
     table: str, as_of: date = DAY, known_at: date = date.max, **inputs: pl.LazyFrame
 ) -> pl.DataFrame:
     """One table by its transform alone, in the order of its key; inputs not given are empty."""
-    wanted = step(table)
+    wanted, inputs = step(table), with_history(inputs)
+    if FROM_HISTORY & set(wanted.inputs):
+        inputs = {
+            p: frame for p, frame in inputs.items() if p != "raw_hub_models" or p in wanted.inputs
+        }
+    inputs = {
+        p: frame for p, frame in inputs.items() if p in wanted.inputs or p not in FROM_HISTORY
+    }
     arguments: dict[str, object] = {
         parameter: inputs.pop(parameter, empty(source))
         for parameter, source in wanted.inputs.items()
@@ -90,6 +98,7 @@ def everything(
 ) -> dict[str, pl.DataFrame]:
     """Every core and mart table (or those that the targets need), by name."""
     raw.setdefault("raw_registry_countries", all_countries())
+    raw = with_history(raw)
     tables: dict[str, pl.DataFrame] = {}
     for each in needed(targets):
         inputs = {

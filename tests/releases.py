@@ -137,11 +137,22 @@ def _fill_meta(con: duckdb.DuckDBPyConnection) -> None:
         " ('mart.by_country', 'core.counts')"
     )
     for source in ("open", "strict"):
-        con.execute("INSERT INTO meta.snapshots VALUES (" + ", ".join("?" * 15) + ")", _row(source))
+        con.execute("INSERT INTO meta.snapshots VALUES (" + ", ".join("?" * 16) + ")", _row(source))
 
 
 def _row(source: str) -> list[Any]:
     received = datetime(2026, 8, 15, 1, 2, 3)
     about = ["producer", "https://example.org/data", "licence", "derived", f"{source}, example.org"]
     counts = [2, 1000, 50]
-    return [f"{source}/{AS_OF}", source, AS_OF, *about, received, *counts, True, False, "5" * 64]
+    return [
+        f"{source}/{AS_OF}",
+        source,
+        AS_OF,
+        *about,
+        received,
+        *counts,
+        True,
+        False,
+        "5" * 64,
+        True,
+    ]

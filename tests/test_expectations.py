@@ -643,6 +643,7 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "core.hub_models": [{"model_id_hf": name} for name in ("a/b", "a/c", "a/rootless")],
     "core.hub_model_roots": [*roots(), {"model_id_hf": "a/bare", "root_model_id_hf": "a/bare"}],
     "core.hub_daily_counters": counters(),
+    "core.hub_counter_days": [{}],
     "core.arena_ratings": rated(),
     "raw.quarantine": [refused_line("french")],
     **ai_index_faults.BESIDE,

@@ -15,9 +15,7 @@ from transforms.attribution import with_lab_and_country
 from transforms.sums import in_order
 
 FIRST_PARTY = ("lab", "academia", "community")
-SPIKE_FACTOR = 10  # times the model's own median of the 31 days before
 LAUNCH_DAYS = 60  # a young model rises from nothing; that is no spike
-SPIKE_OBSERVATIONS = 3  # fewer earlier days say nothing of what is normal
 
 POPULATIONS = ("all", "llm_vlm", "created_1y", "first_party", "without_ci", "without_spikes")
 # Metric -> window: what of the model is counted, and over which time.
@@ -32,11 +30,19 @@ DEFINITION = ["as_of_date", "population", "metric", "window", "attribution"]
 
 
 def members(
-    counters: pl.LazyFrame, models: pl.LazyFrame, namespaces: pl.LazyFrame, labs: pl.LazyFrame
+    counters: pl.LazyFrame,
+    models: pl.LazyFrame,
+    spikes: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """One row per day and model: author, its metrics and, as flags, its populations."""
     joined = counters.join(
         models.select("model_id_hf", "author", "created_at", "is_llm_vlm"), on="model_id_hf"
+    ).join(
+        spikes.select("as_of_date", "model_id_hf", is_spike=pl.lit(True)),
+        on=["as_of_date", "model_id_hf"],
+        how="left",
     )
     named = with_lab_and_country(
         joined, namespaces, labs, system="hub", name="author", day="as_of_date"
@@ -56,21 +62,13 @@ def members(
         created_1y=_within(age, 365),
         first_party=pl.col("kind").is_in(list(FIRST_PARTY)).fill_null(False),
         without_ci=(pl.col("kind") != "ci").fill_null(True),
-        without_spikes=~(_is_spike() & ~_within(age, LAUNCH_DAYS)),
+        without_spikes=~(pl.col("is_spike").fill_null(False) & ~_within(age, LAUNCH_DAYS)),
     )
 
 
 def _within(age: pl.Expr, days: int) -> pl.Expr:
     """Created in the days before; the day itself counts whole. Unknown creation is not within."""
     return age.is_between(timedelta(days=-1), timedelta(days=days), closed="right").fill_null(False)
-
-
-def _is_spike() -> pl.Expr:
-    """A 30-day counter far above the model's own recent past: a CI job, seldom a public."""
-    usual = pl.col("downloads_30d").rolling_median_by(
-        "as_of_date", window_size="31d", closed="left", min_samples=SPIKE_OBSERVATIONS
-    )
-    return (pl.col("downloads_30d") > SPIKE_FACTOR * usual.over("model_id_hf")).fill_null(False)
 
 
 def credits(

@@ -47,7 +47,11 @@ class Card(Strict):
     licence: Licence
     cadence: str
     stale_after_days: int | None = None  # an observation older than this is late; null = never
-    loads: Literal["every_snapshot", "newest_snapshot"]
+    loads: Literal["every_snapshot", "newest_snapshot", "recent_snapshots"]
+    # recent_snapshots: as many of the newest as have no more records than this, at least one.
+    recent_records: int | None = None
+    # A snapshot with fewer records is a list of some, and who is not on it need not be gone.
+    whole_records: int | None = None
     recorded_snapshot: str | None = None
     # How the source's own names and units are read; its shape is the parser's business.
     map: dict[str, Any] = Field(default_factory=dict)

@@ -45,12 +45,12 @@ HUB: tuple[Rule, ...] = (
         "one_country_on_every_date",
         "core.labs",
         "critical",
-        "Every lab has exactly one country on every date of core.hub_daily_counters.",
+        "Every lab has exactly one country on every date of core.hub_counter_days.",
         """
         SELECT lab_id, as_of_date, count(*) FILTER (WHERE valid_from <= as_of_date
             AND (valid_to IS NULL OR as_of_date < valid_to)) AS n_countries
         FROM (SELECT DISTINCT lab_id FROM {batch}) AS each
-        CROSS JOIN (SELECT DISTINCT as_of_date FROM "core"."hub_daily_counters") AS days
+        CROSS JOIN (SELECT as_of_date FROM "core"."hub_counter_days") AS days
         LEFT JOIN {batch} AS held USING (lab_id)
         GROUP BY lab_id, as_of_date HAVING n_countries <> 1
         """,

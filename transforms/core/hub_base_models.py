@@ -14,7 +14,7 @@ _ID = r'"id"\s*:\s*"([^"\\]+)"'
 
 
 def hub_base_models(
-    raw_hub_models: pl.LazyFrame,
+    raw_hub_known_models: pl.LazyFrame,
     raw_registry_model_renames: pl.LazyFrame,
     raw_registry_lineage_exceptions: pl.LazyFrame,
     hub_renames: pl.LazyFrame,
@@ -27,11 +27,14 @@ def hub_base_models(
     id. Reviewed exceptions add and drop parents, as known on `known_at`. A model that names itself
     is no edge; ids that differ by case alone are one parent.
     """
-    both = pl.concat([_from_field(raw_hub_models), _from_tags(raw_hub_models)])
+    listing = raw_hub_known_models.rename(
+        {"lineage_date": "snapshot_date", "base_model_tags_json": "tags_json"}
+    )
+    both = pl.concat([_from_field(listing), _from_tags(listing)])
     newest = both.filter(
         pl.col("snapshot_date") == pl.col("snapshot_date").max().over("model_id_hf")
     ).drop("snapshot_date")
-    listed = raw_hub_models.select("model_id_hf").unique()
+    listed = listing.select("model_id_hf").unique()
     reviewed = _reviewed(newest, as_known(raw_registry_lineage_exceptions, known_at), listed)
     renames = as_known(raw_registry_model_renames, known_at)
     resolved = _by_object(_by_namespace(reviewed, renames), hub_renames)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 
-def hub_renames(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
+def hub_renames(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
     """One row per id that an object had before: same object id, another id in a later snapshot."""
     seen = (
-        raw_hub_models.filter(pl.col("object_id_hf").is_not_null())
-        .group_by("object_id_hf", "model_id_hf")
-        .agg(
-            pl.col("snapshot_date").min().alias("first_seen"),
-            pl.col("snapshot_date").max().alias("last_seen"),
+        raw_hub_known_models.filter(pl.col("object_id_hf").is_not_null())
+        .select(
+            "object_id_hf",
+            "model_id_hf",
+            pl.col("first_seen_date").alias("first_seen"),
+            pl.col("last_seen_date").alias("last_seen"),
         )
         .filter(pl.len().over("object_id_hf") > 1)
     )

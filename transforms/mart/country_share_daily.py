@@ -13,6 +13,7 @@ GROUP = [*DEFINITION, "credit"]
 def country_share_daily(
     hub_daily_counters: pl.LazyFrame,
     hub_models: pl.LazyFrame,
+    hub_counter_spikes: pl.LazyFrame,
     hub_model_roots: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
@@ -23,7 +24,7 @@ def country_share_daily(
 
     Every definition is computed in every run; bounds give none or all of ZZ and XX to the country.
     """
-    counted = members(hub_daily_counters, hub_models, namespaces, labs)
+    counted = members(hub_daily_counters, hub_models, hub_counter_spikes, namespaces, labs)
     sums = numerators(credits(counted, hub_model_roots, namespaces, labs), "country_code")
     shares = _shares(sums, denominators(counted))
     return (

@@ -12,6 +12,7 @@ NO_FAMILY = "none"
 def family_share_daily(
     hub_daily_counters: pl.LazyFrame,
     hub_models: pl.LazyFrame,
+    hub_counter_spikes: pl.LazyFrame,
     hub_model_roots: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
@@ -23,7 +24,7 @@ def family_share_daily(
     publisher: a model counts for its family only where the family's own lab uploaded it. base:
     for the families of its roots, by parts. Models without a family stand under `none`.
     """
-    counted = members(hub_daily_counters, hub_models, namespaces, labs)
+    counted = members(hub_daily_counters, hub_models, hub_counter_spikes, namespaces, labs)
     credited = credits(counted, hub_model_roots, namespaces, labs)
     sums = numerators(_with_family(credited, model_families, families), "family_id")
     names = families.select("family_id", "family_name")

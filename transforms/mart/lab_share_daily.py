@@ -14,6 +14,7 @@ UNEXAMINED = "unexamined"
 def lab_share_daily(
     hub_daily_counters: pl.LazyFrame,
     hub_models: pl.LazyFrame,
+    hub_counter_spikes: pl.LazyFrame,
     hub_model_roots: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
@@ -22,7 +23,7 @@ def lab_share_daily(
 
     Namespaces that nobody examined stand together under `unexamined`.
     """
-    counted = members(hub_daily_counters, hub_models, namespaces, labs)
+    counted = members(hub_daily_counters, hub_models, hub_counter_spikes, namespaces, labs)
     credited = credits(counted, hub_model_roots, namespaces, labs).with_columns(
         pl.col("lab_id").fill_null(UNEXAMINED)
     )

@@ -1,0 +1,108 @@
+"""core.hub_daily_downloads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from transforms.attribution import with_lab_and_country
+from transforms.shares import LAUNCH_DAYS
+
+RESET_FACTOR = 10  # an all-time counter below a tenth of what it was has begun anew
+LAUNCH_LAG = timedelta(days=3)
+ROW = ["as_of_date", "model_id_hf"]
+
+
+def hub_daily_downloads(
+    raw_hub_counter_steps: pl.LazyFrame,
+    hub_counter_days: pl.LazyFrame,
+    hub_counter_spikes: pl.LazyFrame,
+    hub_models: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """One row per day and model whose all-time counter moved or began since the snapshot before.
+
+    Rules are flags beside the number, never repairs: a fall is 0 new downloads with what was cut
+    off beside it.
+    """
+    now, before = pl.col("downloads_all_time"), pl.col("downloads_all_time_before")
+    moved = raw_hub_counter_steps.rename({"snapshot_date": "as_of_date"}).filter(
+        now.is_not_null() | before.is_not_null(), now.eq_missing(before).not_()
+    )
+    about = hub_models.select("model_id_hf", "author", "created_at")
+    named = with_lab_and_country(
+        moved.join(about, on="model_id_hf", how="left"),
+        namespaces,
+        labs,
+        system="hub",
+        name="author",
+        day="as_of_date",
+    )
+    spikes = hub_counter_spikes.select(*ROW, is_spike=pl.lit(True))
+    days = hub_counter_days.select("as_of_date", "days", day_outage="counter_outage")
+    return (
+        named.join(spikes, on=ROW, how="left")
+        .join(days, on="as_of_date", how="left")
+        .with_columns(change=now - before)
+        .select(
+            "as_of_date",
+            "previous_date",
+            "days",
+            "model_id_hf",
+            "downloads_all_time",
+            pl.col("change").alias("downloads_all_time_change"),
+            pl.col("change").clip(lower_bound=0).alias("downloads_new"),
+            (-pl.col("change")).clip(lower_bound=0).alias("downloads_clipped"),
+            _missing_reason().alias("missing_reason"),
+            _window_residual().alias("window_residual"),
+            _counter_outage(now, before).alias("counter_outage"),
+            _ci_suspect().alias("ci_suspect"),
+            pl.when(_age() <= LAUNCH_LAG).then(pl.lit("launch_lag")).alias("preliminary"),
+        )
+    )
+
+
+def _missing_reason() -> pl.Expr:
+    return (
+        pl.when(pl.col("change").is_not_null())
+        .then(None)
+        .when(pl.col("is_new"))
+        .then(pl.lit("first_seen"))
+        .when(~pl.col("was_listed"))
+        .then(pl.lit("returned"))
+        .otherwise(pl.lit("not_recorded"))
+    )
+
+
+def _window_residual() -> pl.Expr:
+    """D(t) - D(t-1) = new(t) - new(t-30) for a rolling 30-day counter D; what is left over."""
+    moved = pl.col("downloads_30d") - pl.col("downloads_30d_before")
+    return moved - (pl.col("change") - pl.col("downloads_all_time_change_30d_ago"))
+
+
+def _counter_outage(now: pl.Expr, before: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(now * RESET_FACTOR < before)
+        .then(pl.lit("reset"))
+        .when(now < before)
+        .then(pl.lit("fall"))
+        .otherwise(pl.col("day_outage"))
+    )
+
+
+def _ci_suspect() -> pl.Expr:
+    is_spike = pl.col("is_spike").fill_null(False)
+    is_grown = (_age() > timedelta(days=LAUNCH_DAYS)).fill_null(True)
+    return (
+        pl.when(pl.col("kind") == "ci")
+        .then(pl.lit("ci_namespace"))
+        .when(is_spike & is_grown)
+        .then(pl.lit("spike"))
+    )
+
+
+def _age() -> pl.Expr:
+    """At the beginning of the day; below zero for a model of the day itself."""
+    return pl.col("as_of_date").cast(pl.Datetime("us")) - pl.col("created_at")
