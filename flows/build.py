@@ -124,7 +124,9 @@ def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot)
 
 
 def _snapshot_row(archive: Archive, snapshot: Snapshot, is_loaded: bool) -> dict[str, object]:
-    sidecar = archive.folder(snapshot.source, snapshot.snapshot_date) / "snapshot.json"
+    sidecar = (
+        archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot) / "snapshot.json"
+    )
     return {
         "snapshot_id": snapshot.snapshot_id,
         "source": snapshot.source,
