@@ -17,10 +17,12 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
-from flows.history import SOURCE, bring_up_to_date, history_of
+from flows.history import SOURCE, up_to_date
+from flows.settled import TABLES as SETTLED
+from flows.settled import Settled, load_settled
 from flows.sources import SOURCES
 from flows.sources.http import SourceError
-from flows.window import loaded
+from flows.window import loaded, settled_on
 from transforms.graph import Step, plan
 from warehouse import database
 from warehouse.archive import Archive, Snapshot, file_sha256
@@ -79,8 +81,13 @@ def load_raw(
         rows = [_snapshot_row(archive, s, s.snapshot_id in held) for s in snapshots]
         table = contract("meta.snapshots")
         database.insert_frame(con, table, pl.DataFrame(rows, schema=table.polars_schema))
-        with _folder(history) as root:
-            _load_history(con, archive, snapshots, held, root)
+        with (
+            _folder(history) as root,
+            up_to_date(root, archive, snapshots, con, held) as counted,
+        ):
+            if counted:
+                days = [s.snapshot_date for s in snapshots if s.snapshot_id in held]
+                load_history(con, counted, counted.sweeps[-1].snapshot_date, days)
     finally:
         con.close()
 
@@ -94,20 +101,26 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _load_history(
-    con: duckdb.DuckDBPyConnection,
+def settle(
+    build: Path,
     archive: Archive,
     snapshots: list[Snapshot],
-    held: list[str],
-    root: Path,
-) -> None:
-    history = history_of(root, archive, snapshots)
-    if history is None:
-        return
-    sweeps = [s for s in snapshots if s.source == SOURCE]
-    bring_up_to_date(history, archive, sweeps, con, held)
-    days = [s.snapshot_date for s in sweeps if s.snapshot_id in held]
-    load_history(con, history, sweeps[-1].snapshot_date, days)
+    clocks: Clocks,
+    history: Path | None = None,
+) -> int:
+    """The shares of the Hub's days that are not loaded, into their tables. Returns how many were
+    computed; the others were kept from an earlier build and are the same.
+    """
+    days = [Settled(*d) for d in settled_on([s for s in snapshots if s.source == SOURCE]).items()]
+    if not days:
+        return 0
+    with (
+        _opened(build) as con,
+        _folder(history) as root,
+        up_to_date(root, archive, snapshots) as counted,
+    ):
+        assert counted is not None  # it has days
+        return load_settled(con, counted, days, vars(clocks))
 
 
 def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
@@ -155,13 +168,22 @@ def transform(build: Path, layer: str, clocks: Clocks) -> dict[str, int]:
 
 def _compute(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> int:
     arguments: dict[str, object] = {
-        parameter: database.scan(con, contract(table)) for parameter, table in step.inputs.items()
+        parameter: database.scan(con, contract(table), _loaded_days(step, table))
+        for parameter, table in step.inputs.items()
     }
     arguments |= {clock: getattr(clocks, clock) for clock in step.clocks}
     frame = step.function(**arguments).collect()
     rows = database.insert_frame(con, contract(step.table), frame)
     log.info("%s: %s rows", step.table, f"{rows:,}")
     return rows
+
+
+def _loaded_days(step: Step, table: str) -> str:
+    """Of one share table another computes the loaded days alone: `settle` gave the rest."""
+    if step.table not in SETTLED or table not in SETTLED:
+        return "true"
+    first = "SELECT min(snapshot_date) FROM meta.snapshots WHERE is_loaded AND source = 'hub'"
+    return f"as_of_date >= ({first})"
 
 
 def write_lineage(build: Path) -> None:

@@ -45,34 +45,33 @@ def sweep_of(archive: Archive, snapshot: Snapshot) -> Sweep:
     )
 
 
-def history_of(root: Path, archive: Archive, snapshots: Sequence[Snapshot]) -> History | None:
-    """The history of these snapshots of the Hub; None where there are none."""
-    sweeps = [sweep_of(archive, s) for s in snapshots if s.source == SOURCE]
-    return History(root, sweeps) if sweeps else None
-
-
-def bring_up_to_date(
-    history: History,
+@contextmanager
+def up_to_date(
+    root: Path,
     archive: Archive,
     snapshots: Sequence[Snapshot],
     con: duckdb.DuckDBPyConnection | None = None,
     loaded: Collection[str] = (),
-) -> int:
-    """Applies every snapshot that the history lacks. Returns how many.
+) -> Iterator[History | None]:
+    """The history of these snapshots, with all of them applied and no other run writing.
 
     Those of the ids `loaded` are taken from raw.hub_models of `con`; the others are parsed aside.
+    None where no snapshot is of the Hub.
     """
-    by_id = {s.snapshot_id: s for s in snapshots}
+    by_id = {s.snapshot_id: s for s in snapshots if s.source == SOURCE}
+    if not by_id:
+        yield None
+        return
+    history = History(root, [sweep_of(archive, s) for s in by_id.values()])
     with history.locked():
-        missing = history.missing()
-        for sweep in missing:
+        for sweep in history.missing():
             if con is not None and sweep.snapshot_id in loaded:
                 history.apply(con, sweep)
             else:
                 with _parsed_aside(archive, by_id[sweep.snapshot_id]) as aside:
                     history.apply(aside, sweep)
             log.info("history: applied %s", sweep.snapshot_id)
-    return len(missing)
+        yield history
 
 
 @contextmanager

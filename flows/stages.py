@@ -74,6 +74,8 @@ def build(
         report += wrap(validate)(path, "raw")
         for layer in ("core", "mart", "meta"):
             if not report.failures("critical"):
+                if layer == "mart":
+                    wrap(steps.settle)(path, archive, snapshots, clocks, settings.history)
                 wrap(steps.transform)(path, layer, clocks)
                 report += wrap(validate)(path, layer)
         failed = bool(report.failures("critical"))

@@ -61,13 +61,13 @@ def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.Data
     return frame.height
 
 
-def scan(con: duckdb.DuckDBPyConnection, table: Contract) -> pl.LazyFrame:
+def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -> pl.LazyFrame:
     """A table as a lazy frame, read once.
 
     Not DuckDB's own lazy scan: two branches of one query would share its connection and fail.
     """
     columns = ", ".join(quote(c) for c in table.columns)
-    return con.sql(f"SELECT {columns} FROM {table.sql_name}").pl().lazy()
+    return con.sql(f"SELECT {columns} FROM {table.sql_name} WHERE {where}").pl().lazy()
 
 
 @contextmanager

@@ -34,23 +34,20 @@ def load_history(
     entries = history.ledger.until(until)
     if not entries:
         return
-    load_known_models(con, history, entries[-1].day)
+    _insert(con, "raw.hub_known_models", known_models(history, entries[-1].day))
     _load_days(con, entries)
     _insert(con, "raw.hub_absences", absences_on(history, until))
     for entry in entries:
         if entry.day in loaded:
             _load_steps(con, history, entry)
-            load_earlier(con, history, entry)
+            _insert(con, "raw.hub_earlier_counters", earlier_counters(history, entry))
 
 
-def load_known_models(con: duckdb.DuckDBPyConnection, history: History, day: date) -> None:
-    """raw.hub_known_models as the snapshot of that day left them."""
-    _insert(
-        con,
-        "raw.hub_known_models",
-        f"""SELECT * REPLACE (coalesce(last_seen_date, DATE {literal(str(day))}) AS last_seen_date)
-        FROM ({models_on(history, day)})""",
-    )
+def known_models(history: History, day: date) -> str:
+    """SQL of raw.hub_known_models as the snapshot of that day left them."""
+    return f"""SELECT * REPLACE (coalesce(last_seen_date, DATE {literal(str(day))})
+            AS last_seen_date)
+        FROM ({models_on(history, day)})"""
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
@@ -135,8 +132,8 @@ def _leaving(history: History, entry: Entry, before: Entry | None) -> str:
         WHERE s.status & xor(s.status, coalesce(c.status_flips, 0) & {STATUS}) & {seen} = {seen}"""
 
 
-def load_earlier(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> None:
-    """raw.hub_earlier_counters of one snapshot.
+def earlier_counters(history: History, entry: Entry) -> str:
+    """SQL of raw.hub_earlier_counters of one snapshot.
 
     A spike is ten times the median of what came before, so ten times some value before: only
     models whose rises since the first day in reach exceed nine tenths of the counter can be one.
@@ -144,15 +141,13 @@ def load_earlier(con: duckdb.DuckDBPyConnection, history: History, entry: Entry)
     """
     earlier = [e for e in history.ledger.until(entry.day)[:-1] if entry.day - e.day <= RECENT]
     if not earlier:
-        return
+        columns = contract("raw.hub_earlier_counters").columns
+        return "SELECT " + ", ".join(f"NULL AS {name}" for name in columns) + " WHERE false"
     since = [e for e in history.ledger.until(entry.day) if e.day > earlier[0].day]
     changes = scan(CHANGES, [history.folder / e.changes.path for e in since])
     days = ", ".join(f"({_day(e)})" for e in earlier)
     both = LISTED | HAS_30D
-    _insert(
-        con,
-        "raw.hub_earlier_counters",
-        f"""WITH changes AS ({changes}),
+    return f"""WITH changes AS ({changes}),
         risen AS (SELECT model_key, sum(greatest(downloads_30d_change, 0)) AS rises
             FROM changes GROUP BY model_key),
         suspects AS (SELECT s.model_key, s.status, s.downloads_30d
@@ -175,8 +170,7 @@ def load_earlier(con: duckdb.DuckDBPyConnection, history: History, entry: Entry)
             (s.downloads_30d - since.change)::BIGINT AS downloads_30d
         FROM since JOIN suspects AS s USING (model_key)
         JOIN ({models_on(history, entry.day)}) AS m USING (model_key)
-        WHERE is_asked AND m.is_current AND xor(s.status, since.flips) & {both} = {both}""",
-    )
+        WHERE is_asked AND m.is_current AND xor(s.status, since.flips) & {both} = {both}"""
 
 
 def _day(entry: Entry | None) -> str:

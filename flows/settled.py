@@ -1,0 +1,180 @@
+"""Shares of the days that are no longer loaded: computed once, and kept beside the history.
+
+A day whose snapshot has left the raw tables keeps the shares that the last build with it in them
+would have given: by the attributes and the lineage known then, and by the registry of this build.
+That follows from archive, clocks and code alone; the kept files only save the work.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from transforms.graph import Step, plan
+from warehouse import database
+from warehouse.archive import write_atomically
+from warehouse.contract import contract, literal
+from warehouse.history.load import earlier_counters, known_models
+from warehouse.history.past import counters_on
+from warehouse.history.store import History
+
+log = logging.getLogger("observatory.settled")
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLES = ("mart.lab_share_daily", "mart.country_share_daily", "mart.family_share_daily")
+# What the history gives for a past day.
+PAST = ("core.hub_daily_counters", "raw.hub_known_models", "raw.hub_earlier_counters")
+# Their rows are of other systems; no share of the Hub counts them.
+UNUSED = ("core.arena_ratings", "core.notable_models")
+CODE = (
+    "flows/settled.py",
+    "warehouse/history/load.py",
+    "warehouse/history/past.py",
+)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A day that is no longer loaded, and the last day on which it was."""
+
+    day: date
+    on: date
+
+
+@cache
+def steps() -> tuple[Step, ...]:
+    """The transforms behind the shares that depend on what the history gives, in order."""
+    wanted = set(TABLES)
+    for step in reversed(plan()):
+        if step.table in wanted and step.table not in PAST:
+            wanted |= set(step.inputs.values())
+    moved = set(PAST)
+    for step in plan():
+        if step.table in wanted and moved & set(step.inputs.values()):
+            moved.add(step.table)
+    return tuple(s for s in plan() if s.table in moved and s.table not in PAST)
+
+
+def beside() -> tuple[str, ...]:
+    """The tables that these transforms read as this build has them: registry and spellings."""
+    made = {*PAST, *UNUSED, *(s.table for s in steps())}
+    return tuple(sorted({i for s in steps() for i in s.inputs.values()} - made))
+
+
+def load_settled(
+    con: duckdb.DuckDBPyConnection, history: History, days: list[Settled], clocks: dict[str, date]
+) -> int:
+    """Puts the shares of these days into their tables. Returns how many had to be computed."""
+    given = {table: database.scan(con, contract(table)).collect() for table in beside()}
+    about = _digest_of(given, clocks)
+    known_at = clocks["known_at"]
+    folder = history.folder / "shares" / ("all" if known_at == date.max else str(known_at))
+    files: dict[str, list[Path]] = {table: [] for table in TABLES}
+    computed = 0
+    for one in days:
+        digest = _digest(history, one, about)
+        kept = {t: folder / t / f"{one.day}.{digest}.parquet" for t in TABLES}
+        if not all(path.exists() for path in kept.values()):
+            log.info("shares of %s, as of %s", one.day, one.on)
+            _keep(_shares(con, history, one, given, clocks), kept)
+            computed += 1
+        for table, path in kept.items():
+            files[table].append(path)
+    for table, paths in files.items():
+        listed = ", ".join(literal(str(path)) for path in paths)
+        con.execute(f"INSERT INTO {contract(table).sql_name} FROM read_parquet([{listed}])")
+    return computed
+
+
+def _shares(
+    con: duckdb.DuckDBPyConnection,
+    history: History,
+    one: Settled,
+    given: dict[str, pl.DataFrame],
+    clocks: dict[str, date],
+) -> dict[str, pl.DataFrame]:
+    """The tables of one day, by the transforms that every build uses."""
+    entry = history.entry(one.day)
+    assert entry is not None  # the day is that of a snapshot
+    day = f"DATE {literal(str(one.day))}"
+    past = (
+        f"SELECT {day} AS as_of_date, * FROM ({counters_on(history, one.day)})",
+        known_models(history, one.on),
+        earlier_counters(history, entry),
+    )
+    tables = {
+        **given,
+        **{table: contract(table).polars_schema.to_frame() for table in UNUSED},
+        **{table: _frame(con, table, sql) for table, sql in zip(PAST, past, strict=True)},
+    }
+    for step in steps():
+        arguments: dict[str, object] = {p: tables[t].lazy() for p, t in step.inputs.items()}
+        arguments |= {clock: clocks[clock] for clock in step.clocks}
+        tables[step.table] = step.function(**arguments).collect()
+    return {table: tables[table] for table in TABLES}
+
+
+def _frame(con: duckdb.DuckDBPyConnection, table: str, sql: str) -> pl.DataFrame:
+    """The rows of a query with exactly the columns of a contract."""
+    columns = ", ".join(contract(table).columns)
+    return con.sql(f"SELECT {columns} FROM ({sql})").pl().cast(contract(table).polars_schema)
+
+
+def _keep(tables: dict[str, pl.DataFrame], paths: dict[str, Path]) -> None:
+    """Writes the files of a day; those that other inputs gave go."""
+    for name, path in paths.items():
+        table = contract(name)
+        table.check_frame(tables[name])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob(f"{path.name.partition('.')[0]}.*"):
+            old.unlink(missing_ok=True)
+        part = io.BytesIO()
+        tables[name].sort(table.key).write_parquet(part, compression="zstd")
+        write_atomically(path, part.getvalue())
+
+
+def _digest(history: History, one: Settled, about: str) -> str:
+    """What the shares of a day follow from: every snapshot up to the last with it, and the rest."""
+    sweeps = [entry.sweep.model_dump_json() for entry in history.ledger.until(one.on)]
+    text = "\n".join([about, history.ledger.code, str(one.day), str(one.on), *sweeps])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest_of(given: dict[str, pl.DataFrame], clocks: dict[str, date]) -> str:
+    """Digest of the other tables' rows, the clocks that a step takes, the code and its engines."""
+    whole = hashlib.sha256(f"{duckdb.__version__} {pl.__version__}".encode())
+    for clock in sorted({c for s in steps() for c in s.clocks}):
+        whole.update(f"{clock} {clocks[clock]}\n".encode())
+    for table, frame in sorted(given.items()):
+        whole.update(f"{table}\n{frame.sort(pl.all()).write_csv()}".encode())
+    for path in sorted(_sources()):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def _sources() -> set[Path]:
+    """The files of the transforms and all that they import of transforms, and of this module."""
+    found = {ROOT / name for name in CODE}
+    rest = [f"transforms.{step.table}" for step in steps()]
+    while rest:
+        path = ROOT / (rest.pop().replace(".", "/") + ".py")
+        if path not in found:
+            found.add(path)
+            rest += _imported(path)
+    return found
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("transforms."):
+            yield str(node.module)
