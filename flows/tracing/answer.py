@@ -55,7 +55,8 @@ def why(
 
 
 def _has_counters(con: duckdb.DuckDBPyConnection) -> bool:
-    needed = {"hub_daily_counters", "hub_models", "hub_model_roots", "namespaces", "labs"}
+    needed = {"hub_daily_counters", "hub_counter_spikes", "hub_models", "hub_model_roots"}
+    needed |= {"namespaces", "labs"}
     return {f"core.{name}" for name in needed} <= held(con)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -18,7 +18,6 @@ from warehouse.database import scan
 # Shares of the Hub that are sums over models -> the column of whom they credit.
 SHARES = {"mart.country_share_daily": "country_code", "mart.lab_share_daily": "lab_id"}
 ABSENT = {"country_code": None, "lab_id": "unexamined"}  # what stands for a lab not examined yet
-LOOKS_BACK = timedelta(days=31)  # of the population without_spikes
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,17 @@ class Contributions:
 def contributions(
     con: duckdb.DuckDBPyConnection, question: Question, limit: int
 ) -> Contributions | None:
-    """The models behind a share, summed anew by the transform's own rules; None of other tables.
+    """The models behind a share, summed anew by the transform's own rules.
 
+    None of other tables, and of days whose counters stand in the history alone.
     `total` must equal the row's numerator: the caller says so where it does not.
     """
     by = SHARES.get(question.contract.table)
-    if by is None:
-        return None
     row = question.row
+    if by is None or not _is_counted(con, row["as_of_date"]):
+        return None
     counts = pl.col(row["population"]) & pl.col(row["metric"]).is_not_null()
-    credited = _credited(con, row["as_of_date"], row["population"]).filter(
+    credited = _credited(con, row["as_of_date"]).filter(
         counts & (pl.col("attribution") == row["attribution"])
     )
     whom = pl.col(by).fill_null(ABSENT[by]) if ABSENT[by] else pl.col(by)
@@ -59,22 +59,25 @@ def contributions(
     return Contributions(held["model_id_hf"].n_unique(), float(held["adds"].sum()), largest)
 
 
-def _credited(con: duckdb.DuckDBPyConnection, day: date, population: str) -> pl.LazyFrame:
-    """Credits of one day; of the days before only what the population looks back at."""
-    since = day - LOOKS_BACK if population == "without_spikes" else day
-    counters = con.sql(
-        "SELECT * FROM core.hub_daily_counters WHERE as_of_date BETWEEN ? AND ?",
-        params=[since, day],
-    ).pl()
+def _is_counted(con: duckdb.DuckDBPyConnection, day: date) -> bool:
+    asked = "SELECT 1 FROM core.hub_daily_counters WHERE as_of_date = ? LIMIT 1"
+    return bool(con.execute(asked, [day]).fetchall())
+
+
+def _credited(con: duckdb.DuckDBPyConnection, day: date) -> pl.LazyFrame:
+    """Credits of one day."""
+    of_day = "SELECT * FROM core.{} WHERE as_of_date = ?"
+    counters, spikes = (
+        con.sql(of_day.format(name), params=[day]).pl().lazy()
+        for name in ("hub_daily_counters", "hub_counter_spikes")
+    )
     tables = {
         name: scan(con, contract(f"core.{name}"))
         for name in ("hub_models", "hub_model_roots", "namespaces", "labs")
     }
     names, labs = tables["namespaces"], tables["labs"]
-    counted = members(counters.lazy(), tables["hub_models"], names, labs)
-    return credits(
-        counted.filter(pl.col("as_of_date") == day), tables["hub_model_roots"], names, labs
-    )
+    counted = members(counters, tables["hub_models"], spikes, names, labs)
+    return credits(counted, tables["hub_model_roots"], names, labs)
 
 
 def seeds(found: Contributions | None, row: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
