@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from expectations.rule import Rule
 from expectations.rule_sets.ai_index import AI_INDEX
 from expectations.rule_sets.arena import ARENA
+from expectations.rule_sets.claims import CLAIMS
 from expectations.rule_sets.epoch import EPOCH
 from expectations.rule_sets.hub import HUB
 from expectations.rule_sets.identity import IDENTITY
 from expectations.rule_sets.leaders import LEADERS
 from warehouse.contract import Contract, quote
 
-RULES: tuple[Rule, ...] = (*AI_INDEX, *ARENA, *EPOCH, *HUB, *IDENTITY, *LEADERS)
+RULES: tuple[Rule, ...] = (*AI_INDEX, *ARENA, *CLAIMS, *EPOCH, *HUB, *IDENTITY, *LEADERS)
 
 # The recorded Hub days are lists of the most liked and most downloaded models, of any length;
 # only whole sweeps can be compared strictly.

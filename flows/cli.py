@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands import backup, page, registry, releases, votes, why
+from flows.commands import backup, claims, page, registry, releases, votes, why
 from flows.inert import inert
 from flows.settings import ALL_SOURCES, Settings
 from flows.terminal import (
@@ -231,6 +231,7 @@ app.command()(backup.backup)
 app.command()(backup.restore)
 releases.register(app)
 app.command()(page.page)
+app.command()(claims.claims)
 
 
 @app.command("as-of")

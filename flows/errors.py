@@ -10,6 +10,7 @@ from flows.votes import VotesCallError
 from transforms.votes import VotesError
 from warehouse.archive import ArchiveError
 from warehouse.cards import CardError
+from warehouse.claims import ClaimError
 from warehouse.contract import ContractError
 from warehouse.database import WarehouseError
 from warehouse.manifest import ReleaseError
@@ -21,7 +22,7 @@ CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((SourceError,), 3),
     ((ValidationError, VotesError), 4),
     ((ArchiveError, WarehouseError, NothingToBuildError), 5),
-    ((RegistryError, ContractError, CardError), 5),
+    ((RegistryError, ContractError, CardError, ClaimError), 5),
     ((ReleaseError, StorageError), 6),
 )
 

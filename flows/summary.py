@@ -41,6 +41,12 @@ READ = """
 SELECT s.source, count(*) AS snapshots, max(s.snapshot_date) AS newest, sum(s.rows_seen) AS records
 FROM meta.snapshots AS s GROUP BY ALL ORDER BY ALL
 """
+VERDICTS = """
+SELECT verdict, count(*) FILTER (moment = 'stated') AS of_its_day,
+    count(*) FILTER (moment = 'newest') AS said_today
+FROM mart.claims GROUP BY ALL ORDER BY list_position(
+    ['reproduced', 'differs_by_definition', 'contradicted', 'not_testable'], verdict)
+"""
 ABOUT = "SELECT as_of, code_version, code_digest, is_sample FROM meta.build"
 REFUSED = (
     "SELECT table_name, reason, count(*) AS records FROM raw.quarantine GROUP BY ALL ORDER BY ALL"
@@ -49,7 +55,7 @@ Rows = list[dict[str, Any]]
 
 
 def headline(warehouse: Path) -> dict[str, Any]:
-    """What was read and the three headline tables, as plain values ready for JSON."""
+    """What was read and the headline tables, as plain values ready for JSON."""
     with open_read_only(warehouse) as con:
         return {
             "about": rows_of(con, ABOUT)[0],
@@ -58,12 +64,13 @@ def headline(warehouse: Path) -> dict[str, Any]:
             "country_share_daily": rows_of(con, SHARES),
             "arena_leaders": rows_of(con, LEADERS),
             "notable_models_by_country": rows_of(con, NOTABLE),
+            "claims": rows_of(con, VERDICTS),
         }
 
 
-def rows_of(con: duckdb.DuckDBPyConnection, sql: str) -> Rows:
+def rows_of(con: duckdb.DuckDBPyConnection, sql: str, *values: object) -> Rows:
     """The rows of a query by column name."""
-    cursor = con.execute(sql)
+    cursor = con.execute(sql, list(values))
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -146,12 +153,23 @@ def notable_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
     return title, ["source", "country", *map(str, years)], cells
 
 
+def claims_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """How many published statements came to which verdict."""
+    title = (
+        "Published statements tried against the data (`observatory claims` lists them): of the day "
+        "that each speaks of, and were it said today."
+    )
+    cells = [[r["verdict"], str(r["of_its_day"]), str(r["said_today"])] for r in rows]
+    return title, ["verdict", "of its day", "said today"], cells
+
+
 def tables(summary: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """The three headline tables, for the terminal and for Prefect's artifacts alike."""
+    """The headline tables, for the terminal and for Prefect's artifacts alike."""
     return [
         shares_table(summary["country_share_daily"]),
         leaders_table(summary["arena_leaders"]),
         notable_table(summary["notable_models_by_country"]),
+        claims_table(summary["claims"]),
     ]
 
 

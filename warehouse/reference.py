@@ -1,4 +1,4 @@
-"""Reference data of the project itself: registry, country spellings, the AI Index figure map.
+"""Reference data of the project itself: registry, country spellings, figure map, claims.
 
 Each goes into a raw table, so that transforms read it like any other input.
 """
@@ -14,6 +14,7 @@ import polars as pl
 import pycountry
 
 from warehouse.ai_index import figure_rows, revision_rows, subject_rows
+from warehouse.claims import claim_rows, trial_rows
 from warehouse.contract import contract
 from warehouse.database import insert_frame
 from warehouse.registry_arena_check import check_arena
@@ -82,6 +83,7 @@ REGISTRY_FILES = (
     "arena_scale_breaks",
     "ai_index_editions",
     "ai_index_residuals",
+    "hub_sizes",
 )
 REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
     **{
@@ -92,6 +94,8 @@ REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
     "raw.ai_index_figures": figure_rows,
     "raw.ai_index_subjects": subject_rows,
     "raw.ai_index_revisions": revision_rows,
+    "raw.claims": claim_rows,
+    "raw.claim_trials": trial_rows,
 }
 
 

@@ -6,15 +6,13 @@ from datetime import date
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED, UNKNOWN
 from transforms.knowledge import as_known
+from transforms.notable import METHODS, placed
 from warehouse.contract import contract
 
 MEASURES = ("notable_models", "notable_models_cumulative")
-METHODS = ("parent", "organisation", "epoch")
 FAR_DAYS = 60  # further from publication the residuals tell of Epoch's recuts, not of the method
 CELL = ["edition", "measure", "period", "country_code"]
-RECORD = ["vintage_date", "line"]
 
 
 def ai_index_reconciliation(
@@ -32,7 +30,7 @@ def ai_index_reconciliation(
     """
     printed = _printed(ai_index_series)
     editions = _editions(printed, notable_models, raw_registry_ai_index_editions, known_at)
-    derived = _derived(_placed(notable_models, notable_model_labs), printed, editions)
+    derived = _derived(placed(notable_models, notable_model_labs), printed, editions)
     key = [*CELL, "method"]
     cells = pl.concat([_by_method(printed).select(key), derived.select(key)]).unique()
     counted = pl.col("n_derived").fill_null(0)
@@ -99,43 +97,9 @@ def _editions(
     )
 
 
-def _placed(notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per dated record, method and distinct country."""
-    dated = notable_models.filter(pl.col("publication_year").is_not_null()).select(
-        *RECORD, "publication_year", pl.col("country_codes").str.split(",").alias("codes")
-    )
-    epochs = pl.col("country_codes_epoch").str.split(",")
-    labs = {"parent": "top_country_code", "organisation": "country_code"}
-    by_registry = [
-        notable_model_labs.with_columns(
-            pl.when((pl.col("n_organizations") == 1) & pl.col(column).is_in(list(UNKNOWN)))
-            .then(pl.coalesce(epochs, pl.concat_list(column)))
-            .otherwise(pl.concat_list(column))
-            .alias("codes")
-        )
-        .select(*RECORD, "codes")
-        .explode("codes")
-        .group_by(RECORD)
-        .agg(pl.col("codes").unique())
-        .select(*RECORD, "codes", pl.lit(method).alias("method"))
-        for method, column in labs.items()
-    ]
-    by_epoch = dated.select(*RECORD, "codes", pl.lit("epoch").alias("method"))
-    codes = pl.concat([*by_registry, by_epoch])
-    methods = pl.LazyFrame({"method": list(METHODS)})
-    return (
-        dated.drop("codes")
-        .join(methods, how="cross")
-        .join(codes, on=[*RECORD, "method"], how="left")
-        .with_columns(pl.col("codes").fill_null([NOT_EXAMINED]).alias("country_code"))
-        .explode("country_code")
-        .select(*RECORD, "publication_year", "method", "country_code")
-    )
-
-
-def _derived(placed: pl.LazyFrame, printed: pl.LazyFrame, editions: pl.LazyFrame) -> pl.LazyFrame:
+def _derived(models: pl.LazyFrame, printed: pl.LazyFrame, editions: pl.LazyFrame) -> pl.LazyFrame:
     """Counts for every period that an edition prints of any country, from its vintage."""
-    counts = placed.group_by("vintage_date", "method", "publication_year", "country_code").agg(
+    counts = models.group_by("vintage_date", "method", "publication_year", "country_code").agg(
         pl.len().cast(pl.Int64).alias("n_derived")
     )
     periods = printed.select("edition", "measure", "period", "first_year", "year").unique()

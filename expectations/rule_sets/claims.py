@@ -1,0 +1,119 @@
+"""Rules of the claim ledger: verdicts derived once more, in SQL, from the trials' bare figures."""
+
+from __future__ import annotations
+
+from expectations.rule import Rule
+
+_TRIALS = '"mart"."claim_trials"'
+_KEY = "claim_id, moment, definition_id, measure_id"
+# The relation of a value to the stated one, by itself.
+_AGREES = """CASE relation
+    WHEN 'equals' THEN abs(value - stated_value) <= tolerance + 1e-6
+    WHEN 'at_most' THEN value <= stated_value + tolerance + 1e-6
+    WHEN 'above' THEN value > stated_value
+    WHEN 'below' THEN value < stated_value
+    ELSE value >= stated_value - tolerance - 1e-6 END"""
+_OF_TRIAL = _AGREES.replace("tolerance", "t.tolerance").replace("stated_value", "t.stated_value")
+_VERDICTS = f"""
+    WITH each AS (
+        SELECT claim_id, moment, definition_id, bool_or(is_own) AS is_own,
+            CASE WHEN bool_or(holds = false) THEN 'no'
+                WHEN bool_or(holds IS NULL) THEN 'unknown' ELSE 'yes' END AS answer
+        FROM {_TRIALS} GROUP BY ALL HAVING bool_and(evidence <> 'publishers_file')
+    ), counted AS (
+        SELECT claim_id, moment, count(*) FILTER (WHERE is_own) AS n_own,
+            count(*) FILTER (WHERE is_own AND answer = 'yes') AS n_own_yes,
+            count(*) FILTER (WHERE is_own AND answer = 'no') AS n_own_no,
+            count(*) FILTER (WHERE answer = 'yes') AS n_yes
+        FROM each GROUP BY ALL
+    )
+    SELECT *, CASE WHEN n_own_yes = n_own THEN 'reproduced'
+        WHEN n_own_no > 0 AND n_yes > 0 THEN 'differs_by_definition'
+        WHEN n_own_no = n_own THEN 'contradicted' ELSE 'not_testable' END AS due
+    FROM counted
+"""
+
+CLAIMS: tuple[Rule, ...] = (
+    Rule(
+        "no_answer_beyond_coverage",
+        "mart.claim_trials",
+        "critical",
+        "A trial without a value or with less coverage than needed has no answer, and says why.",
+        f"SELECT {_KEY}, value, coverage, coverage_needed, holds, missing FROM {{batch}} "
+        "WHERE holds IS NOT NULL AND (value IS NULL OR coverage < coverage_needed) "
+        "OR (holds IS NULL) <> (missing IS NOT NULL)",
+    ),
+    Rule(
+        "coverage_is_the_least_seen",
+        "mart.claim_trials",
+        "critical",
+        "Coverage is at most that of the window and that of the population.",
+        f"SELECT {_KEY}, coverage, coverage_time, coverage_population FROM {{batch}} "
+        "WHERE coverage > coverage_time OR coverage > coverage_population",
+    ),
+    Rule(
+        "answer_fits_the_figures",
+        "mart.claim_trials",
+        "critical",
+        "What holds is within its tolerance of the stated figure; what does not is not.",
+        f"SELECT {_KEY}, relation, stated_value, tolerance, value, holds FROM {{batch}} "
+        f"WHERE holds IS NOT NULL AND relation <> 'ahead' AND holds <> ({_AGREES})",
+    ),
+    Rule(
+        "value_lies_within_bounds",
+        "mart.claim_trials",
+        "critical",
+        "value_lower <= value <= value_upper, where there are bounds.",
+        f"SELECT {_KEY}, value, value_lower, value_upper FROM {{batch}} "
+        "WHERE value < value_lower - 1e-6 OR value > value_upper + 1e-6",
+    ),
+    Rule(
+        "every_statement_has_its_verdicts",
+        "mart.claims",
+        "critical",
+        "Every statement has one verdict at the stated moment and one at the newest.",
+        """
+        SELECT c.claim_id, m.moment FROM "raw"."claims" AS c
+        CROSS JOIN (VALUES ('stated'), ('newest')) AS m(moment)
+        LEFT JOIN {batch} AS v ON v.claim_id = c.claim_id AND v.moment = m.moment
+        GROUP BY ALL HAVING count(v.claim_id) <> 1
+        """,
+    ),
+    Rule(
+        "verdict_follows_from_trials",
+        "mart.claims",
+        "critical",
+        "The verdict is the one that the answers of the trials give.",
+        f"SELECT v.claim_id, v.moment, v.verdict, due.* EXCLUDE (claim_id, moment) FROM {{batch}} "
+        f"AS v LEFT JOIN ({_VERDICTS}) AS due USING (claim_id, moment) "
+        "WHERE v.verdict IS DISTINCT FROM due.due",
+    ),
+    Rule(
+        "reproduced_rests_on_enough",
+        "mart.claims",
+        "critical",
+        "What is reproduced has the coverage that it needs and figures that agree, all of them.",
+        f"SELECT v.claim_id, v.moment, t.definition_id, t.measure_id, t.relation, t.stated_value, "
+        f"t.value, t.coverage FROM {{batch}} AS v JOIN {_TRIALS} AS t USING (claim_id, moment) "
+        "WHERE v.verdict = 'reproduced' AND t.is_own AND (t.value IS NULL "
+        f"OR t.coverage < v.coverage_needed OR NOT ({_OF_TRIAL}))",
+    ),
+    Rule(
+        "holds_under_fits_the_verdict",
+        "mart.claims",
+        "critical",
+        "What differs by definition names one under which it holds; what is contradicted has none.",
+        "SELECT claim_id, moment, verdict, holds_under FROM {batch} WHERE "
+        "verdict IN ('reproduced', 'differs_by_definition') AND holds_under IS NULL "
+        "OR verdict = 'contradicted' AND holds_under IS NOT NULL",
+    ),
+    Rule(
+        "strict_figures_stay_inside",
+        "mart.claims",
+        "critical",
+        "No figure that was read from a source under strict terms stands in the ledger.",
+        "SELECT claim_id, moment, value_withheld, recomputed_value, recomputed_text FROM {batch} "
+        "WHERE value_withheld IS NOT NULL AND (recomputed_value IS NOT NULL "
+        "OR recomputed_text IS NOT NULL)",
+    ),
+)

@@ -1,0 +1,326 @@
+"""Tests of LMArena's boards: arena_count, arena_rank, arena_first, arena_lead, arena_ahead.
+
+Always on one board, category and date. A label that does not say whether weights can be had, and a
+lab that nobody examined, are doubt: the bounds count them both ways.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.attribution import NOT_EXAMINED
+from transforms.claims.requests import answers, nearest, of, part
+from transforms.leaders import expected_win_rate
+from transforms.probability import log_normal_cdf
+
+TESTS = ("arena_count", "arena_rank", "arena_first", "arena_lead", "arena_ahead")
+SERIES = ["board", "category"]
+_MODELS = [
+    *(*SERIES, "publish_date", "model_id", "model_name_arena", "lab_id", "country_code"),
+    *("is_open_weights", "rating_arena", "rating_arena_lower", "rating_arena_upper", "variance"),
+    *("rank_ub", "probability_best", "has_catalog_rows"),
+]
+CATALOG = "arena_catalog"
+
+
+def arena(requests: pl.LazyFrame, arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
+    """Answers of all five tests, from the board in force on the day if it can give one."""
+    wanted = of(requests, *TESTS)
+    series = wanted.select(SERIES).unique()
+    rated = (
+        arena_ratings.filter(pl.col("rating_arena").is_not_null())
+        .join(series, on=SERIES, how="semi")
+        .select(_MODELS)
+        .collect()  # a few boards of many, looked at several times
+        .lazy()
+    )
+    boards = rated.group_by(*SERIES, pl.col("publish_date").alias("observed_on")).agg(
+        pl.col("rank_ub").is_not_null().any().alias("has_bounds")
+    )
+    return pl.concat(
+        [
+            _count(of(wanted, "arena_count"), rated, boards),
+            _rank(of(wanted, "arena_rank"), rated, boards),
+            _first(of(wanted, "arena_first"), rated),
+            _lead(of(wanted, "arena_lead"), rated),
+            _ahead(of(wanted, "arena_ahead"), rated),
+        ]
+    )
+
+
+def _on_boards(dated: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
+    """Each request's models of its board, with what is sure and what is possible of them."""
+    models = dated.join(
+        rated,
+        left_on=[*SERIES, "observed_on"],
+        right_on=[*SERIES, "publish_date"],
+    )
+    any_access = pl.col("access").fill_null("all") == "all"
+    is_open = pl.col("is_open_weights")
+    return models.with_columns(
+        (any_access | is_open).fill_null(False).alias("counts"),
+        (any_access | is_open).fill_null(True).alias("may_count"),
+    )
+
+
+def _examined(models: pl.LazyFrame) -> pl.LazyFrame:
+    """What part of each request's models has a country, and whether rows have strict terms."""
+    return models.group_by("request").agg(
+        (1 - (pl.col("country_code") == NOT_EXAMINED).mean()).alias("coverage_names"),
+        _strict().alias("strict_source"),
+    )
+
+
+def _count(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> pl.LazyFrame:
+    """Models of the country among the first N that count; the highest of a period's boards."""
+    dated = _dated(wanted, boards)
+    models = _on_boards(dated, rated)
+    country = pl.col("country_code")
+    is_mine = country == pl.col("subject")
+    may_be = is_mine | (country == NOT_EXAMINED)
+    value = _among_first(models.filter("counts"), is_mine, ties_count=None).rename({"n": "value"})
+    # against the country: unclear models of others take places, ties go to others
+    low = _among_first(
+        models.filter(pl.col("counts") | (pl.col("may_count") & ~is_mine)),
+        is_mine & pl.col("counts"),
+        ties_count=False,
+    ).rename({"n": "low"})
+    high = _among_first(
+        models.filter(pl.col("counts") | (pl.col("may_count") & may_be)), may_be, ties_count=True
+    ).rename({"n": "high"})
+    key = ["request", "observed_on"]
+    best = (
+        value.join(low, on=key)
+        .join(high, on=key)
+        .sort("request", "value", "observed_on", descending=[False, True, False])
+        .group_by("request", maintain_order=True)
+        .agg(pl.col("value", "observed_on").first(), pl.col("low").max(), pl.col("high").max())
+    )
+    return answers(best.join(_examined(models), on="request").join(_months(dated), on="request"))
+
+
+def _dated(wanted: pl.LazyFrame, boards: pl.LazyFrame) -> pl.LazyFrame:
+    """Every board of the period for the stated moment; the nearest board otherwise."""
+    days = boards.select(*SERIES, "observed_on")
+    over = pl.col("period_from").is_not_null() & (pl.col("moment") == "stated")
+    every = (
+        wanted.filter(over)
+        .join(days, on=SERIES)
+        .filter(pl.col("observed_on").is_between("period_from", "period_to"))
+        .filter(pl.col("observed_on") <= pl.col("clock"))
+    )
+    one = nearest(wanted.filter(~over), days, SERIES, in_force=True)
+    return pl.concat([every, one.select(every.collect_schema().names())])
+
+
+def _months(dated: pl.LazyFrame) -> pl.LazyFrame:
+    """The part of a period's months that have a board; 1 for a single day."""
+    start, end = pl.col("period_from"), pl.col("period_to")
+    due = (end.dt.year() - start.dt.year()) * 12 + end.dt.month() - start.dt.month() + 1
+    over = start.is_not_null() & (pl.col("moment") == "stated")
+    seen = dated.group_by("request").agg(
+        pl.col("observed_on").dt.truncate("1mo").n_unique().alias("seen"),
+        pl.when(over).then(due.cast(pl.Int64)).otherwise(1).first().alias("due"),
+    )
+    return seen.select("request", part(pl.col("seen"), pl.col("due")).alias("coverage_time"))
+
+
+def _among_first(models: pl.LazyFrame, hit: pl.Expr, ties_count: bool | None) -> pl.LazyFrame:
+    """`n` of each request and board: hits among the first N by rating, then name.
+
+    Of equal ratings the hits come first, last, or as it comes.
+    """
+    by = ["request", "observed_on"]
+    first = {None: pl.lit(0), True: ~pl.col("hit"), False: pl.col("hit")}[ties_count]
+    ranked = (
+        models.with_columns(hit.fill_null(False).alias("hit"))
+        .with_columns(first.cast(pl.Int8).alias("first"))
+        .sort(
+            *by,
+            pl.col("rating_arena"),
+            "first",
+            "model_name_arena",
+            descending=[False, False, True, False, False],
+        )
+        .with_columns(pl.int_range(1, pl.len() + 1).over(by).alias("place"))
+    )
+    inside = pl.col("hit") & (pl.col("place") <= pl.col("top_n"))
+    return ranked.group_by(by).agg(inside.sum().alias("n"))
+
+
+def _holds(column: str = "subject") -> tuple[pl.Expr, pl.Expr]:
+    """Whether a model is surely the holder's, and whether it may be."""
+    by, holder = pl.col("by"), pl.col(column)
+    is_open = pl.col("is_open_weights")
+    sure = (
+        pl.when(by == "country")
+        .then(pl.col("country_code") == holder)
+        .when(by == "lab")
+        .then(pl.col("lab_id") == holder)
+        .otherwise(is_open == (holder == "open"))
+    )
+    unknown = (
+        pl.when(by == "country")
+        .then(pl.col("country_code") == NOT_EXAMINED)
+        .when(by == "lab")
+        .then(pl.col("lab_id").is_null())
+        .otherwise(is_open.is_null())
+    )
+    return sure.fill_null(False), sure.fill_null(False) | unknown
+
+
+def _rank(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> pl.LazyFrame:
+    """1 + models above the holder's best one, by rating or surely by their bounds."""
+    days = boards.select(*SERIES, "observed_on")
+    bounded = boards.filter("has_bounds").select(*SERIES, "observed_on")
+    is_ub = pl.col("rank") == "ub"
+    dated = pl.concat(
+        [
+            nearest(wanted.filter(~is_ub), days, SERIES, in_force=True),
+            nearest(wanted.filter(is_ub), bounded, SERIES, in_force=True),
+        ]
+    )
+    sure, possible = _holds()
+    models = _on_boards(dated, rated).with_columns(
+        pl.when(is_ub).then("rating_arena_upper").otherwise("rating_arena").alias("mine"),
+        pl.when(is_ub).then("rating_arena_lower").otherwise("rating_arena").alias("theirs"),
+        (sure & pl.col("counts")).alias("is_mine"),
+        (possible & pl.col("may_count")).alias("may_be_mine"),
+    )
+    best = (
+        models.group_by("request")
+        .agg(
+            pl.col("mine").filter("is_mine").max().alias("best"),
+            pl.col("mine").filter("may_be_mine").max().alias("best_possible"),
+            pl.col("observed_on").first(),
+        )
+        .filter(pl.col("best").is_not_null())
+    )
+    above, ties = pl.col("theirs") > pl.col("best"), pl.col("theirs") >= pl.col("best")
+    placed = (
+        models.join(best.drop("observed_on"), on="request")
+        .group_by("request")
+        .agg(
+            (1 + (above & pl.col("counts")).sum()).alias("value"),
+            (1 + ((pl.col("theirs") > pl.col("best_possible")) & pl.col("counts")).sum()).alias(
+                "low"
+            ),
+            pl.when(is_ub.first())
+            .then(1 + (above & pl.col("may_count")).sum())
+            .otherwise(1 + (ties & pl.col("may_count") & ~pl.col("is_mine")).sum())
+            .alias("high"),
+        )
+    )
+    return answers(
+        best.join(placed, on="request")
+        .join(_examined(models), on="request")
+        .with_columns(coverage_time=pl.lit(1.0))
+    )
+
+
+def _first(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
+    """The chances of the holder's models to be the best, added up; those in doubt both ways."""
+    known = rated.filter(pl.col("probability_best").is_not_null())
+    days = known.select(*SERIES, pl.col("publish_date").alias("observed_on")).unique()
+    models = _on_boards(nearest(wanted, days, SERIES, in_force=True), known)
+    sure, possible = _holds()
+    chance = pl.col("probability_best")
+    sums = models.group_by("request", "observed_on").agg(
+        chance.filter(sure).sum().clip(0, 1).alias("value"),
+        chance.filter(possible).sum().clip(0, 1).alias("high"),
+    )
+    return answers(
+        sums.join(_examined(models), on="request").with_columns(coverage_time=pl.lit(1.0))
+    )
+
+
+def _lead(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
+    """Best rating of the one against the best of the other, on one board with both.
+
+    The outer bounds are those of the ratings; a model in doubt may be the best of either.
+    """
+    boards = wanted.join(rated.rename({"publish_date": "observed_on"}), on=SERIES)
+    pairs = (
+        boards.group_by("request", "observed_on")
+        .agg(
+            *_best("mine", "subject"),
+            *_best("theirs", "other"),
+            (1 - (pl.col("country_code") == NOT_EXAMINED).mean()).alias("coverage_names"),
+            _strict().alias("strict_source"),
+        )
+        .drop_nulls(["mine", "theirs"])
+    )
+    value = _lead_of("mine", "theirs")
+    low, high = _lead_of("mine", "theirs_possible"), _lead_of("mine_possible", "theirs")
+    chosen = nearest(wanted, pairs, ["request"], in_force=True).with_columns(
+        value.alias("value"),
+        low.alias("low"),
+        high.alias("high"),
+        pl.min_horizontal(low, _lead_of("mine_lower", "theirs_upper")).alias("value_lower"),
+        pl.max_horizontal(high, _lead_of("mine_upper", "theirs_lower")).alias("value_upper"),
+        coverage_time=pl.lit(1.0),
+    )
+    return answers(chosen)
+
+
+def _best(side: str, holder: str) -> list[pl.Expr]:
+    """Rating of the holder's best model, its bounds, and the best that may be the holder's."""
+    sure, possible = _holds(holder)
+    rating = pl.col("rating_arena")
+    mine = rating.filter(sure)
+    return [
+        mine.max().alias(side),
+        rating.filter(possible).max().alias(f"{side}_possible"),
+        pl.col("rating_arena_lower").filter(sure).sort_by(mine).last().alias(f"{side}_lower"),
+        pl.col("rating_arena_upper").filter(sure).sort_by(mine).last().alias(f"{side}_upper"),
+    ]
+
+
+def _strict() -> pl.Expr:
+    return pl.when(pl.col("has_catalog_rows").any()).then(pl.lit(CATALOG)).first()
+
+
+def _lead_of(mine: str, theirs: str) -> pl.Expr:
+    gap, scale = pl.col(mine) - pl.col(theirs), pl.col("scale")
+    return (
+        pl.when(scale == "points")
+        .then(gap)
+        .when(scale == "percent")
+        .then(100 * gap / pl.col(theirs))
+        .otherwise(expected_win_rate(gap))
+    )
+
+
+def _ahead(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
+    """Phi of the gap in deviations of the difference, ratings as independent normals."""
+    known = rated.filter(pl.col("variance").is_not_null()).select(
+        *SERIES,
+        pl.col("publish_date").alias("observed_on"),
+        "model_id",
+        pl.col("rating_arena").alias("rating"),
+        "variance",
+        "has_catalog_rows",
+    )
+    pairs = (
+        wanted.select("request", *SERIES, "subject", "other")
+        .join(known, left_on=[*SERIES, "subject"], right_on=[*SERIES, "model_id"])
+        .join(
+            known,
+            left_on=[*SERIES, "other", "observed_on"],
+            right_on=[*SERIES, "model_id", "observed_on"],
+            suffix="_other",
+        )
+        .filter(pl.col("variance") + pl.col("variance_other") > 0)
+    )
+    deviation = (pl.col("variance") + pl.col("variance_other")).sqrt()
+    z = (pl.col("rating") - pl.col("rating_other")) / deviation
+    either = pl.col("has_catalog_rows") | pl.col("has_catalog_rows_other")
+    found = pairs.select(
+        "request",
+        "observed_on",
+        log_normal_cdf(z).exp().alias("value"),
+        pl.when(either).then(pl.lit(CATALOG)).alias("strict_source"),
+    )
+    return answers(
+        nearest(wanted, found, ["request"], in_force=True).with_columns(coverage_time=pl.lit(1.0))
+    )

@@ -1,0 +1,248 @@
+"""Tests of single models on the Hub: when created, how large, how high, on which base."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.attribution import NOT_EXAMINED, with_lab_and_country
+from transforms.claims.requests import NEEDED, answers, lines, nearest, of
+
+FLOOR = date(2022, 3, 2)  # older repositories were stamped with this day: it is no creation
+COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
+_NO_BOUND = float("inf")
+
+
+def newest_listing(listed: pl.LazyFrame) -> pl.LazyFrame:
+    """One row: the newest day of a listing and how much of the Hub it holds."""
+    return (
+        listed.sort("observed_on")
+        .last()
+        .select(pl.col("observed_on").alias("listing_day"), "listed")
+    )
+
+
+def repositories_created(
+    requests: pl.LazyFrame, hub_models: pl.LazyFrame, listed: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Answers: how many of the named repositories were created in the period.
+
+    One that was found is proof, whatever else the listing lacks. That one was not found says
+    something only if the listing is (nearly) the whole Hub.
+    """
+    wanted = of(requests, "repositories_created")
+    found = _named(wanted, hub_models).filter(_within() & _has_licence())
+    counts = found.group_by("request").agg(
+        pl.col("name").n_unique().alias("n"), pl.col("last_seen_date").max().alias("seen")
+    )
+    asked_for = lines("names").list.len()
+    n, is_whole = pl.col("n").fill_null(0), pl.col("listed") >= NEEDED
+    return answers(
+        wanted.join(newest_listing(listed), how="cross")
+        .join(counts, on="request", how="left")
+        .with_columns(
+            n.alias("value"),
+            n.alias("low"),
+            pl.when(is_whole).then(n).otherwise(asked_for).alias("high"),
+            pl.coalesce("seen", "listing_day").alias("observed_on"),
+            pl.when(is_whole).then(1.0).otherwise(n / asked_for).alias("coverage_population"),
+        )
+    )
+
+
+def models_created(
+    requests: pl.LazyFrame, hub_models: pl.LazyFrame, listed: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Answers: how many models a namespace created in the period; without bound on a panel."""
+    wanted = of(requests, "models_created")
+    counts = (
+        wanted.with_columns(pl.col("subject").str.to_lowercase().alias("namespace"))
+        .join(_by_namespace(hub_models), on="namespace")
+        .filter(_within() & ((pl.col("population") == "all") | pl.col("is_llm_vlm")))
+        .group_by("request")
+        .agg(pl.len().alias("n"))
+    )
+    n, is_whole = pl.col("n").fill_null(0), pl.col("listed") >= NEEDED
+    return answers(
+        wanted.join(newest_listing(listed), how="cross")
+        .join(counts, on="request", how="left")
+        .with_columns(
+            n.alias("value"),
+            n.alias("low"),
+            pl.when(is_whole).then(n).otherwise(_NO_BOUND).alias("high"),
+            pl.col("listing_day").alias("observed_on"),
+            pl.col("listed").alias("coverage_population"),
+        )
+    )
+
+
+def model_rank(
+    requests: pl.LazyFrame, hub_daily_counters: pl.LazyFrame, listed: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Answers: the best place of the named repositories by a counter, on one day's listing.
+
+    On a panel no more than a lower bound: who is not in it may stand above.
+    """
+    wanted = of(requests, "model_rank")
+    placed = [
+        _placed(wanted.filter(pl.col("metric") == counter), hub_daily_counters, counter)
+        for counter in COUNTERS
+    ]
+    is_whole = pl.col("listed").fill_null(0.0) >= NEEDED
+    return answers(
+        pl.concat(placed)
+        .join(listed, on="observed_on", how="left")
+        .with_columns(
+            pl.when(is_whole).then("value").otherwise(_NO_BOUND).alias("high"),
+            pl.col("listed").fill_null(0.0).alias("coverage_population"),
+        )
+    )
+
+
+def _placed(wanted: pl.LazyFrame, counters: pl.LazyFrame, counter: str) -> pl.LazyFrame:
+    """`request`, `observed_on` and `value`: the best rank of the request's repositories."""
+    recorded = counters.filter(pl.col(counter).is_not_null()).select(
+        pl.col("as_of_date").alias("observed_on"), "model_id_hf", pl.col(counter).alias("count")
+    )
+    dated = nearest(wanted, recorded.select("observed_on"), [])
+    ranked = recorded.join(dated.select("observed_on").unique(), on="observed_on").with_columns(
+        pl.col("count").rank("min", descending=True).over("observed_on").alias("place")
+    )
+    return (
+        _named(dated.drop("observed_on"), ranked)
+        .join(dated.select("request", "observed_on"), on=["request", "observed_on"])
+        .group_by("request", "observed_on")
+        .agg(pl.col("place").min().cast(pl.Float64).alias("value"))
+    )
+
+
+def parameter_ratio(
+    requests: pl.LazyFrame, hub_models: pl.LazyFrame, notable_models: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Answers: parameters of one model by those of another, by the files or as Epoch has it."""
+    sizes = pl.concat(
+        [
+            hub_models.select(
+                pl.lit("hub").alias("system"),
+                pl.col("model_id_hf").alias("model"),
+                pl.col("parameters_total").cast(pl.Float64).alias("size"),
+                pl.col("last_seen_date").alias("seen"),
+            ),
+            notable_models.sort("vintage_date", "line").select(
+                pl.lit("epoch").alias("system"),
+                pl.col("model_name_epoch").alias("model"),
+                pl.col("parameters").alias("size"),
+                pl.col("vintage_date").alias("seen"),
+            ),
+        ]
+    ).drop_nulls()
+    wanted = of(requests, "parameter_ratio")
+    named = pl.concat([wanted.select("subject"), wanted.select(subject="other")]).unique()
+    known = (
+        sizes.join(named, left_on="model", right_on="subject", how="semi")
+        .group_by("system", "model")
+        .agg(pl.col("size", "seen").sort_by("seen").last())
+    )
+    return answers(
+        wanted.join(known, left_on=["system", "subject"], right_on=["system", "model"])
+        .join(known, left_on=["system", "other"], right_on=["system", "model"], suffix="_other")
+        .with_columns(
+            (pl.col("size") / pl.col("size_other")).alias("value"),
+            pl.max_horizontal("seen", "seen_other").alias("observed_on"),
+            coverage_population=pl.lit(1.0),
+        )
+    )
+
+
+def derivative_share(
+    requests: pl.LazyFrame,
+    hub_models: pl.LazyFrame,
+    hub_base_models: pl.LazyFrame,
+    hub_model_roots: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
+    listed: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """Answers: of the models created in a period with a declared parent, those on a country's."""
+    wanted = of(requests, "derivative_share")
+    derived = (
+        hub_base_models.select("model_id_hf", pl.col("relation").alias("derivative"))
+        .unique()
+        .join(hub_models.select("model_id_hf", "created_at"), on="model_id_hf")
+        .join(wanted, on="derivative")
+        .filter(_within())
+        .join(hub_model_roots.select("model_id_hf", "root_model_id_hf", "weight"), on="model_id_hf")
+        .select(
+            "request",
+            "subject",
+            "weight",
+            pl.col("root_model_id_hf").str.extract(r"^([^/]+)/").alias("namespace"),
+            pl.col("created_at").dt.date().alias("created_on"),
+        )
+    )
+    placed = with_lab_and_country(
+        derived, namespaces, labs, system="hub", name="namespace", day="created_on"
+    )
+    weight, country = pl.col("weight"), pl.col("country_code")
+    sums = placed.group_by("request").agg(
+        weight.filter(country == pl.col("subject")).sum().alias("a"),
+        weight.filter(country == NOT_EXAMINED).sum().alias("x"),
+        weight.filter(country == "ZZ").sum().alias("z"),
+        weight.sum().alias("all"),
+    )
+    a, x, z = (pl.col(c) / pl.col("all") for c in "axz")
+    return answers(
+        wanted.join(newest_listing(listed), how="cross")
+        .join(sums, on="request")
+        .with_columns(
+            a.alias("value"),
+            a.alias("low"),
+            (a + x).alias("high"),
+            a.alias("value_lower"),
+            (a + x + z).alias("value_upper"),
+            pl.col("listing_day").alias("observed_on"),
+            pl.col("listed").alias("coverage_population"),
+            (1 - x).alias("coverage_names"),
+        )
+    )
+
+
+def _within() -> pl.Expr:
+    created = pl.col("created_at").dt.date()
+    return created.is_between("period_from", "period_to") & (created > FLOOR)
+
+
+def _has_licence() -> pl.Expr:
+    """Whether the licence is one of those asked for, if any are."""
+    return lines("licences").is_null() | lines("licences").list.contains(pl.col("license"))
+
+
+def _by_namespace(hub_models: pl.LazyFrame) -> pl.LazyFrame:
+    return hub_models.with_columns(
+        pl.col("model_id_hf").str.extract(r"^([^/]+)/").str.to_lowercase().alias("namespace")
+    )
+
+
+def _named(wanted: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per request, name and repository that it stands for.
+
+    `x/Y` is that repository and its versions: what follows is no letter or digit. `x/Y*` is
+    whatever begins so. Case does not count.
+    """
+    name = pl.col("name").str.to_lowercase()
+    each = (
+        wanted.with_columns(lines("names").alias("name"))
+        .explode("name")
+        .with_columns(
+            name.str.extract(r"^([^/]+)/").alias("namespace"),
+            name.str.strip_suffix("*").alias("begins"),
+            name.str.ends_with("*").alias("is_open"),
+        )
+    )
+    key = pl.col("model_id_hf").str.to_lowercase()
+    follows = key.str.slice(pl.col("begins").str.len_chars(), 1)
+    is_version = pl.col("is_open") | ~follows.str.contains(r"^[a-z0-9]$")
+    return each.join(_by_namespace(hub_models), on="namespace").filter(
+        key.str.starts_with(pl.col("begins")) & is_version
+    )

@@ -1,0 +1,224 @@
+"""Tests of shares on the Hub: hub_share, hub_amount, hub_lead, hub_rank."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.attribution import NOT_EXAMINED
+from transforms.claims.requests import answers, nearest, of, part
+from transforms.knowledge import as_known
+from transforms.mart.family_share_daily import NO_FAMILY
+
+TESTS = ("hub_share", "hub_amount", "hub_lead", "hub_rank")
+TILE_DAYS = 30  # what a rolling counter covers
+NEAR_DAYS = 3  # how far from the end of a tile its counter may lie
+UNEXAMINED = "unexamined"  # the row of mart.lab_share_daily for all that nobody examined
+NOBODY = ("ZZ", NOT_EXAMINED, UNEXAMINED, NO_FAMILY)
+CUT = ["by", "population", "metric", "attribution", "credit"]
+_KEPT = ["observed_on", *CUT, "holder", "numerator", "denominator"]
+
+
+def listing_coverage(country_share_daily: pl.LazyFrame, sizes: pl.LazyFrame) -> pl.LazyFrame:
+    """`observed_on` and `listed`: the part of the Hub's models that the day's listing holds.
+
+    By number of models, against the nearest day on which somebody counted them all; 0 where
+    nobody did. What part of all downloads that is, nobody knows.
+    """
+    every = (pl.col("population") == "all") & (pl.col("metric") == "models")
+    counts = country_share_daily.filter(every).select(
+        pl.col("as_of_date").alias("observed_on"), pl.col("n_models_population").alias("n")
+    )
+    off = (pl.col("observed_on") - pl.col("as_of_date")).dt.total_days().abs()
+    known = (
+        counts.unique()
+        .join(sizes.select("as_of_date", "n_models"), how="cross")
+        .with_columns(off.alias("off"))
+        .sort("observed_on", "off", "as_of_date")
+        .unique("observed_on", keep="first", maintain_order=True)
+        .select("observed_on", part(pl.col("n"), pl.col("n_models")).alias("listed"))
+    )
+    return (
+        counts.select("observed_on")
+        .unique()
+        .join(known, on="observed_on", how="left")
+        .select("observed_on", pl.col("listed").fill_null(0.0))
+    )
+
+
+def hub_sizes(raw_registry_hub_sizes: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
+    """The counts of the whole Hub as known on the day."""
+    return as_known(raw_registry_hub_sizes, known_at)
+
+
+def hub_shares(
+    requests: pl.LazyFrame,
+    country_share_daily: pl.LazyFrame,
+    lab_share_daily: pl.LazyFrame,
+    family_share_daily: pl.LazyFrame,
+    listed: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """Answers: a share of one observation, or of a longer window tiled by counters of 30 days."""
+    shares = pl.concat(
+        [
+            _held(country_share_daily, "country", "country_code"),
+            _held(lab_share_daily, "lab", "lab_id"),
+            _held(family_share_daily, "family", "family_id"),
+        ]
+    )
+    wanted = of(requests, *TESTS)
+    tiles = _tiles(wanted, shares)
+    rows = tiles.join(shares, on=["observed_on", *CUT])
+    sums = _sums(rows, _ranks(rows))
+    covered = _coverage(tiles, listed, _counted(country_share_daily))
+    return answers(_values(sums.join(covered, on="request")))
+
+
+def _held(shares: pl.LazyFrame, by: str, holder: str) -> pl.LazyFrame:
+    credit = pl.col("credit") if by == "country" else pl.lit("fractional")
+    return shares.with_columns(
+        pl.col("as_of_date").alias("observed_on"),
+        pl.lit(by).alias("by"),
+        credit.alias("credit"),
+        pl.col(holder).alias("holder"),
+    ).select(_KEPT)
+
+
+def _tiles(wanted: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per request and observation that its window is made of, with `n_tiles` due."""
+    days = shares.select(*CUT, "observed_on").unique()
+    single = nearest(wanted.filter(pl.col("window_days").is_null()), days, CUT)
+    off = (pl.col("observed_on") - pl.col("end")).dt.total_days().abs()
+    tiled = (
+        _ends(wanted.filter(pl.col("window_days").is_not_null()), days)
+        .join(days, on=CUT)
+        .with_columns(off.alias("off"))
+        .filter((pl.col("off") <= NEAR_DAYS) & (pl.col("observed_on") <= pl.col("clock")))
+        .sort("request", "tile", "off", "observed_on")
+        .unique(["request", "tile"], keep="first", maintain_order=True)
+        .drop("off", "end", "tile")
+    )
+    one = single.with_columns(n_tiles=pl.lit(1, pl.Int64))
+    return pl.concat([one, tiled.select(one.collect_schema().names())])
+
+
+def _ends(windows: pl.LazyFrame, days: pl.LazyFrame) -> pl.LazyFrame:
+    """The tiles of each window by their last days; it ends at the stated day or the newest one."""
+    is_newest = pl.col("moment") == "newest"
+    newest = nearest(windows.filter(is_newest), days, CUT)
+    due = (pl.col("window_days") / TILE_DAYS).round().cast(pl.Int64).clip(1)
+    last = pl.concat(
+        [
+            windows.filter(~is_newest & pl.col("day").is_not_null()),
+            newest.with_columns(day="observed_on").select(windows.collect_schema().names()),
+        ]
+    ).with_columns(due.alias("n_tiles"))
+    return (
+        last.with_columns(pl.int_ranges(0, pl.col("n_tiles")).alias("tile"))
+        .explode("tile")
+        .with_columns((pl.col("day") - pl.duration(days=TILE_DAYS * pl.col("tile"))).alias("end"))
+    )
+
+
+def _sums(rows: pl.LazyFrame, ranks: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per request: what subject, other, the unexamined and ZZ hold, over its tiles."""
+    held = pl.col("numerator")
+    holder = pl.col("holder")
+    unexamined = holder.is_in([NOT_EXAMINED, UNEXAMINED])
+    per_day = rows.group_by("request", "observed_on").agg(
+        held.filter(holder == pl.col("subject")).sum().alias("a"),
+        held.filter(holder == pl.col("other")).sum().alias("b"),
+        held.filter(unexamined).sum().alias("x"),
+        held.filter(holder == "ZZ").sum().alias("z"),
+        pl.col("denominator").first().alias("all"),
+    )
+    amounts = ["a", "b", "x", "z", "all"]
+    return (
+        per_day.group_by("request")
+        .agg(pl.col(amounts).sum(), pl.col("observed_on").max())
+        .join(rows.select("request", "test").unique(), on="request")
+        .join(ranks, on="request", how="left")
+    )
+
+
+def _ranks(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Place of the subject among all holders, and the places that doubt allows."""
+    wanted = rows.filter(pl.col("test") == "hub_rank")
+    sums = wanted.group_by("request", "subject", "holder").agg(pl.col("numerator").sum())
+    unexamined = pl.col("holder").is_in([NOT_EXAMINED, UNEXAMINED])
+    held = pl.col("numerator")
+    doubts = sums.group_by("request").agg(
+        held.filter(pl.col("holder") == pl.col("subject")).sum().alias("mine"),
+        held.filter(unexamined).sum().alias("x"),
+        held.filter(pl.col("holder") == "ZZ").sum().alias("z"),
+    )
+    others = sums.filter(
+        (pl.col("holder") != pl.col("subject")) & ~pl.col("holder").is_in(list(NOBODY))
+    )
+    mine, doubt = pl.col("mine"), pl.col("x") + pl.col("z")
+    return (
+        others.join(doubts, on="request", how="right")
+        .group_by("request")
+        .agg(
+            (1 + (held > mine).sum()).alias("rank"),
+            (1 + (held > mine + pl.col("x")).sum()).alias("rank_low"),
+            (1 + (held + pl.col("x") > mine).sum()).alias("rank_high"),
+            (1 + (held > mine + doubt).sum()).alias("rank_lower"),
+            (1 + (held + doubt > mine).sum()).alias("rank_upper"),
+        )
+    )
+
+
+def _values(sums: pl.LazyFrame) -> pl.LazyFrame:
+    a, b, x, z = (pl.col(c) / pl.col("all") for c in "abxz")
+    amount, test = pl.col("a"), pl.col("test")
+    by_test = {
+        "hub_share": (a, a, a + x, a, a + x + z),
+        "hub_lead": (a - b, a - b - x, a - b + x, a - b - x - z, a - b + x + z),
+        "hub_amount": (
+            amount,
+            amount,
+            amount + pl.col("x"),
+            amount,
+            amount + pl.col("x") + pl.col("z"),
+        ),
+        "hub_rank": tuple(
+            pl.col(c) for c in ("rank", "rank_low", "rank_high", "rank_lower", "rank_upper")
+        ),
+    }
+    names = ("value", "low", "high", "value_lower", "value_upper")
+    return sums.with_columns(
+        pl.coalesce(
+            pl.when(test == name).then(values[i].cast(pl.Float64))
+            for name, values in by_test.items()
+        ).alias(column)
+        for i, column in enumerate(names)
+    ).with_columns((1 - x).alias("coverage_names"))
+
+
+def _counted(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
+    """The part of a population's models whose metric was recorded."""
+    n, without = pl.col("n_models_population"), pl.col("n_models_without_counter")
+    return country_share_daily.select(
+        pl.col("as_of_date").alias("observed_on"),
+        "population",
+        "metric",
+        part(n, n + without).alias("counted"),
+    ).unique()
+
+
+def _coverage(tiles: pl.LazyFrame, listed: pl.LazyFrame, counted: pl.LazyFrame) -> pl.LazyFrame:
+    whole = pl.col("metric").is_in(["models", "new_models_30d"])  # these lack nothing
+    return (
+        tiles.join(listed, on="observed_on", how="left")
+        .join(counted, on=["observed_on", "population", "metric"], how="left")
+        .with_columns(pl.when(whole).then(1.0).otherwise("counted").alias("counted"))
+        .group_by("request")
+        .agg(
+            (pl.len() / pl.col("n_tiles").first()).alias("coverage_time"),
+            (pl.col("listed").fill_null(0.0) * pl.col("counted").fill_null(0.0))
+            .min()
+            .alias("coverage_population"),
+        )
+    )

@@ -1,0 +1,103 @@
+"""What is asked, what an answer holds, and which observation is nearest to a day."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+MOMENTS = ("stated", "newest")
+NEEDED = 0.9  # least part of what a figure is about that must have been seen
+
+# What a test answers for each request. `low` and `high` hold whatever the parts that nobody has
+# seen or examined may turn out to be; `value_lower` and `value_upper` also give all of ZZ to one
+# side. Infinite = no bound. Coverages are parts of one; null = does not apply.
+ANSWER: dict[str, pl.DataType] = {
+    "request": pl.UInt32(),
+    "value": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "value_lower": pl.Float64(),
+    "value_upper": pl.Float64(),
+    "observed_on": pl.Date(),
+    "coverage_time": pl.Float64(),
+    "coverage_population": pl.Float64(),
+    "coverage_names": pl.Float64(),
+    "strict_source": pl.String(),
+}
+
+
+def asked(trials: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """One row per trial and moment, with `request`, `moment`, and `day` that it is about.
+
+    The newest moment is the run's clock. A stated day that lies after the clock stays as it is:
+    nothing will be found near it.
+    """
+    moments = pl.LazyFrame({"moment": list(MOMENTS)})
+    is_newest = pl.col("moment") == "newest"
+    return (
+        trials.join(moments, how="cross")
+        .filter(~(is_newest & pl.col("only_stated")))
+        .sort("claim_id", "definition_id", "measure_id", "moment")
+        .with_columns(
+            pl.when(is_newest).then(pl.lit(as_of)).otherwise("target_date").alias("day"),
+            pl.lit(as_of).alias("clock"),
+        )
+        .with_row_index("request")
+    )
+
+
+def of(requests: pl.LazyFrame, *tests: str) -> pl.LazyFrame:
+    """The requests for some tests."""
+    return requests.filter(pl.col("test").is_in(list(tests)))
+
+
+def answers(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """A frame with at least `request` and `value` in the form of ANSWER.
+
+    Left-out bounds are the value itself; outer bounds left out are the inner ones.
+    """
+    have = frame.collect_schema().names()
+    value = pl.col("value").cast(pl.Float64)
+    low = pl.col("low") if "low" in have else value
+    high = pl.col("high") if "high" in have else value
+    defaults = {"low": low, "high": high, "value_lower": low, "value_upper": high}
+    return frame.select(
+        (pl.col(name) if name in have else defaults.get(name, pl.lit(None))).cast(kind).alias(name)
+        for name, kind in ANSWER.items()
+    )
+
+
+def nearest(
+    requests: pl.LazyFrame,
+    days: pl.LazyFrame,
+    by: list[str],
+    *,
+    in_force: bool = False,
+) -> pl.LazyFrame:
+    """Adds the `observed_on` of `days` nearest to each request's day; requests without one go.
+
+    Within `within_days` for the stated moment, the earlier of two as near; for the other the
+    newest up to the clock. `in_force`: the last one up to the day before any later one, since
+    that is the board one saw. `days` has the columns of `by`, `observed_on` and others to keep.
+    """
+    off = (pl.col("observed_on") - pl.col("day")).dt.total_days()
+    near = (pl.col("moment") == "newest") | (off.abs() <= pl.col("within_days"))
+    pairs = requests.join(days.unique(), on=by) if by else requests.join(days.unique(), how="cross")
+    return (
+        pairs.filter(near & (pl.col("observed_on") <= pl.col("clock")))
+        .with_columns(off.abs().alias("off"), (off > 0).alias("is_later"))
+        .sort("request", *(["is_later"] if in_force else []), "off", "observed_on")
+        .unique("request", keep="first", maintain_order=True)
+        .drop("off", "is_later")
+    )
+
+
+def lines(column: str) -> pl.Expr:
+    """The entries of a column that holds one a line."""
+    return pl.col(column).str.split("\n")
+
+
+def part(count: pl.Expr, of_all: pl.Expr) -> pl.Expr:
+    """A part of one; null where there is nothing to be a part of."""
+    return pl.when(of_all > 0).then((count / of_all).clip(0.0, 1.0))

@@ -1,0 +1,122 @@
+"""Tests of the Hub's trending strip: trending_days, trending_weeks."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.attribution import NOT_EXAMINED
+from transforms.claims.requests import answers, nearest, of, part
+
+TESTS = ("trending_days", "trending_weeks")
+WEEK = 7
+OBSERVED_DAYS = 4  # of a week, so that it counts as observed
+CUT = ["top_n", "attribution"]
+
+
+def trending(
+    requests: pl.LazyFrame,
+    trending_share_daily: pl.LazyFrame,
+    hub_trending: pl.LazyFrame,
+    hub_models: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """Answers over the weeks up to the stated day, or up to the newest strip.
+
+    Places that nobody examined may be the country's. By base only places whose model the listing
+    holds are examined: of the others no lineage is known.
+    """
+    wanted = of(requests, *TESTS)
+    held = _held(trending_share_daily, _unlisted(hub_trending, hub_models))
+    days = _in_window(wanted, held).join(held, on=["observed_on", *CUT])
+    mine = days.filter(pl.col("holder") == pl.col("subject"))
+    each = (
+        days.group_by("request", "observed_on")
+        .agg(
+            pl.col("week", "places", "test", "n_weeks", "top_n").first(),
+            pl.col("unknown", "unclear").first(),
+        )
+        .join(
+            mine.group_by("request", "observed_on").agg(pl.col("n_places").sum()),
+            on=["request", "observed_on"],
+            how="left",
+        )
+        .with_columns(pl.col("n_places").fill_null(0.0))
+    )
+    return answers(_weighed(each))
+
+
+def _unlisted(hub_trending: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFrame:
+    """Places of each day whose model the listing does not hold, by top N."""
+    lost = hub_trending.join(hub_models.select("model_id_hf"), on="model_id_hf", how="anti")
+    return pl.concat(
+        [
+            lost.filter(pl.col("model_position") <= n)
+            .group_by("as_of_date")
+            .agg(pl.len().alias("unlisted"))
+            .with_columns(top_n=pl.lit(n, pl.Int32), attribution=pl.lit("base"))
+            for n in (5, 10)
+        ]
+    )
+
+
+def _held(shares: pl.LazyFrame, unlisted: pl.LazyFrame) -> pl.LazyFrame:
+    """Places by day, cut and country, with those that are not examined and those of ZZ."""
+    key = ["as_of_date", *CUT]
+    country, places = pl.col("country_code"), pl.col("n_places")
+    doubt = shares.group_by(key).agg(
+        places.filter(country == NOT_EXAMINED).sum().alias("x"),
+        places.filter(country == "ZZ").sum().alias("unclear"),
+    )
+    return (
+        shares.select(*key, pl.col("country_code").alias("holder"), "n_places")
+        .join(doubt, on=key)
+        .join(unlisted, on=key, how="left")
+        .with_columns(pl.max_horizontal("x", pl.col("unlisted").fill_null(0)).alias("unknown"))
+        .rename({"as_of_date": "observed_on"})
+        .select("observed_on", *CUT, "holder", "n_places", "unknown", "unclear")
+    )
+
+
+def _in_window(wanted: pl.LazyFrame, held: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per request and observed day of its window, with the week that it falls into."""
+    days = held.select("observed_on", *CUT).unique()
+    is_newest = pl.col("moment") == "newest"
+    newest = nearest(wanted.filter(is_newest), days, CUT).with_columns(day="observed_on")
+    ends = pl.concat([wanted.filter(~is_newest), newest.select(wanted.collect_schema().names())])
+    back = (pl.col("day") - pl.col("observed_on")).dt.total_days()
+    return (
+        ends.join(days, on=CUT)
+        .with_columns(back.alias("back"))
+        .filter(pl.col("back").is_between(0, pl.col("window_days") - 1))
+        .with_columns(
+            (pl.col("back") // WEEK).alias("week"),
+            (pl.col("window_days") / WEEK).ceil().alias("n_weeks"),
+        )
+    )
+
+
+def _weighed(each: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per request: days or weeks with enough places, at the least and at the most."""
+    have = {
+        "value": pl.col("n_places"),
+        "high": pl.col("n_places") + pl.col("unknown"),
+        "value_upper": pl.col("n_places") + pl.col("unknown") + pl.col("unclear"),
+    }
+    enough = [(places >= pl.col("places")).alias(name) for name, places in have.items()]
+    flagged = each.with_columns(enough)
+    weeks = flagged.group_by("request", "week").agg(
+        pl.col(*have).any(), (pl.len() >= OBSERVED_DAYS).alias("is_observed")
+    )
+    by_week = weeks.group_by("request").agg(
+        pl.col(*have).sum().cast(pl.Float64), pl.col("is_observed").sum().alias("n_observed")
+    )
+    by_day = flagged.group_by("request").agg(
+        pl.col(*have).mean(),
+        pl.col("test", "n_weeks").first(),
+        pl.col("observed_on").max(),
+        (1 - pl.col("unknown").sum() / pl.col("top_n").sum()).alias("coverage_names"),
+    )
+    is_weeks = pl.col("test") == "trending_weeks"
+    return by_day.join(by_week, on="request", suffix="_weeks").with_columns(
+        *(pl.when(is_weeks).then(f"{name}_weeks").otherwise(name).alias(name) for name in have),
+        part(pl.col("n_observed"), pl.col("n_weeks")).alias("coverage_time"),
+    )
