@@ -21,8 +21,8 @@ SELECT moment, verdict, count(*) AS claims FROM mart.claims GROUP BY ALL ORDER B
 """
 ONE = "SELECT * FROM mart.claims WHERE claim_id = ? ORDER BY moment DESC"
 TRIALS = """
-SELECT moment, definition, is_own, label, stated_value, unit, value, value_lower, value_upper,
-    observed_on, coverage, is_testable, agrees, holds, missing
+SELECT moment, definition, is_own, label, test, unit, relation, stated_value, tolerance, value,
+    value_lower, value_upper, observed_on, coverage, is_testable, agrees, holds, missing
 FROM mart.claim_trials WHERE claim_id = ? ORDER BY moment DESC, position
 """
 

@@ -44,7 +44,7 @@ FROM meta.snapshots AS s GROUP BY ALL ORDER BY ALL
 VERDICTS = """
 SELECT verdict, count(*) FILTER (moment = 'stated') AS of_its_day,
     count(*) FILTER (moment = 'newest') AS said_today
-FROM mart.claims GROUP BY ALL ORDER BY list_position(
+FROM mart.claims GROUP BY verdict ORDER BY list_position(
     ['reproduced', 'differs_by_definition', 'contradicted', 'not_testable'], verdict)
 """
 ABOUT = "SELECT as_of, code_version, code_digest, is_sample FROM meta.build"

@@ -52,19 +52,10 @@ def claims(
 
 
 def _tell_all(told: dict[str, Any]) -> None:
-    header = ["statement", "of its day", "said today", "stated", "found of its day", "reason"]
-    cells = [
-        [
-            c["claim_id"],
-            c["verdict_then"],
-            c["verdict_now"],
-            c["stated_text"],
-            c["found_then"] or "–",
-            c["reason_then"],
-        ]
-        for c in told["claims"]
-    ]
-    print_table("published statements", header, cells)
+    header = ["statement", "of its day", "said today", "stated", "why (of its day)"]
+    columns = ("claim_id", "verdict_then", "verdict_now", "stated_text", "reason_then")
+    cells = [[claim[column] for column in columns] for claim in told["claims"]]
+    print_table("published statements; --id ID shows one in full", header, cells)
     print_rows("verdicts", told["counts"])
 
 
@@ -76,8 +67,23 @@ def _tell_one(claim_id: str, told: dict[str, Any]) -> None:
         shown = [{"": k, " ": verdict[k]} for k in VERDICT if verdict[k] is not None]
         print_rows(THEN_AND_NOW[verdict["moment"]], shown)
     print_line("")
-    print_rows("every trial", [_rounded(t) for t in told["trials"]])
+    print_rows("every trial (* = its own definition)", [_trial(t) for t in told["trials"]])
 
 
-def _rounded(trial: dict[str, Any]) -> dict[str, Any]:
-    return {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in trial.items()}
+def _trial(trial: dict[str, Any]) -> dict[str, Any]:
+    """One trial on one line; the answer, or why there is none."""
+    answer = {True: "holds", False: "fails", None: trial["missing"]}[trial["holds"]]
+    return {
+        "moment": trial["moment"],
+        "definition": ("* " if trial["is_own"] else "") + trial["definition"],
+        "quantity": trial["label"],
+        "value": _short(trial["value"]),
+        "bounds": f"{_short(trial['value_lower'])} to {_short(trial['value_upper'])}",
+        "observed on": trial["observed_on"],
+        "coverage": _short(trial["coverage"]),
+        "answer": answer,
+    }
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"

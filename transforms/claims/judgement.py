@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.claims.requests import NEEDED
-from transforms.claims.words import found
+from transforms.claims.words import shown
 
 SLACK = 1e-9  # of floating point, never of judgement
 # What was not seen is a gate; whom nobody examined is in the bounds, and told beside.
@@ -124,7 +124,8 @@ def by_definition(trials: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("definition", "is_own").first(),
         pl.col("position").min(),
         is_look_up.alias("is_look_up"),
-        found().sort_by("position").str.join(", ").alias("found_text"),
+        shown().sort_by("position").str.join(", ").alias("found_text"),
+        pl.col("value").is_not_null().any().alias("has_value"),
     )
 
 
@@ -161,7 +162,7 @@ def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
             .alias("holds_under"),
             pl.col("definition").filter("is_own").str.join("; or: ").alias("definition"),
             pl.format("{}: {}", "definition", "found_text")
-            .filter(~pl.col("is_own") & ~pl.col("is_look_up"))
+            .filter(~pl.col("is_own") & ~pl.col("is_look_up") & pl.col("has_value"))
             .str.join("; ")
             .alias("others_text"),
             (~pl.col("is_look_up")).sum().cast(pl.Int32).alias("n_definitions"),

@@ -65,6 +65,12 @@ def found() -> pl.Expr:
     return pl.format("{}: {}", "label", value.fill_null("no value"))
 
 
+def shown() -> pl.Expr:
+    """The same, without a figure that its source's terms keep inside."""
+    withheld = pl.format("{}: a figure that its source's terms keep inside", "label")
+    return pl.when(pl.col("strict_source").is_null()).then(found()).otherwise(withheld)
+
+
 def _percent(part: str) -> pl.Expr:
     """A part of one as a percentage that never rounds up to what is needed."""
     return pl.format("{} %", ((1000 * pl.col(part)).floor() / 10).round(1))
@@ -75,12 +81,11 @@ def reason() -> pl.Expr:
 
     A figure under strict terms is not told here.
     """
-    strict = pl.format("{}: a figure that its source's terms keep inside", "label")
-    seen = pl.when(pl.col("strict_source").is_null()).then(found()).otherwise(strict)
+    seen = shown()
     day = pl.col("observed_on").cast(pl.String)
     against = pl.format("{} ({}), stated {}.", seen, day, _said())
     held = {
-        "holds": pl.format("{} ({}).", "recomputed_text", day),
+        "holds": pl.format("{} ({}).", pl.coalesce("recomputed_text", seen), day),
         "fails": pl.format("{} No definition that can be tested gives it.", against),
         "fails_as_stated": pl.format("{} It holds under: {}.", against, "holds_under"),
     }
