@@ -80,7 +80,7 @@ def ratings(*boards: Sequence[Row]) -> pl.LazyFrame:
     table = "core.arena_ratings"
     given = rows(table, *(line for each in boards for line in each))
     made = with_probability_best(given.drop("probability_best", "probability_reason"))
-    return made.select(*contract(table).columns)
+    return made.select(*contract(table).columns).collect().lazy()  # read by several marts
 
 
 def by_country(found: pl.LazyFrame) -> pl.DataFrame:
