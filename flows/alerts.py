@@ -127,7 +127,7 @@ WHERE new.verdict <> old.verdict"""
 _HEADLINE = """
     FROM {file}.mart.country_share_daily AS s
     JOIN {file}.core.hub_counter_days AS d USING (as_of_date)
-    WHERE NOT d.is_counter_outage AND metric = 'downloads_30d' AND credit = 'fractional'
+    WHERE d.counter_outage IS NULL AND metric = 'downloads_30d' AND credit = 'fractional'
         AND population IN ('all', 'llm_vlm') AND country_code NOT IN ('XX', 'ZZ')
     QUALIFY as_of_date = max(as_of_date) OVER (PARTITION BY population, attribution)"""
 _SHARES = f"""

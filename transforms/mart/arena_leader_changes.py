@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
+from transforms.hysteresis import changes, confirmed
 from transforms.leaders import expected_win_rate
 from transforms.scale import BOARD
 from warehouse.contract import contract
@@ -34,6 +35,9 @@ def arena_leader_changes(
     """
     boards = _new_boards(arena_ratings.filter(pl.col("rating_arena").is_not_null()))
     led = pl.concat([_led(boards, level) for level in HOLDERS])
+    leads = confirmed(
+        _telling(led), SERIES, "publish_date", N_BOARDS, flags=["has_catalog_rows"]
+    )
     chances = pl.concat(
         frame.select(
             *BOARD,
@@ -44,7 +48,7 @@ def arena_leader_changes(
         for level, frame in (("country", arena_leaders), ("lab", arena_lab_leaders))
     )
     return (
-        _changes(_streaks(_telling(led)))
+        changes(leads, SERIES, "publish_date", flags=["has_catalog_rows"])
         .join(chances, on=[*BOARD, "level", "holder"], how="left")
         .rename({"publish_date": "confirmed_date"})
         .select(*contract("mart.arena_leader_changes").columns)
@@ -105,39 +109,3 @@ def _telling(led: pl.LazyFrame) -> pl.LazyFrame:
     state = pl.when(is_known).then(pl.col("holder").fill_null(""))
     last = state.forward_fill().over(SERIES, order_by="publish_date")
     return led.filter(is_known | pl.col("_first").ne_missing(last))
-
-
-def _streaks(led: pl.LazyFrame) -> pl.LazyFrame:
-    """The board that confirms each long enough run of boards led by one holder."""
-    run = [*SERIES, "_run"]
-    return (
-        led.sort(*SERIES, "publish_date")
-        .with_columns(pl.col("holder").rle_id().over(SERIES).alias("_run"))
-        .filter(pl.col("holder").is_not_null())
-        .with_columns(
-            pl.int_range(1, pl.len() + 1).over(run).alias("_place"),
-            pl.col("publish_date").min().over(run).alias("first_led_date"),
-            pl.len().over(run).cast(pl.Int32).alias("n_dates"),
-            pl.col("has_catalog_rows").any().over(run),
-        )
-        .filter(pl.col("_place") == N_BOARDS)
-    )
-
-
-def _changes(confirmed: pl.LazyFrame) -> pl.LazyFrame:
-    """Of the confirmed leads those of another holder than before, with that one's name."""
-    turn = [*SERIES, "_turn"]
-    turns = (
-        confirmed.sort(*SERIES, "publish_date")
-        .with_columns(pl.col("holder").rle_id().over(SERIES).alias("_turn"))
-        .filter(pl.struct(turn).is_first_distinct())
-    )
-    before = turns.select(
-        *SERIES,
-        pl.col("_turn") + 1,
-        pl.col("holder").alias("previous_holder"),
-        pl.col("has_catalog_rows").alias("_before"),
-    )
-    return turns.join(before, on=turn, how="left").with_columns(
-        pl.col("has_catalog_rows") | pl.col("_before").fill_null(False)
-    )

@@ -1,0 +1,53 @@
+"""mart.hub_leader_changes."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.attribution import UNKNOWN
+from transforms.hysteresis import changes, confirmed
+from warehouse.contract import contract
+
+SERIES = ["population", "metric", "window", "attribution"]
+N_DAYS = 3  # observed days in a row, without those whose counters should not be believed
+
+
+def hub_leader_changes(
+    country_share_daily: pl.LazyFrame, hub_counter_days: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per population, metric, window, attribution and confirmed change of the leader.
+
+    A country leads a day when its share is ahead of any other's by more than all that is unknown:
+    whoever the models of ZZ and XX may belong to, it would still be first. It becomes the leader
+    when it does so on `N_DAYS` days in a row, and stays it until another has done the same. Days of
+    a counter outage neither count nor break a row. Fractional credit.
+    """
+    believed = hub_counter_days.filter(pl.col("counter_outage").is_null())
+    shares = country_share_daily.filter(pl.col("credit") == "fractional").join(
+        believed, on="as_of_date", how="semi"
+    )
+    leads = confirmed(_led(shares), SERIES, "as_of_date", N_DAYS)
+    return (
+        changes(leads, SERIES, "as_of_date")
+        .rename({"as_of_date": "confirmed_date"})
+        .select(*contract("mart.hub_leader_changes").columns)
+    )
+
+
+def _led(shares: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per series and day: the first country, the second, the doubt, and who leads."""
+    is_known = ~pl.col("country_code").is_in(list(UNKNOWN))
+    country, share = pl.col("country_code").filter(is_known), pl.col("share").filter(is_known)
+    return (
+        shares.sort(*SERIES, "as_of_date", "share", "country_code", descending=[False] * 5 + [True, False])
+        .group_by(*SERIES, "as_of_date", maintain_order=True)
+        .agg(
+            country.first().alias("first"),
+            share.first().alias("share"),
+            country.slice(1, 1).first().alias("rival"),
+            share.slice(1, 1).first().fill_null(0.0).alias("rival_share"),
+            pl.col("share").filter(~is_known).sort().cum_sum().last().fill_null(0.0).alias("doubt"),
+        )
+        .with_columns((pl.col("share") - pl.col("rival_share")).alias("margin"))
+        .with_columns(pl.when(pl.col("margin") > pl.col("doubt")).then("first").alias("holder"))
+    )
