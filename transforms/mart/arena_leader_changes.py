@@ -35,9 +35,7 @@ def arena_leader_changes(
     """
     boards = _new_boards(arena_ratings.filter(pl.col("rating_arena").is_not_null()))
     led = pl.concat([_led(boards, level) for level in HOLDERS])
-    leads = confirmed(
-        _telling(led), SERIES, "publish_date", N_BOARDS, flags=["has_catalog_rows"]
-    )
+    leads = confirmed(_telling(led), SERIES, "publish_date", N_BOARDS, flags=["has_catalog_rows"])
     chances = pl.concat(
         frame.select(
             *BOARD,

@@ -39,7 +39,9 @@ def _led(shares: pl.LazyFrame) -> pl.LazyFrame:
     is_known = ~pl.col("country_code").is_in(list(UNKNOWN))
     country, share = pl.col("country_code").filter(is_known), pl.col("share").filter(is_known)
     return (
-        shares.sort(*SERIES, "as_of_date", "share", "country_code", descending=[False] * 5 + [True, False])
+        shares.sort(
+            *SERIES, "as_of_date", "share", "country_code", descending=[False] * 5 + [True, False]
+        )
         .group_by(*SERIES, "as_of_date", maintain_order=True)
         .agg(
             country.first().alias("first"),
