@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import yaml
@@ -26,15 +19,22 @@ from prefect.client.schemas.filters import (
     DeploymentFilterId,
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterParentFlowRunId,
     LogFilter,
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun
 
+from tests.integration.prefect_server import (
+    below,
+    copy_of_the_code,
+    finished,
+    prefect_server,
+    register,
+    wait_for,
+    worker,
+)
 from tests.recorded_sample import DAY, write_recordings
 from tests.standin import StandIn
-from warehouse.code import PACKAGES
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -46,89 +46,16 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
 }
 SCHEDULED = [name for name, written in DEPLOYMENTS.items() if written["schedules"]]
 THE_DAY_AFTER = "2026-08-16"
-T = TypeVar("T")
+TOKEN = "hf_of_the_tests_alone"
 
 
 # --- a server, its deployments, a worker ----------------------------------------------------
 
 
-def wait_for(what: str, ask: Callable[[], T | None], seconds: float = 120) -> T:
-    """The first answer that is something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := ask():
-            return found
-        time.sleep(0.25)
-    raise AssertionError(f"{what}: not within {seconds:.0f} s")
-
-
-@contextmanager
-def running(*command: str, log: Path, cwd: Path, env: dict[str, str]) -> Iterator[None]:
-    """`prefect COMMAND` in the background, asked to stop at the end and made to after 20 s."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", *command],
-            cwd=cwd,
-            env=env,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def left_running(home: Path) -> list[int]:
-    """Processes below one PREFECT_HOME; runs move to sessions of their own, so ask each one."""
-    ours = f"PREFECT_HOME={home}".encode()
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if ours in environ.read_bytes().split(b"\0"):
-                found.append(int(environ.parent.name))
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def is_healthy(api: str) -> bool:
-    with suppress(Exception), SyncPrefectClient(api) as client:
-        return client.api_healthcheck() is None
-    return False
-
-
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment in which commands find a server that was started for these tests."""
-    home, port = tmp_path_factory.mktemp("prefect"), str(free_port())
-    theirs = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {
-        "DO_NOT_TRACK": "1",
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-    }
-    start = ("server", "start", "--host", "127.0.0.1", "--port", port, "--no-ui")
-    with running(*start, log=home / "server.log", cwd=home, env=theirs):
-        wait_for("health of the server", lambda: is_healthy(theirs["PREFECT_API_URL"]))
-        assert left_running(home) or not Path("/proc/self/environ").exists()
-        yield theirs
-    left = left_running(home)
-    for pid in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    assert not left, "processes outlived worker and server"
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as env:
+        yield env
 
 
 @pytest.fixture(scope="module")
@@ -139,18 +66,9 @@ def client(env: dict[str, str]) -> Iterator[SyncPrefectClient]:
 
 @pytest.fixture(scope="module")
 def deployed(env: dict[str, str]) -> None:
-    """What an operator types; deploys twice, as after a change, and nothing may double."""
-    deploy = ("--no-prompt", "deploy", "--all", "--prefect-file", FILE)
-    for command in (("work-pool", "create", "local-process", "--type", "process"), deploy, deploy):
-        done = subprocess.run(
-            [sys.executable, "-m", "prefect", *command],
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    """What an operator types; twice, as after a change, and nothing may double."""
+    register(env | {"HF_TOKEN": TOKEN})
+    register(env)
 
 
 @pytest.fixture(scope="module")
@@ -169,35 +87,9 @@ def clone(
 
     A schedule that fires meanwhile finds the stand-in, not the world.
     """
-    folder = tmp_path_factory.mktemp("clone")
-    for package in PACKAGES:
-        copied = folder / package
-        shutil.copytree(ROOT / package, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    start = ("worker", "start", "--pool", "local-process")
-    with (
-        StandIn(recorded) as server,
-        running(*start, log=folder / "worker.log", cwd=folder, env=env | server.exports),
-    ):
+    folder = copy_of_the_code(tmp_path_factory.mktemp("clone"))
+    with StandIn(recorded) as server, worker(folder, env | server.exports):
         yield folder
-
-
-def finished(client: SyncPrefectClient, name: str, **parameters: Any) -> FlowRun:
-    """One run of a deployment, once it has ended in whatever way."""
-    deployment = client.read_deployment_by_name(name)
-    run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
-
-    def ended() -> FlowRun | None:
-        now = client.read_flow_run(run.id)
-        return now if now.state and now.state.is_final() else None
-
-    return wait_for(f"the end of a run of {name}", ended, seconds=240)
-
-
-def below(client: SyncPrefectClient, run: FlowRun) -> dict[str, FlowRun]:
-    """The subflow runs of a run, by name."""
-    parent = FlowRunFilterParentFlowRunId(any_=[run.id])
-    found = client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=parent))
-    return {child.name: child for child in found}
 
 
 # --- deployments ----------------------------------------------------------------------------
