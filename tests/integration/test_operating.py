@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def kill_all_of(folder: Path) -> None:
     """SIGKILL for the worker and every run of its, as a machine that goes away does."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if Path(os.readlink(entry / "cwd")) == folder:
+            if (entry / "cwd").readlink() == folder:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
@@ -302,7 +303,7 @@ def test_two_builds_at_once_take_turns(recovered: FlowRun, place: Place) -> None
         ended = [end_of(place.client, run, seconds=500) for run in (first, second, other)]
         assert all(run.state and run.state.is_completed() for run in ended), ended
         spans = sorted(span(place.client, run) for run in ended)
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False)), spans
+    assert all(a[1] <= b[0] for a, b in pairwise(spans)), spans
 
 
 # --- on PostgreSQL --------------------------------------------------------------------------
