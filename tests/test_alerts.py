@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from flows import alerts
-from flows.alerts import CHANGE_OF_LEADER, SOURCE_STALE, Alert
+from flows.alerts import CHANGE_OF_LEADER, SHARE_MOVED, SOURCE_STALE, Alert
 from tests.frames import rows
 from warehouse import database
 from warehouse.contract import contract
@@ -162,3 +162,65 @@ def test_what_was_noted_stays_until_it_is_sent(tmp_path: Path) -> None:
     assert alerts.unsent(kept) == noted
     alerts.drop(kept)
     assert alerts.unsent(kept) == []
+
+
+def shares(day: date, share: float, doubt: float) -> dict[str, object]:
+    return {
+        "as_of_date": day,
+        "population": "all",
+        "metric": "downloads_30d",
+        "window": "30d",
+        "attribution": "base",
+        "credit": "fractional",
+        "country_code": "CN",
+        "country_name": "China",
+        "share": share,
+        "share_lower": share,
+        "share_upper": share + doubt,
+        "numerator": 1.0,
+        "denominator": 1.0,
+        "n_models": 1,
+        "n_models_population": 1,
+        "n_models_without_counter": 0,
+    }
+
+
+def counter_day(day: date, outage: str | None = None) -> dict[str, object]:
+    counts = ("models", "models_changed", "models_new", "models_left", "models_returned")
+    compared = ("models_compared", "models_compared_100")
+    return dict.fromkeys((*counts, *compared), 1) | {
+        "as_of_date": day,
+        "is_whole_sweep": True,
+        "counter_outage": outage,
+    }
+
+
+def moved(tmp_path: Path, share: float, outage: str | None = None) -> list[Alert]:
+    """Alerts after a day on which China's share is this, the day before 20 to 25 %."""
+    first = shares(MONDAY, 0.20, 0.05), counter_day(MONDAY)
+    second = shares(TUESDAY, share, 0.05), counter_day(TUESDAY, outage)
+    files = [
+        warehouse(
+            tmp_path / f"{len(days)}.duckdb",
+            clock,
+            mart__country_share_daily=rows("mart.country_share_daily", *(d[0] for d in days)),
+            core__hub_counter_days=rows("core.hub_counter_days", *(d[1] for d in days)),
+        )
+        for clock, days in ((MONDAY, [first]), (TUESDAY, [first, second]))
+    ]
+    return alerts.compare(*files)
+
+
+def test_a_share_has_moved_when_its_bounds_left_those_of_before(tmp_path: Path) -> None:
+    (alert,) = moved(tmp_path, 0.26)
+    assert (alert.kind, alert.before, alert.after) == (SHARE_MOVED, "20.0 %", "26.0 %")
+    assert "CN" in alert.text
+
+
+def test_a_share_within_its_doubt_has_not_moved(tmp_path: Path) -> None:
+    assert moved(tmp_path, 0.24) == []
+
+
+@pytest.mark.parametrize("outage", ["stale_day", "total_fell"])
+def test_a_day_of_an_outage_moves_nothing(tmp_path: Path, outage: str) -> None:
+    assert moved(tmp_path, 0.9, outage) == []
