@@ -42,6 +42,11 @@ COMMANDS = {
     "promote": ["--publish-to"],
     "pin": ["--reason", "--undo", "--publish-to"],
     "clean": ["--keep", "--grace", "--apply", "--publish-to", "--json"],
+    "backup": ["--archive", "--sources", "--json"],
+    "restore": ["--archive", "--sources", "--json"],
+    "why": ["--archive", "--warehouse", "--limit", "--json"],
+    "claims": ["--warehouse", "--id", "--json"],
+    "page": ["--out", "--warehouse", "--audience", "--json"],
     "votes": ["--warehouse", "--board", "--category", "--date", "--anchor", "--out", "--json"],
 }
 HOSTILE = "[bold]x[/red] \x1b[2J\x1b]0;owned\x07\u202eevil\u202c |cell|`code`<script>[a](b)\r\nnext"
