@@ -40,6 +40,7 @@ PARTS = TransferConfig(
 # A copy in one request is atomic on the server; S3 takes up to 5 GB that way.
 WHOLE_COPY = TransferConfig(multipart_threshold=4 << 30, multipart_chunksize=1 << 30)
 READ = 1 << 20
+ATTEMPTS, CONNECT_SECONDS, READ_SECONDS = 4, 5, 60
 SHA256 = "sha256"  # of an object's metadata: AWS keeps no whole checksum of what came in parts
 _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
@@ -263,9 +264,9 @@ def client(endpoint: str | None = None) -> Any:  # noqa: ANN401 - boto3 has no t
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     style = {"addressing_style": "path"} if endpoint else {}
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 4},
-        connect_timeout=5,
-        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
         s3=style,
     )
     if endpoint and region is None:

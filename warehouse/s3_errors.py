@@ -18,7 +18,7 @@ _ADVICE = {
     "InvalidToken": ("the session token is not valid", ""),
     "AccessDenied": (
         "access was refused",
-        "The credentials need s3:GetObject, PutObject, DeleteObject and ListBucket here.",
+        "Give these credentials the rights of infra/s3/policies: publisher, cleaner or reader.",
     ),
     "RequestTimeTooSkewed": ("this machine's clock is wrong", "Set the clock and try again."),
     "PermanentRedirect": ("the bucket is in another region", "Set AWS_REGION to it."),
@@ -28,10 +28,19 @@ _ADVICE = {
         "another publisher is writing the same object",
         "Wait until it is done and run again.",
     ),
+    "InsufficientStorage": (
+        "there is no room left on the server",
+        "Make room (`observatory clean --apply` removes old releases) and run again.",
+    ),
+    "InternalError": (
+        "the server failed inside",
+        "See its log and the room left on its disks, then run again: nothing is sent twice.",
+    ),
     "BadDigest": ("the bytes were damaged on their way", "Run again."),
 }
 _CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS profile."
 _ADVICE["403"] = _ADVICE["Forbidden"] = _ADVICE["AccessDenied"]
+_ADVICE["507"] = _ADVICE["XMinioStorageFull"] = _ADVICE["InsufficientStorage"]
 _ADVICE["301"] = _ADVICE["PermanentRedirect"]
 _ADVICE["404"] = _ADVICE["NotFound"] = _ADVICE[NO_BUCKET]
 

@@ -39,6 +39,7 @@ REGION = "us-east-1"
 MEMORY = "512MiB"  # without a limit it grew to 2.9 GiB under load
 PROBE = "s3dev-ready"
 PR_SET_PDEATHSIG = 1
+POLICIES = Path(__file__).with_name("policies")  # least privilege, by role
 
 
 class S3ServerError(RuntimeError):
@@ -325,19 +326,26 @@ def _new_keys() -> tuple[str, str]:
 
 
 def _identities(state: State) -> dict[str, Any]:
-    """One identity that may do all, and `<key>-ro` that may only read."""
+    """One identity that may do all, and one for each policy: `<key>-reader` and so on.
 
-    def identity(name: str, key: str, actions: list[str]) -> dict[str, Any]:
+    The policies are the files that one gives to AWS, on every bucket of this server.
+    """
+
+    def identity(name: str, key: str, **may: list[str]) -> dict[str, Any]:
         credentials = [{"accessKey": key, "secretKey": state.secret_key}]
-        return {"name": name, "credentials": credentials, "actions": actions}
+        return {"name": name, "credentials": credentials, **may}
 
+    policies = {path.stem: _policy(path) for path in sorted(POLICIES.glob("*.json"))}
     everything = ["Admin", "Read", "Write", "List", "Tagging"]
+    roles = [identity(n, f"{state.access_key}-{n}", actions=[], policyNames=[n]) for n in policies]
     return {
-        "identities": [
-            identity("dev", state.access_key, everything),
-            identity("reader", f"{state.access_key}-ro", ["Read", "List"]),
-        ]
+        "identities": [identity("dev", state.access_key, actions=everything), *roles],
+        "policies": [{"name": name, "content": text} for name, text in policies.items()],
     }
+
+
+def _policy(path: Path) -> str:
+    return path.read_text("utf-8").replace("PLACE", "*").replace("BUCKET", "*")
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:

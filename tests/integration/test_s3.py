@@ -206,7 +206,7 @@ def test_no_credentials_are_told(env: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 
 def test_a_reader_may_not_write(env: pytest.MonkeyPatch, server: SeaweedS3) -> None:
-    env.setenv("AWS_ACCESS_KEY_ID", f"{server.state.access_key}-ro")
+    env.setenv("AWS_ACCESS_KEY_ID", f"{server.state.access_key}-reader")
     storage = open_storage(f"s3://{BUCKET}/x")
     assert storage.keys() == []
     with pytest.raises(StorageError, match="access was refused"):

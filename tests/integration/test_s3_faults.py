@@ -1,0 +1,400 @@
+"""Every fault that S3 knows, between boto3 and a real server, while a release is published.
+
+Whatever happens, who follows latest.json gets one whole release, the publisher says what happened,
+where and what to do, and the next run goes on with what is there. What was seen is written to
+data/s3-faults.md.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import botocore.auth
+import pytest
+from boto3.s3.transfer import TransferConfig
+
+from flows.errors import exit_code
+from infra.s3 import SeaweedS3
+from tests.conftest import ROOT
+from tests.fault_proxy import Fault, FaultProxy, Request
+from tests.integration.places import (
+    BUCKET,
+    carry,
+    copies_are,
+    forget_aws,
+    needs_weed,
+    reader_sees,
+)
+from tests.releases import build_warehouse
+from tests.test_release import stage
+from warehouse import s3
+from warehouse.manifest import Manifest, ReleaseError
+from warehouse.places import open_storage
+from warehouse.storage import Storage, StorageError
+
+pytestmark = [pytest.mark.integration, needs_weed]
+
+TABLE = ROOT / "data" / "s3-faults.md"
+HEAD = ("fault", "struck", "publisher", "exit", "latest.json names", "second run sent")
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Two releases of a few tables; the new one has a document that goes in three parts."""
+
+    old: Manifest
+    old_folder: Path
+    new: Manifest
+    new_folder: Path
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    folder = tmp_path_factory.mktemp("staged")
+    big = folder / "big.bin"
+    big.write_bytes(random.Random(7).randbytes(11 * MIB))
+    old_folder, new_folder = folder / "old", folder / "new"
+    old = stage(build_warehouse(folder / "old.duckdb"), old_folder)
+    new_database = build_warehouse(folder / "new.duckdb", models=60)
+    new = stage(new_database, new_folder, documents={"big.bin": big})
+    return Staged(old, old_folder, new, new_folder)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedS3]:
+    with SeaweedS3(tmp_path_factory.mktemp("s3")) as running:
+        running.create_bucket(BUCKET)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[list[tuple[str, ...]]]:
+    """What was seen; written as a table when the module is done."""
+    rows: list[tuple[str, ...]] = []
+    yield rows
+    lines = [HEAD, tuple("---" for _ in HEAD), *rows]
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("".join(f"| {' | '.join(row)} |\n" for row in lines), "utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _settings(server: SeaweedS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    forget_aws(monkeypatch, tmp_path)
+    for name, value in server.env.items():
+        monkeypatch.setenv(name, value)
+    parts = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
+    monkeypatch.setattr(s3, "PARTS", parts)
+    monkeypatch.setattr(s3, "READ_SECONDS", 2)
+
+
+class Bench:
+    """One place with the old release in it, and the faults on the way to it."""
+
+    def __init__(self, server: SeaweedS3, staged: Staged, scratch: Path) -> None:
+        self.server, self.staged, self.scratch = server, staged, scratch
+        self.url = f"s3://{BUCKET}/fault-{uuid.uuid4().hex[:8]}"
+        carry(self.direct, staged.old_folder, staged.old, scratch / "old")
+
+    @property
+    def direct(self) -> Storage:
+        return open_storage(self.url)
+
+    def publish(self, url: str, endpoint: str | None = None) -> Exception | None:
+        """The new release, through the proxy where there is one; what it said if it failed."""
+        try:
+            folder = self.staged.new_folder
+            to = open_storage(url, endpoint=endpoint)
+            carry(to, folder, self.staged.new, self.scratch / uuid.uuid4().hex)
+        except (StorageError, ReleaseError) as error:
+            return error
+        return None
+
+    def outcome(self, name: str, error: Exception | None, struck: int) -> tuple[str, ...]:
+        """Looks at the place as a reader, runs again without faults, and tells it in one row."""
+        names = {self.staged.old.release_id: "old", self.staged.new.release_id: "new"}
+        led_to = names[reader_sees(self.direct)]
+        if error is None:
+            assert led_to == "new"
+        else:
+            assert os.environ["AWS_SECRET_ACCESS_KEY"] not in str(error)
+            assert exit_code(error) == 6
+        again, _ = carry(
+            self.direct, self.staged.new_folder, self.staged.new, self.scratch / "again"
+        )
+        assert reader_sees(self.direct) == self.staged.new.release_id
+        assert copies_are(self.direct, self.staged.new)
+        said = "published" if error is None else " ".join(str(error).split())
+        said = said.replace(self.url, "s3://…").replace("|", "/")
+        sent = f"{again.uploaded_bytes:,} of {sum(e.bytes for e in self.staged.new.objects):,} B"
+        code = str(0 if error is None else exit_code(error))
+        return name, f"{struck}x", said, code, led_to, sent
+
+
+@pytest.fixture
+def bench(server: SeaweedS3, staged: Staged, tmp_path: Path) -> Bench:
+    return Bench(server, staged, tmp_path)
+
+
+def is_put(request: Request) -> bool:
+    return request.method == "PUT"
+
+
+def is_get(request: Request) -> bool:
+    return request.method == "GET" and "list-type" not in request.query
+
+
+def is_part(request: Request) -> bool:
+    return request.is_part
+
+
+def is_pointer(request: Request) -> bool:
+    return request.is_pointer
+
+
+# name -> (the fault, what the publisher must say; None: it must get through by itself)
+FAULTS: dict[str, tuple[Callable[[], Fault], str | None]] = {
+    "503 SlowDown, once": (lambda: Fault("answer", is_put, first=3, times=1), None),
+    "503 SlowDown, for good": (
+        lambda: Fault("answer", is_put, first=3),
+        "asks for fewer requests. Wait a little and run again",
+    ),
+    "500 InternalError, once": (
+        lambda: Fault("answer", is_put, first=2, times=1, code="InternalError", status=500),
+        None,
+    ),
+    "no answer to a put, once": (lambda: Fault("stall", is_put, first=3, times=1), None),
+    "no answer to a put, for good": (
+        lambda: Fault("stall", is_put, first=3),
+        "did not answer in time",
+    ),
+    "reset within a multipart part, once": (
+        lambda: Fault("reset", is_part, first=1, times=1, at_byte=3 * MIB),
+        None,
+    ),
+    "reset within a multipart part, for good": (
+        lambda: Fault("reset", is_part, first=1, at_byte=3 * MIB),
+        "cannot be reached",
+    ),
+    "reset while reading back, once": (
+        lambda: Fault("cut", is_get, first=3, times=1, at_byte=700),
+        None,
+    ),
+    "reset of every answer while reading back": (
+        lambda: Fault("cut", is_get, first=2, at_byte=700),
+        "Run again|run again",
+    ),
+    "answer to the pointer's put lost, once": (
+        lambda: Fault("lose", is_pointer, times=1),
+        None,
+    ),
+    "pointer's put refused, for good": (
+        lambda: Fault("answer", is_pointer),
+        "asks for fewer requests",
+    ),
+    "disk full, as S3 words it": (
+        lambda: Fault("answer", is_part, code="InsufficientStorage", status=507),
+        "no room left on the server",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_on_the_way(name: str, bench: Bench, seen: list[tuple[str, ...]]) -> None:
+    make, must_say = FAULTS[name]
+    fault = make()
+    with FaultProxy(bench.server.state.port, fault) as proxy:
+        error = bench.publish(bench.url, proxy.url)
+    assert fault.struck, "the fault struck nothing"
+    if must_say is None:
+        assert error is None, error
+    else:
+        assert error is not None
+        assert any(words in str(error) for words in must_say.split("|")), error
+    seen.append(bench.outcome(name, error, len(fault.struck)))
+
+
+# --- faults that need no proxy: the server itself says no -------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value", "must_say"),
+    [
+        ("wrong secret key", "AWS_SECRET_ACCESS_KEY", "wrong", "secret key does not fit"),
+        ("unknown access key", "AWS_ACCESS_KEY_ID", "nobody", "does not know this access key"),
+    ],
+)
+def test_wrong_credentials(
+    name: str,
+    variable: str,
+    value: str,
+    must_say: str,
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    seen: list[tuple[str, ...]],
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv(variable, value)
+        error = bench.publish(bench.url)
+    assert must_say in str(error)
+    seen.append(bench.outcome(name, error, 1))
+
+
+def test_a_clock_that_is_wrong(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, ...]]
+) -> None:
+    real = botocore.auth.get_current_datetime
+
+    def an_hour_late(*args: Any, **kwargs: Any) -> Any:
+        return real(*args, **kwargs) - timedelta(hours=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", an_hour_late)
+        error = bench.publish(bench.url)
+    assert "this machine's clock is wrong. Set the clock" in str(error)
+    seen.append(bench.outcome("clock an hour late", error, 1))
+
+
+def test_a_bucket_that_is_not_there(bench: Bench, seen: list[tuple[str, ...]]) -> None:
+    error = bench.publish("s3://no-such-bucket/x")
+    assert "s3://no-such-bucket" in str(error)
+    assert "does not exist. Create it" in str(error)
+    seen.append(bench.outcome("missing bucket", error, 1))
+
+
+def test_a_place_that_may_only_be_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, ...]]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", f"{bench.server.state.access_key}-reader")
+        error = bench.publish(bench.url)
+    assert "access was refused" in str(error)
+    seen.append(bench.outcome("read-only for these credentials", error, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [1, 4, 9])
+def test_a_server_that_is_killed_and_comes_back(
+    first: int, bench: Bench, seen: list[tuple[str, ...]]
+) -> None:
+    """SIGKILL before the n-th put is passed on; it is started again at once."""
+    done = threading.Event()
+
+    def crash() -> None:
+        bench.server.stop(signal.SIGKILL)
+        threading.Thread(target=lambda: (bench.server.start(), done.set())).start()
+
+    fault = Fault("hook", is_put, first=first, times=1, hook=crash)
+    with FaultProxy(bench.server.state.port, fault) as proxy:
+        error = bench.publish(bench.url, proxy.url)
+    assert fault.struck
+    assert done.wait(90)
+    assert error is None or "cannot be reached" in str(error) or "in time" in str(error)
+    seen.append(bench.outcome(f"server killed before put {first + 1}, restarted", error, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["before", "after"])
+def test_a_server_that_is_killed_at_the_commit(
+    kind: str, bench: Bench, seen: list[tuple[str, ...]]
+) -> None:
+    """The pointer's put is the only commit: whichever side of it the server dies, all is whole."""
+    kill = lambda: bench.server.stop(signal.SIGKILL)  # noqa: E731
+    fault = Fault("hook" if kind == "before" else "lose", is_pointer, times=1, hook=kill)
+    rest = Fault("hook", lambda r: kind == "after" and bool(fault.struck), times=1, hook=kill)
+    with FaultProxy(bench.server.state.port, fault, rest) as proxy:
+        error = bench.publish(bench.url, proxy.url)
+    bench.server.start()
+    assert "cannot be reached" in str(error)
+    row = bench.outcome(f"server killed {kind} the pointer's put", error, 1)
+    assert row[4] == ("old" if kind == "before" else "new")
+    seen.append(row)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of its own; skips where nobody may mount one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    can = shutil.which("mount") is not None
+    if not can or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_server_whose_disk_is_full(
+    staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, ...]]
+) -> None:
+    with small_disk(tmp_path / "disk", "96m") as disk, SeaweedS3(disk / "s3") as server:
+        server.create_bucket(BUCKET)
+        for name, value in server.env.items():
+            monkeypatch.setenv(name, value)
+        bench = Bench(server, staged, tmp_path)
+        ballast = disk / "ballast"
+        free = shutil.disk_usage(disk).free
+        ballast.write_bytes(b"\0" * max(0, free - 6 * MIB))
+        error = bench.publish(bench.url)
+        assert error is not None, "11 MiB went onto a disk with 6"
+        assert reader_sees(bench.direct) == staged.old.release_id
+        ballast.unlink()
+        seen.append(bench.outcome("server's disk full (real)", error, 1))
+
+
+@pytest.mark.slow
+def test_a_folder_whose_disk_is_full(
+    staged: Staged, tmp_path: Path, seen: list[tuple[str, ...]]
+) -> None:
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        place = open_storage(str(disk / "published"))
+        carry(place, staged.old_folder, staged.old, tmp_path / "old")
+        ballast = disk / "ballast"
+        ballast.write_bytes(b"\0" * (shutil.disk_usage(disk).free - 6 * MIB))
+        with pytest.raises(StorageError, match=r"No space left.*space left on its disk") as told:
+            carry(place, staged.new_folder, staged.new, tmp_path / "new")
+        assert reader_sees(place) == staged.old.release_id
+        assert not place.unfinished()
+        row = ("folder's disk full (real)", "1x", str(told.value).replace(place.url, "…"))
+        seen.append((*row, str(exit_code(told.value)), "old", "all of it: no room for both"))
+
+
+# --- at random ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_any_fault_at_any_request(seed: int, bench: Bench, seen: list[tuple[str, ...]]) -> None:
+    """A seeded plan: three faults of any kind at any of the requests of a publish."""
+    rng = random.Random(seed)
+    kinds = ("answer", "reset", "lose", "cut", "stall")
+    faults = [
+        Fault(
+            rng.choice(kinds),
+            rng.choice((is_put, is_get, is_part, lambda _: True)),
+            first=rng.randrange(25),
+            times=rng.choice((1, 1, 6)),
+            at_byte=rng.randrange(2 * MIB),
+        )
+        for _ in range(3)
+    ]
+    with FaultProxy(bench.server.state.port, *faults) as proxy:
+        error = bench.publish(bench.url, proxy.url)
+    told = " + ".join(f"{f.kind} at {f.first}" for f in faults)
+    struck = sum(len(f.struck) for f in faults)
+    seen.append(bench.outcome(f"seed {seed}: {told}", error, struck))
