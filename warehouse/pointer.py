@@ -80,7 +80,7 @@ def _parse(storage: Storage, key: str, data: bytes) -> Pointer:
         return Pointer.model_validate_json(data)
     except ValidationError as error:
         raise ReleaseError(
-            f"{storage.url}/{key} is not a pointer of ours: {error}; "
+            f"{storage.url}/{key} is not a pointer of ours ({error.errors()[0]['msg']}); "
             "put it right with `observatory rollback RELEASE`"
         ) from error
 

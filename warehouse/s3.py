@@ -11,19 +11,28 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as aws
 from botocore.config import Config
+from s3transfer.exceptions import RetriesExceededError
 
 from warehouse.archive import file_sha256
 from warehouse.folder import whole_file
-from warehouse.s3_errors import MISSING, NO_BUCKET, code_of, refused, unreachable, without_user
+from warehouse.s3_errors import (
+    BROKEN_OFF,
+    MISSING,
+    NO_BUCKET,
+    code_of,
+    refused,
+    unreachable,
+    without_user,
+)
 from warehouse.storage import (
     Digest,
     MissingObjectError,
@@ -42,6 +51,7 @@ WHOLE_COPY = TransferConfig(multipart_threshold=4 << 30, multipart_chunksize=1 <
 READ = 1 << 20
 ATTEMPTS, CONNECT_SECONDS, READ_SECONDS = 4, 5, 60
 SHA256 = "sha256"  # of an object's metadata: AWS keeps no whole checksum of what came in parts
+T = TypeVar("T")
 _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 
@@ -99,20 +109,30 @@ class S3Storage:
 
     def get_bytes(self, key: str) -> bytes:
         """A whole (small) object. Raises MissingObjectError."""
-        at = self._at(key)
-        with self._told(key):
-            data: bytes = self._client.get_object(**at)["Body"].read()
-            return data
+        return self._read(key, b"".join)[0]
 
     def get_version(self, key: str) -> tuple[bytes, str] | None:
         """A whole (small) object and its ETag; None where there is none."""
-        at = self._at(key)
         try:
-            with self._told(key):
-                answer = self._client.get_object(**at)
-                return answer["Body"].read(), answer["ETag"]
+            return self._read(key, b"".join)
         except MissingObjectError:
             return None
+
+    def _read(self, key: str, take: Callable[[Iterable[bytes]], T]) -> tuple[T, str]:
+        """What `take` makes of an object's bytes, and its ETag.
+
+        boto3 does not try again once an answer has begun, so that is done here.
+        """
+        at = self._at(key)
+        with self._told(key):
+            for _ in range(ATTEMPTS - 1):
+                with suppress(*BROKEN_OFF):
+                    return self._read_once(at, take)
+            return self._read_once(at, take)
+
+    def _read_once(self, at: dict[str, str], take: Callable[[Iterable[bytes]], T]) -> tuple[T, str]:
+        answer = self._client.get_object(**at)
+        return take(answer["Body"].iter_chunks(READ)), answer["ETag"]
 
     def swap(self, key: str, data: bytes, version: str | None) -> bool:
         """Stores an object only where the one there is still of this version (None: absent).
@@ -142,12 +162,7 @@ class S3Storage:
 
     def rehash(self, key: str) -> Digest:
         """Reads every byte of an object and says what they are. Raises MissingObjectError."""
-        at, whole, size = self._at(key), hashlib.sha256(), 0
-        with self._told(key):
-            for piece in self._client.get_object(**at)["Body"].iter_chunks(READ):
-                whole.update(piece)
-                size += len(piece)
-        return Digest(size, whole.hexdigest())
+        return self._read(key, _digest)[0]
 
     def holds(self, key: str, digest: Digest) -> bool:
         """Whether the object was stored with these bytes; read only where nothing says so."""
@@ -234,6 +249,8 @@ class S3Storage:
             raise refused(place, error) from error
         except aws.BotoCoreError as error:
             raise unreachable(where, self._server, error) from error
+        except RetriesExceededError as error:
+            raise unreachable(where, self._server, error.last_exception) from error
         except OSError as error:
             raise StorageError(where, error.strerror or str(error), "Check the disk.") from error
 
@@ -274,6 +291,14 @@ def client(endpoint: str | None = None) -> Any:  # noqa: ANN401 - boto3 has no t
     return boto3.session.Session().client(
         "s3", endpoint_url=endpoint, region_name=region, config=config
     )
+
+
+def _digest(pieces: Iterable[bytes]) -> Digest:
+    whole, size = hashlib.sha256(), 0
+    for piece in pieces:
+        whole.update(piece)
+        size += len(piece)
+    return Digest(size, whole.hexdigest())
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -9,6 +9,14 @@ from botocore import exceptions as aws
 from warehouse.storage import RefusedError, StorageError
 
 NO_BUCKET = "NoSuchBucket"
+# An answer that began and did not end.
+BROKEN_OFF = (
+    aws.ConnectionClosedError,
+    aws.IncompleteReadError,
+    aws.ReadTimeoutError,
+    aws.ResponseStreamingError,
+)
+_AGAIN = "Run again; what was stored is not sent twice."
 MISSING = {"NoSuchKey", "404", "NotFound"}
 _ADVICE = {
     "NoSuchBucket": ("the bucket does not exist", "Create it, or correct its name."),
@@ -34,7 +42,7 @@ _ADVICE = {
     ),
     "InternalError": (
         "the server failed inside",
-        "See its log and the room left on its disks, then run again: nothing is sent twice.",
+        f"See its log and the room left on its disks. {_AGAIN}",
     ),
     "BadDigest": ("the bytes were damaged on their way", "Run again."),
 }
@@ -56,13 +64,15 @@ def refused(where: str, error: aws.ClientError) -> StorageError:
     return kind(where, what, todo or _CREDENTIALS)
 
 
-def unreachable(where: str, server: str, error: aws.BotoCoreError) -> StorageError:
+def unreachable(where: str, server: str, error: Exception) -> StorageError:
     """There was no answer, or none that could be used."""
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError)):
         return StorageError(where, "no AWS credentials were found", _CREDENTIALS)
     if isinstance(error, (aws.ReadTimeoutError, aws.ConnectTimeoutError)):
-        todo = "Is the server overloaded? Run again; what was stored is not sent twice."
+        todo = f"Is the server overloaded? {_AGAIN}"
         return StorageError(where, f"{server} did not answer in time", todo)
+    if isinstance(error, BROKEN_OFF):
+        return StorageError(where, f"{server} broke the connection off", _AGAIN)
     if isinstance(error, (aws.ConnectionError, aws.HTTPClientError)):
         todo = "Is it running? Check AWS_ENDPOINT_URL_S3 and the network, then run again."
         return StorageError(where, f"{server} cannot be reached", todo)

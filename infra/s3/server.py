@@ -40,6 +40,7 @@ MEMORY = "512MiB"  # without a limit it grew to 2.9 GiB under load
 PROBE = "s3dev-ready"
 PR_SET_PDEATHSIG = 1
 POLICIES = Path(__file__).with_name("policies")  # least privilege, by role
+PLACE = "observatory"  # the bucket that the roles of this server are for
 
 
 class S3ServerError(RuntimeError):
@@ -328,7 +329,7 @@ def _new_keys() -> tuple[str, str]:
 def _identities(state: State) -> dict[str, Any]:
     """One identity that may do all, and one for each policy: `<key>-reader` and so on.
 
-    The policies are the files that one gives to AWS, on every bucket of this server.
+    The policies are the files that one gives to AWS, for a place that is a whole bucket.
     """
 
     def identity(name: str, key: str, **may: list[str]) -> dict[str, Any]:
@@ -345,7 +346,7 @@ def _identities(state: State) -> dict[str, Any]:
 
 
 def _policy(path: Path) -> str:
-    return path.read_text("utf-8").replace("PLACE", "*").replace("BUCKET", "*")
+    return path.read_text("utf-8").replace("PLACE", PLACE).replace("BUCKET", PLACE)
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.s3 import S3ServerError, SeaweedS3
-from infra.s3.server import weed_binary
+from infra.s3.server import PLACE, weed_binary
 from warehouse.channels import latest_manifest, point
 from warehouse.manifest import Manifest
 from warehouse.pointer import Pointer, hold, read_pointer
@@ -17,7 +17,7 @@ from warehouse.publish import UploadReport, read_back, upload
 from warehouse.storage import Storage
 from warehouse.verify import verify
 
-BUCKET = "releases"
+BUCKET = PLACE
 
 
 def has_weed() -> bool:

