@@ -10,7 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands import backup, claims, page, registry, releases, votes, why
+from flows.commands import (
+    backup,
+    claims,
+    page,
+    publish_hub,
+    registry,
+    releases,
+    votes,
+    why,
+)
 from flows.inert import inert
 from flows.settings import ALL_SOURCES, Settings
 from flows.terminal import (
@@ -227,6 +236,7 @@ def tables(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
 app.add_typer(registry.app, name="registry")
 app.command()(votes.votes)
 app.command()(why.why)
+app.command("publish-hub")(publish_hub.publish_hub)
 app.command()(backup.backup)
 app.command()(backup.restore)
 releases.register(app)

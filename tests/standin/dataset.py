@@ -27,6 +27,7 @@ class RepoFile:
     file: Path
     size: int
     sha256: str
+    is_lfs: bool = True
 
     @property
     def pointer(self) -> bytes:
@@ -36,8 +37,9 @@ class RepoFile:
 
     @property
     def oid(self) -> str:
-        """Git's id of the pointer blob."""
-        return _sha1(b"blob %d\0" % len(self.pointer) + self.pointer)
+        """Git's id of the blob that git stores: the pointer, or the file itself."""
+        blob = self.pointer if self.is_lfs else self.file.read_bytes()
+        return _sha1(b"blob %d\0" % len(blob) + blob)
 
     def lfs(self, name: str) -> dict[str, Any]:
         """The lfs record; the tree calls the digest `oid`, the sibling list `sha256`."""
@@ -51,13 +53,23 @@ class Repo:
     gives a new commit, and the commit before it is gone.
     """
 
-    def __init__(self, root: Path, repo_id: str) -> None:
-        self.root, self.repo_id = root, repo_id
+    def __init__(self, root: Path, repo_id: str, lfs_suffixes: set[str] | None = None) -> None:
+        self.root, self.repo_id, self.lfs_suffixes = root, repo_id, lfs_suffixes
 
     def files(self) -> dict[str, RepoFile]:
         """The files by their path in the repository, in order."""
         found = sorted(path for path in self.root.rglob("*") if path.is_file())
-        return {file.path: file for file in (_repo_file(self.root, path) for path in found)}
+        return {file.path: file for file in map(self._file, found)}
+
+    def commit(self) -> str:
+        """The newest commit."""
+        return _commit(self.files(), "main")
+
+    def _file(self, path: Path) -> RepoFile:
+        stat = path.stat()
+        sha256 = _file_digest(path, stat.st_size, stat.st_mtime_ns)
+        is_lfs = self.lfs_suffixes is None or path.suffix in self.lfs_suffixes
+        return RepoFile(path.relative_to(self.root).as_posix(), path, stat.st_size, sha256, is_lfs)
 
     def api(self, call: Call, rest: tuple[str, ...]) -> Answer:
         """Everything below /api/datasets/{id}; `rest` is what follows the id."""
@@ -156,12 +168,6 @@ class Repo:
         return datetime.fromtimestamp(int(newest), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _repo_file(root: Path, path: Path) -> RepoFile:
-    stat = path.stat()
-    sha256 = _file_digest(path, stat.st_size, stat.st_mtime_ns)
-    return RepoFile(path.relative_to(root).as_posix(), path, stat.st_size, sha256)
-
-
 @lru_cache(maxsize=4096)
 def _file_digest(path: Path, _size: int, _mtime_ns: int) -> str:
     return digest(path.read_bytes())
@@ -189,7 +195,8 @@ def _commit(files: dict[str, RepoFile], revision: str) -> str:
 
 
 def _sibling(file: RepoFile, blobs: bool) -> dict[str, Any]:
-    known = {"size": file.size, "blobId": file.oid, "lfs": file.lfs("sha256")}
+    known: dict[str, Any] = {"size": file.size, "blobId": file.oid}
+    known |= {"lfs": file.lfs("sha256")} if file.is_lfs else {}
     return {"rfilename": file.path, **(known if blobs else {})}
 
 
@@ -205,7 +212,7 @@ def _entries(files: dict[str, RepoFile]) -> dict[str, dict[str, Any]]:
     }
     for file in files.values():
         entries[file.path] = {"type": "file", "oid": file.oid, "size": file.size}
-        entries[file.path]["lfs"] = file.lfs("oid")
+        entries[file.path] |= {"lfs": file.lfs("oid")} if file.is_lfs else {}
     return {path: entries[path] | {"path": path} for path in sorted(entries)}
 
 

@@ -23,6 +23,7 @@ from tests.standin.ai_index import AiIndex
 from tests.standin.dataset import Repo
 from tests.standin.epoch import Epoch
 from tests.standin.github import NAME, OWNER, Catalog
+from tests.standin.push import Pushes
 from tests.standin.web import (
     JSON_TYPE,
     Answer,
@@ -35,6 +36,7 @@ from tests.standin.web import (
 
 HOST = "127.0.0.1"
 LARGEST_BODY = 1 << 20
+LARGEST_PUSH = 256 << 20  # of a server that takes commits
 LOGGED_HEADERS = ["accept-encoding", "authorization", "if-none-match", "range", "user-agent"]
 
 
@@ -93,6 +95,7 @@ class StandIn:
         quota: int = 100_000,
         window: float = 300,
         log: str | Path | None = None,
+        pushes: Pushes | None = None,
     ) -> None:
         root = Path(folder).absolute()
         if not root.is_dir():
@@ -109,10 +112,11 @@ class StandIn:
         self.epoch = Epoch(root / "epoch", epoch_date)
         self.ai_index = AiIndex(root / "ai_index")
         self.limits = RateLimit(quota, window)
+        self.pushes = pushes
         self.requests: list[LoggedRequest] = []
         self._port, self._log_path = port, log
         self._log_lock = threading.Lock()
-        if not self.sources:
+        if not self.sources and pushes is None:
             raise RecordingError(f"{folder} holds no recording of any source (see its layout)")
 
     @property
@@ -165,6 +169,8 @@ class StandIn:
 
     def answer(self, call: Call) -> Answer:
         """Route one call. Override this to inject a fault, and call it for everything else."""
+        if self.pushes and (answer := self.pushes.answer(call, self.url)):
+            return answer
         match call.segments:
             case ("api", "models"):
                 return self._listing(call)
@@ -196,7 +202,10 @@ class StandIn:
         try:
             if not within:
                 raise RefusalError(429, f"We had to rate limit you, bucket {bucket!r}")
-            if call.method == "POST" and "paths-info" not in call.segments:
+            writes = call.method == "PUT" or (
+                call.method == "POST" and "paths-info" not in call.segments
+            )
+            if writes and not self.pushes:
                 raise RefusalError(405, "Method not allowed", Allow="GET, HEAD")
             answer = self.answer(call)
         except RefusalError as refusal:
@@ -287,7 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_HEAD = do_POST = handle_any  # noqa: N815, the names http.server calls
+    do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815, the names http.server calls
 
     def _answer(self, standin: StandIn, headers: Mapping[str, str]) -> Answer:
         try:
@@ -303,9 +312,10 @@ class _Handler(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,9}", length):
             self.close_connection = True
             raise RefusalError(411, "A request body needs a Content-Length", Connection="close")
-        if int(length) > LARGEST_BODY:
+        largest = LARGEST_PUSH if cast(_Server, self.server).standin.pushes else LARGEST_BODY
+        if int(length) > largest:
             self.close_connection = True
-            raise RefusalError(413, f"Request body above {LARGEST_BODY} bytes", Connection="close")
+            raise RefusalError(413, f"Request body above {largest} bytes", Connection="close")
         return self.rfile.read(int(length))
 
     def version_string(self) -> str:
