@@ -120,6 +120,7 @@ def snapshot(source: str, day: date) -> pl.LazyFrame:
             "is_complete": True,
             "is_sample": False,
             "sidecar_sha256": "0",
+            "is_loaded": True,
         }
         | {"retrieved_at": pl.Series([day]).cast(pl.Datetime("us"))[0]},
     )
