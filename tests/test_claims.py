@@ -328,6 +328,30 @@ def test_a_lead_must_exceed_what_nobody_examined() -> None:
     assert doubt["stated"]["verdict"] == "not_testable"
 
 
+def test_a_day_on_which_counters_stood_still_tells_nothing_of_downloads() -> None:
+    still = rows(
+        "core.hub_counter_days",
+        {"as_of_date": STATED, "counter_outage": "stale_day", "is_whole_sweep": True},
+        **dict.fromkeys(
+            (
+                *("models", "models_changed", "models_new", "models_left", "models_returned"),
+                *("models_compared", "models_compared_100", "models_fallen_all_time"),
+                "downloads_all_time_falls",
+            ),
+            0,
+        ),
+    )
+    days = shares(
+        listing(STATED, {"CN": 40, "US": 60}),
+        listing(STATED - timedelta(days=1), {"CN": 30, "US": 70}),
+        listing(STATED, {"CN": 40, "US": 60}, metric="likes"),
+    )
+    downloads = ledger(trial(**SHARE), hub_counter_days=still, **days)["stated"]
+    assert downloads["observed_on"] == STATED - timedelta(days=1)
+    likes = ledger(trial(**{**SHARE, "metric": "likes"}), hub_counter_days=still, **days)["stated"]
+    assert likes["observed_on"] == STATED
+
+
 def test_a_rank_counts_countries_alone() -> None:
     rank = {**SHARE, "test": "hub_rank", "relation": "at_most", "stated_value": 1.0, "unit": "rank"}
     held = {"CN": 40, "US": 30, "ZZ": 5, "XX": 5, "FR": 1}
@@ -400,10 +424,11 @@ def models(*given: tuple[str, date | None, str | None]) -> pl.LazyFrame:
         *(
             {
                 "model_id_hf": name,
+                "model_key": number,
                 "created_at": day and datetime.combine(day, time(12)),
                 "license": licence,
             }
-            for name, day, licence in given
+            for number, (name, day, licence) in enumerate(given, 1)
         ),
         first_seen_date=DAY,
         last_seen_date=DAY,
@@ -737,3 +762,41 @@ def test_more_doubt_never_makes_an_answer(case: dict[str, Any], more: float) -> 
         judged([{**case, "inner": inner}])["holds"].item(),
     )
     assert wide is None or wide == narrow
+
+
+# ---- what the publisher's own file says ---------------------------------------------------------
+
+
+def test_a_look_up_checks_the_citation_and_decides_nothing() -> None:
+    printed = trial(
+        **{"test": "ai_index_value", "edition": 2026, "series": "hub_download_share_by_country"},
+        **{"subject": "CN", "period": "2025", "definition_id": "printed", "is_own": False},
+        **{"definition": "as printed", "position": 1},
+    )
+    series = rows(
+        "core.ai_index_series",
+        {"subject_key": "CN", "value": 40.0, "revision": 2, "is_preferred": True},
+        {"subject_key": "CN", "value": 35.0, "revision": 1, "is_preferred": False},
+        {"subject_key": "US", "value": 30.0, "revision": 1, "is_preferred": True},
+        **{"edition": 2026, "figure": "1.5.7", "line": 1, "period": "2025", "year": 2025},
+        **{"series": "hub_download_share_by_country", "subject_kind": "area", "unit": "percent"},
+        is_point=False,
+    )
+    filed = rows(
+        "raw.ai_index_rows",
+        {"snapshot_id": "ai_index/x", "snapshot_date": DAY, "edition": 2026, "figure": "1.5.7"},
+        **{"file_name": "fig_1.5.7.csv", "line": 1, "header_json": "[]", "record_json": "[]"},
+    )
+    given = {"ai_index_series": series, "raw_ai_index_rows": filed}
+    trials = tried(trial(**SHARE), printed, **given).filter(pl.col("definition_id") == "printed")
+    assert trials["value"].to_list() == [0.4, 0.4]
+    assert set(trials["strict_source"]) == {"ai_index"}
+    assert set(trials["evidence"]) == {"publishers_file"}
+    row = ledger(trial(**SHARE), printed, **given)["stated"]
+    assert (row["verdict"], row["is_printed"], row["holds_under"]) == ("not_testable", True, None)
+    assert (row["n_definitions"], row["others_text"]) == (1, None)
+    older = ledger(trial(**SHARE), {**printed, "revision": 1}, **given)["stated"]
+    assert older["is_printed"] is False
+    assert "35" not in str(older)  # what the file prints instead stays with the trials
+    lead = {**printed, "other": "US", "stated_value": 0.1}
+    assert ledger(trial(**SHARE), lead, **given)["stated"]["is_printed"] is True

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
-from transforms.knowledge import as_known
 from transforms.mart.family_share_daily import NO_FAMILY
 
 TESTS = ("hub_share", "hub_amount", "hub_lead", "hub_rank")
@@ -47,19 +44,18 @@ def listing_coverage(country_share_daily: pl.LazyFrame, sizes: pl.LazyFrame) -> 
     )
 
 
-def hub_sizes(raw_registry_hub_sizes: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
-    """The counts of the whole Hub as known on the day."""
-    return as_known(raw_registry_hub_sizes, known_at)
-
-
 def hub_shares(
     requests: pl.LazyFrame,
     country_share_daily: pl.LazyFrame,
     lab_share_daily: pl.LazyFrame,
     family_share_daily: pl.LazyFrame,
+    hub_counter_days: pl.LazyFrame,
     listed: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """Answers: a share of one observation, or of a longer window tiled by counters of 30 days."""
+    """Answers: a share of one observation, or of a longer window tiled by counters of 30 days.
+
+    Days on which the Hub's counters stood still or fell tell nothing of downloads.
+    """
     shares = pl.concat(
         [
             _held(country_share_daily, "country", "country_code"),
@@ -67,6 +63,11 @@ def hub_shares(
             _held(family_share_daily, "family", "family_id"),
         ]
     )
+    outages = hub_counter_days.filter(pl.col("counter_outage").is_not_null()).select(
+        pl.col("as_of_date").alias("observed_on"), is_out=pl.lit(True)
+    )
+    believed = ~(pl.col("is_out").fill_null(False) & pl.col("metric").str.starts_with("downloads"))
+    shares = shares.join(outages, on="observed_on", how="left").filter(believed).drop("is_out")
     wanted = of(requests, *TESTS)
     tiles = _tiles(wanted, shares)
     rows = tiles.join(shares, on=["observed_on", *CUT])

@@ -33,6 +33,7 @@ def claim_trials(
     hub_trending: pl.LazyFrame,
     hub_models: pl.LazyFrame,
     hub_daily_counters: pl.LazyFrame,
+    hub_counter_days: pl.LazyFrame,
     hub_base_models: pl.LazyFrame,
     hub_model_roots: pl.LazyFrame,
     namespaces: pl.LazyFrame,
@@ -58,7 +59,7 @@ def claim_trials(
     lineage = (hub_base_models, hub_model_roots, namespaces, labs)
     given = pl.concat(
         [
-            hub_shares(requests, *shares, listed),
+            hub_shares(requests, *shares, hub_counter_days, listed),
             repositories_created(requests, hub_models, listed),
             models_created(requests, hub_models, listed),
             model_rank(requests, hub_daily_counters, listed),
