@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from warehouse.page.numbers import thousandths
@@ -23,7 +24,13 @@ def claims(tables: Tables) -> dict[str, Any]:
     for row in frame.iter_rows(named=True):
         by_claim.setdefault(row["claim_id"], {})[row["moment"]] = row
     entries = [{"id": name, **moments} for name, moments in by_claim.items() if "stated" in moments]
-    entries.sort(key=lambda e: e["stated"]["published_on"] or e["stated"]["as_of"], reverse=True)
+    entries.sort(key=lambda e: _day(e["stated"]), reverse=True)
     entries.sort(key=lambda e: VERDICTS.index(e["stated"]["verdict"]))
     found = [e["stated"]["verdict"] for e in entries]
     return {"counts": {v: found.count(v) for v in VERDICTS}, "entries": entries}
+
+
+def _day(stated: dict[str, Any]) -> date:
+    """When it was said, or of which day; a statement that says neither goes last."""
+    day: date | None = stated["published_on"] or stated["as_of"]
+    return day or date.min
