@@ -48,10 +48,15 @@ class NothingToBuildError(RuntimeError):
 
 
 def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) -> list[Snapshot]:
-    """The snapshots a build reads: all up to the day, or the newest where it holds the rest."""
+    """The snapshots a build reads: all up to the day, or the newest where it holds the rest.
+
+    A source that stands in for another one is read for the days alone that the other one lacks.
+    """
     chosen: list[Snapshot] = []
     for source in sources:
         found = archive.snapshots(source, until=as_of)
+        if whole := card(source).stands_in_for:
+            found = [s for s in found if s.snapshot_date not in archive.days(whole)]
         chosen += found[-1:] if card(source).loads == "newest_snapshot" else found
     if not chosen:
         later = [s.snapshot_date for source in sources for s in archive.snapshots(source)]
@@ -130,7 +135,7 @@ def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot)
         raise SourceError(
             snapshot.source,
             f"{snapshot.snapshot_id} cannot be read: {error}",
-            str(archive.folder(snapshot.source, snapshot.snapshot_date)),
+            str(archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot)),
             "if the format is new, adapt the parser and its contract; the bytes stay as they are",
         ) from error
     log.info("%s: loaded %s", snapshot.source, snapshot.snapshot_id)

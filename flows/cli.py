@@ -13,6 +13,7 @@ import typer
 from flows.commands import (
     backup,
     claims,
+    observe,
     page,
     publish_hub,
     registry,
@@ -190,11 +191,12 @@ def status(
         print_rows("published", found["published"])
 
 
-def _snapshot_id(text: str) -> tuple[str, date]:
+def _snapshot_id(text: str) -> tuple[str, date, str | None]:
     source, _, day = text.partition("/")
     if source not in ALL_SOURCES:
         raise typer.BadParameter(f"{text!r}: write SOURCE/DATE, SOURCE of {', '.join(ALL_SOURCES)}")
-    return source, day_of(day)
+    day, separator, slot = day.partition("T")
+    return source, day_of(day), slot if separator else None
 
 
 @app.command()
@@ -208,15 +210,15 @@ def refuse(
     with guarded(as_json=False):
         from warehouse.archive import Archive  # noqa: PLC0415
 
-        source, day = _snapshot_id(snapshot)
+        source, day, slot = _snapshot_id(snapshot)
         kept = Archive(Settings(**settings_given(archive, None, None, None)).archive)
         if undo:
-            kept.readmit(source, day)
+            kept.readmit(source, day, slot)
         elif not reason.strip():
             raise typer.BadParameter("say why: --reason TEXT")
         else:
-            kept.refuse(source, day, reason)
-        print_line(f"{source}/{day} is {'readmitted' if undo else 'refused'}")
+            kept.refuse(source, day, reason, slot)
+        print_line(f"{snapshot} is {'readmitted' if undo else 'refused'}")
 
 
 @app.command()
@@ -237,6 +239,7 @@ app.add_typer(registry.app, name="registry")
 app.command()(votes.votes)
 app.command()(why.why)
 app.command("publish-hub")(publish_hub.publish_hub)
+app.command()(observe.observe)
 app.command()(backup.backup)
 app.command()(backup.restore)
 releases.register(app)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from flows.settings import Settings
 from flows.sources import SOURCES
-from warehouse.archive import Archive, Snapshot
+from warehouse.archive import Archive, ArchiveError, Snapshot, moment
 from warehouse.cards import card
 
 log = logging.getLogger("observatory.observe")
@@ -30,21 +30,28 @@ class Observation:
         )
 
 
-def observe(source: str, settings: Settings, as_of: date) -> Observation:
+def observe(source: str, settings: Settings, as_of: date, slot: str | None = None) -> Observation:
     """The snapshot of one source for the day; asked for only if the archive has none.
+
+    With a `slot` (HHMM, UTC) it is one of several of that day, and asked for once each.
 
     A snapshot is sealed when all of it has arrived and looks sound; until then a second call goes
     on where the first one stopped. Raises SourceError, and the archive keeps what was good.
     """
-    archive = Archive(settings.archive)
-    with archive.draft(source, as_of) as draft:
-        if sealed := archive.snapshot(source, as_of):
-            if refusal := archive.refusal(source, as_of):
+    archive, terms = Archive(settings.archive), card(source)
+    if slot is not None and not terms.several_a_day:
+        raise ArchiveError(f"{source} is observed once a day: leave the minute {slot} out")
+    with archive.draft(source, as_of, slot) as draft:
+        sealed = archive.snapshot(source, as_of, slot)
+        if terms.several_a_day and slot is None:  # any of the day will do
+            last = archive.newest(source, before=as_of + timedelta(days=1))
+            sealed = last if last and last.snapshot_date == as_of else sealed
+        if sealed:
+            if refusal := archive.refusal(source, as_of, slot):
                 log.warning("%s was refused (%s): not built from", source, refusal.reason)
             return _told(Observation(sealed, is_reused=True))
-        log.info("%s: asking for %s", source, as_of)
+        log.info("%s: asking for %s", source, moment(as_of, slot))
         SOURCES[source].fetch(settings, archive, draft)
-        terms = card(source)
         sealed = draft.seal(
             producer=terms.producer,
             url=terms.homepage,

@@ -108,12 +108,22 @@ def _run_name() -> str:
 
 @flow(name="observe-source", flow_run_name=_run_name, validate_parameters=True)
 def observe_source(
-    source: str, as_of: date | None = None, overrides: dict[str, Any] | None = None
+    source: str,
+    as_of: date | None = None,
+    overrides: dict[str, Any] | None = None,
+    slot: str | None = None,
 ) -> str:
-    """Files one source's answer under the day (default: today, UTC). Returns the snapshot's id."""
+    """Files one source's answer under the day (default: today, UTC). Returns the snapshot's id.
+
+    `slot` files one of several observations of a day under its minute (HHMM, UTC); `scheduled` is
+    the minute for which the run was planned, which stays the same however often it is tried.
+    """
     _give_up_after_crashes()
     settings = Settings(**overrides or {})
-    observation = observe_task(source, settings, as_of or today())
+    if slot == "scheduled":
+        planned = runtime.flow_run.scheduled_start_time.astimezone(UTC)
+        as_of, slot = as_of or planned.date(), planned.strftime("%H%M")
+    observation = observe_task(source, settings, as_of or today(), slot)
     return observation.snapshot.snapshot_id
 
 

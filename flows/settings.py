@@ -14,7 +14,9 @@ from warehouse.places import open_storage
 from warehouse.storage import StorageError
 
 ALL_SOURCES = (
+    "hub_namespaces",  # first: the labs have their day whatever becomes of the long sweep
     "hub",
+    "hub_datasets",
     "hub_trending",
     "lmarena",
     "lmarena_space",

@@ -117,6 +117,13 @@ ONE_ROW = {
         "downloads_30d": 7,
         "base_models_json": '{"relation":"finetune","models":[{"_id":"0","id":"gone/y"}]}',
     },
+    "raw.hub_namespace_models": {
+        "snapshot_id": f"hub_namespaces/{DAY}",
+        "file_name": "000001.json",
+        "model_id_hf": "google/x",
+        "author": "google",
+        "downloads_30d": 7,
+    },
     "raw.hub_trending": {
         "snapshot_id": f"hub_trending/{DAY}",
         "position": 1,
@@ -156,9 +163,11 @@ MARTS = {
         "mart.attribution_range",
         "mart.country_share_daily",
         "mart.family_share_daily",
+        "mart.hub_lab_totals_daily",
         "mart.lab_scorecard",
         "mart.lab_share_daily",
     },
+    "raw.hub_namespace_models": {"mart.hub_lab_totals_daily"},
     "raw.hub_trending": {"mart.trending_share_daily"},
     "raw.arena_leaderboards": {
         "mart.arena_lab_leaders",

@@ -22,7 +22,7 @@ CATALOGUE = date(2026, 10, 15)
 
 @pytest.fixture(scope="module")
 def history(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Nine August days, the October catalogue and the last trending strip of every recorded day."""
+    """Nine August days, the October catalogue and every recorded strip: 226 of 128 days."""
     folder = tmp_path_factory.mktemp("history")
     settings: Settings | None = None
     for day in [*AUGUST, CATALOGUE]:
@@ -30,10 +30,10 @@ def history(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Setti
             settings = settings_for(server, folder)
             observe("hub", settings, day)
     strips = sorted(p.stem for p in (recordings / "hub" / "trending").glob("*.json"))
-    for name in {stem[:10]: stem for stem in strips}.values():
+    for name in strips:
         with StandIn(recordings, trending_at=name) as server:
             settings = settings_for(server, folder)
-            observe("hub_trending", settings, date.fromisoformat(name[:10]))
+            observe("hub_trending", settings, date.fromisoformat(name[:10]), name[11:])
     assert settings is not None
     settings = settings.model_copy(update={"sources": ("hub", "hub_trending")})
     stages.build(settings, CATALOGUE)
@@ -91,6 +91,15 @@ def test_the_catalogue_of_language_models_is_mostly_chinese(history: Settings) -
     )
     assert share["CN"] == pytest.approx(0.478, abs=0.02)
     assert share["US"] == pytest.approx(0.346, abs=0.02)
+
+
+def test_every_strip_of_a_day_is_there(history: Settings) -> None:
+    found = rows(
+        history,
+        """SELECT count(*), count(DISTINCT as_of_date), max(strip), bool_and(strip_time IS NOT NULL)
+        FROM core.hub_trending WHERE model_position = 1""",
+    )
+    assert found == [(226, 128, 6, True)]
 
 
 def test_trending_places_differ_by_attribution(history: Settings) -> None:

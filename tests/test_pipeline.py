@@ -157,7 +157,9 @@ def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
     assert {name for name, fields in cron.items() if fields[4] != "*"} == {"epoch", "ai_index"}
     monthly = {name for name, fields in cron.items() if fields[2] != "*"}
     assert monthly == {"lmarena_space", "arena_catalog"}  # frozen
-    at = {name: (int(hour), int(minute)) for name, (minute, hour, *_) in cron.items()}
+    assert cron["hub_trending"][1] == "0,6,12,18"
+    at = {n: (int(hour.split(",")[0]), int(minute)) for n, (minute, hour, *_) in cron.items()}
+    assert at["hub_namespaces"] < at["hub"]  # the labs are safe before the long sweep begins
     assert at["daily"] > max(at[source] for source in ALL_SOURCES)
     assert {schedule["timezone"] for (schedule,) in planned.values()} == {"UTC"}
 

@@ -158,6 +158,20 @@ def test_trending_counts_models_alone_and_places_their_labs() -> None:
     assert places.rows() == [(1, "CN-Lab/x", "cn-lab", "CN"), (2, "who/y", None, "XX")]
 
 
+def test_several_strips_of_a_day_stay_apart_and_the_last_one_counts() -> None:
+    def strip(slot: str, model: str) -> dict[str, Any]:
+        at = {"snapshot_id": f"hub_trending/{DAY}T{slot}", "snapshot_date": DAY}
+        author = model.split("/", maxsplit=1)[0]
+        return {**at, "position": 1, "repo_type": "model", "model_id_hf": model, "author": author}
+
+    raw = rows("raw.hub_trending", strip("1815", "CN-Lab/x"), strip("0015", "us-lab/y"))
+    made = table_of("core.hub_trending", **REGISTRY, raw_hub_trending=raw)
+    told = made.select("strip", "strip_time", "model_position", "model_id_hf").sort("strip")
+    assert told.rows() == [(1, "00:15", 1, "us-lab/y"), (2, "18:15", 1, "CN-Lab/x")]
+    mart = table_of("mart.trending_share_daily", **REGISTRY, raw_hub_trending=raw)
+    assert set(mart["country_code"]) == {"CN"}
+
+
 def test_the_registry_has_one_row_for_every_country_and_two_codes_for_none() -> None:
     made = compute("core.countries", raw_registry_countries=all_countries())
     without = made.filter(pl.col("country_code_alpha3").is_null())

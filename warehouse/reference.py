@@ -69,6 +69,14 @@ def countries() -> pl.DataFrame:
     return pl.concat([aliases, frame]).unique("spelling", keep="first", maintain_order=True)
 
 
+def first_party_namespaces() -> list[str]:
+    """Hub namespaces of labs, universities and communities as the registry knows them, sorted."""
+    rows = read_registry("namespaces.csv", "raw.registry_namespaces")
+    kinds = pl.col("kind").is_in(["lab", "academia", "community"])  # the others need roots
+    ours = (pl.col("system") == "hub") & kinds & pl.col("known_to").is_null()
+    return rows.filter(ours)["namespace"].unique().sort().to_list()
+
+
 REGISTRY_FILES = (
     "labs",
     "namespaces",

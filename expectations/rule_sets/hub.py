@@ -8,7 +8,38 @@ from expectations.rule_sets.sql import bounds_sql
 _BY_LAB = "as_of_date, population, metric, attribution"
 _SHARES = f"{_BY_LAB}, credit"
 
+# Below it a listing is a recorded list of top models and no sweep of the Hub.
+_HUB_SIZED = 100_000
+_NEWEST_TORSO = """
+    SELECT snapshot_id, snapshot_date, rows_seen, is_complete FROM "meta"."snapshots"
+    WHERE source = 'hub' AND NOT is_sample AND NOT is_complete
+      AND snapshot_id IN (SELECT DISTINCT snapshot_id FROM {batch})
+      AND snapshot_date = (SELECT max(snapshot_date) FROM "meta"."snapshots" WHERE source = 'hub')
+"""
+
 HUB: tuple[Rule, ...] = (
+    Rule(
+        "sweep_is_proved_whole",
+        "raw.hub_models",
+        "warning",
+        "The newest sweep came down to the oldest models, and had at most 2 % fewer rows than the "
+        "sweep before it: only then is it known to be the whole Hub.",
+        _NEWEST_TORSO,
+    ),
+    Rule(
+        "no_torso_stands_for_the_whole_hub",
+        "raw.hub_models",
+        "critical",
+        "Where the whole Hub was swept before, the newest sweep is whole too. If the Hub itself "
+        "shrank, or to go without the day: `observatory refuse hub/DATE`; the labs of that day are "
+        "in hub_namespaces.",
+        f"""
+        SELECT * FROM ({_NEWEST_TORSO}) AS torso WHERE EXISTS (
+            SELECT 1 FROM "meta"."snapshots" AS earlier WHERE earlier.source = 'hub'
+            AND earlier.is_complete AND earlier.rows_seen >= {_HUB_SIZED}
+            AND earlier.snapshot_date < torso.snapshot_date)
+        """,
+    ),
     Rule(
         "counters_are_not_negative",
         "core.hub_daily_counters",

@@ -12,7 +12,9 @@ from flows.sources.ai_index import fetch_editions, parse_editions
 from flows.sources.arena_catalog import fetch_catalog, parse_catalog
 from flows.sources.epoch import fetch_tables, parse_tables
 from flows.sources.hub import fetch_models
+from flows.sources.hub_datasets import fetch_datasets, parse_datasets
 from flows.sources.hub_items import parse_models
+from flows.sources.hub_namespaces import fetch_namespaces, parse_namespaces
 from flows.sources.hub_trending import fetch_trending, parse_trending
 from flows.sources.lmarena import fetch_leaderboards, parse_leaderboards
 from flows.sources.lmarena_space import fetch_space, parse_space
@@ -31,7 +33,9 @@ class Source:
 
 
 SOURCES: dict[str, Source] = {
+    "hub_namespaces": Source(fetch_namespaces, parse_namespaces),
     "hub": Source(fetch_models, parse_models),
+    "hub_datasets": Source(fetch_datasets, parse_datasets),
     "hub_trending": Source(fetch_trending, parse_trending),
     "lmarena": Source(fetch_leaderboards, parse_leaderboards),
     "lmarena_space": Source(fetch_space, parse_space),

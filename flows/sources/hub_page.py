@@ -12,6 +12,7 @@ import orjson
 
 from flows.sources.http import without_secrets
 
+NEWEST = "pages/newest-"  # sorts behind the numbered pages: a parser meets them last
 FLOOR = "2022-03-02"
 FLOOR_MINUTE = "2022-03-02T23:29"  # the Hub stamped everything older with this minute
 
@@ -47,6 +48,19 @@ class Page:
         """The Hub's object ids, or the names of items without one."""
         found = (item.get("_id") or item.get("id") for item in self.items)
         return frozenset(i for i in found if isinstance(i, str) and i)
+
+    @cached_property
+    def newest(self) -> str | None:
+        """The largest createdAt."""
+        times = (item.get("createdAt") for item in self.items)
+        return max((t for t in times if isinstance(t, str)), default=None)
+
+    def is_older_than(self, item: dict[str, Any]) -> bool:
+        """Whether an item was created after all of this page: no other page before had it."""
+        created = item.get("createdAt")
+        if not isinstance(created, str) or item.get("_id", item.get("id")) in self.ids:
+            return False
+        return self.newest is None or created >= self.newest
 
     @cached_property
     def oldest(self) -> str | None:

@@ -19,6 +19,7 @@ from flows.settings import Settings
 from flows.sources.http import SourceError, get
 from flows.sources.hub_page import (
     FLOOR,
+    NEWEST,
     DamagedPageError,
     Page,
     is_at,
@@ -33,7 +34,6 @@ log = logging.getLogger("observatory.hub")
 
 PAGE_TRIES = 3
 CURSOR_REFUSED = (400, 404, 410, 422)
-NEWEST = "pages/newest-"  # sorts behind the numbered pages: a parser meets them last
 NEWEST_PAGES = 20
 LOG_EVERY = 30.0  # s
 LOST = 0.02  # of the rows of the sweep before: more must not vanish in a day
@@ -124,13 +124,13 @@ class Sweep:
         """Keeps one page and returns the address of the next; a damaged one is asked for again."""
         name = f"pages/{len(self.pages) + 1:06d}.json"
         answer, page = self._sound_page(name, url, is_first=is_first)
-        self._keep(name, url, answer, page, len(page.items), page.following)
+        self._keep(name, url, answer, page, page.following, rows=len(page.items))
         self._last, self._oldest = page, page.oldest or self._oldest
         self._progress(is_last=page.following is None)
         return page.following
 
     def _sound_page(
-        self, name: str, url: str, *, is_first: bool = False, is_newest: bool = False
+        self, name: str, url: str, *, is_first: bool = False, met: Page | None = None
     ) -> tuple[httpx2.Response, Page]:
         """One page that may be kept. Raises SourceError; then the sweep stands before it."""
         for tried in range(1, PAGE_TRIES + 1):
@@ -138,7 +138,9 @@ class Sweep:
             try:
                 page = read_page(answer)
                 self._check_host(page)
-                if not is_newest:
+                if met:
+                    _check_newest(page, met)
+                else:
                     self._check(answer, page, is_first=is_first)
                 return answer, page
             except DamagedPageError as error:
@@ -199,15 +201,24 @@ class Sweep:
         oldest = page.oldest or self._oldest
         if (self.has_floor and is_floor(oldest)) or not page.items:
             return
-        full = self.settings.hub_page_rows if is_first else self.pages[0].rows_seen or 0
+        full = self.settings.hub_page_rows if is_first else self._first_rows()
         if not self.has_floor:
             if len(page.items) >= full:
                 raise DamagedPageError("is full and names no next page", is_tolerable=True)
             return
-        if oldest and (len(page.items) >= full or self._is_short(self.rows + len(page.items))):
-            raise DamagedPageError(
-                f"names no next page, at createdAt {oldest}: the floor {FLOOR} was not reached"
-            )
+        if oldest:
+            told = f"names no next page, at createdAt {oldest}: the floor {FLOOR} was not reached"
+            is_torn = len(page.items) >= full or self._is_short(self.rows + len(page.items))
+            raise DamagedPageError(told, is_tolerable=not is_torn)
+
+    def _first_rows(self) -> int:
+        """Rows of the first page of the listing that is being read: the server's page size."""
+        first = 0
+        for file in reversed(self.pages):
+            if file.next_url is None:
+                break
+            first = file.rows_seen or 0
+        return first
 
     def _is_short(self, rows: int) -> bool:
         """Whether far more rows were there in the last whole sweep before this one."""
@@ -220,8 +231,9 @@ class Sweep:
         url: str,
         answer: httpx2.Response,
         page: Page,
-        rows: int,
         following: str | None,
+        *,
+        rows: int,
     ) -> None:
         file = self.draft.keep(
             name,
@@ -249,18 +261,20 @@ class Sweep:
         pages = self.pages
         if len(pages) < 2:
             return
-        met = Page(read_items(self.archive.read(pages[0])), None).ids
+        met = Page(read_items(self.archive.read(pages[0])), None)
         again = self.draft.files[len(pages) :]
         url = again[-1].next_url if again else start
         while url and len(again) < NEWEST_PAGES:
             name = f"{NEWEST}{len(again) + 1:06d}.json"
-            answer, page = self._sound_page(name, url, is_newest=True)
-            following = None if page.ids & met else page.following
-            if page.ids <= met:
+            answer, page = self._sound_page(name, url, met=met)
+            new = sum(map(met.is_older_than, page.items))
+            if not new:
                 break
-            self._keep(name, url, answer, page, len(page.ids - met), following)
-            again, url = self.draft.files[len(pages) :], following
-            log.info("%s: %d %s are new", self.source, len(page.ids - met), self.what)
+            following = None if page.ids & met.ids else page.following
+            self._keep(name, url, answer, page, following, rows=new)
+            url = following
+            again = self.draft.files[len(pages) :]
+            log.info("%s: %d %s are new", self.source, new, self.what)
 
     def conclude(self) -> None:
         """Says in the sidecar whether this was the whole Hub. Raises SourceError if it is empty."""
@@ -316,3 +330,11 @@ class Sweep:
 def _begins(before: ArchivedFile | None) -> bool:
     """Whether a page after this one is the first of its listing."""
     return before is None or before.next_url is None
+
+
+def _check_newest(page: Page, met: Page) -> None:
+    """Raises DamagedPageError for a page that holds older items than the newest there were."""
+    known = page.ids & met.ids
+    odd = [i for i in page.items if not met.is_older_than(i) and i.get("_id") not in known]
+    if not known and odd:
+        raise DamagedPageError(f"holds {len(odd)} items that are not among the newest")

@@ -4,6 +4,7 @@ It serves a folder of recordings and nothing else: what was not recorded is refu
 up. The layout it reads::
 
     hub/<day>/models.ndjson.zst          one model a line, the API's own keys
+    hub/<day>/datasets.ndjson.zst        one data set a line; else those of the trending strips
     hub/trending/<UTC minute>.json       bodies of /api/trending
     hub/samples/responses.json           recorded answers of /api/models/{id}
     lmarena/leaderboard-dataset/**       files of the data set, at their paths in it
@@ -13,11 +14,22 @@ up. The layout it reads::
     ai_index/<edition>/**                one edition's public data
 
 Any of them may be absent. Use ``with StandIn(folder) as standin`` in a test, or
-``python -m tests.standin FOLDER`` from a shell. To inject faults, subclass `StandIn` and
-override `answer`.
+``python -m tests.standin FOLDER`` from a shell. To inject faults, give a `FaultPlan`, or subclass
+`StandIn` and override `answer`.
 """
 
+from tests.standin.faults import FINAL, RECOVERABLE, FaultPlan
 from tests.standin.server import LoggedRequest, StandIn
 from tests.standin.web import Answer, Call, RecordingError, RefusalError
 
-__all__ = ["Answer", "Call", "LoggedRequest", "RecordingError", "RefusalError", "StandIn"]
+__all__ = [
+    "FINAL",
+    "RECOVERABLE",
+    "Answer",
+    "Call",
+    "FaultPlan",
+    "LoggedRequest",
+    "RecordingError",
+    "RefusalError",
+    "StandIn",
+]

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.standin.faults import read_plan
 from tests.standin.hub import SERVER_MAXIMUM
 from tests.standin.server import StandIn
 from tests.standin.web import RecordingError
@@ -37,6 +38,10 @@ def _arguments() -> argparse.ArgumentParser:
     option("--quota", type=_positive, default=100_000, help="requests a bucket and window")
     option("--window", type=_positive, default=300, help="seconds of a rate-limit window")
     option("--log", type=Path, metavar="FILE", help="append every request as a JSON line")
+    option("--pages", type=Path, metavar="DIR", help="serve the listing from pages in DIR")
+    option(
+        "--faults", metavar="JSON", help='plan of faults, text or file: {"rate": 0.1, "seed": 7}'
+    )
     return parser
 
 
@@ -47,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
+        options["faults"] = options["faults"] and read_plan(options["faults"])
         with StandIn(options.pop("folder"), **options) as standin:
             exports = [f"export {k}={shlex.quote(v)}" for k, v in standin.exports.items()]
             print(standin.url, *exports, sep="\n", flush=True)

@@ -45,6 +45,15 @@ _EXPANDABLE = """author baseModels cardData childrenModelCount config createdAt 
 downloadsAllTime evalResults gated gguf inference inferenceProviderMapping lastModified library_name
 likes mask_token model-index pipeline_tag private resourceGroup safetensors sha siblings spaces tags
 transformersInfo trendingScore usedStorage widgetData xetEnabled"""
+_LISTED_DATASETS = """_id id likes trendingScore private downloads tags createdAt author gated
+lastModified sha disabled description"""
+_EXPANDABLE_DATASETS = """author cardData citation createdAt description disabled downloads
+downloadsAllTime gated lastModified likes mainSize paperswithcode_id private resourceGroup sha
+siblings tags trendingScore usedStorage"""
+SHAPES = {
+    "models": (_LISTED, _EXPANDABLE),
+    "datasets": (_LISTED_DATASETS, _EXPANDABLE_DATASETS),
+}
 NOT_ANSWERED = ["apps", "gated", "inference", "inference_provider", "num_parameters", "skip"]
 _MINUTE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{4}(\d{2})?)?")
 
@@ -69,13 +78,19 @@ class Wanted:
         )
 
 
-class ModelListing:
-    """GET /api/models for one recorded day: sorted once per view, then cut into pages."""
+class Listing:
+    """GET /api/models or /api/datasets of one day: sorted once per view, then cut into pages."""
 
-    def __init__(self, rows: Sequence[Row], page_size: int = SERVER_MAXIMUM) -> None:
+    def __init__(
+        self, rows: Sequence[Row], page_size: int = SERVER_MAXIMUM, what: str = "models"
+    ) -> None:
         self.rows = rows
         self.page_size = page_size
-        self._expandable = {*_EXPANDABLE.split()}.union(*rows) - {"_id", "id", "modelId"}
+        self._listed, expandable = SHAPES[what]
+        self._expandable = {*expandable.split()}.union(*rows) - {"_id", "id", "modelId"}
+        self._by_author: dict[str, list[Row]] = {}
+        for row in rows:
+            self._by_author.setdefault(row["id"].rpartition("/")[0], []).append(row)
         self._views: dict[tuple[str, Wanted], list[Row]] = {}
 
     def answer(self, call: Call, base_url: str) -> Answer:
@@ -90,7 +105,8 @@ class ModelListing:
         page = [{key: row[key] for key in keys if key in row} for row in view[start:stop]]
         headers = {}
         if stop < len(view):
-            headers["Link"] = f'<{_next_url(call, base_url, view[stop - 1], sort)}>; rel="next"'
+            cursor = cursor_behind(view[stop - 1], sort)
+            headers["Link"] = f'<{next_url(call, base_url, cursor)}>; rel="next"'
         return json_answer(page, headers=headers)
 
     def _sort(self, call: Call) -> str:
@@ -114,7 +130,7 @@ class ModelListing:
             return ["_id", "id", *expand]
         extra = [key for key in ("cardData", "config") if call.flag(key)]
         full = _LISTED_FULL.split() if call.flag("full") else []
-        return [*_LISTED.split(), *full, *extra]
+        return [*self._listed.split(), *full, *extra]
 
     def _limit(self, call: Call) -> int:
         asked = call.value("limit")
@@ -129,7 +145,8 @@ class ModelListing:
         if view is None:
             if len(self._views) >= 64:
                 self._views.clear()
-            view = _ordered([row for row in self.rows if wanted.accepts(row)], sort)
+            rows = self.rows if wanted.author is None else self._by_author.get(wanted.author, [])
+            view = _ordered([row for row in rows if wanted.accepts(row)], sort)
             self._views[sort, wanted] = view
         return view
 
@@ -176,6 +193,33 @@ def listing_day(folder: Path, hub_date: str | None) -> Path | None:
     return days[hub_date]
 
 
+def read_datasets(folder: Path, hub_date: str | None) -> list[Row]:
+    """The data sets of a day, or the newest day up to it; else those seen in trending strips.
+
+    A strip says nothing of creation: there is no createdAt where only strips were recorded.
+    """
+    days = {d: p / "datasets.ndjson.zst" for d, p in day_folders(folder).items()}
+    there = [d for d, p in days.items() if p.is_file() and d <= (hub_date or d)]
+    if there:
+        return read_rows(days[max(there)])
+    return _trending_datasets(folder / "trending", hub_date)
+
+
+def _trending_datasets(folder: Path, hub_date: str | None) -> list[Row]:
+    """Every data set of the strips up to the day, as the newest strip that shows it says."""
+    found: dict[str, Row] = {}
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        if hub_date is not None and path.stem[:10] > hub_date:
+            continue
+        try:
+            strip = json.loads(path.read_bytes())["recentlyTrending"]
+            repos = [item["repoData"] for item in strip if item["repoType"] == "dataset"]
+            found |= {repo["id"]: {"_id": _object_id(repo), **repo} for repo in repos}
+        except (LookupError, TypeError, ValueError):  # served as it is, but lists no data set
+            continue
+    return list(found.values())
+
+
 def trending_file(folder: Path, hub_date: str | None, at: str | None) -> Path | None:
     """The trending strip to serve.
 
@@ -193,7 +237,7 @@ def trending_file(folder: Path, hub_date: str | None, at: str | None) -> Path | 
     return recorded[max(in_time or recorded)] if recorded else None
 
 
-def read_models(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[Row]:
     """The rows of one day, each with its `_id`; fails with file and line on a broken one."""
     try:
         return [_row(line, f"{path}, line {number}") for number, line in _lines(path)]
@@ -215,7 +259,7 @@ def _row(line: str, where: str) -> Row:
     except ValueError as error:
         raise RecordingError(f"{where}: not JSON: {error}") from error
     if not isinstance(row, dict) or not isinstance(row.get("id"), str):
-        raise RecordingError(f"{where}: a model must be an object with a text `id`")
+        raise RecordingError(f"{where}: it must be an object with a text `id`")
     return {"_id": _object_id(row), **row}
 
 
@@ -255,16 +299,20 @@ def _ordered(rows: list[Row], sort: str) -> list[Row]:
     return [row for _, row in keyed] + [row for key, _, row in placed if key is None]
 
 
-def _next_url(call: Call, base_url: str, last: Row, sort: str) -> str:
-    """The same request, brackets and all, with a cursor behind the last row of this page."""
-    key, mongo_id = _place(last, sort)
+def cursor_behind(row: Row, sort: str) -> str:
+    """The Hub's cursor behind a row: a keyset on the sort key with `_id` as tie-break."""
+    key, mongo_id = _place(row, sort)
     branches: list[Row] = [{sort: key, "_id": {"$gt": mongo_id}}]
     if key is not None:
         branches += [{sort: {"$lt": key}}, {sort: None}]
     keyset = json.dumps({"$or": branches}, separators=(",", ":")).encode()
+    return base64.b64encode(keyset).decode()
+
+
+def next_url(call: Call, base_url: str, cursor: str) -> str:
+    """The same request, brackets and all, with this cursor."""
     kept = [(name, value) for name, value in call.query if name != "cursor"]
-    query = urlencode([*kept, ("cursor", base64.b64encode(keyset).decode())])
-    return f"{base_url}/api/models?{query}"
+    return f"{base_url}{urlsplit(call.target).path}?{urlencode([*kept, ('cursor', cursor)])}"
 
 
 def _position(view: list[Row], sort: str, cursor: str) -> int:

@@ -7,12 +7,13 @@ import math
 import re
 import socket
 import socketserver
+import struct
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any, cast
@@ -22,7 +23,9 @@ from tests.standin import hub
 from tests.standin.ai_index import AiIndex
 from tests.standin.dataset import Repo
 from tests.standin.epoch import Epoch
+from tests.standin.faults import FaultPlan, Faults
 from tests.standin.github import NAME, OWNER, Catalog
+from tests.standin.paged import PagedListing
 from tests.standin.push import Pushes
 from tests.standin.web import (
     JSON_TYPE,
@@ -37,6 +40,7 @@ from tests.standin.web import (
 HOST = "127.0.0.1"
 LARGEST_BODY = 1 << 20
 LARGEST_PUSH = 256 << 20  # of a server that takes commits
+_OFF_BY = {"length_too_large": 1000, "length_too_small": -10}
 LOGGED_HEADERS = ["accept-encoding", "authorization", "if-none-match", "range", "user-agent"]
 
 
@@ -79,7 +83,9 @@ class StandIn:
 
     `hub_date`, `epoch_date` and `trending_at` choose what is served (default: the newest of
     each). `page_size` is the listing's maximum and default, `quota` the number of requests a
-    bucket allows in `window` seconds. `url` and `exports` are known once it is started.
+    bucket allows in `window` seconds. `pages` is a folder of ready pages that stands in for the
+    recorded listing, `faults` a plan of what goes wrong. `url` and `exports` are known once it is
+    started.
     Raises RecordingError when the folder or a date in it does not exist.
     """
 
@@ -96,12 +102,22 @@ class StandIn:
         window: float = 300,
         log: str | Path | None = None,
         pushes: Pushes | None = None,
+        pages: str | Path | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
         root = Path(folder).absolute()
         if not root.is_dir():
             raise RecordingError(f"{folder} is not a folder")
         day = hub.listing_day(root / "hub", hub_date)
-        self.models = hub.ModelListing(hub.read_models(day), page_size) if day else None
+        self.models: hub.Listing | PagedListing | None = None
+        if pages is not None:
+            self.models = PagedListing(Path(pages))
+        elif day:
+            self.models = hub.Listing(hub.read_rows(day), page_size)
+        sets = hub.read_datasets(root / "hub", hub_date)
+        self.datasets = hub.Listing(sets, page_size, "datasets") if sets else None
+        self.faults = Faults(faults) if faults else None
+        self.closing = threading.Event()
         self.details = hub.ModelDetails(root / "hub" / "samples")
         self.trending = hub.trending_file(root / "hub" / "trending", hub_date, trending_at)
         self.repos = {
@@ -123,7 +139,9 @@ class StandIn:
     def sources(self) -> list[str]:
         """The ids of the sources recorded in the folder, in the pipeline's order."""
         present = {
+            "hub_namespaces": isinstance(self.models, hub.Listing),
             "hub": self.models is not None,
+            "hub_datasets": self.datasets is not None,
             "hub_trending": self.trending is not None,
             "lmarena": bool(self._repo("datasets", "lmarena-ai", "leaderboard-dataset").files()),
             "lmarena_space": bool(self._repo("spaces", "lmarena-ai", "arena-leaderboard").files()),
@@ -162,6 +180,7 @@ class StandIn:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closing.set()
         self._server.close()
         self._thread.join()
         if self._log is not None:
@@ -173,7 +192,9 @@ class StandIn:
             return answer
         match call.segments:
             case ("api", "models"):
-                return self._listing(call)
+                return self._listing(self.models, call)
+            case ("api", "datasets"):
+                return self._listing(self.datasets, call)
             case ("api", "models", *name):
                 return self.details.answer(call, "/".join(name))
             case ("api", "trending") if self.trending is not None:
@@ -210,7 +231,8 @@ class StandIn:
             answer = self.answer(call)
         except RefusalError as refusal:
             answer = refusal.answer()
-        return Answer(answer.status, answer.body, {**answer.headers, **headers})
+        answer = replace(answer, headers={**answer.headers, **headers})
+        return self.faults.spoil(call, answer) if self.faults else answer
 
     def record(self, request: LoggedRequest) -> None:
         """Keep a request for the test that asks, and write it to the log file if there is one."""
@@ -219,10 +241,10 @@ class StandIn:
             with self._log_lock:
                 self._log.write(json.dumps(asdict(request)) + "\n")
 
-    def _listing(self, call: Call) -> Answer:
-        if self.models is None:
-            raise RefusalError(404, "No day of the model listing is recorded")
-        return self.models.answer(call, self.url)
+    def _listing(self, listing: hub.Listing | PagedListing | None, call: Call) -> Answer:
+        if listing is None:
+            raise RefusalError(404, "No day of this listing is recorded")
+        return listing.answer(call, self.url)
 
     def _repo(self, kind: str, owner: str, name: str) -> Repo:
         root = self.repos.get((kind, owner, name))
@@ -288,13 +310,26 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._answer(standin, headers)
         body = b"" if self.command == "HEAD" else answer.body
         standin.record(_logged(self.command, self.path, headers, answer.status, len(body)))
+        if answer.wire in ("reset", "stall"):
+            self._fail(standin, answer.wire)
+            return
         self.send_response(answer.status)
         if answer.status != 304:
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", str(len(answer.body) + _OFF_BY.get(answer.wire, 0)))
         for name, value in answer.headers.items():
             self.send_header(name, re.sub(r"[^\x20-\x7e]", "?", value))
         self.end_headers()
         self.wfile.write(body)
+        if answer.wire != "plain":
+            self.close_connection = True
+
+    def _fail(self, standin: StandIn, how: str) -> None:
+        """No answer: the line breaks, or says nothing until the reader has lost patience."""
+        self.close_connection = True
+        if how == "stall" and standin.faults:
+            standin.closing.wait(standin.faults.plan.stall)
+        # Linger of 0 s: the client gets a reset and no orderly end.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815, the names http.server calls
 

@@ -50,11 +50,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete response. For HEAD the server keeps the headers and drops the body."""
+    """A complete response. For HEAD the server keeps the headers and drops the body.
+
+    `wire` is what happens to it on the line: plain, reset, stall, length_too_large (the line ends
+    before the promised length) or length_too_small (more comes than was promised).
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    wire: str = "plain"
 
 
 class RefusalError(Exception):

@@ -10,14 +10,22 @@ from transforms.attribution import with_lab_and_country
 def hub_trending(
     raw_hub_trending: pl.LazyFrame, namespaces: pl.LazyFrame, labs: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per day and model in the trending strip, numbered among the models alone."""
+    """One row per strip and model in it, numbered among the models alone; strips by their day.
+
+    A day may have several, each filed under its minute: `<source>/<date>T<HHMM>`.
+    """
+    minute = pl.col("snapshot_id").str.extract(r"T(\d{4})$")
     strip = (
-        raw_hub_trending.filter(pl.col("repo_type") == "model")
+        raw_hub_trending.with_columns(
+            pl.col("snapshot_id").rank("dense").over("snapshot_date").cast(pl.Int32).alias("strip"),
+            (minute.str.slice(0, 2) + ":" + minute.str.slice(2)).alias("strip_time"),
+        )
+        .filter(pl.col("repo_type") == "model")
         .rename({"snapshot_date": "as_of_date"})
         .with_columns(
             pl.col("position")
             .rank("ordinal")
-            .over("as_of_date")
+            .over("as_of_date", "strip")
             .cast(pl.Int32)
             .alias("model_position")
         )
@@ -27,6 +35,8 @@ def hub_trending(
     )
     return placed.select(
         "as_of_date",
+        "strip",
+        "strip_time",
         "model_position",
         "model_id_hf",
         "author",

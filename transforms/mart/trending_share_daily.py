@@ -20,8 +20,10 @@ def trending_share_daily(
     """One row per day, top N, attribution and country: places among the trending models.
 
     By publisher a place belongs to the uploader's country, by base to those of the roots, by
-    equal parts. A model that the listing does not hold is its own root.
+    equal parts. A model that the listing does not hold is its own root. Of a day with several
+    strips the last one counts, as in the published figures.
     """
+    hub_trending = hub_trending.filter(pl.col("strip") == pl.col("strip").max().over("as_of_date"))
     placed = with_lab_and_country(
         pl.concat([_by_publisher(hub_trending), _by_base(hub_trending, hub_model_roots)]),
         namespaces,

@@ -1,0 +1,37 @@
+"""Hugging Face Hub: the listing of all data sets, swept as the models are."""
+
+from __future__ import annotations
+
+import duckdb
+
+from flows.settings import Settings
+from flows.sources.hub import listing_url
+from flows.sources.hub_items import load_items
+from flows.sources.hub_sweep import Sweep
+from warehouse.archive import Archive, Draft, Snapshot
+
+EXPAND = (
+    "author",
+    "createdAt",
+    "lastModified",
+    "downloads",
+    "downloadsAllTime",
+    "likes",
+    "trendingScore",
+    "gated",
+    "tags",
+)
+
+
+def fetch_datasets(settings: Settings, archive: Archive, draft: Draft) -> None:
+    """Keeps every page of the listing, newest data set first, then what was created meanwhile."""
+    start = listing_url(settings, "datasets", EXPAND)
+    sweep = Sweep(settings, archive, draft, "datasets", has_floor=True)
+    sweep.read([start])
+    sweep.read_newest(start)
+    sweep.conclude()
+
+
+def parse_datasets(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
+    """Loads raw.hub_datasets: one row per data set and snapshot; the rest goes to quarantine."""
+    load_items(con, archive, snapshot, "raw.hub_datasets")

@@ -1,0 +1,44 @@
+"""mart.hub_lab_totals_daily."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.attribution import with_lab_and_country
+from transforms.knowledge import holds_on
+
+FIRST_PARTIES = ("lab", "academia", "community")
+COUNTERS = ("downloads_30d", "downloads_all_time", "likes")
+
+
+def hub_lab_totals_daily(
+    hub_daily_counters: pl.LazyFrame,
+    hub_models: pl.LazyFrame,
+    raw_hub_namespace_models: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """One row per day and lab: models and counters of its namespaces, by uploader.
+
+    A day has the whole listing or, where that is missing, the listings of the namespaces.
+    """
+    whole = hub_daily_counters.join(
+        hub_models.select("model_id_hf", "author"), on="model_id_hf"
+    ).select("as_of_date", "author", *COUNTERS, basis=pl.lit("whole_listing"))
+    own = raw_hub_namespace_models.rename({"snapshot_date": "as_of_date"}).select(
+        "as_of_date", "author", *COUNTERS, basis=pl.lit("lab_namespaces")
+    )
+    days = hub_daily_counters.select("as_of_date").unique()
+    each = pl.concat([whole, own.join(days, on="as_of_date", how="anti")])
+    placed = with_lab_and_country(
+        each, namespaces, labs, system="hub", name="author", day="as_of_date"
+    ).filter(pl.col("kind").is_in(FIRST_PARTIES))
+    sums = placed.group_by("as_of_date", "basis", "lab_id", "country_code").agg(
+        pl.len().cast(pl.Int64).alias("n_models"),
+        *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in COUNTERS),
+    )
+    return (
+        sums.join(labs.select("lab_id", "lab_name", "valid_from", "valid_to"), on="lab_id")
+        .filter(holds_on(pl.col("as_of_date")))
+        .select("as_of_date", "basis", "lab_id", "lab_name", "country_code", "n_models", *COUNTERS)
+    )
