@@ -77,6 +77,19 @@ def test_both_languages_have_every_text_with_the_same_values_and_forms() -> None
             assert set(text) == set(hindi[key]) == {"one", "other"}, key
 
 
+def test_every_claim_is_told_in_hindi_with_the_same_figures() -> None:
+    hindi = texts("hi")
+    folder = ROOT / "warehouse" / "claims"
+    claims = [c for p in folder.glob("*.yml") for c in yaml.safe_load(p.read_text("utf-8"))]
+    assert len(claims) > 40
+    told = {k.removeprefix("claim.") for k in hindi if k.startswith("claim.")}
+    assert told == {claim["id"] for claim in claims}
+    for claim in claims:
+        said = hindi[f"claim.{claim['id']}"]
+        figures = re.findall(r"[\d.]+(?= %)", claim["statement"])
+        assert [f for f in figures if f not in said] == [], claim["id"]
+
+
 def test_hindi_is_in_devanagari() -> None:
     for key, text in texts("hi").items():
         for form in text.values() if isinstance(text, dict) else [text]:
@@ -240,7 +253,7 @@ def test_it_says_that_the_sample_is_one_and_for_whom_it_is(release: Path) -> Non
 
 def test_its_downloads_are_the_release_s_files(release: Path) -> None:
     page = (release / "index.html").read_text(encoding="utf-8")
-    found = re.findall(r'<a href="([^"]+)" download>.*?class="hash">([0-9a-f]{64})<', page)
+    found = re.findall(r'<a href="([^"]+)"(?: download)?>[^\n]*?class="hash">([0-9a-f]{64})<', page)
     beside = 6  # the DuckDB file, the docs, four descriptions
     assert len(found) == len(manifest_of(release).tables) + beside
     for path, digest in found:

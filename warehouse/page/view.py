@@ -108,9 +108,9 @@ def _leader(boards: dict[str, Any], t: Words) -> str:
         country=t.country(best["id"], best["name"]),
         probability=t.percent(best["first"]),
     )
-    if not others:
+    other = next((row for row in others if row["id"] not in ("ZZ", "XX")), None)
+    if other is None:
         return said
-    other = others[0]
     country = t.country(other["id"], other["name"])
     return f"{said} " + t(
         "lead.gap", country=country, model=other["model"], win=t.percent(other["win"])
