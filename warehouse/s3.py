@@ -24,6 +24,7 @@ from s3transfer.exceptions import RetriesExceededError
 
 from warehouse.archive import file_sha256
 from warehouse.folder import whole_file
+from warehouse.media import media_type
 from warehouse.s3_errors import (
     BROKEN_OFF,
     MISSING,
@@ -81,6 +82,7 @@ class S3Storage:
         sent = {
             "ChecksumSHA256": base64.b64encode(digest.digest()).decode(),
             "Metadata": {SHA256: digest.hexdigest()},
+            "ContentType": media_type(key),
         }
         at = self._at(key)
         with self._told(key):
@@ -99,6 +101,7 @@ class S3Storage:
         with path.open("rb") as stream, self._told(key):
             kept = {SHA256: sha256 or file_sha256(path)}
             how = {"ChecksumAlgorithm": "SHA256", "Metadata": kept}
+            how["ContentType"] = media_type(key)
             self._client.upload_fileobj(stream, **at, ExtraArgs=how, Config=PARTS)
 
     def copy(self, source: str, key: str) -> None:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
 from infra.s3 import SeaweedS3
@@ -425,3 +426,28 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_its_owner(tmp_path: Path) ->
         with server:
             assert server.state.port != port
             assert server.create_bucket("works")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("index.html", "text/html; charset=utf-8"),
+        ("page/page.js", "text/javascript; charset=utf-8"),
+        ("page/page.css", "text/css; charset=utf-8"),
+        ("observatory.duckdb", "application/octet-stream"),
+    ],
+)
+def test_a_browser_is_told_what_an_object_is(
+    storage: Storage, tmp_path: Path, name: str, kind: str
+) -> None:
+    """A page served as bytes of no kind is saved to disk and not shown; a copy keeps its kind."""
+    local = tmp_path / "local"
+    local.write_bytes(b"one")
+    storage.put_file(f"a/{name}", local)
+    storage.copy(f"a/{name}", f"b/{name}")
+    storage.put_bytes(f"c/{name}", b"two")
+    prefix = storage.url.removeprefix(f"s3://{BUCKET}/")
+    seen = boto3.client("s3")
+    for folder in "abc":
+        told = seen.head_object(Bucket=BUCKET, Key=f"{prefix}/{folder}/{name}")
+        assert told["ContentType"] == kind
