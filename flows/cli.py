@@ -13,6 +13,7 @@ import typer
 from flows.commands import (
     backup,
     claims,
+    history,
     observe,
     page,
     publish_hub,
@@ -235,6 +236,7 @@ def tables(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
             print_rows(str(settings.warehouse), rows)
 
 
+app.add_typer(history.app, name="history")
 app.add_typer(registry.app, name="registry")
 app.command()(votes.votes)
 app.command()(why.why)

@@ -13,6 +13,7 @@ from warehouse.cards import CardError
 from warehouse.claims import ClaimError
 from warehouse.contract import ContractError
 from warehouse.database import WarehouseError
+from warehouse.history.ledger import HistoryError
 from warehouse.manifest import ReleaseError
 from warehouse.registry_check import RegistryError
 from warehouse.storage import StorageError
@@ -21,7 +22,7 @@ CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((VotesCallError, WhyError), 2),
     ((SourceError,), 3),
     ((ValidationError, VotesError), 4),
-    ((ArchiveError, WarehouseError, NothingToBuildError), 5),
+    ((ArchiveError, WarehouseError, NothingToBuildError, HistoryError), 5),
     ((RegistryError, ContractError, CardError, ClaimError), 5),
     ((ReleaseError, StorageError), 6),
 )

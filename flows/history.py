@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
+from flows.settings import Settings
 from flows.sources import SOURCES
 from warehouse import database
 from warehouse.archive import Archive, Snapshot, file_sha256
 from warehouse.cards import card
-from warehouse.history.ledger import Sweep
+from warehouse.history.ledger import HistoryError, Sweep
+from warehouse.history.series import series
 from warehouse.history.store import History
 
 log = logging.getLogger("observatory.history")
@@ -84,3 +88,72 @@ def _parsed_aside(archive: Archive, snapshot: Snapshot) -> Iterator[duckdb.DuckD
             yield con
         finally:
             con.close()
+
+
+def _opened(settings: Settings) -> tuple[Archive, list[Snapshot], History]:
+    """The archive's snapshots of the Hub and their history, as it lies there."""
+    archive = Archive(settings.archive)
+    snapshots = archive.snapshots(SOURCE)
+    if not snapshots:
+        raise HistoryError(
+            f"{archive.root} holds no snapshot of the Hub; `observatory run` fetches one, "
+            "or check --archive"
+        )
+    return archive, snapshots, History(settings.history, [sweep_of(archive, s) for s in snapshots])
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """What the history holds and lacks: one record per applied snapshot, sizes in bytes."""
+    _, _, history = _opened(settings)
+    entries = history.ledger.entries
+    held = {e.sweep for e in entries}
+    changed = sum(e.counts["models_changed"] for e in entries)
+    change_bytes = sum(e.changes.bytes for e in entries)
+    return {
+        "folder": str(history.folder),
+        "days": [
+            {
+                "day": e.day,
+                "whole sweep": e.sweep.is_whole,
+                "models": e.counts["models"],
+                **{c: e.counts[f"models_{c}"] for c in ("changed", "new", "left")},
+                "bytes": e.changes.bytes + e.models.bytes,
+                "state kept": bool(e.state),
+            }
+            for e in entries
+        ],
+        "models": entries[-1].counts["keys"] if entries else 0,
+        "bytes": sum(f.bytes for f in history.files()),
+        "state_bytes": sum(f.bytes for e in entries for f in e.state),
+        "bytes_per_change": change_bytes / changed if changed else 0.0,
+        "missing": [s.snapshot_id for s in history.sweeps if s not in held],
+    }
+
+
+def apply_all(settings: Settings, *, anew: bool = False) -> int:
+    """Brings the history up to the archive, after deleting it if `anew`. Returns how many."""
+    archive, snapshots, history = _opened(settings)
+    if anew:
+        with history.locked():
+            history.clear()
+    before = {e.sweep for e in history.ledger.entries}
+    with up_to_date(settings.history, archive, snapshots) as now:
+        return len({e.sweep for e in now.ledger.entries} - before) if now else 0
+
+
+def verified(settings: Settings) -> int:
+    """Number of files, once all are what the ledger says. Raises HistoryError."""
+    _, _, history = _opened(settings)
+    if wrong := history.verify():
+        raise HistoryError(
+            f"{history.folder}: not as the ledger says: {', '.join(wrong)}\n"
+            "  what to do: `observatory history rebuild` makes them anew from the archive"
+        )
+    return len(history.files()) + sum(len(e.state) for e in history.ledger.entries)
+
+
+def series_of(settings: Settings, model: str, until: date) -> list[dict[str, Any]]:
+    """One model's counters, one record per snapshot day from its first."""
+    _, _, history = _opened(settings)
+    with duckdb.connect() as con:
+        return [point._asdict() for point in series(con, history, model, until)]

@@ -849,6 +849,18 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         {"model_id_hf": "a/c", "n_roots": 1},
     ),
     (
+        "core.hub_counter_days",
+        "counters_can_be_believed",
+        [{"models": 2, "counter_outage": "stale_day", "unchanged_share_100": 0.8}],
+        {"as_of_date": "2026-08-15", "counter_outage": "stale_day"},
+    ),
+    (
+        "core.hub_counter_days",
+        "the_history_counts_every_model",
+        [{"models": 3}],
+        {"as_of_date": "2026-08-15", "models": 3, "n_rows": 2},
+    ),
+    (
         "core.labs",
         "one_country_on_every_date",
         labs(valid_from=date(2026, 8, 16)),
@@ -997,6 +1009,7 @@ SOUND_ROWS = {
     "core.arena_observations": [observed("a"), observed("b", model_id="b")],
     "core.arena_scale_segments": segments(),
     "meta.arena_boards": [HEALED],
+    "core.hub_counter_days": [{"models": 2}],
     "core.hub_daily_counters": counters(),
     "core.hub_model_roots": roots(),
     "core.labs": labs(),

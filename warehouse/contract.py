@@ -63,6 +63,8 @@ class Thresholds(Strict):
     """How far a table may fall behind the previous release before the run stops."""
 
     rows_fall_pct: float | None = None
+    # Of a table that holds the newest snapshots alone, two releases cannot be compared.
+    between_releases: bool = True
     min_rows: int = 0
 
 

@@ -197,6 +197,8 @@ def compare_with_previous(
         contract = tables.get(old.name)
         if contract is None or not contract.published or old.name in left_out:
             continue
+        if not contract.thresholds.between_releases:
+            continue
         limit, now = contract.thresholds.rows_fall_pct, rows.get(old.name, 0)
         fall = 100 * (old.rows - now) / old.rows if old.rows else 0.0
         if limit is not None and fall > limit:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from expectations.rule import Rule
 from expectations.rule_sets.sql import bounds_sql
+from warehouse.cards import card
 
 _BY_LAB = "as_of_date, population, metric, attribution"
 _SHARES = f"{_BY_LAB}, credit"
 
-# Below it a listing is a recorded list of top models and no sweep of the Hub.
-_HUB_SIZED = 100_000
+_HUB_SIZED = card("hub").whole_records
 _NEWEST_TORSO = """
     SELECT snapshot_id, snapshot_date, rows_seen, is_complete FROM "meta"."snapshots"
     WHERE source = 'hub' AND NOT is_sample AND NOT is_complete
@@ -38,6 +38,27 @@ HUB: tuple[Rule, ...] = (
             SELECT 1 FROM "meta"."snapshots" AS earlier WHERE earlier.source = 'hub'
             AND earlier.is_complete AND earlier.rows_seen >= {_HUB_SIZED}
             AND earlier.snapshot_date < torso.snapshot_date)
+        """,
+    ),
+    Rule(
+        "counters_can_be_believed",
+        "core.hub_counter_days",
+        "warning",
+        "The counters of the newest day neither stand still nor fall together.",
+        "SELECT as_of_date, counter_outage, unchanged_share_100, downloads_30d_change_share "
+        "FROM {batch} WHERE counter_outage IS NOT NULL "
+        "AND as_of_date = (SELECT max(as_of_date) FROM {batch})",
+    ),
+    Rule(
+        "the_history_counts_every_model",
+        "core.hub_counter_days",
+        "critical",
+        "Of every day of core.hub_daily_counters the history counts as many models.",
+        """
+        SELECT as_of_date, models, n_rows FROM (
+            SELECT as_of_date, count(*) AS n_rows FROM "core"."hub_daily_counters" GROUP BY ALL
+        ) AS counted LEFT JOIN {batch} AS days USING (as_of_date)
+        WHERE models IS DISTINCT FROM n_rows
         """,
     ),
     Rule(

@@ -164,6 +164,12 @@ class History:
             if folder.name not in held:
                 shutil.rmtree(folder)
 
+    def clear(self) -> None:
+        """Forgets everything; the archive has it all."""
+        self._commit(())
+        self._sweep_up()
+        shutil.rmtree(self.folder / "shares", ignore_errors=True)
+
     def entry(self, day: date) -> Entry | None:
         """The entry of one day."""
         return next((e for e in self.ledger.entries if e.day == day), None)
