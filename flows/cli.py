@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.commands import (
+    backfill,
     backup,
     claims,
     history,
@@ -25,6 +26,7 @@ from flows.commands import (
 from flows.inert import inert
 from flows.settings import ALL_SOURCES, Settings
 from flows.terminal import (
+    QUIET,
     AllowShrink,
     ArchiveDir,
     AsJson,
@@ -46,16 +48,6 @@ from flows.terminal import (
     today,
 )
 
-# Prefect and the Hub client read these when they are imported, and both would call home.
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # an error is told once, by ourselves
-    "PREFECT_LOGGING_LEVEL": "WARNING",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-}
 SAMPLE = Path(__file__).parent.parent / "warehouse" / "sample"
 
 HELP = """Where open AI models come from and how they rank.
@@ -242,6 +234,7 @@ app.command()(votes.votes)
 app.command()(why.why)
 app.command("publish-hub")(publish_hub.publish_hub)
 app.command()(observe.observe)
+app.command()(backfill.backfill)
 app.command()(backup.backup)
 app.command()(backup.restore)
 releases.register(app)

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any, cast
 
-from prefect import State, Task, flow, runtime, task
+from prefect import State, Task, flow, runtime, task, unmapped
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 from prefect.concurrency.sync import concurrency
@@ -21,11 +21,14 @@ from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
+from flows import backfill as backfilling
 from flows import observe as observing
 from flows import run_page, stages
 from flows.settings import Settings
+from flows.settled import Settled
 from flows.sources.http import SourceError
 from flows.stages import Step
+from warehouse.code import code_version
 
 log = logging.getLogger("observatory.pipeline")
 
@@ -193,6 +196,62 @@ def _observe_all(sources: tuple[str, ...], day: date, overrides: dict[str, Any] 
         log.error("%s", failure)
     if failures:
         raise failures[0]
+
+
+@task(task_run_name="backfill-{day.day}", cache_policy=NO_CACHE, persist_result=False)
+def backfill_task(given: backfilling.Backfill, day: Settled) -> bool:
+    """One day on whatever worker takes it."""
+    return backfilling.backfill_day(given, day)
+
+
+@flow(name="backfill-days")
+def _backfill_days(given: backfilling.Backfill) -> list[bool]:
+    runs = backfill_task.map(unmapped(given), list(given.days))
+    return [run.result() for run in runs]
+
+
+@flow(name="backfill", flow_run_name="backfill-{first}-{last}", validate_parameters=True)
+def backfill(
+    first: date,
+    last: date,
+    reason: str,
+    as_of: date | None = None,
+    workers: int = 2,
+    scheduler: str | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Shares of the days from `first` to `last`, mapped over Dask; recorded when all are done.
+
+    `scheduler` is the address of a Dask scheduler whose workers see archive, history and warehouse
+    folder under the same paths; without one a cluster of `workers` processes is started here. A
+    backfill that died goes on where it was: days that are kept are not computed again.
+    """
+    settings, began = Settings(**overrides or {}), datetime.now(UTC).replace(microsecond=0)
+    with backfilling.prepared(settings, first, last, as_of or today()) as given:
+        runner = _dask(workers, scheduler)
+        found = _backfill_days.with_options(task_runner=runner)(given) if given.days else []
+    entry = {
+        "from": first,
+        "to": last,
+        "reason": reason,
+        "as_of": given.as_of,
+        "began_at": began.isoformat(),
+        "ended_at": datetime.now(UTC).replace(microsecond=0).isoformat(),
+        "days": len(found),
+        "computed": sum(found),
+        "code_digest": code_version()["digest"],
+    }
+    backfilling.record(settings.backfills, entry)
+    return entry
+
+
+def _dask(workers: int, scheduler: str | None) -> Any:  # noqa: ANN401  an optional extra, untyped
+    from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415
+
+    if scheduler:
+        return DaskTaskRunner(address=scheduler)
+    quiet = {"dashboard_address": None, "silence_logs": "ERROR", "host": "127.0.0.1"}
+    return DaskTaskRunner(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1, **quiet})
 
 
 def today() -> date:

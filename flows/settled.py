@@ -71,27 +71,48 @@ def beside() -> tuple[str, ...]:
     return tuple(sorted({i for s in steps() for i in s.inputs.values()} - made))
 
 
+@dataclass(frozen=True)
+class Settling:
+    """What the shares of any day follow from beside the day itself, read once."""
+
+    con: duckdb.DuckDBPyConnection
+    history: History
+    clocks: dict[str, date]
+    given: dict[str, pl.DataFrame]
+    about: str  # their digest
+
+    def kept(self, one: Settled) -> dict[str, Path]:
+        """Where the shares of a day are kept, by table; the name tells what they follow from."""
+        known_at = self.clocks["known_at"]
+        folder = self.history.folder / "shares" / ("all" if known_at == date.max else str(known_at))
+        name = f"{one.day}.{_digest(self.history, one, self.about)}.parquet"
+        return {table: folder / table / name for table in TABLES}
+
+
+def settling(con: duckdb.DuckDBPyConnection, history: History, clocks: dict[str, date]) -> Settling:
+    """Reads registry and spellings from a build that has its core tables; it is only read."""
+    given = {table: database.scan(con, contract(table)).collect() for table in beside()}
+    return Settling(con, history, clocks, given, _digest_of(given, clocks))
+
+
+def settle_day(shared: Settling, one: Settled) -> bool:
+    """Computes and keeps the shares of a day. False where they were kept already."""
+    kept = shared.kept(one)
+    if all(path.exists() for path in kept.values()):
+        return False
+    log.info("shares of %s, as of %s", one.day, one.on)
+    _keep(_shares(shared.con, shared.history, one, shared.given, shared.clocks), kept)
+    return True
+
+
 def load_settled(
     con: duckdb.DuckDBPyConnection, history: History, days: list[Settled], clocks: dict[str, date]
 ) -> int:
     """Puts the shares of these days into their tables. Returns how many had to be computed."""
-    given = {table: database.scan(con, contract(table)).collect() for table in beside()}
-    about = _digest_of(given, clocks)
-    known_at = clocks["known_at"]
-    folder = history.folder / "shares" / ("all" if known_at == date.max else str(known_at))
-    files: dict[str, list[Path]] = {table: [] for table in TABLES}
-    computed = 0
-    for one in days:
-        digest = _digest(history, one, about)
-        kept = {t: folder / t / f"{one.day}.{digest}.parquet" for t in TABLES}
-        if not all(path.exists() for path in kept.values()):
-            log.info("shares of %s, as of %s", one.day, one.on)
-            _keep(_shares(con, history, one, given, clocks), kept)
-            computed += 1
-        for table, path in kept.items():
-            files[table].append(path)
-    for table, paths in files.items():
-        listed = ", ".join(literal(str(path)) for path in paths)
+    shared = settling(con, history, clocks)
+    computed = sum(settle_day(shared, one) for one in days)
+    for table in TABLES:
+        listed = ", ".join(literal(str(shared.kept(one)[table])) for one in days)
         con.execute(f"INSERT INTO {contract(table).sql_name} FROM read_parquet([{listed}])")
     return computed
 

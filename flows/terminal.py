@@ -22,6 +22,17 @@ from rich.text import Text
 from flows.inert import inert
 from flows.settings import ALL_SOURCES
 
+# Prefect and the Hub client read these when they are imported, and both would call home.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # an error is told once, by ourselves
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+
 # Piped into a file or a log there is no terminal to fit into, and wrapped tables cannot be read.
 WIDTH = None if sys.stdout.isatty() else 130
 out, err = Console(width=WIDTH), Console(stderr=True, width=WIDTH)

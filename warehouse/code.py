@@ -17,7 +17,7 @@ KINDS = {".py", ".yml", ".csv", ".sql", ".html", ".css", ".js", ".svg"}
 def code_version() -> dict[str, str]:
     """`version` of the package, `digest` of every file that can change a number, git `commit`.
 
-    The digest leaves the bundled sample out: that is input, not code.
+    The digest leaves out the bundled sample, which is input, and the record of backfills.
     """
     whole = hashlib.sha256()
     for path in _files():
@@ -28,8 +28,9 @@ def code_version() -> dict[str, str]:
 
 def _files() -> list[Path]:
     found = (p for package in PACKAGES for p in (ROOT / package).rglob("*"))
-    sample = ROOT / "warehouse" / "sample"
-    return sorted(p for p in found if p.suffix in KINDS and not p.is_relative_to(sample))
+    sample, record = ROOT / "warehouse" / "sample", ROOT / "warehouse" / "backfills.yml"
+    code = (p for p in found if p.suffix in KINDS and p != record)
+    return sorted(p for p in code if not p.is_relative_to(sample))
 
 
 def _version() -> str:

@@ -86,6 +86,16 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
+@contextmanager
+def open_built(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A build file that nobody writes any more, for reading; several processes may."""
+    con = duckdb.connect(str(path), read_only=True)
+    try:
+        yield con
+    finally:
+        con.close()
+
+
 def _check_ours(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         con.execute("SELECT as_of FROM meta.build")
