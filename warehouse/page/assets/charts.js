@@ -135,8 +135,8 @@ const { format, charts } = (() => {
 
   // Marks with a country's code, one row a board: x is what is compared, lower and upper its doubt.
   // Marks that would lie on each other stand above each other.
-  function codes(rows, names, width, { domain, axis, reference = null }) {
-    const left = sides(width, names), right = 22;
+  function codes(rows, names, width, { domain, axis, reference = null, aside = null }) {
+    const left = sides(width, names), right = aside ? 88 : 22;
     const pixels = (x) => ((x - domain[0]) / (domain[1] - domain[0])) * (width - left - right);
     const look = looks([...new Set(rows.map((r) => r.code))]);
     const lanes = [[], [], []];
@@ -152,6 +152,7 @@ const { format, charts } = (() => {
     }
     const marks = [Plot.gridX({ stroke: "var(--rule)", strokeOpacity: 1 }), Plot.ruleY(names, { stroke: "var(--rule)" })];
     if (reference != null) marks.push(Plot.ruleX([reference], { stroke: "var(--ink)", strokeWidth: 1.5 }));
+    if (aside) marks.push(Plot.text(names, { y: (n) => n, frameAnchor: "right", dx: 84, textAnchor: "end", text: (n) => aside.get(n), fontVariant: "tabular-nums" }));
     const colour = (r) => look.get(r.code).colour;
     for (const [lane, dy] of [0, -11, 11].entries()) {
       const mine = lanes[lane];
@@ -179,7 +180,7 @@ const { format, charts } = (() => {
       marginLeft: sides(width, names), marginRight: 8, marginTop: 30, marginBottom: 30,
       x: { type: "utc", domain: [new Date(+dates[0] - pad), new Date(+dates.at(-1) + pad)], label: null, tickFormat: ticks(dates), ticks: Math.max(1, Math.floor(columns / 110)) },
       y: { domain: [0, 10], axis: null },
-      fx: { label: null, padding: 0.06 },
+      fx: { domain: [...new Set(rows.map((r) => r.attribution))], label: null, padding: 0.1 },
       fy: { domain: names, label: null, axis: null, padding: 0.15 },
       marks: [
         Plot.ruleY([0], { stroke: "var(--bounds)" }),

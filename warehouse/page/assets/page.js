@@ -148,12 +148,14 @@
   const dated = (d) => `, ${day(d)}`;
 
   function drawGaps() {
-    const names = [], gaps = [], lags = [];
+    const names = [], gaps = [], lags = [], surely = new Map();
     for (const option of $("[data-board] [name=board]").options) {
       const board = boards[`${option.value}|overall`];
       if (!board) continue;
       const name = of("board", option.value);
       names.push(name);
+      const best = board.countries[0];
+      surely.set(name, `${best.id} ${percent(best.first)}`);
       const named = board.countries.filter((row) => !["ZZ", "XX"].includes(row.id)).slice(0, 4);
       for (const [i, row] of named.entries()) {
         const who = `${country(row.id, row.name)}: ${row.model}`;
@@ -164,8 +166,8 @@
       }
     }
     const far = Math.max(...gaps.map((g) => g.x), 600);
-    show($("#gap"), (width) => charts.codes(gaps, names, width, { domain: [490, far + 15], axis: format.whole, reference: 500 }),
-      gaps.map((g) => `${g.label}: ${g.code} ${percent(g.x)}`).join("; "));
+    show($("#gap"), (width) => charts.codes(gaps, names, width, { domain: [490, far + 15], axis: format.whole, reference: 500, aside: surely }),
+      [...surely].map(([name, sure]) => `${name}: ${sure}`).join("; "));
     const long = Math.max(...lags.map((l) => l.upper ?? l.x), 30);
     show($("#lag"), (width) => (lags.length ? charts.codes(lags, names, width, { domain: [0, long * 1.06], axis: integer }) : text("nothing")),
       lags.map((l) => `${l.label}: ${l.code} ${l.censored ? "≥ " : ""}${integer(l.x)}`).join("; "));
