@@ -567,7 +567,50 @@ def test_a_refused_record_is_kept_as_it_came_and_names_its_page(tmp_path: Path) 
     page = ("hub/2026-08-15", DAY, "raw.hub_models", "000001.json.zst")
     assert [row[:6] for row in told] == [(*page, 1, "no id"), (*page, 2, "no id")]
     # Nothing of this machine: the same bytes elsewhere must give the same table.
-    assert [json.loads(row[6]) for row in told] == [{"downloads": "5", "tags": ["a"]}, {"id": 7}]
+    assert [json.loads(row[6]) for row in told] == [{"downloads": 5, "tags": ["a"]}, {"id": 7}]
+
+
+def test_of_a_key_that_stands_twice_the_first_counts_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    class Twice(StandIn):
+        def answer(self, call: Call) -> Answer:
+            answer = super().answer(call)
+            odd = b'[{"id":"odd/twice","likes":3,"likes":4},{"id":"odd/text","safetensors":"x"},'
+            more = odd + b'{"id":"odd/number","likes":1.5,"likes":1},'
+            return Answer(answer.status, more + answer.body[1:], answer.headers)
+
+    with Twice(write_models(tmp_path / "recordings", some_models(3))) as server:
+        settings = settings_for(server, tmp_path)
+        observe("hub", settings, DAY)
+    con = loaded(settings, "hub")
+    odd = "SELECT model_id_hf, likes FROM raw.hub_models WHERE author = 'odd' ORDER BY ALL"
+    assert con.execute(odd).fetchall() == [("odd/text", None), ("odd/twice", 3)]
+    assert refused(con) == [("raw.hub_models", 3, "likes is no BIGINT")]
+    assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (5,)
+
+
+def test_a_model_that_slid_to_the_next_page_is_refused_there_by_its_line(tmp_path: Path) -> None:
+    class Sliding(StandIn):
+        """Every page but the first begins with the model that ended the one before."""
+
+        last: bytes | None = None
+
+        def answer(self, call: Call) -> Answer:
+            answer = super().answer(call)
+            items = orjson.loads(answer.body)
+            again, self.last = self.last, items[-1]
+            items = [again, *items] if again else items
+            return Answer(answer.status, orjson.dumps(items), answer.headers)
+
+    with Sliding(write_models(tmp_path / "recordings", some_models(9)), page_size=3) as server:
+        settings = settings_for(server, tmp_path)
+        observe("hub", settings, DAY)
+    con = loaded(settings, "hub")
+    told = "SELECT file_name, line, reason FROM raw.quarantine ORDER BY ALL"
+    assert con.execute(told).fetchall() == [
+        ("000002.json.zst", 1, "duplicate"),
+        ("000003.json.zst", 1, "duplicate"),
+    ]
+    assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (9,)
 
 
 def test_names_from_outside_stay_text(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ PHYSICAL: Mapping[str, pl.DataType] = {
 }
 
 
+# The same safe loader in C, where the wheel has it: eighty files take a tenth of the time.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class ContractError(ValueError):
     """A contract file that cannot be used, or a table that does not match its contract."""
 
@@ -183,7 +187,7 @@ def literal(text: str) -> str:
 def read_contract(path: Path) -> Contract:
     """One contract file. Raises ContractError naming the file and what is wrong in it."""
     try:
-        contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        contract = Contract.model_validate(yaml.load(path.read_bytes(), _LOADER))  # noqa: S506 - a safe one
     except (ValidationError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: {error}") from error
     expected = f"{path.parent.name}.{path.stem}"

@@ -31,7 +31,10 @@ def _misfit(text: str, kind: str) -> str:
     if kind not in ("BIGINT", "INTEGER"):
         return fails
     number = f"try_cast({text} AS DOUBLE)"
-    return f"({fails} OR coalesce({number} <> trunc({number}), false))"
+    broken = " OR ".join(
+        f"contains(({text})::VARCHAR, '{sign}')" for sign in ".eE"
+    )  # hardly ever: cheap
+    return f"({fails} OR (({broken}) AND coalesce({number} <> trunc({number}), false)))"
 
 
 def quarantine(

@@ -11,12 +11,13 @@ import duckdb
 import polars as pl
 
 from flows.tracing.question import Question
-from transforms.shares import credits, members
+from transforms.credits import credited
 from warehouse.contract import contract
 from warehouse.database import scan
 
 # Shares of the Hub that are sums over models -> the column of whom they credit.
 SHARES = {"mart.country_share_daily": "country_code", "mart.lab_share_daily": "lab_id"}
+NO_FAMILIES = {"model_name": pl.String, "family_id": pl.Categorical, "maker": pl.Categorical}
 ABSENT = {"country_code": None, "lab_id": "unexamined"}  # what stands for a lab not examined yet
 
 
@@ -75,9 +76,32 @@ def _credited(con: duckdb.DuckDBPyConnection, day: date) -> pl.LazyFrame:
         name: scan(con, contract(f"core.{name}"))
         for name in ("hub_models", "hub_model_roots", "namespaces", "labs")
     }
-    names, labs = tables["namespaces"], tables["labs"]
-    counted = members(counters, tables["hub_models"], spikes, names, labs)
-    return credits(counted, tables["hub_model_roots"], names, labs)
+    makers = pl.LazyFrame(schema=NO_FAMILIES)  # whose family it is, no share here asks
+    found = credited(
+        counters, tables["hub_models"], spikes, tables["hub_model_roots"], makers,
+        tables["namespaces"], tables["labs"],
+    )  # fmt: skip
+    ids = found.models.select("model_no", "model_id_hf", "author")
+    root = pl.coalesce("root_model_id_hf", "model_id_hf")
+    rows = [
+        found.publisher.join(ids, on="model_no").with_columns(
+            attribution=pl.lit("publisher"),
+            namespace=pl.col("author"),
+            root_model_id_hf=pl.col("model_id_hf"),
+        ),
+        pl.concat([found.whole, found.parts], how="diagonal")
+        .join(ids, on="model_no")
+        .with_columns(
+            attribution=pl.lit("base"),
+            namespace=root.str.extract(r"^([^/]+)/"),
+            root_model_id_hf=root,
+        ),
+    ]
+    return pl.concat(rows, how="diagonal").with_columns(
+        pl.col("weight").fill_null(1.0),
+        pl.col("lab_id", "country_code").cast(pl.String),
+        all=pl.lit(True),
+    )
 
 
 def seeds(found: Contributions | None, row: Mapping[str, Any]) -> dict[str, pl.DataFrame]:

@@ -5,28 +5,19 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
-from transforms.shares import DEFINITION, credits, denominators, members, numerators
+from transforms.shares import DEFINITION, denominators, numerators
 
 GROUP = [*DEFINITION, "credit"]
 
 
 def country_share_daily(
-    hub_daily_counters: pl.LazyFrame,
-    hub_models: pl.LazyFrame,
-    hub_counter_spikes: pl.LazyFrame,
-    hub_model_roots: pl.LazyFrame,
-    namespaces: pl.LazyFrame,
-    labs: pl.LazyFrame,
-    countries: pl.LazyFrame,
-    lab_share_daily: pl.LazyFrame,
+    hub_credits: pl.LazyFrame, countries: pl.LazyFrame, lab_share_daily: pl.LazyFrame
 ) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution, credit and country.
 
     Every definition is computed in every run; bounds give none or all of ZZ and XX to the country.
     """
-    counted = members(hub_daily_counters, hub_models, hub_counter_spikes, namespaces, labs)
-    sums = numerators(credits(counted, hub_model_roots, namespaces, labs), "country_code")
-    shares = _shares(sums, denominators(counted))
+    shares = _shares(numerators(hub_credits, "country_code"), denominators(hub_credits))
     return (
         shares.join(countries, on="country_code", how="left")
         .join(_concentration(lab_share_daily), on=DEFINITION, how="left")

@@ -6,31 +6,21 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.knowledge import holds_on
-from transforms.shares import DEFINITION, credits, denominators, members, numerators
+from transforms.shares import DEFINITION, denominators, numerators
 
 UNEXAMINED = "unexamined"
 
 
-def lab_share_daily(
-    hub_daily_counters: pl.LazyFrame,
-    hub_models: pl.LazyFrame,
-    hub_counter_spikes: pl.LazyFrame,
-    hub_model_roots: pl.LazyFrame,
-    namespaces: pl.LazyFrame,
-    labs: pl.LazyFrame,
-) -> pl.LazyFrame:
+def lab_share_daily(hub_credits: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution and lab; fractional credit.
 
     Namespaces that nobody examined stand together under `unexamined`.
     """
-    counted = members(hub_daily_counters, hub_models, hub_counter_spikes, namespaces, labs)
-    credited = credits(counted, hub_model_roots, namespaces, labs).with_columns(
-        pl.col("lab_id").fill_null(UNEXAMINED)
-    )
+    credited = hub_credits.with_columns(pl.col("lab_id").fill_null(UNEXAMINED))
     sums = numerators(credited, "lab_id").filter(pl.col("credit") == "fractional")
     share = pl.col("numerator") / pl.col("denominator")
     return (
-        sums.join(denominators(counted), on=["as_of_date", "population", "metric", "window"])
+        sums.join(denominators(hub_credits), on=["as_of_date", "population", "metric", "window"])
         .join(_named(sums, labs), on=["lab_id", "as_of_date"], how="left")
         .select(
             *DEFINITION,

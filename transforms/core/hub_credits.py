@@ -1,0 +1,58 @@
+"""core.hub_credits."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.credits import credited, makers_of
+from transforms.shares import FLAGS, METRICS
+from warehouse.contract import contract
+
+OWNER = ["lab_id", "country_code", "family_id"]
+
+
+def hub_credits(
+    hub_daily_counters: pl.LazyFrame,
+    hub_models: pl.LazyFrame,
+    hub_counter_spikes: pl.LazyFrame,
+    hub_model_roots: pl.LazyFrame,
+    model_families: pl.LazyFrame,
+    families: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
+) -> pl.LazyFrame:
+    """One row per day, attribution, owner and set of populations; of shared models, one per root.
+
+    A model that is one owner's whole is added up with its like, once for all shares
+    (`transforms.credits` says whose it is); one that several roots share keeps a row for each.
+    """
+    makers = makers_of(model_families, families).collect().lazy()
+    found = credited(
+        hub_daily_counters,
+        hub_models,
+        hub_counter_spikes,
+        hub_model_roots,
+        makers,
+        namespaces,
+        labs,
+    )
+    names = found.models.select("model_no", "model_id_hf")
+    parts = found.parts.join(names, on="model_no").with_columns(
+        *(pl.col(metric).is_not_null().cast(pl.Int64).alias(f"n_{metric}") for metric in METRICS),
+        pl.col(OWNER).cast(pl.String),
+        attribution=pl.lit("base"),
+    )
+    whole = [_added_up(found.publisher, "publisher"), _added_up(found.whole, "base")]
+    rows = pl.concat([*whole, parts], how="diagonal")
+    return rows.select(*contract("core.hub_credits").columns)
+
+
+def _added_up(rows: pl.LazyFrame, attribution: str) -> pl.LazyFrame:
+    """One row per day, owner and set of populations."""
+    sums = rows.group_by("as_of_date", *OWNER, *FLAGS).agg(
+        *(pl.col(metric).sum() for metric in METRICS),
+        *(pl.col(metric).count().cast(pl.Int64).alias(f"n_{metric}") for metric in METRICS),
+    )
+    return sums.with_columns(
+        pl.col(OWNER).cast(pl.String), attribution=pl.lit(attribution), weight=pl.lit(1.0)
+    )

@@ -1,0 +1,196 @@
+"""Who is credited with each model of the Hub on a day: the rows that core.hub_credits adds up.
+
+Models and namespaces are numbered first: in millions of rows numbers join faster than texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from transforms.attribution import NOT_EXAMINED
+from transforms.knowledge import holds_on
+from transforms.shares import LAUNCH_DAYS
+
+FIRST_PARTY = ("lab", "academia", "community")
+
+
+@dataclass(frozen=True)
+class Credits:
+    """Rows of one day, model and owner, with metrics, and populations as flags.
+
+    `models` leads from `model_no` to the model. `publisher`: each model once. By root: `whole`,
+    models that one root has whole (`root_model_id_hf` is null where that is the model itself), and
+    `parts`, one row per root of the others, with its `weight`.
+    """
+
+    models: pl.LazyFrame
+    publisher: pl.LazyFrame
+    whole: pl.LazyFrame
+    parts: pl.LazyFrame
+
+
+def credited(
+    counters: pl.LazyFrame,
+    models: pl.LazyFrame,
+    spikes: pl.LazyFrame,
+    roots: pl.LazyFrame,
+    makers: pl.LazyFrame,
+    namespaces: pl.LazyFrame,
+    labs: pl.LazyFrame,
+) -> Credits:
+    """Every model's owners.
+
+    publisher: the lab of the uploading namespace, and the family of the model's name where that
+    lab makes it. By root: the labs and families at the roots of the declared lineage.
+    """
+    days = counters.select("as_of_date").unique().collect()
+    names = _names(namespaces)
+    numbered = _numbered(models, names, makers).collect().lazy()
+    far = _roots(roots, numbered, names, makers).collect().lazy()
+    owners = _owners(namespaces, labs, names, days.lazy()).collect().lazy()
+    counted = _counted(counters, numbered, spikes, owners).collect().lazy()
+    own = counted.join(far.select("model_no"), on="model_no", how="anti")
+    derived = counted.drop("name_no", "family_id").join(far, on="model_no")
+    is_whole = pl.col("weight") == 1.0
+    whole = pl.concat([own, derived.filter(is_whole).drop("weight")], how="diagonal")
+    return Credits(
+        numbered,
+        _by_publisher(counted, owners),
+        _owned(whole, owners),
+        _owned(derived.filter(~is_whole), owners),
+    )
+
+
+def makers_of(model_families: pl.LazyFrame, families: pl.LazyFrame) -> pl.LazyFrame:
+    """Family of each Hub model by its name, and the lab that makes the family."""
+    return (
+        model_families.filter(pl.col("system") == "hub")
+        .join(families.select("family_id", maker="lab_id"), on="family_id")
+        .select("model_name", pl.col("family_id", "maker").cast(pl.Categorical))
+    )
+
+
+def _names(namespaces: pl.LazyFrame) -> pl.LazyFrame:
+    """The Hub's examined namespaces, numbered: numbers join faster than texts."""
+    keys = namespaces.filter(pl.col("system") == "hub").select("namespace_key").unique()
+    return keys.sort("namespace_key").with_row_index("name_no").collect().lazy()
+
+
+def _numbered(models: pl.LazyFrame, names: pl.LazyFrame, makers: pl.LazyFrame) -> pl.LazyFrame:
+    """Each model with a number, its publisher, the namespace of its id, and its family."""
+    publisher = names.rename({"name_no": "publisher_no"})
+    return (
+        models.select("model_id_hf", "author", "created_at", "is_llm_vlm")
+        .with_row_index("model_no")
+        .join(publisher, left_on=_key("author"), right_on="namespace_key", how="left")
+        .join(names, left_on=_key(_namespace("model_id_hf")), right_on="namespace_key", how="left")
+        .join(makers, left_on="model_id_hf", right_on="model_name", how="left")
+    )
+
+
+def _key(name: str | pl.Expr) -> pl.Expr:
+    return (pl.col(name) if isinstance(name, str) else name).str.to_lowercase()
+
+
+def _namespace(model_id: str) -> pl.Expr:
+    """What stands before the slash; null where there is none."""
+    parts = pl.col(model_id).str.splitn("/", 2).struct
+    return pl.when(parts.field("field_1").is_not_null()).then(parts.field("field_0"))
+
+
+def _roots(
+    roots: pl.LazyFrame, models: pl.LazyFrame, names: pl.LazyFrame, makers: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Roots of the models that are not their own: namespace and family of each root."""
+    return (
+        roots.filter(
+            (pl.col("root_model_id_hf") != pl.col("model_id_hf")) | (pl.col("weight") != 1.0)
+        )
+        .join(models.select("model_id_hf", "model_no"), on="model_id_hf")
+        .join(
+            names,
+            left_on=_key(_namespace("root_model_id_hf")),
+            right_on="namespace_key",
+            how="left",
+        )
+        .join(makers, left_on="root_model_id_hf", right_on="model_name", how="left")
+        .select("model_no", "root_model_id_hf", "weight", "name_no", "family_id")
+    )
+
+
+def _owners(
+    namespaces: pl.LazyFrame, labs: pl.LazyFrame, names: pl.LazyFrame, days: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Lab, kind and country of each examined namespace on each day."""
+    held = (
+        namespaces.filter(pl.col("system") == "hub")
+        .select("namespace_key", "lab_id", "kind", "valid_from", "valid_to")
+        .unique(["namespace_key", "valid_from"], keep="any")  # spellings of one name, one lab
+        .join(names, on="namespace_key")
+        .join(days, how="cross")
+        .filter(holds_on(pl.col("as_of_date")))
+        .select("as_of_date", "name_no", "lab_id", "kind")
+    )
+    return (
+        held.join(labs.select("lab_id", "country_code", "valid_from", "valid_to"), on="lab_id")
+        .filter(holds_on(pl.col("as_of_date")))
+        .select(
+            "as_of_date",
+            "name_no",
+            pl.col("lab_id", "kind", "country_code").cast(pl.Categorical),
+        )
+    )
+
+
+def _counted(
+    counters: pl.LazyFrame, models: pl.LazyFrame, spikes: pl.LazyFrame, owners: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per day and model: its numbers, its metrics and, as flags, its populations."""
+    age = pl.col("as_of_date").cast(pl.Datetime("us")) - pl.col("created_at")
+    kinds = owners.select("as_of_date", publisher_no="name_no", kind="kind")
+    spiked = spikes.select("as_of_date", "model_id_hf", is_spike=pl.lit(True))
+    return (
+        counters.join(models, on="model_id_hf")
+        .join(spiked, on=["as_of_date", "model_id_hf"], how="left")
+        .join(kinds, on=["as_of_date", "publisher_no"], how="left")
+        .select(
+            "as_of_date",
+            "model_no",
+            "publisher_no",
+            "name_no",
+            "family_id",
+            "maker",
+            "downloads_30d",
+            "downloads_all_time",
+            "likes",
+            models=pl.lit(1, pl.Int64),
+            new_models_30d=pl.when(_within(age, 30)).then(pl.lit(1, pl.Int64)),
+            llm_vlm=pl.col("is_llm_vlm").fill_null(False),
+            created_1y=_within(age, 365),
+            first_party=pl.col("kind").is_in(list(FIRST_PARTY)).fill_null(False),
+            without_ci=(pl.col("kind") != "ci").fill_null(True),
+            without_spikes=pl.col("is_spike").is_null() | _within(age, LAUNCH_DAYS),
+        )
+    )
+
+
+def _within(age: pl.Expr, days: int) -> pl.Expr:
+    """Created in the days before; the day itself counts whole. Unknown creation is not within."""
+    return age.is_between(timedelta(days=-1), timedelta(days=days), closed="right").fill_null(False)
+
+
+def _by_publisher(counted: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
+    held = _owned(counted.drop("name_no").rename({"publisher_no": "name_no"}), owners)
+    own = pl.when(pl.col("lab_id") == pl.col("maker")).then(pl.col("family_id"))
+    return held.with_columns(own.alias("family_id"))
+
+
+def _owned(rows: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
+    """With lab and country of the namespace; XX where nobody examined it."""
+    owner = owners.select("as_of_date", "name_no", "lab_id", "country_code")
+    return rows.join(owner, on=["as_of_date", "name_no"], how="left").with_columns(
+        pl.col("country_code").fill_null(NOT_EXAMINED)
+    )
