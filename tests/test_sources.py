@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import threading
 import zipfile
@@ -11,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import duckdb
 import orjson
@@ -592,12 +593,15 @@ def test_a_model_that_slid_to_the_next_page_is_refused_there_by_its_line(tmp_pat
     class Sliding(StandIn):
         """Every page but the first begins with the model that ended the one before."""
 
-        last: bytes | None = None
+        last: ClassVar[dict[str | None, Any]] = {}
 
         def answer(self, call: Call) -> Answer:
             answer = super().answer(call)
             items = orjson.loads(answer.body)
-            again, self.last = self.last, items[-1]
+            behind = re.search("cursor=([^&>]*)", answer.headers.get("Link", ""))
+            if behind:
+                self.last[unquote(behind[1])] = items[-1]
+            again = self.last.get(call.value("cursor"))
             items = [again, *items] if again else items
             return Answer(answer.status, orjson.dumps(items), answer.headers)
 
