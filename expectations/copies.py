@@ -35,18 +35,25 @@ def validate_copies(
 
 def _same_rows(con: duckdb.DuckDBPyConnection, table: str, file: Path, stage: str) -> Result:
     sql_name = ".".join(map(quote, table.split(".")))
-    types = con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {sql_name})").fetchall()
-    columns = ", ".join(f"{quote(name)}::{kind} AS {quote(name)}" for name, kind in types)
     parquet = f"read_parquet({literal(str(file))}, hive_partitioning = false)"
     try:
+        types = _columns(con, sql_name)
+        cast = ", ".join(f"{quote(name)}::{kind} AS {quote(name)}" for name, kind in types.items())
         ours = _fingerprint(con, f"SELECT * FROM {sql_name}")
-        theirs = _fingerprint(con, f"SELECT {columns} FROM {parquet}")
+        theirs = _fingerprint(con, f"SELECT {cast} FROM {parquet}")
+        missing = [name for name in _columns(con, parquet) if name not in types]
     except duckdb.Error as error:
         told = " ".join(str(error).split())
         return _result(stage, table, SAME_ROWS, "not_asked", None, {"error": told})
-    details: dict[str, object] = {"rows": ours[0], "rows_in_parquet": theirs[0]}
-    outcome: Outcome = "passed" if ours == theirs else "failed"
+    details = {"rows": ours[0], "rows_in_parquet": theirs[0], "columns_missing": missing}
+    outcome: Outcome = "passed" if ours == theirs and not missing else "failed"
     return _result(stage, table, SAME_ROWS, outcome, ours[0], details)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Types by name."""
+    query = f"SELECT column_name, column_type FROM (DESCRIBE FROM {relation})"
+    return dict(con.execute(query).fetchall())
 
 
 def _fingerprint(con: duckdb.DuckDBPyConnection, rows: str) -> tuple[int, int | None]:

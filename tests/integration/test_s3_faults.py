@@ -390,7 +390,7 @@ def test_any_fault_at_any_request(seed: int, bench: Bench, seen: list[tuple[str,
         Fault(
             rng.choice(kinds),
             rng.choice((is_put, is_get, is_part, lambda _: True)),
-            first=rng.randrange(25),
+            first=rng.randrange(12),
             times=rng.choice((1, 1, 6)),
             at_byte=rng.randrange(2 * MIB),
         )

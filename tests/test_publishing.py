@@ -1,0 +1,239 @@
+"""Publishing the bundled sample: what storage returns is proved, and releases are looked after."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from expectations.copies import RELEASE_ID, SAME_ROWS, validate_copies
+from expectations.report import ValidationError
+from flows import publishing
+from flows.cli import app
+from tests.integration.places import reader_sees
+from tests.releases import build_warehouse
+from tests.test_release import stage
+from warehouse.channels import latest_manifest
+from warehouse.folder import LocalStorage
+from warehouse.manifest import Manifest
+from warehouse.pointer import read_pointer
+from warehouse.publish import mend, read_back, upload
+from warehouse.verify import verify
+
+Staged = tuple[Path, Manifest]
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Staged:
+    folder = tmp_path / "staged"
+    return folder, stage(build_warehouse(tmp_path / "wh.duckdb"), folder)
+
+
+@pytest.fixture
+def sample(sampled: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of the replayed and published sample that a test may change."""
+    return shutil.copytree(sampled[0], tmp_path / "sample")
+
+
+def call(folder: Path, *arguments: object) -> Result:
+    place = f"--publish-to={folder / 'published'}"
+    return CliRunner().invoke(app, [*map(str, arguments), place], env={"COLUMNS": "200"})
+
+
+def publish_as_of(folder: Path, day: date) -> str:
+    """Publishes the warehouse as one of another day; returns the release's id."""
+    with duckdb.connect(str(folder / "observatory.duckdb")) as con:
+        con.execute("UPDATE meta.build SET as_of = ?", [day])
+    done = call(folder, "publish", f"--warehouse={folder / 'observatory.duckdb'}", "--json")
+    assert done.exit_code == 0, done.output
+    return str(json.loads(done.stdout)["published"][0]["release_id"])
+
+
+# --- the DuckDB file is what the Parquet files are --------------------------------------------
+
+
+def copies(staged: Staged) -> dict[tuple[str, str], str]:
+    folder, manifest = staged
+    files = {t.name: folder / t.path for t in manifest.tables}
+    report = validate_copies(folder / "observatory.duckdb", files, manifest.release_id, "published")
+    return {(r.table_name, r.expectation): r.outcome for r in report.results}
+
+
+def test_every_table_of_the_duckdb_file_is_held_against_its_parquet(staged: Staged) -> None:
+    found = copies(staged)
+    assert set(found.values()) == {"passed"}
+    assert {table for table, what in found if what == SAME_ROWS} == {
+        t.name for t in staged[1].tables
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE core.counts SET downloads = downloads + 1 WHERE day = '2026-08-01'",
+        "DELETE FROM core.counts WHERE model = 'lab/m1'",
+        "INSERT INTO core.counts FROM core.counts LIMIT 1",
+        "UPDATE core.counts SET model = NULL WHERE model = 'lab/m0'",
+    ],
+)
+def test_a_row_that_differs_is_found(staged: Staged, change: str) -> None:
+    with duckdb.connect(str(staged[0] / "observatory.duckdb")) as con:
+        con.execute("ALTER TABLE core.counts ALTER model DROP NOT NULL")
+        con.execute(change)
+    found = copies(staged)
+    assert [table for (table, _), outcome in found.items() if outcome != "passed"] == [
+        "core.counts"
+    ]
+
+
+def test_a_table_that_is_gone_and_a_wrong_release_are_found(staged: Staged) -> None:
+    with duckdb.connect(str(staged[0] / "observatory.duckdb")) as con:
+        con.execute("UPDATE meta.release SET release_id = 'another'")
+        con.execute("ALTER TABLE core.counts DROP COLUMN is_open")
+    found = copies(staged)
+    assert found["meta.release", RELEASE_ID] == "failed"
+    assert found["core.counts", SAME_ROWS] == "failed"
+
+
+def test_a_file_that_is_no_database_is_told(staged: Staged) -> None:
+    (staged[0] / "observatory.duckdb").write_bytes(b"<html>" * 100)
+    with pytest.raises(ValidationError, match=r"observatory\.duckdb of release .* cannot be read"):
+        copies(staged)
+
+
+# --- damage is mended where the bytes are at hand ------------------------------------------------
+
+
+def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None:
+    folder, manifest = staged
+    storage = LocalStorage(tmp_path / "published")
+    upload(folder, manifest, storage)
+    place = storage.root / "releases" / manifest.release_id
+    damaged = place / "core.counts.parquet"
+    damaged.write_bytes(damaged.read_bytes()[::-1])
+    (place / "raw.figures.parquet").unlink()
+    sent = mend(folder, storage, manifest, believe=False)
+    assert {e.path for e in sent} == {"core.counts.parquet", "raw.figures.parquet"}
+    assert verify(storage, manifest.release_id).is_intact
+    read_back(storage, manifest.release_id, tmp_path / "back")
+
+
+# --- the command line, on the sample -------------------------------------------------------------
+
+
+def test_only_what_is_new_is_asked_again(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[str]] = []
+    real = publishing.validate_parquet
+
+    def spy(files: dict[str, Path], stage: str) -> Any:
+        asked.append(set(files))
+        return real(files, stage)
+
+    monkeypatch.setattr(publishing, "validate_parquet", spy)
+    storage = LocalStorage(sample / "published")
+    before = latest_manifest(storage)
+    assert before is not None
+    with duckdb.connect(str(sample / "observatory.duckdb")) as con:
+        con.execute("UPDATE mart.arena_leaders SET model_name = model_name || ' '")
+    second = publish_as_of(sample, date(2026, 8, 16))
+    assert asked == [{"mart.arena_leaders"}]
+    after = latest_manifest(storage)
+    assert after is not None
+    assert after.release_id == second == reader_sees(storage)
+    # Another code may ask other questions: everything is asked.
+    other = before.model_copy(update={"code": before.code | {"digest": "other"}})
+    assert publishing._proven_before(after, other) == set()
+
+
+def test_releases_are_listed_compared_moved_and_cleaned(sample: Path) -> None:
+    storage = LocalStorage(sample / "published")
+    first = reader_sees(storage)
+    with duckdb.connect(str(sample / "observatory.duckdb")) as con:
+        con.execute(
+            "UPDATE mart.country_share_daily SET share = share / 2 WHERE country_code = 'CN'"
+        )
+    second = publish_as_of(sample, date(2026, 8, 16))
+    listed = json.loads(call(sample, "releases", "--json").stdout)[storage.url]
+    assert [(r["release_id"], r["pointers"]) for r in listed] == [(second, "latest"), (first, None)]
+    assert listed[0]["as_of"] == "2026-08-16"
+    told = json.loads(call(sample, "diff", first, "latest", "--json").stdout)
+    (table,) = told["tables"]
+    assert (table["table"], table["added"], table["removed"]) == ("mart.country_share_daily", 0, 0)
+    assert table["changed"] > 0
+    assert told["shares"][0]["after"] == told["shares"][0]["before"] / 2
+    assert told["shares"][0]["key"]["country_code"] == "CN"
+    assert "largest changes of a share" in call(sample, "diff", first, second).stdout
+
+    assert call(sample, "promote").exit_code == 0
+    assert call(sample, "rollback", first).exit_code == 0
+    assert reader_sees(storage) == first
+    moves = json.loads(call(sample, "journal", "--json").stdout)[storage.url]
+    assert [(m["channel"], m["action"], m["to"]) for m in moves] == [
+        ("latest", "publish", first),
+        ("latest", "publish", second),
+        ("latest", "rollback", first),
+        ("stable", "promote", second),
+    ]
+    plan = json.loads(call(sample, "clean", "--keep=1", "--json").stdout)[storage.url]
+    assert plan["expired"] == []
+    assert plan["kept"][second] == "named by stable.json"
+    assert "stays" in call(sample, "clean", "--apply").stdout
+    assert call(sample, "pin", first, "--reason", "cited").exit_code == 0
+    assert call(sample, "pin", first).exit_code == 2
+    assert json.loads(call(sample, "releases", "--json").stdout)[storage.url][1]["kept_for"] == (
+        "pinned: cited"
+    )
+    assert call(sample, "pin", first, "--undo").exit_code == 0
+
+
+def test_damage_in_storage_is_told_and_never_pointed_at(sample: Path) -> None:
+    storage = LocalStorage(sample / "published")
+    first = reader_sees(storage)
+    done = call(sample, "verify")
+    assert done.exit_code == 0
+    assert f"release {first} intact" in done.stdout
+    key = f"releases/{first}/mart.arena_leaders.parquet"
+    path = storage.root / key
+    path.write_bytes(path.read_bytes()[:-4] + b"PAR2")
+    done = call(sample, "verify", first)
+    assert done.exit_code == 6
+    assert f"damaged: {key}" in done.stdout
+    assert "observatory rollback" in done.stderr
+    done = call(sample, "promote", first)
+    assert done.exit_code == 6
+    assert "readers are not pointed at it" in " ".join(done.stderr.split())
+    assert read_pointer(storage, "stable") is None
+    for name in ("2026-01-01-000000000000", "../../etc", "stable"):
+        assert call(sample, "rollback", name).exit_code == 6
+    assert call(sample, "rollback", first, "--channel=nightly").exit_code == 2
+
+
+def test_an_open_release_has_docs_of_its_own_tables(sample: Path, tmp_path: Path) -> None:
+    place = tmp_path / "open"
+    warehouse = f"--warehouse={sample / 'observatory.duckdb'}"
+    done = CliRunner().invoke(
+        app, ["publish", warehouse, f"--publish-to={place}", "--audience=public", "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    storage = LocalStorage(place)
+    manifest = latest_manifest(storage)
+    assert manifest is not None
+    pages = [e.path for e in manifest.files if e.path.startswith("validation/")]
+    assert "validation/index.html" in pages
+    tables = {t.name for t in manifest.tables}
+    shown = {p.rsplit("/", 1)[1].removesuffix(".html") for p in pages if "/validations/" in p}
+    assert shown == tables
+    left_out = {x.table for x in manifest.left_out if x.predicate is None}
+    text = storage.get_bytes("latest/validation/index.html").decode()
+    assert left_out
+    assert not [table for table in left_out if table in text]
+    pointer = read_pointer(storage)
+    assert pointer is not None
+    assert pointer.moved_by is None  # nobody's machine is named to the world
