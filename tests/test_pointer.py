@@ -336,6 +336,17 @@ def test_what_is_younger_than_the_grace_period_stays(
     assert not storage.keys("releases/2026-08-15-aaaaaaaaaaaa/")
 
 
+def test_copies_of_tables_that_are_no_more_are_cleaned(
+    storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
+) -> None:
+    """A publisher that may delete nothing leaves them."""
+    storage.put_bytes("latest/mart.gone.parquet", b"stale")
+    assert plan(storage).copies == ()  # somebody may be about to name it
+    grow_old(storage, "latest/mart.gone.parquet", timedelta(hours=50))
+    assert clean(storage).copies == ("latest/mart.gone.parquet",)
+    assert copies_are(storage, staged[3][1])
+
+
 @pytest.mark.parametrize("who", ["publisher", "rollback"])
 def test_a_release_that_somebody_works_on_is_left_alone(
     who: str,

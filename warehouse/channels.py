@@ -16,7 +16,13 @@ from warehouse.leases import claim
 from warehouse.manifest import MANIFEST, FileEntry, Manifest, ReleaseError
 from warehouse.objects import DamagedError, digest_of, each, release_key, stored_manifest
 from warehouse.pointer import Action, Channel, Held, Pointer, hold, move, read_pointer
-from warehouse.storage import MissingObjectError, RefusedError, Storage, check_key
+from warehouse.storage import (
+    MissingObjectError,
+    RefusedError,
+    Storage,
+    StorageError,
+    check_key,
+)
 
 log = logging.getLogger("observatory.publish")
 
@@ -67,7 +73,11 @@ def point(
                 moved_by=moved_by,
             ),
         )
-    follow(storage, channel)
+    try:
+        follow(storage, channel)
+    except StorageError as error:
+        what = f"{error.what}; {channel}.json names {now.release_id}, only the copies lag behind"
+        raise StorageError(error.where, what, error.todo) from error
     return now
 
 
@@ -109,7 +119,7 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
     each(copy, manifest.objects)
     own = FileEntry(path=MANIFEST, bytes=len(data), sha256=sha256(data).hexdigest())
     copy(own)  # last: whoever finds the copies equal to their manifest has one release
-    named = {f"{channel}/{entry.path}" for entry in (*manifest.objects, own)}
+    named = copies_of(channel, manifest)
     stale = [key for key in storage.keys(f"{channel}/") if key not in named]
     try:
         each(storage.delete, stale)
@@ -121,6 +131,11 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
             channel,
             len(stale),
         )
+
+
+def copies_of(channel: Channel, manifest: Manifest) -> set[str]:
+    """Keys of the copies of a release."""
+    return {f"{channel}/{path}" for path in (MANIFEST, *(e.path for e in manifest.objects))}
 
 
 def latest_manifest(storage: Storage, held: Held | None = None) -> Manifest | None:

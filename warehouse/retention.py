@@ -2,8 +2,8 @@
 
 Kept are the newest releases, whatever a pointer names, whatever was ever stable, what is pinned,
 and everything younger than the grace period: somebody may be at work on it (`warehouse.leases`).
-Only `releases/`, `leases/`, `removals/` and unfinished uploads are cleaned. Objects that releases
-share stay.
+Only `releases/`, `leases/`, `removals/`, stale copies and unfinished uploads are cleaned. Objects
+that releases share stay.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from warehouse.catalogue import Release, releases
+from warehouse.channels import copies_of
 from warehouse.leases import LEASES, REMOVALS, lease_of, removal_of
 from warehouse.manifest import MANIFEST, ReleaseError
-from warehouse.objects import each
-from warehouse.pointer import CHANNELS, read_pointer
+from warehouse.objects import each, find_manifest
+from warehouse.pointer import CHANNELS, Channel, read_pointer
 from warehouse.storage import Storage, Unfinished
 
 log = logging.getLogger("observatory.clean")
@@ -33,6 +34,7 @@ class Plan:
     expired: tuple[Release, ...]
     unfinished: tuple[Release, ...]
     uploads: tuple[Unfinished, ...]
+    copies: tuple[str, ...]  # of tables that their channel has no more
     kept: dict[str, str]  # release -> reason
 
     @property
@@ -63,8 +65,20 @@ def plan(
         expired=tuple(r for r in gone if r.is_whole),
         unfinished=tuple(r for r in gone if not r.is_whole),
         uploads=tuple(u for u in storage.unfinished() if u.started < old),
+        copies=tuple(key for channel in CHANNELS for key in _stale_copies(storage, channel, old)),
         kept=kept,
     )
+
+
+def _stale_copies(storage: Storage, channel: Channel, old: datetime) -> list[str]:
+    """Listed before the pointer is read: copies follow it, so none is of a release to come."""
+    there = storage.listing(f"{channel}/")
+    pointer = read_pointer(storage, channel)
+    manifest = find_manifest(storage, pointer.release_id) if pointer else None
+    if manifest is None:
+        return []
+    named = copies_of(channel, manifest)
+    return [o.key for o in there if o.key not in named and o.modified < old]
 
 
 def _why_kept(release: Release, newest: set[str], old: datetime) -> str | None:
@@ -92,8 +106,11 @@ def clean(storage: Storage, *, keep: int = KEEP, grace: timedelta = GRACE) -> Pl
     doomed = [r.release_id for r in (*decided.expired, *decided.unfinished)]
     gone = {release_id for release_id in doomed if _remove(storage, release_id, now - grace)}
     each(storage.abort, decided.uploads)
+    each(storage.delete, decided.copies)
+    # The lease of a release that is there stays: its publisher may be renewing it right now.
+    there = {lease_of(name) for name in (*decided.kept, *doomed) if name not in gone}
     for stored in (*storage.listing(LEASES), *storage.listing(REMOVALS)):
-        if stored.modified < now - grace and stored.key != CLOCK:
+        if stored.modified < now - grace and stored.key not in {CLOCK, *there}:
             storage.delete(stored.key)
     return replace(
         decided,

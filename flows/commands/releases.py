@@ -267,6 +267,7 @@ def _plan(found: Plan) -> dict[str, Any]:
         "expired": [r.release_id for r in found.expired],
         "unfinished": [r.release_id for r in found.unfinished],
         "uploads": [u.key for u in found.uploads],
+        "copies": list(found.copies),
         "bytes": found.bytes,
         "kept": found.kept,
     }
@@ -278,6 +279,6 @@ def _print_plan(url: str, found: Plan, *, applied: bool) -> None:
     told = (("past its time", found.expired), ("unfinished", found.unfinished))
     rows += [{"release_id": r.release_id, "why": why, "": verb} for why, gone in told for r in gone]
     print_rows(url, rows)
-    uploads = f"{len(found.uploads)} unfinished uploads"
+    uploads = f"{len(found.uploads)} unfinished uploads, {len(found.copies)} stale copies"
     hint = "" if applied else "; --apply does it"
     print_line(f"{verb}: {found.bytes:,} bytes of releases, {uploads}{hint}")
