@@ -56,7 +56,10 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
     for source in sources:
         found = archive.snapshots(source, until=as_of)
         if whole := card(source).stands_in_for:
-            found = [s for s in found if s.snapshot_date not in archive.days(whole)]
+            own = archive.days(whole)
+            found = [s for s in found if s.snapshot_date not in own]
+            if card(source).is_optional and not own:
+                found = []  # a stranger's copy fills gaps; by itself it is no observation of ours
         chosen += found[-1:] if card(source).loads == "newest_snapshot" else found
     if not chosen:
         later = [s.snapshot_date for source in sources for s in archive.snapshots(source)]

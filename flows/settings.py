@@ -18,12 +18,15 @@ ALL_SOURCES = (
     "hub",
     "hub_datasets",
     "hub_trending",
+    "hub_stats",
     "lmarena",
     "lmarena_space",
     "arena_catalog",
     "epoch",
     "ai_index",
 )
+OPTIONAL_SOURCES = ("hub_stats",)  # asked for by name alone
+DEFAULT_SOURCES = tuple(s for s in ALL_SOURCES if s not in OPTIONAL_SOURCES)
 
 
 class Settings(BaseSettings):
@@ -43,7 +46,7 @@ class Settings(BaseSettings):
     backfills: Path = Path("warehouse/backfills.yml")  # the record of backfills
     publish_to: Annotated[tuple[str, ...], NoDecode] = ("data/published",)
     publisher: str | None = None  # who moves pointers, for their journal
-    sources: Annotated[tuple[str, ...], NoDecode] = ALL_SOURCES
+    sources: Annotated[tuple[str, ...], NoDecode] = DEFAULT_SOURCES
 
     hub_url: str = Field(
         "https://huggingface.co",

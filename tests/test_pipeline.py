@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.settings import ALL_SOURCES
+from flows.settings import DEFAULT_SOURCES
 from flows.sources.http import SourceError
 from tests.recorded_sample import DAY, write_recordings
 from tests.standin import Answer, Call, StandIn
@@ -153,14 +153,14 @@ def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
     planned = {d["parameters"].get("source", d["name"]): d["schedules"] for d in written}
     assert planned.pop("on-demand") == []
     cron = {name: schedule["cron"].split() for name, (schedule,) in planned.items()}
-    assert set(cron) == {*ALL_SOURCES, "daily"}
+    assert set(cron) == {*DEFAULT_SOURCES, "daily"}
     assert {name for name, fields in cron.items() if fields[4] != "*"} == {"epoch", "ai_index"}
     monthly = {name for name, fields in cron.items() if fields[2] != "*"}
     assert monthly == {"lmarena_space", "arena_catalog"}  # frozen
     assert cron["hub_trending"][1] == "0,6,12,18"
     at = {n: (int(hour.split(",")[0]), int(minute)) for n, (minute, hour, *_) in cron.items()}
     assert at["hub_namespaces"] < at["hub"]  # the labs are safe before the long sweep begins
-    assert at["daily"] > max(at[source] for source in ALL_SOURCES)
+    assert at["daily"] > max(at[source] for source in DEFAULT_SOURCES)
     assert {schedule["timezone"] for (schedule,) in planned.values()} == {"UTC"}
 
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from flows import stages
 from flows.cli import app
-from flows.settings import ALL_SOURCES, Settings
+from flows.settings import DEFAULT_SOURCES, Settings
 from tests.conftest import DAY, ROOT
 from warehouse import database
 from warehouse.archive import Archive
@@ -233,7 +233,7 @@ def test_a_clock_before_the_first_snapshot_is_told(
         ],
     )
     assert done.exit_code == 5
-    assert f"holds no snapshot of {', '.join(ALL_SOURCES)} up to {day}" in done.stderr
+    assert f"holds no snapshot of {', '.join(DEFAULT_SOURCES)} up to {day}" in done.stderr
     assert told in done.stderr
     assert held(tmp_path) == []
 

@@ -53,6 +53,7 @@ class Card(Strict):
     # A snapshot with fewer records is a list of some, and who is not on it need not be gone.
     whole_records: int | None = None
     recorded_snapshot: str | None = None
+    is_optional: bool = False  # asked for by name alone, and never the only source of its kind
     several_a_day: bool = False  # its snapshots may be of a minute instead of a day
     stands_in_for: str | None = None  # read only for days without a snapshot of that source
     # How the source's own names and units are read; its shape is the parser's business.

@@ -15,6 +15,7 @@ from flows.sources.hub import fetch_models
 from flows.sources.hub_datasets import fetch_datasets, parse_datasets
 from flows.sources.hub_items import parse_models
 from flows.sources.hub_namespaces import fetch_namespaces, parse_namespaces
+from flows.sources.hub_stats import fetch_revision, parse_revision
 from flows.sources.hub_trending import fetch_trending, parse_trending
 from flows.sources.lmarena import fetch_leaderboards, parse_leaderboards
 from flows.sources.lmarena_space import fetch_space, parse_space
@@ -37,6 +38,7 @@ SOURCES: dict[str, Source] = {
     "hub": Source(fetch_models, parse_models),
     "hub_datasets": Source(fetch_datasets, parse_datasets),
     "hub_trending": Source(fetch_trending, parse_trending),
+    "hub_stats": Source(fetch_revision, parse_revision),
     "lmarena": Source(fetch_leaderboards, parse_leaderboards),
     "lmarena_space": Source(fetch_space, parse_space),
     "arena_catalog": Source(fetch_catalog, parse_catalog),

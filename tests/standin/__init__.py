@@ -7,6 +7,7 @@ up. The layout it reads::
     hub/<day>/datasets.ndjson.zst        one data set a line; else those of the trending strips
     hub/trending/<UTC minute>.json       bodies of /api/trending
     hub/samples/responses.json           recorded answers of /api/models/{id}
+    hub-stats/<day>/models.parquet       a third party's data set, a commit a day
     lmarena/leaderboard-dataset/**       files of the data set, at their paths in it
     lmarena/space/**                     files of the frozen Space
     lmarena/arena-catalog/<day>/*.json   boards of lmarena/arena-catalog, a commit a day

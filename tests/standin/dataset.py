@@ -186,9 +186,14 @@ def _sha1(content: bytes) -> str:
     return hashlib.sha1(content, usedforsecurity=False).hexdigest()
 
 
+def commit_of(files: dict[str, RepoFile]) -> str:
+    """The id of a commit; it is derived from every path and content."""
+    return _sha1("".join(f"{f.sha256} {f.path}\n" for f in files.values()).encode())
+
+
 def _commit(files: dict[str, RepoFile], revision: str) -> str:
-    """The commit that a revision names; it is derived from every path and content."""
-    commit = _sha1("".join(f"{f.sha256} {f.path}\n" for f in files.values()).encode())
+    """The commit that a revision names."""
+    commit = commit_of(files)
     if revision not in {"main", "refs/heads/main", commit}:
         raise RefusalError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
     return commit

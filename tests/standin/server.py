@@ -22,6 +22,7 @@ from urllib.parse import parse_qs
 from tests.standin import hub
 from tests.standin.ai_index import AiIndex
 from tests.standin.dataset import Repo
+from tests.standin.dated import DatedRepo
 from tests.standin.epoch import Epoch
 from tests.standin.faults import FaultPlan, Faults
 from tests.standin.github import NAME, OWNER, Catalog
@@ -124,6 +125,7 @@ class StandIn:
             ("datasets", "lmarena-ai", "leaderboard-dataset"): root / "lmarena/leaderboard-dataset",
             ("spaces", "lmarena-ai", "arena-leaderboard"): root / "lmarena/space",
         }
+        self.hub_stats = DatedRepo(root / "hub-stats", "cfahlgren1/hub-stats")
         self.catalog = Catalog(root / "lmarena/arena-catalog")
         self.epoch = Epoch(root / "epoch", epoch_date)
         self.ai_index = AiIndex(root / "ai_index")
@@ -143,6 +145,7 @@ class StandIn:
             "hub": self.models is not None,
             "hub_datasets": self.datasets is not None,
             "hub_trending": self.trending is not None,
+            "hub_stats": bool(self.hub_stats.days),
             "lmarena": bool(self._repo("datasets", "lmarena-ai", "leaderboard-dataset").files()),
             "lmarena_space": bool(self._repo("spaces", "lmarena-ai", "arena-leaderboard").files()),
             "arena_catalog": bool(self.catalog.commits()),
@@ -246,7 +249,9 @@ class StandIn:
             raise RefusalError(404, "No day of this listing is recorded")
         return listing.answer(call, self.url)
 
-    def _repo(self, kind: str, owner: str, name: str) -> Repo:
+    def _repo(self, kind: str, owner: str, name: str) -> Repo | DatedRepo:
+        if (kind, f"{owner}/{name}") == ("datasets", "cfahlgren1/hub-stats"):
+            return self.hub_stats
         root = self.repos.get((kind, owner, name))
         if root is None:
             raise RefusalError(404, "Repository not found", "RepoNotFound")
