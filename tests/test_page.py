@@ -25,7 +25,7 @@ from tests.pages import HOSTILE, PAGES, emptied, hostile_names, page_files, page
 from warehouse.cards import cards
 from warehouse.contract import contracts
 from warehouse.manifest import MANIFEST, Manifest, parse_manifest
-from warehouse.page.build import ASSETS, script
+from warehouse.page.build import ASSETS, packed_shares, script
 from warehouse.page.claims import VERDICTS
 from warehouse.page.numbers import NEARLY_ALL, NEARLY_NOTHING, probability, thinned, thousandths
 from warehouse.page.shares import shares
@@ -409,7 +409,7 @@ def test_a_year_of_days_stays_within_the_budget() -> None:
             )
         found = shares(Tables(con))
     assert found["n_days"] == len(days)
-    assert len(script("DATA", found)) < 700_000
+    assert len(script("DATA", packed_shares(found))) < 500_000
 
 
 # --- what stands in the project --------------------------------------------------------------

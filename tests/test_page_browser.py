@@ -103,7 +103,8 @@ def test_the_switch_changes_chart_table_and_definition(
     assert definition in text(tab, "[data-status]")  # told to a screen reader
     drawn = {row[0]: row[1] for row in after[0]}
     data = tab.run("OBSERVATORY.shares.country['all|downloads_30d|base|fractional'].now")
-    assert drawn == {speak.country(r["id"], r["name"]): speak.percent(r["share"]) for r in data}
+    rows = [dict(zip(data["columns"], row, strict=True)) for row in data["rows"]]
+    assert drawn == {speak.country(r["id"], r["name"]): speak.percent(r["share"]) for r in rows}
 
 
 def test_what_a_script_shows_first_is_what_stood_there_before(tab: Tab, release: Path) -> None:

@@ -22,7 +22,7 @@ from warehouse.page.claims import claims
 from warehouse.page.health import health
 from warehouse.page.notable import notable
 from warehouse.page.numbers import plain
-from warehouse.page.shares import shares, trending
+from warehouse.page.shares import KINDS, shares, trending
 from warehouse.page.tables import Tables, released
 from warehouse.page.view import view
 from warehouse.page.words import FILES, LANGUAGES, LOCALES, words
@@ -44,6 +44,8 @@ def write_page(
     for asset in sorted(ASSETS.iterdir()):
         shutil.copyfile(asset, folder / FOLDER / asset.name)
     drawn = {k: data[k] for k in ("shares", "trending", "arena", "notable")}
+    drawn["shares"] = packed_shares(data["shares"])
+    drawn["arena"] = {**data["arena"], "boards": _packed_boards(data["arena"]["boards"])}
     _write_script(folder / FOLDER / "data.js", "OBSERVATORY", drawn)
     for language in LANGUAGES:
         _write_script(folder / FOLDER / f"text.{language}.js", "WORDS", _texts(language, data))
@@ -73,13 +75,48 @@ def _write_script(path: Path, name: str, value: object) -> None:
     path.write_text(script(name, value), encoding="utf-8")
 
 
+def packed_shares(shares: dict[str, Any]) -> dict[str, Any]:
+    """Shares as the data file holds them: lists packed, and a lower bound only where it differs."""
+    return {**shares, **{kind.name: _packed_kind(shares[kind.name]) for kind in KINDS}}
+
+
+def _packed_kind(definitions: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {
+            **about,
+            "now": packed(about["now"]),
+            "series": {who: _without_twin(lists) for who, lists in about["series"].items()},
+        }
+        for name, about in definitions.items()
+    }
+
+
+def _without_twin(lists: list[Any]) -> list[Any]:
+    """`[share, lower, upper]`; the lower bound of a named country is its share, told once."""
+    share, *bounds = lists
+    return [share, *(None if bound == share else bound for bound in bounds)]
+
+
+def _packed_boards(boards: dict[str, Any]) -> dict[str, Any]:
+    """Boards with their rows as `columns` and `rows`: names of fields are half of the bytes."""
+    return {
+        name: {**board, **{level: packed(board[level]) for level in ("countries", "labs")}}
+        for name, board in boards.items()
+    }
+
+
+def packed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Records of the same fields as their names, once, and their values."""
+    return {"columns": list(rows[0]) if rows else [], "rows": [list(r.values()) for r in rows]}
+
+
 def _texts(language: str, data: dict[str, Any]) -> dict[str, Any]:
     """What the scripts need of a language: its texts, and the names of the countries drawn."""
     speak = words(language)
     return {
         "language": language,
         "locale": LOCALES[language],
-        "texts": speak.texts,
+        "texts": {k: text for k, text in speak.texts.items() if not k.startswith("claim")},
         "countries": {code: speak.country(code, name) for code, name in _countries(data)},
     }
 

@@ -10,7 +10,7 @@ import polars as pl
 from warehouse.page.numbers import thinned, thousandths
 from warehouse.page.tables import Tables
 
-DAYS = 36  # of a series: 96 definitions of three tables stay below half a megabyte
+DAYS = 30  # of a series: 120 definitions of three tables stay below half a megabyte
 LISTED, DRAWN = 10, 5  # names in a table and bar chart, lines in a chart over time
 UNKNOWN = ("ZZ", "XX", "unexamined", "none")  # listed at the end, whatever their share
 CHOICES = ("population", "metric", "attribution", "credit")

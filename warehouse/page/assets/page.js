@@ -52,6 +52,10 @@
     return one;
   }
 
+  // Records are carried as names of fields and rows of values.
+  const unpacked = (table) =>
+    (table?.rows ?? []).map((row) => Object.fromEntries(table.columns.map((name, i) => [name, row[i]])));
+
   // --- shares ------------------------------------------------------------------------------------
   const shares = data.shares;
   const chosen = { ...shares.default };
@@ -82,7 +86,7 @@
   function drawNow(kind, found) {
     const figure = $(`#${kind}-now`);
     const ranges = kind === "country" ? shares.range[chosen.metric] ?? {} : {};
-    const rows = (found?.now ?? []).map((row) => {
+    const rows = unpacked(found?.now).map((row) => {
       const range = ranges[row.id];
       const name = label(kind, row);
       const told = [`${name}: ${percent(row.share)}`];
@@ -103,10 +107,10 @@
 
   function drawTime(kind, found) {
     const figure = $(`#${kind}-time`);
-    const names = new Map((found?.now ?? []).map((row) => [row.id, label(kind, row)]));
+    const names = new Map(unpacked(found?.now).map((row) => [row.id, label(kind, row)]));
     const series = Object.entries(found?.series ?? {}).map(([id, [share, lower, upper]]) => ({
       id, label: names.get(id) ?? id,
-      points: share.map((y, i) => ({ x: charts.utc(shares.days[i]), y, lower: lower?.[i], upper: upper?.[i] })),
+      points: share.map((y, i) => ({ x: charts.utc(shares.days[i]), y, lower: (lower ?? share)[i], upper: upper?.[i] })),
     }));
     const seen = shares.days.filter((_, i) => series.some((s) => s.points[i].y != null));
     const table = $("[data-time]", figure);
@@ -144,7 +148,8 @@
   }
 
   // --- rankings ----------------------------------------------------------------------------------
-  const boards = data.arena.boards;
+  const boards = Object.fromEntries(Object.entries(data.arena.boards).map(([name, board]) =>
+    [name, { ...board, countries: unpacked(board.countries), labs: unpacked(board.labs) }]));
   const dated = (d) => `, ${day(d)}`;
 
   function drawGaps() {
