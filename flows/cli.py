@@ -311,7 +311,8 @@ def _print_published(published: list[dict[str, Any]], as_json: bool) -> None:
         out.print(
             f"release      {p['release_id']} ({p['audience']}, {p['n_tables']} tables, "
             f"{p['n_left_out']} left out for their licence; {how})\n"
-            f"             {p['url']}/latest.json",
+            f"             {p['url']}/latest.json\n"
+            f"             {p['url']}/latest/index.html",
             markup=False,
             highlight=False,
             soft_wrap=True,
