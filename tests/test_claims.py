@@ -38,6 +38,14 @@ def test_no_statement_carries_a_verdict() -> None:
             assert "verdict" not in claim, path
 
 
+def test_what_names_a_day_of_the_past_says_nothing_of_today() -> None:
+    dated = {(c.id, d.id) for c in claims() for d in c.definitions if d.on or d.id in ("best_day",)}
+    flagged = trial_rows().filter("only_stated").select("claim_id", "definition_id").unique()
+    assert dated <= set(flagged.iter_rows())
+    today = trial_rows().filter(~pl.col("only_stated") & pl.col("is_own"))
+    assert set(today["claim_id"]) == {c.id for c in claims()}
+
+
 def test_every_test_of_the_vocabulary_is_used_and_computed() -> None:
     used = set(trial_rows()["test"])
     assert used == set(TESTS), "a test that no statement needs is one that nobody has looked at"
@@ -120,6 +128,7 @@ GOOD = """
         ("other: US}", "other: US, population: everybody}", 16, "population"),
         ("relation: above", "relation: equals", 11, "tolerance"),
         ("is_own: true", "is_own: false", 2, "no definition is its own"),
+        ("is_own: true", "is_own: true, 'on': 2025-01-01", 2, "nothing of its own"),
         ("says: as it is,", "says: as it is, set: {rank: ub},", 2, "'rank'"),
         ("says: as it is,", "says: as it is, set: {credit: half},", 2, "credit"),
         ("says: as it is,", "says: as it is, replace: {us: {test: outside}},", 2, "'us'"),
@@ -293,13 +302,25 @@ def test_an_observation_too_far_from_the_stated_day_tells_nothing(off: int, expe
 
 
 def test_the_newest_moment_adapts_to_what_is_observed_later() -> None:
+    lead = trial(**{**SHARE, "relation": "at_least"})
     then, later = listing(STATED, {"CN": 40, "US": 60}), listing(DAY, {"CN": 30, "US": 70})
-    made = ledger(trial(**SHARE), **shares(then, later))
+    made = ledger(lead, **shares(then, later))
     assert [made[m]["verdict"] for m in ("stated", "newest")] == ["reproduced", "contradicted"]
     assert made["newest"]["observed_on"] == DAY
     assert made["newest"]["reason"].startswith("Were it said today")
-    earlier = ledger(trial(**SHARE), as_of=DAY - timedelta(days=1), **shares(then, later))
+    earlier = ledger(lead, as_of=DAY - timedelta(days=1), **shares(then, later))
     assert earlier["newest"]["observed_on"] == STATED  # nothing after the clock is looked at
+
+
+def test_a_figure_of_its_day_is_not_reproduced_by_coincidence_today() -> None:
+    given = shares(listing(STATED, {"CN": 10, "US": 90}), listing(DAY, {"CN": 40, "US": 60}))
+    made = ledger(trial(**SHARE), **given)
+    assert made["stated"]["verdict"] == "contradicted"
+    assert (made["newest"]["verdict"], made["newest"]["reason_code"]) == (
+        "not_testable",
+        "of_its_day",
+    )
+    assert made["newest"]["recomputed_value"] == pytest.approx(0.4)  # shown beside
 
 
 def test_names_that_nobody_examined_could_decide_either_way() -> None:

@@ -17,7 +17,7 @@ import polars as pl
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from warehouse.claim_tests import AiIndexValue, AnyTest, Test
+from warehouse.claim_tests import AiIndexValue, AnyTest, ArenaCount, Test
 from warehouse.contract import Strict, contract
 
 CLAIMS = Path(__file__).parent / "claims"
@@ -105,6 +105,8 @@ class Claim(Strict):
                 yield f"{kind} {twice} stands twice"
         if not any(d.is_own for d in self.definitions):
             yield "no definition is its own"
+        if all(_is_of_its_day_alone(d, m, c) for d, m, c in self._own()):
+            yield "nothing of its own could be said today"
         for each in self.definitions:
             named = {*each.replace, *each.stated}
             if lost := sorted(named - {m.id for m in self.measures}):
@@ -116,6 +118,10 @@ class Claim(Strict):
             if unread := sorted(set(each.set) - taken):
                 yield f"definition {each.id} sets {unread}: no test of it has that"
             yield from self._refused(each)
+
+    def _own(self) -> Iterator[tuple[Definition, Measure, Test]]:
+        own = (d for d in self.definitions if d.is_own)
+        yield from ((d, m, self._replaced(m, d)) for d in own for m in self.measures)
 
     def _refused(self, definition: Definition) -> Iterator[str]:
         """What a definition sets and its tests do not allow."""
@@ -217,13 +223,20 @@ def trial_rows() -> pl.DataFrame:
             "target_date": definition.on or measure.on or claim.as_of,
             "within_days": claim.within_days,
             "stated_value": definition.stated.get(measure.id, measure.stated),
-            **measure.model_dump(exclude={"id", "stated", "on", "check"}),
+            "only_stated": _is_of_its_day_alone(definition, measure, test),
+            **measure.model_dump(exclude={"id", "stated", "on", "check", "only_stated"}),
             **{k: _flat(v) for k, v in test.model_dump().items()},
         }
         for claim in claims()
         for position, (definition, measure, test) in enumerate(claim.trials())
     ]
     return pl.DataFrame(rows, schema=contract("raw.claim_trials").polars_schema)
+
+
+def _is_of_its_day_alone(definition: Definition, measure: Measure, test: Test) -> bool:
+    """Whether it says nothing of today: another day or a period of the past is named."""
+    over_a_period = isinstance(test, ArenaCount) and test.period_from is not None
+    return measure.only_stated or definition.on is not None or over_a_period
 
 
 def _is_look_up(test: Test) -> bool:

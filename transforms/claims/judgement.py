@@ -15,6 +15,7 @@ SLACK = 1e-9  # of floating point, never of judgement
 # What was not seen is a gate; whom nobody examined is in the bounds, and told beside.
 SEEN = ("coverage_time", "coverage_population")
 COVERAGES = (*SEEN, "coverage_names")
+CHANGING = r"^(hub|arena|trending)_"  # tests whose value is another one every day
 NAMED = ("repositories_created", "models_published")  # what is not found there is not disproved
 
 
@@ -30,7 +31,7 @@ def with_judgement(trials: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns((known & (pl.col("coverage") >= NEEDED)).alias("is_testable"))
         .with_columns(
             _relation(pl.col("value"), pl.col("value")).alias("agrees"),
-            pl.when("is_testable").then(_holds()).alias("holds"),
+            pl.when(pl.col("is_testable") & ~_is_of_its_day()).then(_holds()).alias("holds"),
         )
         .with_columns(_missing().alias("missing"))
     )
@@ -83,6 +84,12 @@ def _holds() -> pl.Expr:
     )
 
 
+def _is_of_its_day() -> pl.Expr:
+    """A figure of a past day: that today's happens to be the same would be a coincidence."""
+    is_figure = (pl.col("relation") == "equals") & pl.col("test").str.contains(CHANGING)
+    return (pl.col("moment") == "newest") & is_figure
+
+
 def _missing() -> pl.Expr:
     """Why a trial has no answer; null where it has one."""
     too_little = {c: pl.col(c).fill_null(1.0) < NEEDED for c in SEEN}
@@ -100,6 +107,8 @@ def _missing() -> pl.Expr:
         .then(pl.lit("not_found"))
         .when(too_little["coverage_population"])
         .then(pl.lit("panel_not_population"))
+        .when(_is_of_its_day())
+        .then(pl.lit("of_its_day"))
         .when(pl.col("holds").is_null() & (pl.col("coverage_names") < 1))
         .then(pl.lit("names_not_examined"))
         .when(pl.col("holds").is_null())

@@ -120,6 +120,9 @@ def _not_testable(seen: pl.Expr, day: pl.Expr) -> dict[str, pl.Expr]:
             "{} in the listing of {}, which holds {} of the Hub's models with the figure: a panel, "
             "not the population.", seen, day, _percent("coverage_population"),
         ),
+        "of_its_day": pl.format(
+            "{} ({}). A figure of its day is neither confirmed nor denied by today's.", seen, day
+        ),
         "names_not_examined": pl.format(
             "{}, stated {}: {} of the weight has an examined lab, and the rest or those of no "
             "single country could decide it either way.", seen, _said(), _percent("coverage_names"),
