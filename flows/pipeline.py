@@ -8,6 +8,7 @@ starts one of its own for the run.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any, cast
@@ -28,7 +29,10 @@ from flows.settings import Settings
 from flows.settled import Settled
 from flows.sources.http import SourceError
 from flows.stages import Step
+from warehouse import mirror
+from warehouse.archive import Archive
 from warehouse.code import code_version
+from warehouse.places import open_storage
 
 log = logging.getLogger("observatory.pipeline")
 
@@ -141,6 +145,7 @@ def release(
     _give_up_after_crashes()
     settings = Settings(**overrides or {})
     with concurrency(BUILD_LIMIT, occupy=1):
+        _copy_archive(mirror.pull, settings, settings.sources)
         built = stages.build(settings, as_of or today(), wrap=_as_task)
         run_page.leave_artifacts(settings, built.report)
         published = stages.publish(
@@ -150,6 +155,16 @@ def release(
         run_page.materialize(place.url)
     run_page.send_alerts(settings)
     return [vars(p) for p in published]
+
+
+def _copy_archive(
+    direction: Callable[..., mirror.Mirrored], settings: Settings, sources: tuple[str, ...]
+) -> None:
+    """A worker whose disk does not last keeps the archive in storage, where one is named."""
+    if settings.archive_copy:
+        storage = open_storage(settings.archive_copy)
+        done = direction(Archive(settings.archive), storage, sources)
+        log.info("%s: %d snapshots, %d bytes", storage.url, len(done.snapshots), done.bytes)
 
 
 def _give_up_after_crashes() -> None:

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     warehouse: Path = Path("data/observatory.duckdb")
     docs: Path = Path("data/validation")  # Great Expectations' Data Docs of the last build
     history: Path = Path("data/history")  # counters of every Hub snapshot, made from the archive
+    archive_copy: str | None = None  # where a run restores the archive from and backs it up to
     backfills: Path = Path("warehouse/backfills.yml")  # the record of backfills
     publish_to: Annotated[tuple[str, ...], NoDecode] = ("data/published",)
     publisher: str | None = None  # who moves pointers, for their journal
