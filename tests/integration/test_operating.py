@@ -201,9 +201,9 @@ def test_secrets_are_blocks_and_nobody_reads_them_in_a_deployment(place: Place) 
 def test_a_second_registration_doubles_nothing_and_forgets_nothing(place: Place) -> None:
     def inspected() -> list[dict[str, Any]]:
         command = [sys.executable, "-m", "prefect", "automation", "inspect", "--json"]
+        wide = place.env | {"COLUMNS": "10000"}  # it wraps JSON to the terminal
         told = [
-            subprocess.check_output([*command, name], env=place.env, text=True)
-            for name in AUTOMATIONS
+            subprocess.check_output([*command, name], env=wide, text=True) for name in AUTOMATIONS
         ]
         return [json.loads(text) for text in told]
 
