@@ -210,6 +210,8 @@ def test_traces_are_sql_on_the_tables_that_they_name() -> None:
 
 def test_every_raw_table_says_where_its_records_lie() -> None:
     ours = ("registry_countries", "ai_index_corrections", "ai_index_figures", "ai_index_subjects")
+    history = ("known_models", "history_days", "absences", "counter_steps", "earlier_counters")
+    ours += tuple(f"hub_{name}" for name in history)
     computed = {f"raw.{name}" for name in (*ours, "ai_index_revisions", "quarantine")}
     for contract in contracts().values():
         origin = contract.origin
