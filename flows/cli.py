@@ -259,7 +259,7 @@ def as_of_day(
         settings = Settings(**overrides)
         from flows import stages  # noqa: PLC0415
 
-        stages.build(settings, day, known_at=day)
+        stages.build(settings, day, known_at=day, past_days=False)  # the headline is of the newest
         _tell_headline(settings, [], as_json)
 
 

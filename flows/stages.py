@@ -59,10 +59,16 @@ class Built:
 
 
 def build(
-    settings: Settings, as_of: date, wrap: Wrap = plain, *, known_at: date = date.max
+    settings: Settings,
+    as_of: date,
+    wrap: Wrap = plain,
+    *,
+    known_at: date = date.max,
+    past_days: bool = True,
 ) -> Built:
     """Archive to warehouse file; the file that readers open is replaced only at the very end.
 
+    Without `past_days` the shares of days that are no longer loaded are left out.
     Raises NothingToBuildError, ArchiveError, SourceError, ValidationError; the old warehouse
     then stays as it was and the build that failed lies beside it for inspection.
     """
@@ -74,7 +80,7 @@ def build(
         report += wrap(validate)(path, "raw")
         for layer in ("core", "mart", "meta"):
             if not report.failures("critical"):
-                if layer == "mart":
+                if layer == "mart" and past_days:
                     wrap(steps.settle)(path, archive, snapshots, clocks, settings.history)
                 wrap(steps.transform)(path, layer, clocks)
                 report += wrap(validate)(path, layer)

@@ -372,12 +372,17 @@ def test_a_build_of_an_earlier_day_takes_nothing_back(
     assert contents(earlier) == contents(history)
 
 
-def test_a_lost_state_is_made_again(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["state", "changes", "models"])
+def test_a_lost_file_is_made_again(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, lost: str
+) -> None:
     raw(warehouse, three_days())
     sweeps = [sweep(when) for when in three_days()]
     history = applied(warehouse, tmp_path, sweeps)
     before = contents(history)
-    (history.folder / history.ledger.entries[-1].state[0].path).unlink()
+    entry = history.ledger.entries[-1 if lost == "state" else 2]
+    file = {"state": entry.state and entry.state[0], "changes": entry.changes}
+    (history.folder / file.get(lost, entry.models).path).unlink()
     assert history.verify() != []
     assert contents(applied(warehouse, tmp_path, sweeps)) == before
 

@@ -4,6 +4,7 @@
 -- What was known on day `day`: shares of 30-day downloads of all models observed last on or before
 -- it, by the registry as it stood then; fractional credit. Days before the registry began are
 -- answered with its first edition. Lineage is that of this build; `observatory as-of` has that of then.
+-- Of days before the first of core.hub_daily_counters it has no row: `observatory as-of` has those.
 CREATE MACRO mart.as_of(day) AS TABLE
 WITH clock AS (
     SELECT greatest(day::DATE, (SELECT min(known_from) FROM raw.registry_labs)) AS known,

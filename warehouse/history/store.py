@@ -65,7 +65,8 @@ class History:
         held = self.ledger.until(self.sweeps[-1].snapshot_date)
         same = 0
         for entry, sweep in zip(held, self.sweeps, strict=False):
-            if entry.sweep != sweep:
+            is_whole = self._is_there(entry.changes) and self._is_there(entry.models)
+            if entry.sweep != sweep or not is_whole:
                 break
             same += 1
         if same < len(held) or self._is_torn():
