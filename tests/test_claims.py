@@ -499,6 +499,20 @@ def test_an_open_licence_must_be_on_record() -> None:
         assert row["verdict"] == expected, licence
 
 
+def test_a_data_set_that_is_found_is_proof_and_one_that_is_not_is_none() -> None:
+    asked_for = {k: v for k, v in CREATED.items() if k != "test"}
+    wanted = trial(
+        **{**asked_for, "test": "datasets_created", "names": "lab/*"} | {"stated_value": 1.0}
+    )
+    for day, expected in ((FEBRUARY, "reproduced"), (date(2025, 3, 1), "not_testable")):
+        found = rows(
+            "raw.hub_datasets",
+            {"dataset_id_hf": "lab/set", "created_at": datetime.combine(day, time(12))},
+            **{"snapshot_id": "hub_datasets/x", "snapshot_date": DAY, "file_name": "1"},
+        )
+        assert ledger(wanted, raw_hub_datasets=found)["stated"]["verdict"] == expected
+
+
 def test_a_rank_in_a_panel_may_be_worse_in_the_whole() -> None:
     rank = {
         **{"test": "model_rank", "unit": "rank", "relation": "at_most", "stated_value": 2.0},

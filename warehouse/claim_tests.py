@@ -105,6 +105,13 @@ class RepositoriesCreated(_Period):
     licences: tuple[str, ...] = ()
 
 
+class DatasetsCreated(_Period):
+    """How many of the named data sets were created in the period; names as for repositories."""
+
+    test: Literal["datasets_created"]
+    names: Names
+
+
 class ModelsCreated(_Period):
     """How many models a namespace created in the period."""
 
@@ -267,6 +274,7 @@ AnyTest = Annotated[
     | HubRank
     | DerivativeShare
     | RepositoriesCreated
+    | DatasetsCreated
     | ModelsCreated
     | ModelRank
     | ParameterRatio

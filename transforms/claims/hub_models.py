@@ -51,6 +51,31 @@ def repositories_created(
     )
 
 
+def datasets_created(requests: pl.LazyFrame, raw_hub_datasets: pl.LazyFrame) -> pl.LazyFrame:
+    """Answers: how many of the named data sets were created in the period, by the newest listing.
+
+    One that was found is proof; how many data sets the Hub has nobody has told us, so that absence
+    proves nothing.
+    """
+    wanted = of(requests, "datasets_created")
+    day = pl.col("snapshot_date")
+    newest = raw_hub_datasets.filter(day == day.max())
+    listed = newest.select(pl.col("dataset_id_hf").alias("model_id_hf"), "created_at")
+    found = _named(wanted, listed).filter(_within())
+    counts = found.group_by("request").agg(pl.col("name").n_unique().alias("n"))
+    n, asked_for = pl.col("n").fill_null(0), lines("names").list.len()
+    return answers(
+        wanted.join(newest.select(day.alias("observed_on")).unique(), how="cross")
+        .join(counts, on="request", how="left")
+        .with_columns(
+            n.alias("value"),
+            n.alias("low"),
+            asked_for.alias("high"),
+            (n / asked_for).alias("coverage_population"),
+        )
+    )
+
+
 def models_created(
     requests: pl.LazyFrame, hub_models: pl.LazyFrame, listed: pl.LazyFrame
 ) -> pl.LazyFrame:

@@ -16,7 +16,11 @@ SLACK = 1e-9  # of floating point, never of judgement
 SEEN = ("coverage_time", "coverage_population")
 COVERAGES = (*SEEN, "coverage_names")
 CHANGING = r"^(hub|arena|trending)_"  # tests whose value is another one every day
-NAMED = ("repositories_created", "models_published")  # what is not found there is not disproved
+NAMED = (
+    "repositories_created",
+    "datasets_created",
+    "models_published",
+)  # what is not found there is not disproved
 
 
 def with_judgement(trials: pl.LazyFrame) -> pl.LazyFrame:

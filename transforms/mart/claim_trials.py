@@ -10,6 +10,7 @@ from transforms.claims.ai_index import ai_index_value
 from transforms.claims.arena import arena
 from transforms.claims.epoch import frontier_lag, models_published, notable_count
 from transforms.claims.hub_models import (
+    datasets_created,
     derivative_share,
     model_rank,
     models_created,
@@ -31,6 +32,7 @@ def claim_trials(
     family_share_daily: pl.LazyFrame,
     trending_share_daily: pl.LazyFrame,
     hub_trending: pl.LazyFrame,
+    raw_hub_datasets: pl.LazyFrame,
     hub_models: pl.LazyFrame,
     hub_daily_counters: pl.LazyFrame,
     hub_counter_days: pl.LazyFrame,
@@ -61,6 +63,7 @@ def claim_trials(
         [
             hub_shares(requests, *shares, hub_counter_days, listed),
             repositories_created(requests, hub_models, listed),
+            datasets_created(requests, raw_hub_datasets),
             models_created(requests, hub_models, listed),
             model_rank(requests, hub_daily_counters, listed),
             parameter_ratio(requests, hub_models, notable_models),
