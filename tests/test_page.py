@@ -22,7 +22,6 @@ from typer.testing import CliRunner
 from tests.conftest import ROOT
 from tests.frames import PROPERTY
 from tests.pages import HOSTILE, PAGES, emptied, hostile_names, page_files, paged, staged
-from warehouse.cards import cards
 from warehouse.contract import contracts
 from warehouse.manifest import MANIFEST, Manifest, parse_manifest
 from warehouse.page.build import ASSETS, packed_shares, script
@@ -115,8 +114,6 @@ def vocabulary() -> Iterator[tuple[str, str]]:
         yield "kind", level
     for outcome in promised["meta.validation_results"].columns["outcome"].values or ():
         yield "outcome", outcome
-    for card in cards().values():
-        yield "cadence", re.split("[;,]", card.cadence)[0].strip()
     if ledger := promised.get("mart.claims"):
         for column, kind in (("verdict", "verdict"), ("reason_code", "reason")):
             for value in ledger.columns[column].values or ():

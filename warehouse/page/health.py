@@ -10,7 +10,7 @@ from warehouse.manifest import Manifest, SourceEntry
 from warehouse.page.tables import Tables
 
 # Days between two snapshots, by the first word of a card's cadence. The rest have no rhythm.
-CADENCE = {"daily": 1, "weekly": 7, "monthly": 31, "yearly": 366}
+CADENCE = {"every six hours": 1, "daily": 1, "weekly": 7, "monthly": 31, "yearly": 366}
 
 
 def health(manifest: Manifest, tables: Tables, cards: dict[str, Card]) -> dict[str, Any]:

@@ -6,10 +6,11 @@
   const { text, of, country, integer, percent, interval, day } = format;
 
   // Every text becomes a text node: a name from outside stays a name.
-  function cell(value, { tag = "td", number = false } = {}) {
+  function cell(value, { tag = "td", number = false, lang = "" } = {}) {
     const one = document.createElement(tag);
     if (tag === "th") one.scope = "row";
     if (number) one.className = "n";
+    if (lang) one.lang = lang;
     one.textContent = value;
     return one;
   }
@@ -189,12 +190,12 @@
     $("[data-board-title]").textContent = text("board.title", { board: of("board", board), category: of("category", category) });
     $("[data-board-about]").textContent = text("board.about", { day: day(found.day), n: integer(found.n_models) });
     fill($("[data-board-countries] tbody"), found.countries.map((row) => [
-      cell(integer(row.rank), { number: true }), cell(country(row.id, row.name), { tag: "th" }), cell(row.model),
+      cell(integer(row.rank), { number: true }), cell(country(row.id, row.name), { tag: "th" }), cell(row.model, { lang: "en" }),
       ...[rating(row), wins(row), first(row), lag(row)].map((value) => cell(value, { number: true })),
-      cell(row.open_model ? `${row.open_model} (${integer(row.open_rank)})` : "–"),
+      cell(row.open_model ? `${row.open_model} (${integer(row.open_rank)})` : "–", { lang: "en" }),
     ]));
     fill($("[data-board-labs] tbody"), found.labs.map((row) => [
-      cell(integer(row.rank), { number: true }), cell(row.name, { tag: "th" }), cell(country(row.country)), cell(row.model),
+      cell(integer(row.rank), { number: true }), cell(row.name, { tag: "th" }), cell(country(row.country)), cell(row.model, { lang: "en" }),
       ...[rating(row), wins(row), first(row)].map((value) => cell(value, { number: true })),
     ]));
     drawHistory(board);
