@@ -35,7 +35,7 @@ STALL = 1.0  # s; half of it is the readers' patience where a fault is a stall
 
 def impatient(server: StandIn, folder: Path, **more: Any) -> Settings:
     """Settings whose patience ends before a stall does, where the server stalls at all."""
-    stalls = server.faults is not None and "stall" in server.faults.plan.kinds
+    stalls = server.spoiler is not None and "stall" in server.spoiler.plan.kinds
     return settings_for(server, folder, http_timeout_seconds=STALL / 2 if stalls else 20, **more)
 
 
@@ -69,8 +69,8 @@ def test_what_passes_ends_in_a_whole_sweep(
     in_a_row = 1 if kind == "stall" else 2
     with StandIn(small, page_size=5, faults=plan(kind, in_a_row=in_a_row)) as server:
         sealed = observe("hub", impatient(server, tmp_path), DAY).snapshot
-        assert server.faults is not None
-        assert server.faults.done[kind] >= 7
+        assert server.spoiler is not None
+        assert server.spoiler.done[kind] >= 7
     assert pages_of(sealed) == sound
     assert sealed.is_complete
     written = b"".join(p.read_bytes() for p in (tmp_path / "archive").rglob("*.json"))
@@ -140,10 +140,10 @@ def _then(server: StandIn, after: int, faults: FaultPlan) -> Any:
     answer, left = server.answer, [after]
 
     def counted(call: Any) -> Any:
-        if left[0] == 0 and server.faults is None:
-            server.faults = Faults(faults)
+        if left[0] == 0 and server.spoiler is None:
+            server.spoiler = Faults(faults)
             for target, page in kept:
-                server.faults._pages[target] = page
+                server.spoiler._pages[target] = page
         left[0] = max(left[0] - 1, 0)
         given = answer(call)
         kept[:] = [(call.target, given.body)]
@@ -376,8 +376,8 @@ def test_forty_kills_and_all_faults_leave_the_archive_of_an_undisturbed_sweep(
         process = observing(server, archive)
         told = process.communicate(timeout=300)[1].decode()
         assert process.returncode == 0, told
-        assert server.faults is not None
-        assert set(server.faults.done) == set(RECOVERABLE)
+        assert server.spoiler is not None
+        assert set(server.spoiler.done) == set(RECOVERABLE)
         good = [r for r in server.requests if r.status == 200]
     sealed = Archive(archive).snapshot("hub", DAY)
     assert sealed is not None
@@ -385,7 +385,7 @@ def test_forty_kills_and_all_faults_leave_the_archive_of_an_undisturbed_sweep(
     assert sealed.is_complete
     assert sealed.rows_seen == sum(f.rows_seen or 0 for f in sealed.files)
     # A page that was in hand when the process died is the only one asked for twice.
-    assert len(good) <= len(undisturbed) + KILLS + sum(server.faults.done.values()) + 2
+    assert len(good) <= len(undisturbed) + KILLS + sum(server.spoiler.done.values()) + 2
     left = [p for p in (archive / "hub" / str(DAY)).rglob("*") if p.name.endswith(".part")]
     assert left == []
     assert SECRET not in told + (archive / "hub" / str(DAY) / "snapshot.json").read_text()

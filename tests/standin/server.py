@@ -117,7 +117,7 @@ class StandIn:
             self.models = hub.Listing(hub.read_rows(day), page_size)
         sets = hub.read_datasets(root / "hub", hub_date)
         self.datasets = hub.Listing(sets, page_size, "datasets") if sets else None
-        self.faults = Faults(faults) if faults else None
+        self.spoiler = Faults(faults) if faults else None
         self.closing = threading.Event()
         self.details = hub.ModelDetails(root / "hub" / "samples")
         self.trending = hub.trending_file(root / "hub" / "trending", hub_date, trending_at)
@@ -235,7 +235,7 @@ class StandIn:
         except RefusalError as refusal:
             answer = refusal.answer()
         answer = replace(answer, headers={**answer.headers, **headers})
-        return self.faults.spoil(call, answer) if self.faults else answer
+        return self.spoiler.spoil(call, answer) if self.spoiler else answer
 
     def record(self, request: LoggedRequest) -> None:
         """Keep a request for the test that asks, and write it to the log file if there is one."""
@@ -331,8 +331,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, standin: StandIn, how: str) -> None:
         """No answer: the line breaks, or says nothing until the reader has lost patience."""
         self.close_connection = True
-        if how == "stall" and standin.faults:
-            standin.closing.wait(standin.faults.plan.stall)
+        if how == "stall" and standin.spoiler:
+            standin.closing.wait(standin.spoiler.plan.stall)
         # Linger of 0 s: the client gets a reset and no orderly end.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
