@@ -667,7 +667,7 @@ def test_what_the_catalog_does_not_hold_is_refused(standin: StandIn, path: str) 
 
 
 def test_any_source_may_be_absent(tiny: Path, tmp_path: Path) -> None:
-    every = "hub,hub_trending,lmarena,lmarena_space,arena_catalog,epoch,ai_index"
+    every = "hub_namespaces,hub,hub_trending,lmarena,lmarena_space,arena_catalog,epoch,ai_index"
     parts = {
         "hub/2031-02-01": "hub",
         "hub/trending": "hub_trending",
@@ -684,7 +684,8 @@ def test_any_source_may_be_absent(tiny: Path, tmp_path: Path) -> None:
         (alone / part).parent.mkdir(parents=True)
         (alone / part).symlink_to(tiny / part, target_is_directory=True)
         with StandIn(alone) as standin:
-            assert standin.exports["OBSERVATORY_SOURCES"] == source
+            both = "hub_namespaces,hub"  # one listing, read whole and by author
+            assert standin.exports["OBSERVATORY_SOURCES"] == (both if source == "hub" else source)
             found = {
                 "hub": ask(standin, "/api/models").status,
                 "hub_trending": ask(standin, "/api/trending").status,
@@ -882,8 +883,8 @@ def test_command_prints_settings_serves_and_ends_quietly(
             f"OBSERVATORY_EPOCH_URL={url}",
             f"OBSERVATORY_GITHUB_API_URL={url}/github/api",
             f"OBSERVATORY_GITHUB_RAW_URL={url}/github/raw",
-            "OBSERVATORY_SOURCES=hub,hub_trending,lmarena,lmarena_space,arena_catalog,epoch,"
-            "ai_index",
+            "OBSERVATORY_SOURCES=hub_namespaces,hub,hub_trending,lmarena,lmarena_space,"
+            "arena_catalog,epoch,ai_index",
         ]
         assert ask(url, "/api/models").json()[0]["id"] == "org/old"
     finally:
