@@ -168,7 +168,9 @@ def test_rows_that_stay_moved_are_taken_and_counted_once(small: Path, tmp_path: 
 # --- models that are created meanwhile -----------------------------------------------------------
 
 
-def test_models_created_while_the_sweep_goes_on_are_in(small: Path, tmp_path: Path) -> None:
+def test_models_created_while_the_sweep_goes_on_are_in(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Seven of them, more than a page: they are read until one that the sweep met first."""
     created = [
         {"id": f"new/{n}", "createdAt": f"2026-08-15T00:00:{n:02}.000Z", "likes": n}
@@ -184,7 +186,14 @@ def test_models_created_while_the_sweep_goes_on_are_in(small: Path, tmp_path: Pa
 
     with Growing(small, page_size=5) as server:
         settings = impatient(server, tmp_path)
+        with monkeypatch.context() as patch:  # it dies after all was read, and is only sealed then
+            patch.setattr("warehouse.archive.Draft.seal", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                observe("hub", settings, DAY)
+        asked = len(server.requests)
         sealed = observe("hub", settings, DAY).snapshot
+        assert len(server.requests) == asked
+    assert sealed.is_complete
     assert [f.name for f in sealed.find("pages/newest")] == [
         f"pages/newest-{n:06d}.json" for n in (1, 2)
     ]

@@ -63,7 +63,8 @@ class Sweep:
         self._cursors = {f.next_url for f in files if f.next_url}
         self._oldest: str | None = None
         self._last: Page | None = None
-        for file in reversed(files) if self.has_floor else files[-1:]:
+        pages = self.pages  # without the newest, which came last and are the youngest
+        for file in reversed(pages) if self.has_floor else pages[-1:]:
             page = Page(read_items(self.archive.read(file)), file.next_url)
             self._last = self._last or page
             self._oldest = page.oldest
