@@ -26,7 +26,7 @@ from transforms.graph import plan
 from warehouse.archive import Archive, Snapshot
 from warehouse.code import code_version
 from warehouse.contract import contracts
-from warehouse.database import build_path, open_read_only, swap_in
+from warehouse.database import build_path, open_read_only, remove_dead_builds, swap_in
 from warehouse.manifest import Manifest
 from warehouse.release import stage_release
 
@@ -74,6 +74,7 @@ def build(
     """
     archive, clocks = Archive(settings.archive), steps.Clocks(as_of, known_at)
     snapshots = steps.chosen_snapshots(archive, settings.sources, as_of)
+    remove_dead_builds(settings.warehouse)
     path, report = build_path(settings.warehouse), Report(())
     try:
         wrap(steps.load_raw)(path, archive, snapshots, settings.history)

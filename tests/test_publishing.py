@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from tests.integration.places import reader_sees
 from tests.releases import build_warehouse
 from tests.test_release import stage
 from warehouse.channels import latest_manifest
+from warehouse.database import remove_dead_builds
 from warehouse.folder import LocalStorage
 from warehouse.manifest import Manifest
 from warehouse.pointer import read_pointer
@@ -237,3 +240,19 @@ def test_an_open_release_has_docs_of_its_own_tables(sample: Path, tmp_path: Path
     pointer = read_pointer(storage)
     assert pointer is not None
     assert pointer.moved_by is None  # nobody's machine is named to the world
+
+
+def test_what_killed_builds_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    warehouse = tmp_path / "observatory.duckdb"
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    names = [f".observatory.duckdb.{pid}.build" for pid in (ended.pid, os.getpid())]
+    old, living = (tmp_path / name for name in names)
+    wal, stranger = old.with_name(old.name + ".wal"), tmp_path / ".observatory.duckdb.x.build"
+    for path in (old, living, wal, stranger, warehouse):
+        path.touch()
+    assert remove_dead_builds(warehouse) == []  # too young: it may live in another container
+    for path in (old, living, wal, stranger):
+        os.utime(path, (0, 0))
+    assert set(remove_dead_builds(warehouse)) == {old, wal}
+    assert set(tmp_path.iterdir()) == {living, stranger, warehouse}

@@ -8,8 +8,10 @@ that have the old one open keep it.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -106,6 +108,33 @@ def _check_ours(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 def build_path(warehouse: Path) -> Path:
     """The private file of this process, in the same folder so that the swap is a rename."""
     return warehouse.with_name(f".{warehouse.name}.{os.getpid()}.build")
+
+
+def remove_dead_builds(warehouse: Path, older_than: timedelta = timedelta(days=1)) -> list[Path]:
+    """Removes private files of builds that were killed; returns them.
+
+    A day of silence is asked for besides: a living build may be of another container, where its
+    process has a number that means nothing here.
+    """
+    oldest = time.time() - older_than.total_seconds()
+    found = warehouse.parent.glob(f".{warehouse.name}.*.build*")
+    dead = [p for p in found if p.stat().st_mtime < oldest and not _is_alive(p.name)]
+    for path in dead:
+        path.unlink(missing_ok=True)
+    return dead
+
+
+def _is_alive(name: str) -> bool:
+    pid = name.rpartition(".build")[0].rpartition(".")[2]
+    if not pid.isdigit():
+        return True  # not a name of ours
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def swap_in(built: Path, warehouse: Path) -> None:
