@@ -120,7 +120,7 @@ def _refusals(archive: Archive) -> list[Path]:
 
 
 def _sidecar(archive: Archive, snapshot: Snapshot) -> Path:
-    return archive.folder(snapshot.source, snapshot.snapshot_date) / SIDECAR
+    return archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot) / SIDECAR
 
 
 def _key(sidecar: Path) -> str:
