@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 S3_DIR := data/s3
 BUCKET := observatory
+N ?= 3300000
 # A file's tests share servers and fixtures, so they stay together.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-all lint format votes lock clean
+.PHONY: help run test test-slow test-all lint format bench votes lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +66,16 @@ $(VENV)/votes/.installed: infra/requirements-votes.txt $(VENV)/.installed
 
 votes: $(VENV)/votes/.installed ## arena-rank, for `PYTHONPATH=.venv/votes .venv/bin/observatory votes`
 
+# dlt and the chart renderer are for the bench alone, so they too go beside the environment.
+$(VENV)/bench/.installed: infra/requirements-bench.txt $(VENV)/.installed
+	@echo "environment: installing the bench's peers from infra/requirements-bench.txt into $(VENV)/bench"
+	@rm -rf $(VENV)/bench
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/bench -r infra/requirements-bench.txt
+	@touch $@
+
+bench: $(VENV)/bench/.installed ## what each step costs on N generated models (default 3,300,000), beside its floor and its peer
+	$(BIN)/python -m infra.bench --models $(N) --packages $(VENV)/bench $(ARGS)
+
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		pyproject.toml --extra checkout -o requirements.txt
@@ -77,6 +88,10 @@ lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		infra/requirements-validators.in -c requirements-dev.txt -o infra/requirements-validators.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements-dev.txt | sort -u)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
+		infra/requirements-bench.in -c requirements.txt -o infra/requirements-bench.txt \
+		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u)
+	sed -i.list '/^#/d' infra/requirements-bench.txt && rm infra/requirements-bench.txt.list
 	sed -i.list '/^#/d' infra/requirements-validators.txt && rm infra/requirements-validators.txt.list
 	sed -i.list '/^#/d' infra/requirements-votes.txt && rm infra/requirements-votes.txt.list
 

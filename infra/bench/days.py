@@ -1,0 +1,51 @@
+"""What a day's update of the history costs on a day far down the line."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import duckdb
+
+from flows.history import up_to_date
+from flows.sources.hub_items import parse_models
+from infra.bench.generate import FIRST_DAY, GeneratedHub
+from warehouse import database
+from warehouse.archive import Archive
+from warehouse.history.load import load_history
+
+
+def days(models: int, n_days: int) -> dict[str, Any]:
+    """Seconds of every day's update and bytes of the history after it, beginning with none."""
+    hub, seconds, sizes = GeneratedHub(models), [], []
+    with tempfile.TemporaryDirectory(prefix="bench-days-") as folder:
+        archive, root = Archive(Path(folder) / "archive"), Path(folder) / "history"
+        con = database.create(Path(folder) / "days.duckdb")
+        snapshots = []
+        for number in range(n_days):
+            day = FIRST_DAY + timedelta(days=number)
+            snapshots.append(hub.archive_day(archive, day))
+            _empty(con)
+            parse_models(con, archive, snapshots[-1])
+            begin = perf_counter()
+            held = [snapshots[-1].snapshot_id]
+            with up_to_date(root, archive, snapshots, con, held) as counted:
+                if counted is not None:
+                    load_history(con, counted, day, [day])
+            seconds.append(perf_counter() - begin)
+            sizes.append(sum(p.stat().st_size for p in root.rglob("*") if p.is_file()))
+        con.close()
+    return {"models": models, "seconds": seconds, "bytes": sizes}
+
+
+def _empty(con: duckdb.DuckDBPyConnection) -> None:
+    """No raw table of the Hub keeps anything of the day before."""
+    found = con.execute(
+        "SELECT table_name FROM duckdb_tables() "
+        "WHERE schema_name = 'raw' AND starts_with(table_name, 'hub_')"
+    ).fetchall()
+    for (table,) in found:
+        con.execute(f'TRUNCATE raw."{table}"')

@@ -1,0 +1,155 @@
+"""What is measured: our own code, step by step, each on its own copy of the inputs.
+
+A task prepares outside of the clock and gives back the work to be measured.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from time import perf_counter
+from typing import cast
+
+import duckdb
+
+from expectations.validate import validate_database
+from flows import build, stages
+from flows.settings import Settings
+from flows.stages import Step
+from infra.bench.generate import FIRST_DAY
+from infra.bench.places import NEXT_DAY, Place, keep_history
+from infra.bench.places import load as load_day
+from transforms.graph import plan
+from warehouse.contract import LAYERS, contract, contracts
+from warehouse.parquet import write_table
+
+Work = Callable[[], object]
+TABLES = {
+    "models": ("core.hub_models", "core.hub_daily_counters"),
+    "lineage": ("core.hub_base_models", "core.hub_model_roots"),
+    "names": ("core.model_families", "core.model_identities"),
+    "shares": (
+        "core.hub_credits",
+        "mart.lab_share_daily",
+        "mart.country_share_daily",
+        "mart.family_share_daily",
+    ),
+}
+VALIDATED = ("raw.hub_models", *(t for tables in TABLES.values() for t in tables))
+WRITTEN = tuple(t for t in VALIDATED if t != "core.hub_credits")
+
+
+def load(place: Place, scratch: Path) -> Work:
+    """Pages to raw.hub_models of a fresh warehouse file, bytes verified, odd items kept aside."""
+    return lambda: load_day(place, scratch / "loaded.duckdb")
+
+
+def history(place: Place, scratch: Path) -> Work:
+    """The second day into the history: keys, changed attributes, changed counters, the steps."""
+    path, root = scratch / "loaded.duckdb", scratch / "history"
+    load_day(place, path, NEXT_DAY)
+    shutil.copytree(place.history, root)
+    return lambda: keep_history(place, path, root, NEXT_DAY)
+
+
+def transform(step: str) -> Callable[[Place, Path], Work]:
+    """The transforms of a step, from table to table."""
+
+    def task(place: Place, scratch: Path) -> Work:
+        path = place.copy_of_built(scratch)
+        with duckdb.connect(str(path)) as con:
+            for table in TABLES[step]:
+                con.execute(f"TRUNCATE {contract(table).sql_name}")
+        return lambda: _compute(path, TABLES[step])
+
+    return task
+
+
+def _compute(path: Path, tables: tuple[str, ...]) -> dict[str, float]:
+    """Returns the seconds of each table."""
+    seconds: dict[str, float] = {}
+    with build._opened(path) as con:
+        for step in plan():
+            if step.table in tables:
+                begin = perf_counter()
+                build._compute(con, step, build.Clocks(FIRST_DAY))
+                seconds[step.table] = perf_counter() - begin
+    return seconds
+
+
+def validation(place: Place, scratch: Path) -> Work:
+    """Every expectation on the Hub's tables, by Great Expectations inside DuckDB."""
+    import great_expectations  # noqa: F401, PLC0415 - its import is told apart from the questions
+
+    return lambda: validate_database(place.built, VALIDATED, "bench").raise_for_critical()
+
+
+def parquet(place: Place, scratch: Path) -> Work:
+    """The Hub's tables as sorted Parquet files."""
+
+    def work() -> None:
+        with duckdb.connect(str(place.built), read_only=True) as con:
+            for table in WRITTEN:
+                write_table(con, contracts()[table], scratch / f"{table}.parquet")
+
+    return work
+
+
+def settings(place: Place, scratch: Path) -> Settings:
+    """Settings of a run on the generated Hub alone."""
+    return Settings(
+        archive=place.folder / "archive",
+        warehouse=scratch / "observatory.duckdb",
+        docs=scratch / "validation",
+        publish_to=(str(scratch / "published"),),
+        sources=("hub",),
+    )
+
+
+def publish(place: Place, scratch: Path) -> Work:
+    """Parquet, DuckDB file and page into a folder, read back and validated."""
+    chosen = settings(place, scratch)
+    shutil.copyfile(place.built, chosen.warehouse)
+    return lambda: stages.publish(chosen, chosen.publish_to)
+
+
+def whole(place: Place, scratch: Path) -> Work:
+    """Archive to published release, without Prefect."""
+    chosen = settings(place, scratch)
+
+    seconds: dict[str, float] = {}
+
+    def timed(step: Step, /) -> Step:
+        @wraps(step)
+        def run(*args: object, **kwargs: object) -> object:
+            begin = perf_counter()
+            try:
+                return step(*args, **kwargs)
+            finally:
+                layer = next((a for a in args if a in LAYERS), None)
+                name = f"{step.__name__} {layer}" if layer else step.__name__
+                seconds[name] = seconds.get(name, 0) + perf_counter() - begin
+
+        return cast(Step, run)
+
+    def work() -> dict[str, float]:
+        stages.build(chosen, FIRST_DAY, timed)
+        stages.publish(chosen, chosen.publish_to, wrap=timed)
+        return seconds
+
+    return work
+
+
+def prefect(place: Place, scratch: Path) -> Work:
+    """The same as a Prefect flow with a server of its own."""
+    chosen = settings(place, scratch)
+    overrides = chosen.model_dump(mode="json", exclude_defaults=True)
+
+    def work() -> None:
+        from flows.pipeline import release  # noqa: PLC0415 - Prefect's start belongs to its cost
+
+        release(as_of=FIRST_DAY, overrides=overrides)
+
+    return work

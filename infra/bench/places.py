@@ -1,0 +1,97 @@
+"""Where a bench of one size has its inputs, and how they are made."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from flows import build
+from flows.history import up_to_date
+from flows.sources.hub_items import parse_models
+from infra.bench.generate import FIRST_DAY, GeneratedHub
+from warehouse import database
+from warehouse.archive import Archive, Snapshot
+from warehouse.history.load import load_history
+from warehouse.reference import load_reference
+
+NEXT_DAY = FIRST_DAY + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one size: `archive` of two days, `built.duckdb` of the first."""
+
+    folder: Path
+    models: int
+
+    @property
+    def archive(self) -> Archive:
+        """Two generated days."""
+        return Archive(self.folder / "archive")
+
+    @property
+    def built(self) -> Path:
+        """A warehouse of the first day, every table filled, not validated."""
+        return self.folder / "built.duckdb"
+
+    @property
+    def history(self) -> Path:
+        """The history of the counters up to the first day."""
+        return self.folder / "history"
+
+    def snapshot(self, day: date = FIRST_DAY) -> Snapshot:
+        """A generated day. Raises ValueError where `prepare` did not make it."""
+        found = self.archive.snapshot("hub", day)
+        if found is None:
+            raise ValueError(f"{self.folder} holds no {day}; run `python -m infra.bench` first")
+        return found
+
+    def pages(self) -> list[str]:
+        """The first day's page files."""
+        return self.archive.paths(self.snapshot().find("pages/"))
+
+    def copy_of_built(self, scratch: Path) -> Path:
+        """A copy that may be written."""
+        return Path(shutil.copyfile(self.built, scratch / "built.duckdb"))
+
+    def prepare(self) -> None:
+        """Makes what is not there yet."""
+        hub = GeneratedHub(self.models)
+        for day in (FIRST_DAY, NEXT_DAY):
+            hub.archive_day(self.archive, day)
+        if not self.built.exists():
+            part = self.folder / "part.duckdb"
+            shutil.rmtree(self.history, ignore_errors=True)
+            load(self, part)
+            keep_history(self, part, self.history)
+            clocks = build.Clocks(FIRST_DAY)
+            for layer in ("core", "mart", "meta"):
+                build.transform(part, layer, clocks)
+            build.write_about(part, [self.snapshot()], clocks)
+            part.replace(self.built)
+
+
+def load(place: Place, path: Path, day: date = FIRST_DAY) -> None:
+    """A fresh warehouse file with the registry and one day of the Hub, as a build loads them."""
+    con = database.create(path)
+    load_reference(con)
+    parse_models(con, place.archive, place.snapshot(day))
+    con.execute("CHECKPOINT")
+    con.close()
+
+
+def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) -> None:
+    """Brings the history up to the day, from what the warehouse file has loaded of it."""
+    con = duckdb.connect(str(path))
+    snapshots = [s for s in place.archive.snapshots("hub") if s.snapshot_date <= day]
+    held = [place.snapshot(day).snapshot_id]
+    with up_to_date(root, place.archive, snapshots, con, held) as counted:
+        if counted is None:
+            raise ValueError("the bench has no day of the Hub")
+        load_history(con, counted, day, [day])
+    con.execute("CHECKPOINT")
+    con.close()

@@ -1,0 +1,124 @@
+"""RESULTS.md and its charts, from what was measured: nothing in them is typed in."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from infra.bench.charts import write_charts
+from infra.bench.results import Results
+from infra.bench.steps import STEPS
+from infra.bench.targets import judged
+
+ENGINES = ("duckdb", "polars", "great-expectations", "pandas", "prefect")
+
+
+def write_report(results: Results, folder: Path, packages: Path) -> list[Path]:
+    """Writes the report of every size that was measured. Returns its files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    charts = write_charts(results, folder, packages)
+    path = folder / "RESULTS.md"
+    path.write_text("\n".join(_lines(results, charts, packages)) + "\n", "utf-8")
+    return [path, *charts]
+
+
+def _lines(results: Results, charts: list[Path], packages: Path) -> Iterator[str]:
+    yield "# Scale bench: results"
+    yield ""
+    yield "Written by `make bench` from its measurements; the models are generated"
+    yield "(`infra/bench/generate.py`). A *floor* is the same work as one statement written by hand"
+    yield "for DuckDB on the same input; a *peer* is dlt (load), pandas (transforms, Parquet) or"
+    yield "Great Expectations on pandas batches (validation). Each side runs in a process of its"
+    yield "own, by turns; seconds are medians of the rounds, imports are not counted. A peer's"
+    yield "seconds marked `~` are extrapolated in proportion from the largest size at which it ran."
+    yield ""
+    yield f"Machine: {_machine()}. {_versions(packages)}."
+    for chart in charts:
+        yield ""
+        yield f"![{chart.stem.replace('-', ' ')}]({chart.name})"
+    for models in reversed(results.sizes()):
+        yield from _size(results, models)
+    yield from _days(results)
+
+
+def _size(results: Results, models: int) -> Iterator[str]:
+    yield ""
+    yield f"## {models:,} models"
+    yield ""
+    yield "| step | ours | floor | ours / floor | by CPU | peer | peer / ours | peak memory |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for step in STEPS:
+        if results.median(models, step.name, "ours") is not None:
+            yield _row(results, models, step.name)
+    yield ""
+    yield "| target | wanted | found | |"
+    yield "|---|---|---|---|"
+    for target in judged(results, models):
+        yield f"| {target.what} | {target.wanted} | {target.found} | {target.verdict} |"
+    for target in judged(results, models):
+        if target.where:
+            yield ""
+            yield f"Where the time goes, {target.what}: {target.where}."
+
+
+def _row(results: Results, models: int, step: str) -> str:
+    ours, floor = (results.median(models, step, side) for side in ("ours", "floor"))
+    cpu = [results.median(models, step, side, "cpu_seconds") for side in ("ours", "floor")]
+    peer, peak = results.peer_seconds(models, step), results.median(models, step, "ours", "peak_gb")
+    cells = [
+        step,
+        _seconds(ours),
+        _seconds(floor),
+        _ratio(ours, floor),
+        _ratio(*cpu),
+        ("~" if peer and peer[1] != models else "") + _seconds(peer[0]) if peer else "",
+        _ratio(peer[0], ours) if peer else "",
+        f"{peak:.2f} GB" if peak is not None else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s"
+
+
+def _ratio(one: float | None, other: float | None) -> str:
+    return f"{one / other:.2f}" if one is not None and other else ""
+
+
+def _days(results: Results) -> Iterator[str]:
+    found = results.days()
+    if not found:
+        return
+    seconds, sizes = found["seconds"], found["bytes"]
+    yield ""
+    yield f"## A day's update of the history, {found['models']:,} models"
+    yield ""
+    yield "| day | seconds (median of five days) | bytes of the history |"
+    yield "|---|---|---|"
+    for day in sorted({2, 30, 365, len(seconds)}):
+        if day <= len(seconds):
+            near = sorted(seconds[max(1, day - 3) : day + 2])
+            yield f"| {day} | {near[len(near) // 2]:.2f} | {sizes[day - 1]:,} |"
+
+
+def _machine() -> str:
+    """Processor, cores, memory and system; never a name or a path."""
+    facts = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    models = [line.split(":", 1)[1].strip() for line in facts.splitlines() if "model name" in line]
+    memory = Path("/proc/meminfo")
+    kilobytes = int(memory.read_text().split()[1]) if memory.exists() else 0
+    return (
+        f"{models[0] if models else platform.machine()}, {len(models) or '?'} cores, "
+        f"{kilobytes / 1024**2:.0f} GiB, {platform.system()}"
+    )
+
+
+def _versions(packages: Path) -> str:
+    found = [f"{name} {version(name)}" for name in ENGINES]
+    for name in ("dlt",):
+        folders = sorted(packages.glob(f"{name}-*.dist-info"))
+        found += [folder.name.removesuffix(".dist-info").replace("-", " ") for folder in folders]
+    return f"Python {platform.python_version()}, {', '.join(found)}"

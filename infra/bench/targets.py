@@ -1,0 +1,98 @@
+"""The targets for one day of the whole Hub on two cores, and whether they are met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.bench.results import Results
+from infra.bench.steps import CORE_AND_MART, PARTS
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One target against what was measured."""
+
+    what: str
+    wanted: str
+    found: str
+    verdict: str
+    where: str = ""  # where the time goes, of a target that was missed
+
+
+def judged(results: Results, models: int) -> list[Judged]:
+    """Every target whose steps were measured at this size."""
+    return list(_judged(results, models))
+
+
+def _judged(results: Results, models: int) -> Iterator[Judged]:
+    def at_most(what: str, ours: str | tuple[str, ...], limit: float) -> Iterator[Judged]:
+        names = (ours,) if isinstance(ours, str) else ours
+        mine, floor = (_sum(results, models, names, side) for side in ("ours", "floor"))
+        if mine is not None and floor:
+            where = _where(results, models, names) if mine > limit * floor else ""
+            yield _limit(what, mine / floor, limit, " x floor", where)
+
+    def faster(what: str, step: str, times: float) -> Iterator[Judged]:
+        peer, ours = results.peer_seconds(models, step), results.median(models, step, "ours")
+        if peer and ours:
+            met = peer[0] / ours >= times
+            verdict = "met" if met else f"missed: {peer[0] / ours / times:.0%} of it"
+            told = f"{peer[0] / ours:.1f} x" + ("" if peer[1] == models else " (extrapolated)")
+            yield Judged(what, f">= {times:g} x", told, verdict)
+
+    yield from at_most("parse and load", "load", 1.3)
+    yield from faster("parse and load against dlt", "load", 40)
+    yield from at_most("core and mart", CORE_AND_MART, 1.5)
+    yield from at_most("validation inside DuckDB", "validation", 1.6)
+    yield from faster("validation against pandas batches", "validation", 4)
+    yield from _whole(results, models)
+    yield from _orchestration(results, models)
+    if (peak := results.median(models, "whole", "ours", "peak_gb")) is not None:
+        yield _limit("peak memory of the whole", peak, 4, " GB")
+
+
+def _whole(results: Results, models: int) -> Iterator[Judged]:
+    floors = _sum(results, models, PARTS, "floor")
+    if (whole := results.median(models, "whole", "ours")) is not None and floors:
+        where = _where(results, models, ("whole",)) if whole > 1.5 * floors else ""
+        yield _limit("the whole, against the sum of the floors", whole / floors, 1.5, " x", where)
+
+
+def _orchestration(results: Results, models: int) -> Iterator[Judged]:
+    """Fixed cost from the smallest size, what is beyond from this one."""
+    sizes = [n for n in results.sizes() if results.median(n, "prefect", "ours") is not None]
+    over = {n: _over(results, n) for n in sizes}
+    if models not in over or over[models] is None:
+        return
+    fixed = over[min(sizes)] or 0.0
+    yield _limit(f"Prefect, fixed (at {min(sizes):,} models)", fixed, 10, " s")
+    whole, mine = results.median(models, "whole", "ours"), over[models]
+    if whole and mine is not None and models != min(sizes):
+        yield _limit("Prefect, beyond the fixed", 100 * max(0.0, mine - fixed) / whole, 5, " %")
+
+
+def _over(results: Results, models: int) -> float | None:
+    flow, plain = (results.median(models, step, "ours") for step in ("prefect", "whole"))
+    return None if flow is None or plain is None else flow - plain
+
+
+def _sum(results: Results, models: int, steps: tuple[str, ...], side: str) -> float | None:
+    values = [results.median(models, step, side) for step in steps]
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _limit(what: str, found: float, limit: float, unit: str, where: str = "") -> Judged:
+    verdict = "met" if found <= limit else f"missed by {found / limit - 1:.0%}"
+    return Judged(what, f"<= {limit:g}{unit}", f"{found:.2f}{unit}", verdict, where)
+
+
+def _where(results: Results, models: int, steps: tuple[str, ...]) -> str:
+    """The parts of the steps, the longest first."""
+    parts: dict[str, float] = {}
+    for step in steps:
+        rounds = results.of(models, step, "ours")
+        parts |= rounds[-1]["detail"] or {step: rounds[-1]["seconds"]}
+    longest = sorted(parts.items(), key=lambda part: -part[1])[:6]
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in longest)
