@@ -39,7 +39,8 @@ def test_floor_and_ours_find_the_same_roots(place: Place, tmp_path: Path) -> Non
     """Names of the roots: the floor knows nothing of namespaces that moved."""
     con = after(floors.statement(floors.LINEAGE), place, tmp_path / "floor")
     floor = con.execute(
-        "SELECT lower(model), lower(split_part(root, '/', 2)), round(weight, 6) FROM floor_roots ORDER BY ALL"
+        "SELECT lower(model), lower(split_part(root, '/', 2)), round(weight, 6) "
+        "FROM floor_roots ORDER BY ALL"
     ).fetchall()
     whole = con.execute(
         "SELECT lower(model_id_hf), lower(split_part(root_model_id_hf, '/', 2)), round(weight, 6) "
