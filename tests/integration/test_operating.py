@@ -205,7 +205,7 @@ def test_a_second_registration_doubles_nothing_and_forgets_nothing(place: Place)
         told = [
             subprocess.check_output([*command, name], env=wide, text=True) for name in AUTOMATIONS
         ]
-        return [json.loads(text) for text in told]
+        return [json.loads(text)[0] for text in told]
 
     before = inspected()
     register(place.env)
@@ -227,7 +227,7 @@ def recovered(place: Place) -> FlowRun:
             run = begin(
                 place.client, "observatory/on-demand", as_of=DAY, overrides=place.overrides(server)
             )
-            wait_for("the run in the middle of its sweep", lambda: server.is_asked.is_set() or None)
+            wait_for("a sweep under way", lambda: server.is_asked.is_set() or None, seconds=300)
             kill_all_of(place.clone)
         wait_for(
             "the crash noticed",
