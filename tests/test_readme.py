@@ -30,9 +30,11 @@ def test_every_make_target_it_names_exists() -> None:
 
 def test_every_setting_it_names_is_read() -> None:
     from flows.settings import Settings
+    from infra.register import ALERT_ADDRESS
 
     named = set(re.findall(r"`OBSERVATORY_([A-Z_]+)`", README))
     known = {name.upper() for name in Settings.model_fields}
+    known.add(ALERT_ADDRESS.removeprefix("OBSERVATORY_"))
     assert named
     assert named - known == set()
 
