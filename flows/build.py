@@ -30,6 +30,7 @@ from warehouse.cards import card
 from warehouse.code import code_version
 from warehouse.contract import contract
 from warehouse.history.load import load_history
+from warehouse.licences import table_sources
 from warehouse.reference import load_reference
 
 log = logging.getLogger("observatory.build")
@@ -195,12 +196,13 @@ def _loaded_days(step: Step, table: str) -> str:
 
 
 def write_lineage(build: Path) -> None:
-    """meta.lineage: one row per table and table it was computed from."""
+    """meta.lineage, one row per table and table it was computed from, and meta.table_sources."""
     rows = [(s.table, i) for s in plan() for i in sorted(set(s.inputs.values()))]
-    table = contract("meta.lineage")
     with _opened(build) as con:
-        frame = pl.DataFrame(rows, schema=table.polars_schema, orient="row")
-        database.insert_frame(con, table, frame)
+        for name, held in (("meta.lineage", rows), ("meta.table_sources", table_sources(rows))):
+            table = contract(name)
+            frame = pl.DataFrame(held, schema=table.polars_schema, orient="row")
+            database.insert_frame(con, table, frame)
 
 
 def write_results(build: Path, results: pl.DataFrame) -> None:

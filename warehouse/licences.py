@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from warehouse.cards import Card
-from warehouse.contract import Contract, literal, quote
+from warehouse.cards import Card, card
+from warehouse.contract import Contract, contracts, literal, quote
 from warehouse.manifest import Audience, LicenceEntry, ReleaseError
 
 NOTHING = "false"  # as a predicate of `licence_rows`: read, and nothing of it is held
@@ -140,6 +140,17 @@ def inherit(
         inputs = (*contract.licence_inputs, *named)
         found[name] = contract.model_copy(update={"licence_inputs": inputs})
     return {name: found[name] for name in tables}
+
+
+def table_sources(edges: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Rows of meta.table_sources for the tables of the contracts, with these edges of lineage."""
+    found = inherit(contracts(), edges)
+    return [
+        (name, source, terms.raw, terms.ours, terms.redistribution, card(source).citation)
+        for name, contract in found.items()
+        for source in sorted(_held(contract))
+        for terms in (card(source).licence,)
+    ]
 
 
 def _held(contract: Contract) -> set[str]:

@@ -57,3 +57,28 @@ FROM mart.country_share_daily
 WHERE metric = metric_ AND attribution = attribution_ AND as_of_date = day::DATE
     AND credit = 'fractional'
 ORDER BY population, share DESC, country_code;
+
+-- The snapshots behind the rows of a table that satisfy a condition, as far as this file can tell:
+-- FROM meta.why('mart.country_share_daily', 'country_code = ''CN'' AND as_of_date = ''2026-08-15''').
+-- `named_by`: row = the row itself names the snapshot; day = filed under the row's day; table = all
+-- of the source that the table was built from. The bytes: `observatory why`.
+CREATE MACRO meta.why(table_, condition := 'true') AS TABLE
+WITH asked AS (
+    SELECT DISTINCT line ->> 'snapshot_id' AS snapshot_id,
+        coalesce(line ->> 'as_of_date', line ->> 'vintage_date') AS day
+    FROM query('SELECT to_json(held) AS line FROM ' || table_ || ' AS held WHERE ' || condition)
+), kept AS (
+    SELECT t.source, s.snapshot_id, s.snapshot_date, CASE
+            WHEN s.snapshot_id IN (SELECT snapshot_id FROM asked) THEN 'row'
+            WHEN s.snapshot_date::VARCHAR IN (SELECT day FROM asked) THEN 'day'
+            ELSE 'table' END AS named_by,
+        s.retrieved_at, s.url, t.licence, t.citation, s.sidecar_sha256
+    FROM meta.table_sources AS t LEFT JOIN meta.snapshots AS s USING (source)
+    WHERE t.table_name = table_ AND EXISTS (FROM asked)
+), nearest AS (
+    SELECT *, min(CASE named_by WHEN 'row' THEN 1 WHEN 'day' THEN 2 ELSE 3 END)
+        OVER (PARTITION BY source) AS best FROM kept
+)
+SELECT * EXCLUDE (best) FROM nearest
+WHERE best = CASE named_by WHEN 'row' THEN 1 WHEN 'day' THEN 2 ELSE 3 END
+ORDER BY source, snapshot_date;
