@@ -210,9 +210,10 @@ def test_traces_are_sql_on_the_tables_that_they_name() -> None:
 
 def test_every_raw_table_says_where_its_records_lie() -> None:
     ours = ("registry_countries", "ai_index_corrections", "ai_index_figures", "ai_index_subjects")
-    history = ("known_models", "history_days", "absences", "counter_steps", "earlier_counters")
-    ours += tuple(f"hub_{name}" for name in history)
-    computed = {f"raw.{name}" for name in (*ours, "ai_index_revisions", "quarantine")}
+    history = ("absences", "counter_steps", "earlier_counters", "history_days", "known_models")
+    names = (*ours, "ai_index_revisions", "quarantine", "claims", "claim_trials")
+    names = (*names, *(f"hub_{name}" for name in history))
+    computed = {f"raw.{name}" for name in names}
     for contract in contracts().values():
         origin = contract.origin
         assert (origin is not None) == (contract.layer == "raw" and contract.table not in computed)
@@ -271,3 +272,20 @@ def test_a_json_item_is_found_whatever_it_holds(
             assert json.loads(received[first.start : first.end])["id"] == item["id"]
     with pytest.raises(LocateError):
         locate("x.json", received, len(items) + 1)
+
+
+def test_sql_in_the_file_names_the_snapshots(folder: Path) -> None:
+    released = folder / "published" / "latest" / "observatory.duckdb"
+    with duckdb.connect(str(released), read_only=True) as con:
+
+        def named(question: str) -> set[tuple[str, str]]:
+            query = f"FROM meta.why({question}) SELECT snapshot_id, named_by"
+            return {row for row in con.execute(query).fetchall() if row[0]}
+
+        day = "'mart.country_share_daily', 'as_of_date = ''2026-08-15'''"
+        assert named(day) == {("hub/2026-08-15", "day")}
+        assert ("lmarena/2026-06-26", "row") in named("'core.arena_ratings'")
+        assert ("lmarena/2026-06-26", "table") in named("'mart.arena_leaders'")
+        both = named("'mart.country_share_daily'")
+        assert both == {("hub/2026-08-07", "day"), ("hub/2026-08-15", "day")}
+        assert con.execute("FROM meta.why('mart.country_share_daily', 'false')").fetchall() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -77,7 +78,20 @@ class Records:
     def _found(
         self, begin: Source, origin: Origin, row: Mapping[str, Any], archive: Archive
     ) -> Source:
-        file = self._file(archive, str(row["snapshot_id"]), _named(origin.file, row))
+        files = self._files(archive, str(row["snapshot_id"]), _named(origin.file, row))
+        for other in files[:-1]:  # pages of several listings may have one name
+            with suppress(LocateError):
+                return self._within(begin, origin, row, archive, other)
+        return self._within(begin, origin, row, archive, files[-1])
+
+    def _within(
+        self,
+        begin: Source,
+        origin: Origin,
+        row: Mapping[str, Any],
+        archive: Archive,
+        file: ArchivedFile,
+    ) -> Source:
         path = archive.verify_file(file)
         if file.path not in self._bytes:
             self._bytes[file.path] = archive.read(file)
@@ -93,18 +107,23 @@ class Records:
         place = _place(inside or file.name, data, origin, row)
         return replace(known, member=inside, **asdict(place), text=_excerpt(data, place))
 
-    def _file(self, archive: Archive, snapshot_id: str, pattern: str) -> ArchivedFile:
+    def _files(self, archive: Archive, snapshot_id: str, pattern: str) -> list[ArchivedFile]:
         if snapshot_id not in self._snapshots:
             source, _, day = snapshot_id.partition("/")
             self._snapshots |= {s.snapshot_id: s for s in archive.snapshots(source)}
             if snapshot_id not in self._snapshots:
                 raise ArchiveError(f"the archive has no snapshot {source}/{day}")
         plain = pattern.removesuffix(".zst")
-        for file in self._snapshots[snapshot_id].files:
-            names = (file.name, file.path.removesuffix(".zst"))
-            if any(fnmatch.fnmatchcase(n, p) for n in names for p in (plain, f"*/{plain}")):
-                return file
-        raise ArchiveError(f"{snapshot_id} has no file {pattern}")
+        found = [f for f in self._snapshots[snapshot_id].files if _is_called(f, plain)]
+        if not found:
+            raise ArchiveError(f"{snapshot_id} has no file {pattern}")
+        return found
+
+
+def _is_called(file: ArchivedFile, pattern: str) -> bool:
+    """By its own name, or by that of the earlier file whose bytes it shares."""
+    names = (file.name, file.path.removesuffix(".zst"))
+    return any(fnmatch.fnmatchcase(n, p) for n in names for p in (pattern, f"*/{pattern}"))
 
 
 def _place(name: str, data: bytes, origin: Origin, row: Mapping[str, Any]) -> Located:
