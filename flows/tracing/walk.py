@@ -56,10 +56,21 @@ def _subgraph(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, set[str]]
     there, reads, left = held(con) & set(contracts()), {table: set[str]()}, [table]
     while left:
         one = left.pop()
-        reads[one] = {i for t, i in edges if t == one and i in there}
+        reads[one] = _inputs(one, edges, there)
         left += [i for i in reads[one] if i not in reads]
         reads |= {i: set() for i in reads[one] if i not in reads}
     return reads
+
+
+def _inputs(table: str, edges: list[tuple[str, str]], there: set[str]) -> set[str]:
+    """What a table reads; through a table that this file does not hold, what that one reads."""
+    found, seen, left = set[str](), {table}, [table]
+    while left:
+        one = left.pop()
+        for name in {i for t, i in edges if t == one} - seen:
+            seen.add(name)
+            (found.add if name in there else left.append)(name)
+    return found
 
 
 def _mark(
