@@ -210,7 +210,14 @@ def test_traces_are_sql_on_the_tables_that_they_name() -> None:
 
 def test_every_raw_table_says_where_its_records_lie() -> None:
     ours = ("registry_countries", "ai_index_corrections", "ai_index_figures", "ai_index_subjects")
-    history = ("absences", "counter_steps", "earlier_counters", "history_days", "known_models")
+    history = (
+        "absences",
+        "counter_steps",
+        "earlier_counters",
+        "history_days",
+        "known_models",
+        "stats_models",
+    )
     names = (*ours, "ai_index_revisions", "quarantine", "claims", "claim_trials")
     names = (*names, *(f"hub_{name}" for name in history))
     computed = {f"raw.{name}" for name in names}
