@@ -60,6 +60,14 @@ def texts(language: str) -> dict[str, Any]:
     return found
 
 
+def test_no_key_stands_twice() -> None:
+    """YAML takes the last one in silence."""
+    for language in LANGUAGES:
+        lines = (TEXT / f"{language}.yml").read_text(encoding="utf-8").splitlines()
+        keys = [m[1] for line in lines if (m := re.match(r"  ([^\s#][^:]*): ", line))]
+        assert sorted(keys) == sorted(set(keys))
+
+
 def placeholders(text: Any) -> set[str]:
     forms = text.values() if isinstance(text, dict) else [text]
     return {name for form in forms for name in re.findall(r"\{(\w+)\}", form)}
