@@ -18,44 +18,63 @@ def hub_model_roots(hub_models: pl.LazyFrame, hub_base_models: pl.LazyFrame) -> 
     (`cycle`) or after MAX_DEPTH steps (`depth`). The last two have no root to find: that part of
     the weight stays with the model itself.
     """
-    models = (
-        hub_models.select("model_id_hf", pl.col("model_id_hf").str.to_lowercase().alias("key"))
-        .sort("model_id_hf")  # of ids that differ by case alone, the first stands for all
-        .collect()
-    )
-    edges = _edges(hub_base_models)
+    models = hub_models.select("model_id_hf").collect().sort("model_id_hf").with_row_index("model")
+    models = models.with_columns(pl.col("model_id_hf").str.to_lowercase().alias("key"))
+    nodes, edges = _numbered(hub_base_models, models)
     cyclic = _on_cycle(edges)
     onward = edges.join(cyclic, left_on="child", right_on="node", how="anti")
-    originals = models.join(edges, left_on="key", right_on="child", how="anti").select(_own("root"))
-    derived = models.join(edges.select("child").unique(), left_on="key", right_on="child")
-    walk = derived.select("model_id_hf", pl.col("key").alias("node"), weight=pl.lit(1.0))
+    begins = nodes.join(edges, left_on="node", right_on="child", how="semi").select("key", "node")
+    originals = models.join(begins, on="key", how="anti").select(_own("root"))
+    walk = models.join(begins, on="key").select("model", "node", weight=pl.lit(1.0))
     ended: list[pl.DataFrame] = []
     for depth in range(MAX_DEPTH + 1):
         caught = walk.join(cyclic, on="node", how="semi")
-        ended.append(caught.select(_own("cycle", depth)))
+        ended.append(_stopped(caught, models, "cycle", depth))
         walk = walk.join(cyclic, on="node", how="anti")
         at_end = walk.join(edges, left_on="node", right_on="child", how="anti")
-        ended.append(_arrived(at_end, models, edges, depth))
+        ended.append(_arrived(at_end, models, nodes, depth))
         walk = _one_up(walk, onward)
         if walk.is_empty():
             break
-    ended.append(walk.select(_own("depth", MAX_DEPTH)))
+    ended.append(_stopped(walk, models, "depth", MAX_DEPTH))
     return pl.concat([originals, _summed(pl.concat(ended))]).lazy()
 
 
-def _edges(hub_base_models: pl.LazyFrame) -> pl.DataFrame:
-    """child, parent (ids in lower case), parent_id as declared, part of the child's weight."""
-    return (
-        hub_base_models.select(
-            pl.col("model_id_hf").str.to_lowercase().alias("child"),
-            pl.col("base_model_id_hf").str.to_lowercase().alias("parent"),
-            pl.col("base_model_id_hf").alias("parent_id"),
-        )
-        .with_columns(pl.col("parent_id").min().over("parent"))  # one spelling of a lost parent
-        .unique(["child", "parent"], keep="any")
-        .with_columns((1.0 / pl.len().over("child")).alias("part"))
-        .collect()
+def _numbered(
+    hub_base_models: pl.LazyFrame, models: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Nodes and edges of the lineage; numbers join many times faster than ids.
+
+    Nodes: `node`, its `key` (an id in lower case), `root_id`, as the listing spells it or, of a
+    parent that is lost, as it was declared first in the alphabet, and `is_listed`. Of ids that
+    differ by case alone, the first stands for all. Edges: child, parent, part of the weight.
+    """
+    declared = hub_base_models.select(
+        pl.col("model_id_hf").str.to_lowercase().alias("child_key"),
+        pl.col("base_model_id_hf").str.to_lowercase().alias("parent_key"),
+        pl.col("base_model_id_hf").alias("spelled"),
+    ).collect()
+    spelled = declared.group_by(key="parent_key").agg(pl.col("spelled").min())
+    keys = pl.concat([declared["child_key"], spelled["key"]]).unique().alias("key")
+    listed = models.join(keys.to_frame(), on="key", how="semi").select(
+        "key", pl.col("model_id_hf").alias("listed")
     )
+    nodes = (
+        keys.to_frame()
+        .join(listed.unique("key", keep="first", maintain_order=True), on="key", how="left")
+        .join(spelled, on="key", how="left")
+        .with_row_index("node")
+    )
+    number = nodes.select("key", "node")
+    edges = (
+        declared.join(number.rename({"node": "child"}), left_on="child_key", right_on="key")
+        .join(number.rename({"node": "parent"}), left_on="parent_key", right_on="key")
+        .select("child", "parent")
+        .unique()
+        .with_columns((1.0 / pl.len().over("child")).alias("part"))
+    )
+    root_id = pl.coalesce("listed", "spelled").alias("root_id")
+    return nodes.select("node", "key", root_id, is_listed=pl.col("listed").is_not_null()), edges
 
 
 def _on_cycle(edges: pl.DataFrame) -> pl.DataFrame:
@@ -84,52 +103,55 @@ def _on_cycle(edges: pl.DataFrame) -> pl.DataFrame:
 
 def _own(reason: str, depth: int = 0) -> list[pl.Expr]:
     """The model counts as its own root."""
-    weight = pl.lit(1.0) if reason == "root" else pl.col("weight")
     return [
         pl.col("model_id_hf"),
         pl.col("model_id_hf").alias("root_model_id_hf"),
-        weight.alias("weight"),
+        (pl.lit(1.0) if reason == "root" else pl.col("weight")).alias("weight"),
         pl.lit(depth, pl.Int32).alias("depth"),
         pl.lit(reason).alias("end_reason"),
     ]
 
 
+def _stopped(walk: pl.DataFrame, models: pl.DataFrame, reason: str, depth: int) -> pl.DataFrame:
+    """Rows of a walk that finds no root: that part of the weight stays with the model."""
+    return walk.join(models, on="model").select(_own(reason, depth))
+
+
 def _one_up(walk: pl.DataFrame, onward: pl.DataFrame) -> pl.DataFrame:
     """One step up; ways of a model that meet at a node go on as one."""
-    return (
-        walk.join(onward, left_on="node", right_on="child")
-        .group_by("model_id_hf", pl.col("parent").alias("node"))
-        .agg(in_order(pl.col("weight") * pl.col("part")).alias("weight"))
+    up = walk.join(onward, left_on="node", right_on="child").select(
+        "model", pl.col("parent").alias("node"), pl.col("weight") * pl.col("part")
     )
+    whole = pl.col("weight") == 1.0  # the model's only way: nothing can meet it
+    met = up.filter(~whole).group_by("model", "node").agg(in_order(pl.col("weight")))
+    return pl.concat([up.filter(whole), met])
 
 
 def _arrived(
-    at: pl.DataFrame, models: pl.DataFrame, edges: pl.DataFrame, depth: int
+    at: pl.DataFrame, models: pl.DataFrame, nodes: pl.DataFrame, depth: int
 ) -> pl.DataFrame:
-    """Rows whose walk ended at `node`, under the listing's spelling of that id where it has one."""
-    listed = models.unique("key", keep="first", maintain_order=True).select(
-        pl.col("model_id_hf").alias("listed_id"), "key"
-    )
-    declared = edges.select("parent", "parent_id").unique("parent")
-    known = at.join(listed, left_on="node", right_on="key", how="left").join(
-        declared, left_on="node", right_on="parent", how="left"
-    )
-    return known.select(
-        "model_id_hf",
-        pl.coalesce("listed_id", "parent_id").alias("root_model_id_hf"),
-        "weight",
-        pl.lit(depth, pl.Int32).alias("depth"),
-        pl.when(pl.col("listed_id").is_null())
-        .then(pl.lit("stub"))
-        .otherwise(pl.lit("root"))
-        .alias("end_reason"),
+    """Rows whose walk ended at `node`."""
+    reason = pl.when("is_listed").then(pl.lit("root")).otherwise(pl.lit("stub"))
+    return (
+        at.join(nodes, on="node")
+        .join(models.select("model", "model_id_hf"), on="model")
+        .select(
+            "model_id_hf",
+            pl.col("root_id").alias("root_model_id_hf"),
+            "weight",
+            pl.lit(depth, pl.Int32).alias("depth"),
+            reason.alias("end_reason"),
+        )
     )
 
 
 def _summed(ends: pl.DataFrame) -> pl.DataFrame:
     """Several ways to one root add up."""
-    return (
-        ends.sort("model_id_hf", "root_model_id_hf", "depth", "end_reason")
+    whole = pl.col("weight") == 1.0
+    summed = (
+        ends.filter(~whole)
+        .sort("model_id_hf", "root_model_id_hf", "depth", "end_reason")
         .group_by("model_id_hf", "root_model_id_hf", maintain_order=True)
         .agg(in_order(pl.col("weight")), pl.col("depth").max(), pl.col("end_reason").first())
     )
+    return pl.concat([ends.filter(whole), summed])
