@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 
@@ -64,12 +65,21 @@ def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.Data
 
 
 def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -> pl.LazyFrame:
-    """A table as a lazy frame, read once.
+    """A table as a lazy frame that reads the columns a query needs, when it needs them.
 
     Not DuckDB's own lazy scan: two branches of one query would share its connection and fail.
     """
-    columns = ", ".join(quote(c) for c in table.columns)
-    return con.sql(f"SELECT {columns} FROM {table.sql_name} WHERE {where}").pl().lazy()
+
+    def read(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        names = ", ".join(quote(c) for c in columns or table.columns)
+        with con.cursor() as own:
+            frame = own.sql(f"SELECT {names} FROM {table.sql_name} WHERE {where}").pl()
+        frame = frame if predicate is None else frame.filter(predicate)
+        yield frame if n_rows is None else frame.head(n_rows)
+
+    return register_io_source(read, schema=table.polars_schema)
 
 
 @contextmanager
