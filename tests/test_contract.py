@@ -433,7 +433,7 @@ OUTSIDE = {  # who may speak to what
     "prefect": {"flows/pipeline.py", "flows/run_page.py", "flows/cli.py"},
     "great_expectations": {"expectations"},
     "httpx2": {"flows/sources"},
-    "huggingface_hub": {"flows/sources"},
+    "huggingface_hub": {"flows/sources", "flows/hub_release.py"},
     "boto3": {"warehouse/s3.py"},
     "requests": set(),
     "httpx": set(),
