@@ -67,7 +67,7 @@ class Stalling(StandIn):
         self.is_asked = threading.Event()
 
     def answer(self, call: Call) -> Answer:
-        if call.path == "/api/models":
+        if call.segments == ("api", "models"):
             self.is_asked.set()
             self.may_answer.wait(300)
         return super().answer(call)
