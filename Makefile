@@ -11,7 +11,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-all lint format bench votes lock clean
+.PHONY: help run test test-slow test-exhaustive test-all lint format bench votes lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,8 +42,11 @@ run: ## observe the bundled sample, validate it, publish it to a real S3-compati
 test: $(VENV)/.installed-dev ## the tests, but for the slow ones
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
-test-slow: $(VENV)/.installed-dev ## the slow tests
-	$(BIN)/python -m pytest $(PARALLEL) -m slow $(ARGS)
+test-slow: $(VENV)/.installed-dev ## the slow tests, but for the exhaustive ones
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not exhaustive" $(ARGS)
+
+test-exhaustive: $(VENV)/.installed-dev ## a hundred kills, fifty races, a year of days: best alone on its machine
+	$(BIN)/python -m pytest -m exhaustive $(ARGS)
 
 test-all: $(VENV)/.installed-dev ## every test
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)

@@ -511,6 +511,7 @@ def reads_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)  # a minute or two, on a machine that does nothing else
 def test_a_day_costs_after_a_year_what_it_cost_on_the_second(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

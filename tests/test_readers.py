@@ -306,6 +306,7 @@ def _build(path: Path, turn: int) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ten_thousand_queries_see_no_error_while_ten_builds_swap_in(tmp_path: Path) -> None:
     warehouse = _build(tmp_path / "observatory.duckdb", 0)
     with subprocess.Popen(

@@ -370,6 +370,7 @@ def kill_after(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)  # forty-one processes in a row: minutes, or many on a busy machine
 def test_forty_kills_and_all_faults_leave_the_archive_of_an_undisturbed_sweep(
     generated: tuple[Path, dict[str, str]], tmp_path: Path

@@ -45,6 +45,7 @@ from warehouse.storage import Storage
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
+    pytest.mark.exhaustive,
     pytest.mark.timeout(3600),
     needs_weed,
 ]
