@@ -20,7 +20,7 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
-from flows import stages
+from flows import publishing, stages
 from flows.cli import app
 from flows.settings import DEFAULT_SOURCES, Settings
 from tests.conftest import DAY, ROOT
@@ -109,7 +109,7 @@ class Pair:
 def pair(built: Settings, fenced: list[str], tmp_path_factory: pytest.TempPathFactory) -> Pair:
     observed = tmp_path_factory.mktemp("observed")
     documents = stages._documents(built)
-    stage_release(
+    manifest = stage_release(
         built.warehouse,
         observed,
         audience="internal",
@@ -118,6 +118,7 @@ def pair(built: Settings, fenced: list[str], tmp_path_factory: pytest.TempPathFa
         sample=False,
         documents=documents,
     )
+    publishing.add_page(observed, manifest)
     folder = tmp_path_factory.mktemp("replayed")
     places = [f"--archive={built.archive}", f"--warehouse={folder / 'observatory.duckdb'}"]
     done = replay(fenced, *places, f"--publish-to={folder / 'published'}", f"--as-of={DAY}")

@@ -122,7 +122,7 @@ def frontier_lag(
     levels = pl.concat([late.filter(is_own), early.filter(~is_own)]).filter(
         pl.col("release_date") >= pl.col("since")
     )
-    lag = (pl.col("late") - pl.col("early")).dt.total_days() / DAYS_A_MONTH
+    lag = (pl.col("late") - pl.col("early")).dt.total_days()
     lags = (
         levels.select("request", "statistic", "observed_on", "eci_score")
         .join(_first_reach(late, levels, "late"), on=["request", "eci_score"])
@@ -133,14 +133,14 @@ def frontier_lag(
     statistic = pl.col("statistic").first()
     value = (
         pl.when(statistic == "mean")
-        .then(pl.col("lag").mean())
+        .then(pl.col("lag").sum() / pl.len())  # whole days add up the same in any order
         .when(statistic == "min")
         .then(pl.col("lag").min())
         .otherwise(pl.col("lag").max())
     )
     return answers(
         lags.group_by("request", "observed_on")
-        .agg(value.alias("value"))
+        .agg((value / DAYS_A_MONTH).alias("value"))
         .join(_with_country(raw_epoch_capabilities), on="observed_on")
         .with_columns(coverage_time=pl.lit(1.0))
     )
