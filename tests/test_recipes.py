@@ -1,4 +1,4 @@
-"""The recipes run as they stand in docs/, and every tool gives the same answer."""
+"""The recipes run as they stand in infra/recipes/, and every tool gives the same answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-DOCS = ROOT / "docs"
+DOCS = ROOT / "infra" / "recipes"
 TEXT = (DOCS / "recipes.md").read_text(encoding="utf-8")
 # Heading, language and code of every block.
 BLOCKS = [

@@ -27,7 +27,7 @@ newest = shares.filter(pl.col("as_of_date") == pl.col("as_of_date").max())
 headline = newest.filter(credit="fractional", **ONE).sort("share", descending=True)
 print(headline.select("country_code", "share", "share_lower", "share_upper", "n_models").head(5))
 # Fractional credit shares everything out, the unknown (ZZ, XX) among it.
-assert abs(headline["share"].sum() - 1) < 1e-9
+assert abs(float(headline["share"].sum()) - 1) < 1e-9
 
 # %% The same question under every definition: what moves the number?
 china = newest.filter(country_code="CN", metric="downloads_30d", credit="fractional")
