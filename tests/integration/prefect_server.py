@@ -137,11 +137,12 @@ def begin(client: SyncPrefectClient, name: str, **parameters: Any) -> FlowRun:
 
 
 def end_of(client: SyncPrefectClient, run: FlowRun, seconds: float = 300) -> FlowRun:
-    """A run, once it has ended in whatever way."""
+    """A run, once it has ended in whatever way; a crash is no end, it begins again."""
 
     def ended() -> FlowRun | None:
         now = client.read_flow_run(run.id)
-        return now if now.state and now.state.is_final() else None
+        is_over = now.state and now.state.is_final() and not now.state.is_crashed()
+        return now if is_over else None
 
     return wait_for(f"the end of {run.name}", ended, seconds=seconds)
 
