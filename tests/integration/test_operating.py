@@ -239,6 +239,8 @@ def recovered(place: Place) -> FlowRun:
             return end_of(place.client, run, seconds=400)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
 def test_a_killed_run_is_noticed_and_begins_again_by_itself(
     recovered: FlowRun, place: Place
 ) -> None:
@@ -250,6 +252,8 @@ def test_a_killed_run_is_noticed_and_begins_again_by_itself(
     assert any(recovered.name in t for t in place.catcher.texts("observatory-failure"))
 
 
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
 def test_another_leader_is_told_to_the_chat_room_and_a_stale_day_is_not(
     recovered: FlowRun, place: Place
 ) -> None:
@@ -284,6 +288,8 @@ def span(client: SyncPrefectClient, run: FlowRun) -> tuple[datetime, datetime]:
     return min(times), max(times)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
 def test_two_builds_at_once_take_turns(recovered: FlowRun, place: Place) -> None:
     with StandIn(place.recordings) as server, worker(place.clone, place.env | server.exports):
         ask = {"as_of": DAY, "overrides": place.overrides(server)}
