@@ -112,6 +112,7 @@ def publish_boards(recordings: Path, model: str, *days: str) -> None:
     path = recordings / BOARDS
     boards = pl.read_parquet(path)
     last = boards.filter(pl.col("leaderboard_publish_date") == DAY_OF_LAST_BOARD)
+    assert model in last["model_name"]
     ahead = pl.when(pl.col("model_name") == model).then(1700.0).otherwise(pl.col("rating"))
     new = [
         last.with_columns(ahead + n / 8, pl.lit(day).alias("leaderboard_publish_date"))
@@ -128,7 +129,7 @@ def publish_boards(recordings: Path, model: str, *days: str) -> None:
 
 
 DAY_OF_LAST_BOARD = "2026-06-26"
-AMERICAN, CHINESE = "claude-opus-4-6-thinking", "qwen3-max-preview"
+AMERICAN, CHINESE = "claude-opus-4-6-thinking", "qwen3.7-max-preview"
 
 
 # --- server, worker, operator ---------------------------------------------------------------
