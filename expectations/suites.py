@@ -1,7 +1,7 @@
 """Contract -> Great Expectations suite: what a table's YAML file promises, as questions.
 
 Great Expectations asks them inside DuckDB. Where it has no fitting expectation the question is SQL
-that selects the rows at fault (`UnexpectedRowsExpectation`): its type check sees SQLAlchemy's
+that selects the rows at fault (`QueryFindsNoRows`): its type check sees SQLAlchemy's
 types (`String` for VARCHAR), its compound key drops keys with a null part, and its regex and LIKE
 expectations refuse DuckDB altogether.
 """
@@ -29,8 +29,8 @@ class Check:
     """One question about one table.
 
     `offending` selects the rows at fault from `batch`, the table under validation, keys first;
-    None where no row is at fault but the table itself. `arguments` are those of the Great
-    Expectations class that `name` spells in snake case; None = ask `offending` itself.
+    None where no row is at fault but the table itself. `arguments` are those of Great
+    Expectations' class of that `name` (`counting.CLASSES`); None = ask `offending` itself.
     """
 
     name: str
@@ -70,16 +70,15 @@ def select_offending(batch: str, offending: str) -> str:
 
 
 def _expectation(check: Check, position: int) -> GxObject:
-    import great_expectations.expectations as gxe  # noqa: PLC0415 - see suite_for
+    from expectations.counting import CLASSES, QueryFindsNoRows  # noqa: PLC0415 - see suite_for
 
-    kind, arguments = "UnexpectedRowsExpectation", check.arguments
+    arguments = check.arguments
+    kind = QueryFindsNoRows if arguments is None else CLASSES[check.name]
     if arguments is None:
         # Great Expectations fills {fields}, SQLAlchemy :parameters; a rule's text has neither.
         sql = (check.offending or "").replace("{", "{{").replace("}", "}}").replace(":", r"\:")
         arguments = {"unexpected_rows_query": select_offending("{batch}", sql)}
-    else:
-        kind = "".join(word.capitalize() for word in check.name.split("_"))
-    return getattr(gxe, kind)(
+    return kind(
         **arguments,
         severity=check.severity,
         description=check.description,
