@@ -18,8 +18,10 @@ from warehouse import database
 from warehouse.archive import Archive, Snapshot, file_sha256
 from warehouse.cards import card
 from warehouse.history.ledger import HistoryError, Sweep
+from warehouse.history.published import LIST, list_json, shared_files
 from warehouse.history.series import series
 from warehouse.history.store import History
+from warehouse.manifest import Audience, FileEntry
 
 log = logging.getLogger("observatory.history")
 
@@ -88,6 +90,31 @@ def _parsed_aside(archive: Archive, snapshot: Snapshot) -> Iterator[duckdb.DuckD
             yield con
         finally:
             con.close()
+
+
+def shared_with_releases(
+    settings: Settings, until: date, audience: Audience
+) -> tuple[dict[str, bytes], list[tuple[FileEntry, Path]]]:
+    """The documents and the shared files by which a release holds the history up to a day.
+
+    Nothing where there is none, or where it is not the archive's: a release can do without.
+    """
+    archive = Archive(settings.archive)
+    snapshots = [s for s in archive.snapshots(SOURCE) if s.snapshot_date <= until]
+    if not snapshots or not (audience == "internal" or card(SOURCE).may_share_derived):
+        return {}, []
+    history = History(settings.history, [sweep_of(archive, s) for s in snapshots])
+    entries = history.ledger.until(until)
+    if [e.sweep for e in entries] != list(history.sweeps) or not history.is_whole(entries):
+        log.warning(
+            "%s does not hold the days of %s: the release goes without the Hub's history; "
+            "`observatory history update` brings it up to date",
+            history.folder,
+            archive.root,
+        )
+        return {}, []
+    shared = [(file, local) for file, local, _ in shared_files(history, entries)]
+    return {LIST: list_json(history, entries)}, shared
 
 
 def _opened(settings: Settings) -> tuple[Archive, list[Snapshot], History]:

@@ -20,6 +20,7 @@ from expectations.report import Report
 from expectations.validate import validate_database
 from flows import alerts
 from flows import build as steps
+from flows.history import shared_with_releases
 from flows.publishing import Published, add_docs, add_page, publish_to
 from flows.settings import Settings
 from transforms.graph import plan
@@ -27,7 +28,7 @@ from warehouse.archive import Archive, Snapshot
 from warehouse.code import code_version
 from warehouse.contract import contracts
 from warehouse.database import build_path, open_read_only, remove_dead_builds, swap_in
-from warehouse.manifest import Manifest
+from warehouse.manifest import FileEntry, Manifest
 from warehouse.release import stage_release
 
 log = logging.getLogger("observatory.stages")
@@ -156,17 +157,31 @@ def publish(
     proven: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="observatory-release-") as scratch:
         folder = Path(scratch) / "release"
-        manifest = stage(settings, folder, audience, wrap)
+        manifest = stage(settings, folder, audience, wrap, with_history=True)
         return [
             wrap(publish_to)(t, folder, manifest, allow_shrink, publisher, proven) for t in targets
         ]
 
 
 def stage(
-    settings: Settings, folder: Path, audience: Audience = "internal", wrap: Wrap = plain
+    settings: Settings,
+    folder: Path,
+    audience: Audience = "internal",
+    wrap: Wrap = plain,
+    *,
+    with_history: bool = False,
 ) -> Manifest:
-    """The warehouse file as a release in an empty folder, with docs and page. ReleaseError."""
+    """The warehouse file as a release in an empty folder, with docs and page.
+
+    The history's files lie beside the releases of a place: only there are they of use. Raises
+    ReleaseError.
+    """
     as_of, is_sample = _about(settings.warehouse)
+    documents = _documents(settings) if audience == "internal" else {}
+    shared: list[tuple[FileEntry, Path]] = []
+    if with_history:
+        listed, shared = shared_with_releases(settings, as_of, audience)
+        documents |= listed
     manifest = wrap(stage_release)(
         settings.warehouse,
         folder,
@@ -174,14 +189,15 @@ def stage(
         as_of=as_of,
         code=code_version(),
         sample=is_sample,
-        documents=_documents(settings) if audience == "internal" else {},
+        documents=documents,
+        shared=shared,
     )
     if audience == "public":
         manifest = wrap(add_docs)(folder, manifest)
     return wrap(add_page)(folder, manifest)
 
 
-def _documents(settings: Settings) -> dict[str, Path]:
+def _documents(settings: Settings) -> dict[str, Path | bytes]:
     """The Data Docs of the build, by their path in the release."""
     found = sorted(p for p in settings.docs.rglob("*") if p.is_file())
     return {f"validation/{p.relative_to(settings.docs).as_posix()}": p for p in found}

@@ -233,7 +233,7 @@ def test_shared_objects_are_sent_once_and_never_replaced(
     upload(folders[1], new, storage)
     assert storage.keys("history/") == [entry.path]
     assert verify(storage, new.release_id).objects == len(new.objects) + 2
-    other = entry.model_copy(update={"sha256": "0" * 64})
+    other = entry.model_copy(update={"bytes": entry.bytes + 1})
     clash = staged[2][1].model_copy(update={"shared": (other,)})
     with pytest.raises(DamagedError, match="a shared object never changes"):
         upload(staged[2][0], clash, storage)

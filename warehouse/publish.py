@@ -3,6 +3,7 @@
     releases/<release_id>/...   never changed once its manifest is there; the manifest comes last
     latest.json, stable.json    the pointers (`warehouse.pointer`): moving one is the commit
     latest/..., stable/...      copies under stable names (`warehouse.channels`)
+    hub_history/...             the days of the Hub's history, shared by all releases
 
 A reader that follows a pointer to `releases/<release_id>/` always sees one whole release.
 """
@@ -104,6 +105,7 @@ def _copied(storage: Storage, source: str, key: str, entry: FileEntry) -> bool:
 
 def _reuse(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
     """Takes a whole release as it is, once every object of it is what its manifest says."""
+    _need_shared(folder, stored, storage)
     sent = mend(folder, storage, stored)
     paths = tuple(e.path for e in stored.objects if e not in sent)
     return UploadReport(
@@ -157,13 +159,18 @@ def _lost(storage: Storage, release_id: str, entry: FileEntry) -> str:
 
 
 def _need_shared(folder: Path, manifest: Manifest, storage: Storage) -> None:
-    """Objects beside the releases, the same for all of them: sent once, and never replaced."""
+    """Objects beside the releases, the same for all of them: sent once, and never replaced.
+
+    Years of days are listed and not read again each time: `warehouse.verify` does that.
+    """
+    tops = {check_key(entry.path).split("/")[0] for entry in manifest.shared}
+    there = {o.key: o.bytes for top in sorted(tops) for o in storage.listing(f"{top}/")}
 
     def put(entry: FileEntry) -> None:
-        key, digest = check_key(entry.path), digest_of(entry)
-        if storage.size(key) is None:
+        key = entry.path
+        if key not in there:
             storage.put_file(key, _staged(folder, entry), entry.sha256)
-        elif not storage.holds(key, digest):
+        elif there[key] != entry.bytes:
             raise DamagedError(
                 f"{storage.url}/{key} is shared by releases and not what this one says; look into "
                 "it: a shared object never changes, new content needs a name of its own"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import version
@@ -58,7 +58,8 @@ def stage_release(
     as_of: date,
     code: Mapping[str, str],
     sample: bool,
-    documents: Mapping[str, Path] | None = None,
+    documents: Mapping[str, Path | bytes] | None = None,
+    shared: Sequence[tuple[FileEntry, Path]] = (),
     tables: Mapping[str, Contract] | None = None,
     source_cards: Mapping[str, Card] | None = None,
 ) -> Manifest:
@@ -66,8 +67,9 @@ def stage_release(
 
     Every contract with `published` goes in: raw, core and mart as `<table>.parquet` and in
     `observatory.duckdb`, meta in the DuckDB file alone. `code` names at least `version` and
-    `digest`. `documents` are further files by their path in the release; in a public release the
-    caller answers for what they tell. Raises ReleaseError; the folder then holds no manifest.
+    `digest`. `documents` are further files by their path in the release, `shared` those that lie
+    beside the releases, with the local file; in a public release the caller answers for what they
+    tell. Raises ReleaseError; the folder then holds no manifest.
     """
     if missing := {"version", "digest"} - set(code):
         raise ReleaseError(f"code must name {sorted(missing)}: the release's id depends on it")
@@ -81,8 +83,9 @@ def stage_release(
         decided = plan(inherit(tables, edges), source_cards, audience)
         _need_tables(con, database, decided)
         head = Head(as_of, audience, sample, dict(code))
-        _copy_documents(folder, documents or {})
+        _put_documents(folder, documents or {})
         manifest = _stage(con, decided, folder, head, source_cards)
+    manifest = manifest.model_copy(update={"shared": _link(folder, shared)})
     (folder / MANIFEST).write_bytes(manifest.to_json())
     return manifest
 
@@ -200,18 +203,33 @@ def _create(con: duckdb.DuckDBPyConnection, contract: Contract, rows: str | None
         con.execute(f"INSERT INTO {contract.sql_name} {rows}")
 
 
-def _copy_documents(folder: Path, documents: Mapping[str, Path]) -> None:
+def _put_documents(folder: Path, documents: Mapping[str, Path | bytes]) -> None:
     for name, document in documents.items():
         if name in (DATABASE, MANIFEST, *METADATA) or name.endswith(".parquet"):
             raise ReleaseError(f"document {name} has the name of a file of the release; rename it")
         target = folder / check_key(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(document, target)
+        if isinstance(document, bytes):
+            target.write_bytes(document)
+        else:
+            shutil.copyfile(document, target)
+
+
+def _link(folder: Path, shared: Sequence[tuple[FileEntry, Path]]) -> tuple[FileEntry, ...]:
+    """Puts the shared files where an upload looks for them; years of days are not copied."""
+    for entry, path in shared:
+        target = folder / check_key(entry.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(path)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(path, target)
+    return tuple(entry for entry, _ in shared)
 
 
 def add_files(folder: Path, manifest: Manifest) -> Manifest:
     """The manifest, written anew, of a staged release into whose folder files were put."""
-    known = {MANIFEST, *(entry.path for entry in manifest.objects)}
+    known = {MANIFEST, *(entry.path for entry in (*manifest.objects, *manifest.shared))}
     files = sorted((*manifest.files, *_files(folder, known)), key=lambda entry: entry.path)
     manifest = manifest.model_copy(update={"files": tuple(files)})
     (folder / MANIFEST).write_bytes(manifest.to_json())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -65,14 +65,17 @@ class History:
         held = self.ledger.until(self.sweeps[-1].snapshot_date)
         same = 0
         for entry, sweep in zip(held, self.sweeps, strict=False):
-            is_whole = self._is_there(entry.changes) and self._is_there(entry.models)
-            if entry.sweep != sweep or not is_whole:
+            if entry.sweep != sweep or not self.is_whole([entry]):
                 break
             same += 1
         if same < len(held) or self._is_torn():
             same = self._take_back(same)
         self._sweep_up()
         return self.sweeps[same:]
+
+    def is_whole(self, entries: Iterable[Entry]) -> bool:
+        """Whether the immutable files of these snapshots are all there."""
+        return all(self._is_there(file) for e in entries for file in (e.changes, e.models))
 
     def _is_torn(self) -> bool:
         """Whether the newest state, without which nothing can be applied, is not there."""
