@@ -27,7 +27,7 @@ from warehouse.manifest import MANIFEST, Manifest, parse_manifest
 from warehouse.page.build import ASSETS, packed_shares, script
 from warehouse.page.claims import VERDICTS
 from warehouse.page.numbers import NEARLY_ALL, NEARLY_NOTHING, probability, thinned, thousandths
-from warehouse.page.shares import shares
+from warehouse.page.shares import DEFAULT, _panels, shares
 from warehouse.page.tables import Tables
 from warehouse.page.words import LANGUAGES, TEXT, words
 from warehouse.vocabulary import warnings
@@ -49,6 +49,23 @@ def warehouse(sampled: tuple[Path, str]) -> Path:
 
 def manifest_of(folder: Path) -> Manifest:
     return parse_manifest((folder / MANIFEST).read_bytes(), str(folder))
+
+
+# --- panels -------------------------------------------------------------------------------------
+
+
+def test_no_line_leads_from_one_selection_of_models_to_another() -> None:
+    """A quarter more or fewer is another one; a day without the population changes nothing."""
+    sizes = [100, 100, 120, 151, None, 150, 3_000_000, 3_010_000, 120]
+    days = [date(2026, 8, 1) + timedelta(days=7 * n) for n in range(len(sizes))]
+    rows = [
+        {**DEFAULT, "as_of_date": day, "n_models_population": n}
+        for day, n in zip(days, sizes, strict=True)
+        if n
+    ]
+    rows += [{**row, "population": "llm_vlm", "n_models_population": 7} for row in rows]
+    assert _panels(pl.DataFrame(rows), days) == [0, 0, 0, 1, 1, 1, 2, 2, 3]
+    assert _panels(pl.DataFrame(rows), []) == []
 
 
 # --- the two languages ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from warehouse.page.tables import Tables
 
 DAYS = 30  # of a series: 120 definitions of three tables stay below half a megabyte
 LISTED, DRAWN = 10, 5  # names in a table and bar chart, lines in a chart over time
+SAME_PANEL = 1.25  # times more or fewer models than on the day before: another selection of them
 UNKNOWN = ("ZZ", "XX", "unexamined", "none")  # listed at the end, whatever their share
 CHOICES = ("population", "metric", "attribution", "credit")
 DEFAULT = {
@@ -46,6 +47,8 @@ KINDS = (
 def shares(tables: Tables) -> dict[str, Any]:
     """`days` of the series, `choices` of the switch, and each kind's definitions.
 
+    `panels` numbers the days' selections of models: no line leads from one to another.
+
     A definition is `population|metric|attribution[|credit]`; `now` lists the newest day, `series`
     the drawn days. Shares are in thousandths, `[share, lower, upper]` where there are bounds.
     """
@@ -56,6 +59,7 @@ def shares(tables: Tables) -> dict[str, Any]:
     return {
         "days": days,
         "n_days": len(seen),
+        "panels": _panels(frames[KINDS[0]], days),
         "choices": {c: newest[c].unique(maintain_order=True).to_list() for c in CHOICES},
         "default": DEFAULT,
         **{kind.name: _definitions(kind, frame, days) for kind, frame in frames.items()},
@@ -128,6 +132,20 @@ def _sizes(frame: pl.DataFrame, days: list[date]) -> dict[str, list[int | None]]
     wide = frame.group_by("definition", "as_of_date").agg(pl.col("n_models_population").max())
     at: dict[tuple[str, date], int] = {(name, day): n for name, day, n in wide.iter_rows()}
     return {name: [at.get((name, day)) for day in days] for name in wide["definition"].unique()}
+
+
+def _panels(frame: pl.DataFrame, days: list[date]) -> list[int]:
+    """One number per day, the same as the day before's where about as many models were observed."""
+    default = pl.all_horizontal(pl.col(choice) == value for choice, value in DEFAULT.items())
+    observed = (
+        frame.filter(default).group_by("as_of_date").agg(n=pl.col("n_models_population").max())
+    )
+    sizes = pl.DataFrame({"as_of_date": days}, schema={"as_of_date": pl.Date}).join(
+        observed, on="as_of_date", how="left", maintain_order="left"
+    )
+    times = pl.col("n") / pl.col("n").forward_fill().shift()
+    is_other = ~times.is_between(1 / SAME_PANEL, SAME_PANEL)
+    return sizes.select(is_other.fill_null(False).cum_sum()).to_series().to_list()
 
 
 def _ranges(tables: Tables, days: list[date]) -> dict[str, Any]:

@@ -113,9 +113,10 @@ const { format, charts } = (() => {
       const { colour, dash, symbol } = look.get(one.id);
       const mine = points.filter((p) => p.id === one.id);
       if (mine.some((p) => p.upper != null && p.upper > p.lower))
-        marks.push(Plot.areaY(mine, { x: "x", y1: "lower", y2: "upper", fill: colour, fillOpacity: 0.13 }));
+        marks.push(Plot.areaY(mine, { x: "x", y1: "lower", y2: "upper", z: "part", fill: colour, fillOpacity: 0.13 }));
       marks.push(Plot.lineY(one.points, { x: "x", y: "y", z: "part", stroke: colour, strokeWidth: 2, strokeDasharray: dash }));
-      const some = mine.length > 14 ? mine.filter((_, i) => i % Math.ceil(mine.length / 10) === 0 || i === mine.length - 1) : mine;
+      const inPart = d3.rollup(mine, (p) => p.length, (p) => p.part);
+      const some = mine.length > 14 ? mine.filter((p, i) => i % Math.ceil(mine.length / 10) === 0 || i === mine.length - 1 || inPart.get(p.part) === 1) : mine;
       marks.push(Plot.dot(some, { x: "x", y: "y", symbol, r: 3.5, fill: colour, stroke: "var(--paper)", strokeWidth: 0.8 }));
     }
     const named = ends(series.map((s) => ({ ...s, points: s.points.filter((p) => p.y != null) })).filter((s) => s.points.length), height - 44, top - low);

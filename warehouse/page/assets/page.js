@@ -111,7 +111,7 @@
     const names = new Map(unpacked(found?.now).map((row) => [row.id, label(kind, row)]));
     const series = Object.entries(found?.series ?? {}).map(([id, [share, lower, upper]]) => ({
       id, label: names.get(id) ?? id,
-      points: share.map((y, i) => ({ x: charts.utc(shares.days[i]), y, lower: (lower ?? share)[i], upper: upper?.[i] })),
+      points: share.map((y, i) => ({ x: charts.utc(shares.days[i]), y, lower: (lower ?? share)[i], upper: upper?.[i], part: shares.panels[i] })),
     }));
     const seen = shares.days.filter((_, i) => series.some((s) => s.points[i].y != null));
     const table = $("[data-time]", figure);
