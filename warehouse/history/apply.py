@@ -42,7 +42,6 @@ ATTRIBUTES = (
 )
 LINEAGE = ("base_models_json", "base_model_tags_json")
 _ID = r'"id"\s*:\s*"[^"\\]+"'
-_BASE_TAG = r'"base_model:(?:[^"\\]|\\.)+"'
 _LICENSE_TAG = r'"license:([^"\\]+)"'
 
 
@@ -96,9 +95,9 @@ def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
         SELECT model_id_hf, object_id_hf, author, created_at, pipeline_tag, library_name,
             nullif(regexp_extract(tags_json, {literal(_LICENSE_TAG)}, 1), '') AS license,
             gated, parameters_total,
-            CASE WHEN contains(tags_json, '"base_model:') THEN nullif('[' || array_to_string(
-                regexp_extract_all(tags_json, {literal(_BASE_TAG)}), ', ') || ']', '[]')
-            END AS base_model_tags_json,
+            CASE WHEN contains(tags_json, '"base_model:') THEN nullif(to_json(list_filter(
+                from_json(tags_json, '["VARCHAR"]'), lambda tag: starts_with(tag, 'base_model:')
+                ))::VARCHAR, '[]') END AS base_model_tags_json,
             base_models_json, base_model_tags_json IS NOT NULL
                 OR coalesce(regexp_matches(base_models_json, {literal(_ID)}), false) AS declares,
             downloads_30d, downloads_all_time, likes, trending_score
