@@ -57,28 +57,30 @@ def point(
     digest = sha256(data).hexdigest()
     now = held.pointer
     if now is None or (now.release_id, now.manifest_sha256) != (release_id, digest):
-        now = move(
-            storage,
-            channel,
-            held,
-            Pointer(
-                release_id=release_id,
-                as_of=stored.as_of,
-                audience=stored.audience,
-                is_sample=stored.is_sample,
-                manifest=release_key(release_id, MANIFEST),
-                manifest_sha256=digest,
-                published_at=at or datetime.now(UTC).replace(microsecond=0),
-                action=action,
-                moved_by=moved_by,
-            ),
-        )
+        at = at or datetime.now(UTC).replace(microsecond=0)
+        now = move(storage, channel, held, _pointer_to(stored, digest, action, moved_by, at))
     try:
         follow(storage, channel)
     except StorageError as error:
         what = f"{error.what}; {channel}.json names {now.release_id}, only the copies lag behind"
         raise StorageError(error.where, what, error.todo) from error
     return now
+
+
+def _pointer_to(
+    manifest: Manifest, digest: str, action: Action, moved_by: str | None, at: datetime
+) -> Pointer:
+    return Pointer(
+        release_id=manifest.release_id,
+        as_of=manifest.as_of,
+        audience=manifest.audience,
+        is_sample=manifest.is_sample,
+        manifest=release_key(manifest.release_id, MANIFEST),
+        manifest_sha256=digest,
+        published_at=at,
+        action=action,
+        moved_by=moved_by,
+    )
 
 
 def need_whole(storage: Storage, release_id: str) -> Manifest:

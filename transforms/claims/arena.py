@@ -196,25 +196,28 @@ def _rank(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> pl
         )
         .filter(pl.col("best").is_not_null())
     )
-    above, ties = pl.col("theirs") > pl.col("best"), pl.col("theirs") >= pl.col("best")
-    placed = (
-        models.join(best.drop("observed_on"), on="request")
-        .group_by("request")
-        .agg(
-            (1 + (above & pl.col("counts")).sum()).alias("value"),
-            (1 + ((pl.col("theirs") > pl.col("best_possible")) & pl.col("counts")).sum()).alias(
-                "low"
-            ),
-            pl.when(is_ub.first())
-            .then(1 + (above & pl.col("may_count")).sum())
-            .otherwise(1 + (ties & pl.col("may_count") & ~pl.col("is_mine")).sum())
-            .alias("high"),
-        )
-    )
     return answers(
-        best.join(placed, on="request")
+        best.join(_placed(models, best.drop("observed_on")), on="request")
         .join(_examined(models), on="request")
         .with_columns(coverage_time=pl.lit(1.0))
+    )
+
+
+def _placed(models: pl.LazyFrame, best: pl.LazyFrame) -> pl.LazyFrame:
+    """The place of each request's best model, with the lowest and the highest it may be."""
+    theirs, counts, may_count = pl.col("theirs"), pl.col("counts"), pl.col("may_count")
+    above, ties = theirs > pl.col("best"), theirs >= pl.col("best")
+    return (
+        models.join(best, on="request")
+        .group_by("request")
+        .agg(
+            (1 + (above & counts).sum()).alias("value"),
+            (1 + ((theirs > pl.col("best_possible")) & counts).sum()).alias("low"),
+            pl.when((pl.col("rank") == "ub").first())
+            .then(1 + (above & may_count).sum())
+            .otherwise(1 + (ties & may_count & ~pl.col("is_mine")).sum())
+            .alias("high"),
+        )
     )
 
 

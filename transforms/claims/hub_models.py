@@ -191,21 +191,8 @@ def derivative_share(
 ) -> pl.LazyFrame:
     """Answers: of the models created in a period with a declared parent, those on a country's."""
     wanted = of(requests, "derivative_share")
-    derived = (
-        hub_base_models.select("model_id_hf", pl.col("relation").alias("derivative"))
-        .unique()
-        .join(hub_models.select("model_id_hf", "created_at"), on="model_id_hf")
-        .join(wanted, on="derivative")
-        .filter(_within())
-        .join(hub_model_roots.select("model_id_hf", "root_model_id_hf", "weight"), on="model_id_hf")
-        .select(
-            "request",
-            "subject",
-            "weight",
-            pl.col("root_model_id_hf").str.extract(r"^([^/]+)/").alias("namespace"),
-            pl.col("created_at").dt.date().alias("created_on"),
-        )
-    )
+    created = hub_models.select("model_id_hf", "created_at")
+    derived = _derived(wanted, created, hub_base_models, hub_model_roots)
     placed = with_lab_and_country(
         derived, namespaces, labs, system="hub", name="namespace", day="created_on"
     )
@@ -229,6 +216,27 @@ def derivative_share(
             pl.col("listing_day").alias("observed_on"),
             pl.col("listed").alias("coverage_population"),
             (1 - x).alias("coverage_names"),
+        )
+    )
+
+
+def _derived(
+    wanted: pl.LazyFrame, created: pl.LazyFrame, base_models: pl.LazyFrame, roots: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per request, derivative of its period, and root: weight, namespace of the root."""
+    return (
+        base_models.select("model_id_hf", pl.col("relation").alias("derivative"))
+        .unique()
+        .join(created, on="model_id_hf")
+        .join(wanted, on="derivative")
+        .filter(_within())
+        .join(roots.select("model_id_hf", "root_model_id_hf", "weight"), on="model_id_hf")
+        .select(
+            "request",
+            "subject",
+            "weight",
+            pl.col("root_model_id_hf").str.extract(r"^([^/]+)/").alias("namespace"),
+            pl.col("created_at").dt.date().alias("created_on"),
         )
     )
 

@@ -150,23 +150,12 @@ def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
     own and holds under none. The rest is not_testable. A look-up in the
     publisher's own file is no definition: it says whether the citation is right (`is_printed`).
     """
-    own, holds = pl.col("is_own"), pl.col("holds").filter(~pl.col("is_look_up"))
-    own = own.filter(~pl.col("is_look_up"))
-    all_own = holds.filter(own).fill_null(False).all()
-    fails = (holds == False).fill_null(False).filter(own)  # noqa: E712
-    any_holds = holds.fill_null(False).any()
+    holds = pl.col("holds").filter(~pl.col("is_look_up"))
     return (
         definitions.sort("claim_id", "moment", "position")
         .group_by("claim_id", "moment", maintain_order=True)
         .agg(
-            pl.when(all_own)
-            .then(pl.lit("reproduced"))
-            .when(fails.any() & any_holds)
-            .then(pl.lit("differs_by_definition"))
-            .when(fails.all() & ~any_holds)
-            .then(pl.lit("contradicted"))
-            .otherwise(pl.lit("not_testable"))
-            .alias("verdict"),
+            _verdict(holds).alias("verdict"),
             pl.col("holds").filter("is_look_up").first().alias("is_printed"),
             pl.col("definition")
             .filter(~pl.col("is_look_up"))
@@ -185,4 +174,19 @@ def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             pl.when(pl.col(c) != "").then(c).alias(c) for c in ("holds_under", "others_text")
         )
+    )
+
+
+def _verdict(holds: pl.Expr) -> pl.Expr:
+    own = pl.col("is_own").filter(~pl.col("is_look_up"))
+    fails = (holds == False).fill_null(False).filter(own)  # noqa: E712
+    any_holds = holds.fill_null(False).any()
+    return (
+        pl.when(holds.filter(own).fill_null(False).all())
+        .then(pl.lit("reproduced"))
+        .when(fails.any() & any_holds)
+        .then(pl.lit("differs_by_definition"))
+        .when(fails.all() & ~any_holds)
+        .then(pl.lit("contradicted"))
+        .otherwise(pl.lit("not_testable"))
     )

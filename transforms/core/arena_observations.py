@@ -1,4 +1,18 @@
-"""core.arena_observations."""
+"""core.arena_observations: every source's ratings, and which of them make the healed board.
+
+Before 2025-08 the frozen Space is believed first, for it shows models that the data set has
+dropped since; from then on the data set; arena-catalog comes last. A board is the union by model:
+each model's rated row of the most trusted source that has it, with or without interval (the
+Space's tables have ratings for 2023 alone, when no source had intervals).
+
+A less trusted source adds its models only where its board is on the scale of the board so far: the
+median difference of common models (5 or more) is at most 1 point; of fewer, but at least one, every
+model is. Without a common model nothing shows it, and its rows stay out.
+
+Of the Space each board, category and date has one method: Bradley-Terry, else the published table,
+else the median of bootstrapped Elo, else online Elo. Rows of the others are not here. Names that
+the registry excludes are here, and on no board.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +49,7 @@ def arena_observations(
 ) -> pl.LazyFrame:
     """One row per rating row of a source up to `as_of`; `is_chosen` makes the healed board.
 
-    Before 2025-08 the frozen Space is believed first, for it shows models that the data set has
-    dropped since; from then on the data set; arena-catalog comes last. A board is the union by
-    model: each model's rated row of the most trusted source that has it, with or without interval
-    (the Space's tables have ratings for 2023 alone, when no source had intervals).
-
-    A less trusted source adds its models only where its board is on the scale of the board so
-    far: the median difference of common models (5 or more) is at most 1 point; of fewer, but at
-    least one, every model is. Without a common model nothing shows it, and its rows stay out.
-
-    Of the Space each board, category and date has one method: Bradley-Terry, else the published
-    table, else the median of bootstrapped Elo, else online Elo. Rows of the others are not here.
-    Names that the registry excludes are here, and on no board.
+    How it is healed is said at the head of this module.
     """
     space = pl.concat([_tables(raw_arena_space_tables), _pickles(raw_arena_space_ratings)])
     catalog = _catalog(raw_arena_catalog_ratings)

@@ -45,11 +45,16 @@ def hub_counter_days(raw_hub_history_days: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(differenced).then(pl.col("downloads_all_time_rises")).alias("downloads_new"),
         pl.when(differenced).then(pl.col("downloads_all_time_falls")),
         pl.when(differenced).then(pl.col("models_fallen_all_time")),
+        _outage().alias("counter_outage"),
+    )
+
+
+def _outage() -> pl.Expr:
+    return (
         pl.when(pl.col("unchanged_share_100") >= STALE_SHARE)
         .then(pl.lit("stale_day"))
         .when(pl.col("downloads_30d_change_share") < -FALL_SHARE)
         .then(pl.lit("total_fell"))
-        .alias("counter_outage"),
     )
 
 

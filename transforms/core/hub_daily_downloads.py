@@ -31,36 +31,25 @@ def hub_daily_downloads(
     moved = raw_hub_counter_steps.rename({"snapshot_date": "as_of_date"}).filter(
         now.is_not_null() | before.is_not_null(), now.eq_missing(before).not_()
     )
+    change = pl.col("change")
     about = hub_models.select("model_id_hf", "author", "created_at")
+    known = moved.join(about, on="model_id_hf", how="left")
     named = with_lab_and_country(
-        moved.join(about, on="model_id_hf", how="left"),
-        namespaces,
-        labs,
-        system="hub",
-        name="author",
-        day="as_of_date",
+        known, namespaces, labs, system="hub", name="author", day="as_of_date"
     )
     spikes = hub_counter_spikes.select(*ROW, is_spike=pl.lit(True))
     days = hub_counter_days.select("as_of_date", "days", day_outage="counter_outage")
-    return (
-        named.join(spikes, on=ROW, how="left")
-        .join(days, on="as_of_date", how="left")
-        .with_columns(change=now - before)
-        .select(
-            "as_of_date",
-            "previous_date",
-            "days",
-            "model_id_hf",
-            "downloads_all_time",
-            pl.col("change").alias("downloads_all_time_change"),
-            pl.col("change").clip(lower_bound=0).alias("downloads_new"),
-            (-pl.col("change")).clip(lower_bound=0).alias("downloads_clipped"),
-            _missing_reason().alias("missing_reason"),
-            _window_residual().alias("window_residual"),
-            _counter_outage(now, before).alias("counter_outage"),
-            _ci_suspect().alias("ci_suspect"),
-            pl.when(_age() <= LAUNCH_LAG).then(pl.lit("launch_lag")).alias("preliminary"),
-        )
+    flagged = named.join(spikes, on=ROW, how="left").join(days, on="as_of_date", how="left")
+    return flagged.with_columns(change=now - before).select(
+        *("as_of_date", "previous_date", "days", "model_id_hf", "downloads_all_time"),
+        change.alias("downloads_all_time_change"),
+        change.clip(lower_bound=0).alias("downloads_new"),
+        (-change).clip(lower_bound=0).alias("downloads_clipped"),
+        _missing_reason().alias("missing_reason"),
+        _window_residual().alias("window_residual"),
+        _counter_outage(now, before).alias("counter_outage"),
+        _ci_suspect().alias("ci_suspect"),
+        pl.when(_age() <= LAUNCH_LAG).then(pl.lit("launch_lag")).alias("preliminary"),
     )
 
 

@@ -5,17 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import LLM_VLM_TAGS
-
-NEWEST = (
-    "object_id_hf",
-    "author",
-    "created_at",
-    "pipeline_tag",
-    "library_name",
-    "license",
-    "gated",
-    "parameters_total",
-)
+from warehouse.contract import contract
 
 
 def hub_models(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
@@ -24,31 +14,20 @@ def hub_models(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
     An attribute that a snapshot did not record keeps the value of the last one that did. An id
     that was given away to another object is one row, under the key of the one seen last.
     """
+    columns = [c for c in contract("core.hub_models").columns if c != "is_llm_vlm"]
+    newest = [c for c in columns if c != "model_id_hf" and not c.endswith("_seen_date")]
     is_shared = pl.len().over("model_id_hf") > 1
     shared = (
         raw_hub_known_models.filter(is_shared)
         .sort("model_id_hf", "last_seen_date", "first_seen_date", "model_key")
         .group_by("model_id_hf", maintain_order=True)
         .agg(
-            *(pl.col(c).drop_nulls().last() for c in ("model_key", *NEWEST)),
+            *(pl.col(c).drop_nulls().last() for c in newest),
             pl.col("first_seen_date").min(),
             pl.col("last_seen_date").max(),
         )
     )
-    columns = ["model_id_hf", "model_key", *NEWEST, "first_seen_date", "last_seen_date"]
     alone = raw_hub_known_models.filter(~is_shared)
-    return pl.concat([alone.select(columns), shared.select(columns)]).select(
-        "model_id_hf",
-        "model_key",
-        "object_id_hf",
-        "author",
-        "created_at",
-        "first_seen_date",
-        "last_seen_date",
-        "pipeline_tag",
-        "library_name",
-        "license",
-        "gated",
-        "parameters_total",
-        pl.col("pipeline_tag").is_in(list(LLM_VLM_TAGS)).alias("is_llm_vlm"),
+    return pl.concat([alone.select(columns), shared.select(columns)]).with_columns(
+        pl.col("pipeline_tag").is_in(list(LLM_VLM_TAGS)).alias("is_llm_vlm")
     )

@@ -55,27 +55,29 @@ def claim_trials(
 
     Moments: the stated day (or the observation nearest to it) and the newest observation.
     """
-    requests = asked(raw_claim_trials, as_of)
+    ask = asked(raw_claim_trials, as_of)
     listed = listing_coverage(country_share_daily, as_known(raw_registry_hub_sizes, known_at))
     shares = (country_share_daily, lab_share_daily, family_share_daily)
     lineage = (hub_base_models, hub_model_roots, namespaces, labs)
-    given = pl.concat(
-        [
-            hub_shares(requests, *shares, hub_counter_days, listed),
-            repositories_created(requests, hub_models, listed),
-            datasets_created(requests, raw_hub_datasets),
-            models_created(requests, hub_models, listed),
-            model_rank(requests, hub_daily_counters, listed),
-            parameter_ratio(requests, hub_models, notable_models),
-            derivative_share(requests, hub_models, *lineage, listed),
-            trending(requests, trending_share_daily, hub_trending, hub_models),
-            arena(requests, arena_ratings),
-            notable_count(requests, notable_models, notable_model_labs),
-            models_published(requests, notable_models),
-            frontier_lag(requests, raw_epoch_capabilities, raw_registry_countries),
-            ai_index_value(requests, ai_index_series, raw_ai_index_rows),
-        ]
+    given = (
+        hub_shares(ask, *shares, hub_counter_days, listed),
+        repositories_created(ask, hub_models, listed),
+        datasets_created(ask, raw_hub_datasets),
+        models_created(ask, hub_models, listed),
+        model_rank(ask, hub_daily_counters, listed),
+        parameter_ratio(ask, hub_models, notable_models),
+        derivative_share(ask, hub_models, *lineage, listed),
+        trending(ask, trending_share_daily, hub_trending, hub_models),
+        arena(ask, arena_ratings),
+        notable_count(ask, notable_models, notable_model_labs),
+        models_published(ask, notable_models),
+        frontier_lag(ask, raw_epoch_capabilities, raw_registry_countries),
+        ai_index_value(ask, ai_index_series, raw_ai_index_rows),
     )
+    return _judged(ask, pl.concat(given))
+
+
+def _judged(requests: pl.LazyFrame, given: pl.LazyFrame) -> pl.LazyFrame:
     judged = with_judgement(requests.join(given, on="request", how="left"))
     return judged.with_columns(
         pl.col("day").alias("target_date"),

@@ -30,17 +30,10 @@ from warehouse.history.files import (
 from warehouse.history.ledger import Sweep
 
 HUNDRED = 100  # downloads: below it most counters stand still on any day
-ATTRIBUTES = (
-    "object_id_hf",
-    "author",
-    "created_at",
-    "pipeline_tag",
-    "library_name",
-    "license",
-    "gated",
-    "parameters_total",
-)
 LINEAGE = ("base_models_json", "base_model_tags_json")
+# What a snapshot says of the model itself: neither key nor dates nor lineage.
+_OWN = ("model_key", "model_id_hf", "is_current", "lineage_date", *LINEAGE)
+ATTRIBUTES = tuple(c for c in MODELS if c not in _OWN and not c.endswith("_seen_date"))
 _ID = r'"id"\s*:\s*"[^"\\]+"'
 _LICENSE_TAG = r'"license:([^"\\]+)"'
 
@@ -76,7 +69,8 @@ def apply(
         _see(con, sweep)
         _give_keys(con, before)
         _compare_models(con, before, day)
-        _compare_counters(con, before, day)
+        _compare_counters(con, before)
+        _keep_changes(con, day)
         write(con, "FROM history_changes ORDER BY model_key", after.changes, level=9)
         write(con, "FROM history_models ORDER BY model_key, model_id_hf", after.changed_models)
         write(con, _all_models(before), after.models, level=1)
@@ -179,8 +173,8 @@ def _distinct(one: str, other: str, names: tuple[str, ...]) -> str:
     return " OR ".join(f"{one}.{c} IS DISTINCT FROM {other}.{c}" for c in names)
 
 
-def _compare_counters(con: duckdb.DuckDBPyConnection, before: Before, day: str) -> None:
-    """history_counters: every model's counters before and after; history_changes: the changes."""
+def _compare_counters(con: duckdb.DuckDBPyConnection, before: Before) -> None:
+    """history_counters: every model's counters before and after the snapshot."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_counters AS
         WITH b AS ({scan(COUNTERS, before.counters)}), s AS (
@@ -205,6 +199,10 @@ def _compare_counters(con: duckdb.DuckDBPyConnection, before: Before, day: str) 
             coalesce(s.trending_score, b.trending_score) AS trending_score
         FROM b FULL JOIN s USING (model_key)"""
     )
+
+
+def _keep_changes(con: duckdb.DuckDBPyConnection, day: str) -> None:
+    """history_changes: the models whose counters are not those of the snapshot before."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_changes AS
         SELECT {day} AS snapshot_date, model_key,
