@@ -18,9 +18,9 @@ from typing import Any
 
 import duckdb
 
-from warehouse.archive import write_atomically
 from warehouse.cards import cards
 from warehouse.contract import literal
+from warehouse.files import write_atomically
 
 CHANGE_OF_LEADER = "change-of-leader"
 CLAIM_VERDICT_CHANGED = "claim-verdict-changed"

@@ -23,8 +23,9 @@ from flows.history import SOURCE, sweep_of
 from flows.settings import Settings
 from flows.settled import Settled, settle_day, settling
 from flows.window import settled_on
-from warehouse.archive import Archive, write_atomically
+from warehouse.archive import Archive
 from warehouse.database import open_built
+from warehouse.files import write_atomically
 from warehouse.history.ledger import Sweep
 from warehouse.history.store import History
 

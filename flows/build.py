@@ -25,13 +25,15 @@ from flows.sources.http import SourceError
 from flows.window import loaded, settled_on
 from transforms.graph import Step, plan
 from warehouse import database
-from warehouse.archive import Archive, Snapshot, file_sha256
+from warehouse.archive import Archive
 from warehouse.cards import card
 from warehouse.code import code_version
 from warehouse.contract import contract
+from warehouse.files import file_sha256
 from warehouse.history.load import load_history
 from warehouse.licences import table_sources
 from warehouse.reference import load_reference
+from warehouse.snapshot import Snapshot
 
 log = logging.getLogger("observatory.build")
 

@@ -8,7 +8,6 @@ from flows.sources.http import SourceError
 from flows.tracing.question import WhyError
 from flows.votes import VotesCallError
 from transforms.votes import VotesError
-from warehouse.archive import ArchiveError
 from warehouse.cards import CardError
 from warehouse.claims import ClaimError
 from warehouse.contract import ContractError
@@ -16,6 +15,7 @@ from warehouse.database import WarehouseError
 from warehouse.history.ledger import HistoryError
 from warehouse.manifest import ReleaseError
 from warehouse.registry_check import RegistryError
+from warehouse.snapshot import ArchiveError
 from warehouse.storage import StorageError
 
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (

@@ -15,13 +15,15 @@ import duckdb
 from flows.settings import Settings
 from flows.sources import SOURCES
 from warehouse import database
-from warehouse.archive import Archive, Snapshot, file_sha256
+from warehouse.archive import Archive
 from warehouse.cards import card
+from warehouse.files import file_sha256
 from warehouse.history.ledger import HistoryError, Sweep
 from warehouse.history.published import LIST, list_json, shared_files
 from warehouse.history.series import series
 from warehouse.history.store import History
 from warehouse.manifest import Audience, FileEntry
+from warehouse.snapshot import Snapshot
 
 log = logging.getLogger("observatory.history")
 

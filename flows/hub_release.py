@@ -18,7 +18,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
-from warehouse.archive import file_sha256
+from warehouse.files import file_sha256
 from warehouse.manifest import MANIFEST, Manifest, ReleaseError, parse_manifest
 from warehouse.metadata.card import card
 

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 
 from flows.settings import Settings
 from flows.sources import SOURCES
-from warehouse.archive import Archive, ArchiveError, Snapshot, moment
+from warehouse.archive import Archive
 from warehouse.cards import card
+from warehouse.snapshot import ArchiveError, Snapshot, moment
 
 log = logging.getLogger("observatory.observe")
 

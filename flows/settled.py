@@ -22,8 +22,8 @@ import polars as pl
 
 from transforms.graph import Step, plan
 from warehouse import database
-from warehouse.archive import write_atomically
 from warehouse.contract import contract, literal
+from warehouse.files import write_atomically
 from warehouse.history.load import earlier_counters, known_models
 from warehouse.history.past import counters_on
 from warehouse.history.store import History

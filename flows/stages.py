@@ -24,12 +24,13 @@ from flows.history import shared_with_releases
 from flows.publishing import Published, add_docs, add_page, publish_to
 from flows.settings import Settings
 from transforms.graph import plan
-from warehouse.archive import Archive, Snapshot
+from warehouse.archive import Archive
 from warehouse.code import code_version
 from warehouse.contract import contracts
 from warehouse.database import build_path, open_read_only, remove_dead_builds, swap_in
 from warehouse.manifest import FileEntry, Manifest
 from warehouse.release import stage_release
+from warehouse.snapshot import Snapshot
 
 log = logging.getLogger("observatory.stages")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from warehouse.archive import Snapshot
 from warehouse.cards import card
+from warehouse.snapshot import Snapshot
 
 
 def recent(snapshots: Sequence[Snapshot], records: int | None) -> list[Snapshot]:

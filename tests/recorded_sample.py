@@ -7,7 +7,8 @@ from pathlib import Path
 import orjson
 import zstandard
 
-from warehouse.archive import Archive, Snapshot
+from warehouse.archive import Archive
+from warehouse.snapshot import Snapshot
 
 SAMPLE = Path(__file__).parents[1] / "warehouse" / "sample"
 DAY = "2026-08-15"  # of its newest Hub listing

@@ -14,16 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.archive import (
-    JOURNAL,
-    SIDECAR,
-    Archive,
-    ArchivedFile,
-    ArchiveError,
-    Draft,
-    Snapshot,
-    without_query_secrets,
-)
+from warehouse.archive import Archive
+from warehouse.draft import JOURNAL, Draft
+from warehouse.snapshot import SIDECAR, ArchivedFile, ArchiveError, Snapshot
+from warehouse.urls import without_query_secrets
 
 DAY, NEXT_DAY = date(2026, 8, 14), date(2026, 8, 15)
 URL = "https://example.org/data"

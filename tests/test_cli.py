@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -340,7 +341,9 @@ def test_replaying_again_gives_the_same_release_and_reuses_it(sample: Path) -> N
     }
     for table in ("country_share_daily", "arena_leaders", "notable_models_by_country"):
         assert told[table]
-    assert done.stderr == ""
+    # The sample holds a few rows of each board: Kimi K2's second version looks like a new name.
+    warned = re.findall(r"^\[[\d:]+\] (\S+ \S+):", done.stderr, flags=re.M)
+    assert warned == ["core.arena_ratings renamed_model_has_an_alias"]
 
 
 @pytest.mark.slow

@@ -372,6 +372,7 @@ def test_the_build_fills_what_it_promises(built: Any) -> None:
         "core.hub_counter_spikes",
         "core.hub_daily_downloads",
         "core.hub_tombstones",
+        "mart.hub_leader_changes",
         "meta.release",
     }
 

@@ -29,9 +29,10 @@ from flows.sources.http import SourceError
 from tests.conftest import settings_for
 from tests.recorded_sample import DAY, write_recordings
 from tests.standin import Answer, Call, StandIn
-from warehouse.archive import Archive, file_sha256
+from warehouse.archive import Archive
 from warehouse.cards import cards
 from warehouse.contract import contract
+from warehouse.files import file_sha256
 
 TODAY, TOMORROW, DAY_AFTER = date.fromisoformat(DAY), date(2026, 8, 16), date(2026, 8, 17)
 HTML = b"<!doctype html><html><body>We will be back soon.</body></html>\n"
@@ -377,7 +378,8 @@ def test_three_faults_at_once_then_recovery(
     filed = [
         s.source for s in Archive(running / "archive").snapshots() if s.snapshot_date == TOMORROW
     ]
-    assert filed == ["ai_index", "hub_trending"]  # a fault of one keeps no other from being filed
+    # A fault of one keeps no other from being filed.
+    assert filed == ["ai_index", "hub_namespaces", "hub_trending"]
 
     with StandIn(world, page_size=80, port=port) as server:
         recovered = observatory(monkeypatch, server, running, f"--as-of={TOMORROW}")

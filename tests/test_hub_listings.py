@@ -19,8 +19,9 @@ from tests.conftest import settings_for
 from tests.standin import Answer, Call, FaultPlan, StandIn
 from tests.test_sources import loaded, refused, write_models
 from warehouse import database
-from warehouse.archive import Archive, ArchiveError
+from warehouse.archive import Archive
 from warehouse.reference import first_party_namespaces
+from warehouse.snapshot import ArchiveError
 
 DAY, NEXT_DAY = date(2026, 8, 15), date(2026, 8, 16)
 

@@ -19,7 +19,7 @@ from flows.settings import Settings
 from tests.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
 from tests.standin import Answer, Call, RefusalError, StandIn
 from tests.standin.push import Pushes
-from warehouse.archive import file_sha256
+from warehouse.files import file_sha256
 from warehouse.manifest import Manifest, ReleaseError
 from warehouse.release import stage_release
 

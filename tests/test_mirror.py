@@ -10,8 +10,9 @@ import pytest
 
 from flows.cli import SAMPLE
 from warehouse import mirror
-from warehouse.archive import Archive, ArchiveError
+from warehouse.archive import Archive
 from warehouse.folder import LocalStorage
+from warehouse.snapshot import ArchiveError
 
 HUB = date(2026, 8, 15)
 

@@ -17,8 +17,10 @@ import pytest
 from flows.sources import SOURCES
 from infra.sample import SampleError, main, make_sample
 from warehouse import database
-from warehouse.archive import Archive, Snapshot, file_sha256, sha256
+from warehouse.archive import Archive
 from warehouse.cards import card
+from warehouse.files import file_sha256, sha256
+from warehouse.snapshot import Snapshot
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "warehouse" / "sample"

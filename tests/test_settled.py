@@ -15,9 +15,10 @@ import pytest
 from flows import build as steps
 from flows.build import Clocks
 from flows.window import loaded, recent, settled_on
-from warehouse.archive import Archive, Snapshot
+from warehouse.archive import Archive
 from warehouse.cards import card, cards
 from warehouse.contract import contracts
+from warehouse.snapshot import Snapshot
 
 FIRST = date(2026, 8, 1)
 N_DAYS = 6

@@ -29,9 +29,10 @@ from flows.sources.http import DAMAGED_ZIP, SourceError, open_zip
 from tests.conftest import DAY, settings_for
 from tests.standin import Answer, Call, RefusalError, StandIn
 from tests.standin.web import json_answer
-from warehouse.archive import Archive, ArchivedFile
+from warehouse.archive import Archive
 from warehouse.contract import contract
 from warehouse.database import create_tables
+from warehouse.snapshot import ArchivedFile
 
 NEXT_DAY = date(2026, 8, 16)
 BOARDS = "lmarena/leaderboard-dataset"
@@ -378,7 +379,7 @@ def test_a_sweep_that_died_after_its_last_page_is_only_sealed(
     with StandIn(folder, page_size=5) as server:
         settings = settings_for(server, tmp_path)
         with monkeypatch.context() as patch:
-            patch.setattr("warehouse.archive.Draft.seal", lambda *_, **__: 1 / 0)
+            patch.setattr("warehouse.draft.Draft.seal", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 observe("hub", settings, DAY)
         asked = len(server.requests)
@@ -684,7 +685,7 @@ def test_a_strip_that_was_kept_and_not_sealed_is_asked_for_again(
     with StandIn(recordings) as server:
         settings = settings_for(server, tmp_path)
         with monkeypatch.context() as patch:
-            patch.setattr("warehouse.archive.Draft.seal", lambda *_, **__: 1 / 0)
+            patch.setattr("warehouse.draft.Draft.seal", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 observe("hub_trending", settings, DAY)
         assert observe("hub_trending", settings, DAY).snapshot.rows_seen == 10

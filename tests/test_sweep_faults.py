@@ -26,8 +26,9 @@ from tests.standin import FINAL, RECOVERABLE, FaultPlan, RecordingError, StandIn
 from tests.standin.faults import SECRET, read_plan
 from tests.test_sources import listings, loaded, refused, some_models, write_models
 from warehouse import database
-from warehouse.archive import Archive, ArchivedFile, Snapshot
+from warehouse.archive import Archive
 from warehouse.contract import contract
+from warehouse.snapshot import ArchivedFile, Snapshot
 
 DAY, NEXT_DAY = date(2026, 8, 15), date(2026, 8, 16)
 STALL = 1.0  # s; half of it is the readers' patience where a fault is a stall
@@ -187,7 +188,7 @@ def test_models_created_while_the_sweep_goes_on_are_in(
     with Growing(small, page_size=5) as server:
         settings = impatient(server, tmp_path)
         with monkeypatch.context() as patch:  # it dies after all was read, and is only sealed then
-            patch.setattr("warehouse.archive.Draft.seal", lambda *_, **__: 1 / 0)
+            patch.setattr("warehouse.draft.Draft.seal", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 observe("hub", settings, DAY)
         asked = len(server.requests)
@@ -415,7 +416,7 @@ def test_a_kept_page_survives_in_any_state_of_its_journal(small: Path, tmp_path:
                 noted.append(entry)
                 return real(self, entry)
 
-            from warehouse.archive import Draft
+            from warehouse.draft import Draft
 
             real = Draft._note
             patch.setattr(Draft, "_note", dies)

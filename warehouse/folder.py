@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from warehouse.archive import file_sha256
+from warehouse.files import file_sha256
 from warehouse.storage import (
     Digest,
     MissingObjectError,

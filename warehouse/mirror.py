@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.archive import REFUSAL, SIDECAR, Archive, ArchiveError, Snapshot, read_sidecar
+from warehouse.archive import REFUSAL, Archive
+from warehouse.snapshot import SIDECAR, ArchiveError, Snapshot, read_sidecar
 from warehouse.storage import Storage
 
 PREFIX = "archive/"

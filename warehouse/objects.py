@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from warehouse.archive import file_sha256
+from warehouse.files import file_sha256
 from warehouse.manifest import MANIFEST, FileEntry, Manifest, ReleaseError, parse_manifest
 from warehouse.storage import Digest, MissingObjectError, Storage
 

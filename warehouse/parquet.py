@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.archive import file_sha256
 from warehouse.contract import Contract, literal, quote
+from warehouse.files import file_sha256
 from warehouse.manifest import ColumnEntry, LicenceEntry, ReleaseError, TableEntry
 
 # zstd and V1 pages are what every BI tool reads; the row group is fixed because it is in the bytes.

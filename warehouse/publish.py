@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from warehouse.archive import file_sha256
+from warehouse.files import file_sha256
 from warehouse.leases import claim
 from warehouse.manifest import MANIFEST, FileEntry, Manifest, ReleaseError
 from warehouse.objects import (

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import duckdb
 
-from warehouse.archive import file_sha256
 from warehouse.cards import Card, cards
 from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 from warehouse.database import STORAGE_VERSION, create_macros
+from warehouse.files import file_sha256
 from warehouse.licences import Plan, Share, check_lineage, inherit, plan
 from warehouse.manifest import (
     MANIFEST,

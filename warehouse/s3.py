@@ -22,7 +22,7 @@ from botocore import exceptions as aws
 from botocore.config import Config
 from s3transfer.exceptions import RetriesExceededError
 
-from warehouse.archive import file_sha256
+from warehouse.files import file_sha256
 from warehouse.folder import whole_file
 from warehouse.media import media_type
 from warehouse.s3_errors import (

@@ -19,7 +19,9 @@ from flows.sources.hub_stats import fetch_revision, parse_revision
 from flows.sources.hub_trending import fetch_trending, parse_trending
 from flows.sources.lmarena import fetch_leaderboards, parse_leaderboards
 from flows.sources.lmarena_space import fetch_space, parse_space
-from warehouse.archive import Archive, Draft, Snapshot
+from warehouse.archive import Archive
+from warehouse.draft import Draft
+from warehouse.snapshot import Snapshot
 
 Fetch = Callable[[Settings, Archive, Draft], None]
 Parse = Callable[[duckdb.DuckDBPyConnection, Archive, Snapshot], None]

@@ -24,10 +24,12 @@ from flows.settings import Settings
 from flows.sources.http import DAMAGED_ZIP, SourceError, get, open_zip
 from flows.sources.raw import snapshot_columns
 from warehouse.ai_index import figures
-from warehouse.archive import Archive, Draft, Snapshot
+from warehouse.archive import Archive
 from warehouse.cards import cards
 from warehouse.contract import contract
+from warehouse.draft import Draft
 from warehouse.guards import Csv, Encoding, ai_index_corrections
+from warehouse.snapshot import Snapshot
 
 log = logging.getLogger("observatory.ai_index")
 

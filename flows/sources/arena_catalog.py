@@ -25,8 +25,10 @@ from flows.settings import Settings
 from flows.sources.http import SourceError, get
 from flows.sources.raw import quarantine, snapshot_columns
 from flows.sources.repository import differs
-from warehouse.archive import Archive, ArchivedFile, Draft, Snapshot
+from warehouse.archive import Archive
 from warehouse.contract import contract
+from warehouse.draft import Draft
+from warehouse.snapshot import ArchivedFile, Snapshot
 
 log = logging.getLogger("observatory.arena_catalog")
 

@@ -17,8 +17,10 @@ import httpx2
 from flows.settings import Settings
 from flows.sources.http import DAMAGED_ZIP, SourceError, get, open_zip
 from flows.sources.raw import not_of_type, quarantine, snapshot_columns
-from warehouse.archive import Archive, ArchivedFile, Draft, Snapshot
+from warehouse.archive import Archive
 from warehouse.contract import Contract, contract, literal, quote
+from warehouse.draft import Draft
+from warehouse.snapshot import ArchivedFile, Snapshot
 
 log = logging.getLogger("observatory.epoch")
 

@@ -16,7 +16,7 @@ import httpx2
 from huggingface_hub import close_session, get_session
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
-from warehouse.archive import without_query_secrets
+from warehouse.urls import without_query_secrets
 
 # What the zip reader says of bytes that are cut, flipped, encrypted or packed in an odd way.
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from flows.settings import Settings
 from flows.sources.hub_sweep import Sweep
-from warehouse.archive import Archive, Draft
+from warehouse.archive import Archive
+from warehouse.draft import Draft
 
 EXPAND = (
     "author",

@@ -8,7 +8,9 @@ from flows.settings import Settings
 from flows.sources.hub import listing_url
 from flows.sources.hub_items import load_items
 from flows.sources.hub_sweep import Sweep
-from warehouse.archive import Archive, Draft, Snapshot
+from warehouse.archive import Archive
+from warehouse.draft import Draft
+from warehouse.snapshot import Snapshot
 
 EXPAND = (
     "author",

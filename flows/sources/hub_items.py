@@ -15,8 +15,9 @@ import duckdb
 
 from flows.sources.hub_page import NEWEST
 from flows.sources.raw import not_of_type, quarantine, snapshot_columns
-from warehouse.archive import Archive, ArchivedFile, Snapshot
+from warehouse.archive import Archive
 from warehouse.contract import contract, literal, quote
+from warehouse.snapshot import ArchivedFile, Snapshot
 
 # One item's keys and their types; keys that it lacks become NULL, keys unknown here are ignored.
 _ITEM: Mapping[str, str] = {

@@ -12,8 +12,10 @@ from flows.settings import Settings
 from flows.sources.hub import EXPAND, listing_url
 from flows.sources.hub_items import load_items
 from flows.sources.hub_sweep import Sweep
-from warehouse.archive import Archive, Draft, Snapshot
+from warehouse.archive import Archive
+from warehouse.draft import Draft
 from warehouse.reference import first_party_namespaces
+from warehouse.snapshot import Snapshot
 
 
 def fetch_namespaces(settings: Settings, archive: Archive, draft: Draft) -> None:

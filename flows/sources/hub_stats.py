@@ -18,9 +18,11 @@ from flows.settings import Settings
 from flows.sources.http import SourceError
 from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from flows.sources.repository import Repository, differs, digest_of, heard
-from warehouse.archive import Archive, Draft, Snapshot
+from warehouse.archive import Archive
 from warehouse.cards import card
 from warehouse.contract import contract, literal, quote
+from warehouse.draft import Draft
+from warehouse.snapshot import Snapshot
 
 log = logging.getLogger("observatory.hub_stats")
 

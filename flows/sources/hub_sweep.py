@@ -28,7 +28,11 @@ from flows.sources.hub_page import (
     read_page,
 )
 from flows.sources.pace import Pace
-from warehouse.archive import Archive, ArchivedFile, Draft, sha256, without_query_secrets
+from warehouse.archive import Archive
+from warehouse.draft import Draft
+from warehouse.files import sha256
+from warehouse.snapshot import ArchivedFile
+from warehouse.urls import without_query_secrets
 
 log = logging.getLogger("observatory.hub")
 

@@ -11,8 +11,10 @@ from huggingface_hub import HfApi
 from flows.settings import Settings
 from flows.sources.http import SourceError, get
 from flows.sources.raw import not_of_type, quarantine, snapshot_columns
-from warehouse.archive import Archive, Draft, Snapshot
+from warehouse.archive import Archive
 from warehouse.contract import contract
+from warehouse.draft import Draft
+from warehouse.snapshot import Snapshot
 
 NAME = "trending.json"
 _TYPED = (

@@ -25,8 +25,10 @@ from flows.settings import Settings
 from flows.sources.http import SourceError
 from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from flows.sources.repository import Repository, differs, digest_of, heard
-from warehouse.archive import Archive, ArchivedFile, Draft, Snapshot
+from warehouse.archive import Archive
 from warehouse.contract import Contract, contract, literal, quote
+from warehouse.draft import Draft
+from warehouse.snapshot import ArchivedFile, Snapshot
 
 log = logging.getLogger("observatory.lmarena")
 

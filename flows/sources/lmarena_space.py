@@ -29,8 +29,10 @@ from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from flows.sources.repository import Repository, differs, digest_of, heard
 from flows.sources.safe_pickle import PickleError
 from flows.sources.space_boards import SCHEMA, boards
-from warehouse.archive import Archive, ArchivedFile, Draft, Snapshot
+from warehouse.archive import Archive
 from warehouse.contract import contract, quote
+from warehouse.draft import Draft
+from warehouse.snapshot import ArchivedFile, Snapshot
 
 log = logging.getLogger("observatory.lmarena_space")
 

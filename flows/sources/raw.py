@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
-from warehouse.archive import Snapshot
 from warehouse.contract import literal
+from warehouse.snapshot import Snapshot
 
 
 def snapshot_columns(snapshot: Snapshot) -> str:

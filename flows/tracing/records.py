@@ -10,10 +10,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from warehouse.archive import Archive, ArchivedFile, ArchiveError, Snapshot, file_sha256
+from warehouse.archive import Archive
 from warehouse.code import ROOT
 from warehouse.contract import Contract, Origin, contracts
+from warehouse.files import file_sha256
 from warehouse.locate import Located, LocateError, locate, member
+from warehouse.snapshot import ArchivedFile, ArchiveError, Snapshot
 
 EXCERPT = 400  # bytes of a record that are shown
 

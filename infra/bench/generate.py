@@ -17,8 +17,9 @@ from flows.sources.hub import EXPAND
 from infra.bench.population import Population
 from infra.bench.wire import Wire
 from warehouse import reference
-from warehouse.archive import Archive, Snapshot
+from warehouse.archive import Archive
 from warehouse.cards import card
+from warehouse.snapshot import Snapshot
 
 PAGE_ROWS = 1000
 FIRST_DAY = date(2026, 8, 1)

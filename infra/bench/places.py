@@ -14,9 +14,10 @@ from flows.history import up_to_date
 from flows.sources.hub_items import parse_models
 from infra.bench.generate import FIRST_DAY, GeneratedHub
 from warehouse import database
-from warehouse.archive import Archive, Snapshot
+from warehouse.archive import Archive
 from warehouse.history.load import load_history
 from warehouse.reference import load_reference
+from warehouse.snapshot import Snapshot
 
 NEXT_DAY = FIRST_DAY + timedelta(days=1)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.archive import file_sha256
+from warehouse.files import file_sha256
 from warehouse.history.apply import After, Before, apply
 from warehouse.history.ledger import (
     Entry,

@@ -1,0 +1,17 @@
+"""Addresses and texts from outside, without the secrets in them."""
+
+from __future__ import annotations
+
+import re
+
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
+_SECRET = re.compile(
+    r"(?i)([?&](?:key|sig|auth|pwd|policy|x-amz-[^=&\s]*"
+    r"|[^=&\s]*(?:token|secret|password|signature|credential|api[_-]?key)[^=&\s]*)=)[^&#\s]*"
+)
+_TOKEN = re.compile(r"\b(hf_|gh[a-z]_|github_pat_)[A-Za-z0-9_]{8,}|(?i:\bbearer\s+)\S+")
+
+
+def without_query_secrets(url: str) -> str:
+    """A text that may be written down: user names, passwords and tokens taken out."""
+    return _TOKEN.sub("…", _SECRET.sub(r"\1…", _USER.sub("", url)))
