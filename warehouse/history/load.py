@@ -34,7 +34,9 @@ def load_history(
     entries = history.ledger.until(until)
     if not entries:
         return
-    _insert(con, "raw.hub_known_models", known_models(history, entries[-1].day))
+    # The newest snapshot has a state, and a state lies in the order of the key.
+    is_sorted = bool(entries[-1].state)
+    _insert(con, "raw.hub_known_models", known_models(history, entries[-1].day), is_sorted)
     _load_days(con, entries)
     _insert(con, "raw.hub_absences", absences_on(history, until))
     for entry in entries:
@@ -50,12 +52,14 @@ def known_models(history: History, day: date) -> str:
         FROM ({models_on(history, day)})"""
 
 
-def _insert(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+def _insert(
+    con: duckdb.DuckDBPyConnection, table: str, query: str, is_sorted: bool = False
+) -> None:
     """The rows of a query into a raw table, by name, in the order of its key."""
     target = contract(table)
     names = ", ".join(quote(c) for c in target.columns)
-    order = ", ".join(quote(c) for c in target.key)
-    con.execute(f"INSERT INTO {target.sql_name} SELECT {names} FROM ({query}) ORDER BY {order}")
+    order = "" if is_sorted else "ORDER BY " + ", ".join(quote(c) for c in target.key)
+    con.execute(f"INSERT INTO {target.sql_name} SELECT {names} FROM ({query}) {order}")
 
 
 def _load_days(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
