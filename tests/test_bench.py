@@ -13,7 +13,7 @@ from infra.bench import floors, ours
 from infra.bench.days import days
 from infra.bench.places import Place
 from infra.bench.results import Results
-from infra.bench.targets import judged
+from infra.bench.targets import judged, judged_days
 from tests.conftest import Shared
 from warehouse.contract import contract
 
@@ -122,3 +122,24 @@ def test_the_history_is_measured_day_by_day() -> None:
     found = days(1000, 3)
     assert len(found["seconds"]) == len(found["bytes"]) == 3
     assert found["bytes"] == sorted(found["bytes"])
+    assert found["changed"][0] == 1000 > found["changed"][1] > 0
+
+
+def test_the_days_are_judged_from_the_second_on() -> None:
+    slow = {
+        "seconds": [9.0] + [1.0] * 20 + [1.5] * 3,
+        "changed": [1000, 10],
+        "change_bytes": [1, 50],
+    }
+    late, stored = judged_days(slow)
+    assert (late.found, late.verdict) == ("1.50 x", "missed by 25%")
+    assert (stored.found, stored.verdict) == ("5.00 bytes", "met")
+
+
+def test_a_year_of_days_is_read_from_the_file(place: Place, tmp_path: Path) -> None:
+    ours.year(place, tmp_path)()
+    with duckdb.connect(str(tmp_path / "built.duckdb"), read_only=True) as con:
+        query = "SELECT count(DISTINCT as_of_date), count(*) FROM mart.country_share_daily"
+        days_held, rows = con.execute(query).fetchall()[0]
+    assert days_held == ours.YEAR
+    assert rows % ours.YEAR == 0

@@ -19,8 +19,12 @@ from warehouse.history.load import load_history
 
 
 def days(models: int, n_days: int) -> dict[str, Any]:
-    """Seconds of every day's update and bytes of the history after it, beginning with none."""
+    """What every day's update took, and left, beginning with no history.
+
+    Seconds, bytes of the history after it, models whose counters changed, bytes of those changes.
+    """
     hub, seconds, sizes = GeneratedHub(models), [], []
+    changed, change_bytes = [], []
     with tempfile.TemporaryDirectory(prefix="bench-days-") as folder:
         archive, root = Archive(Path(folder) / "archive"), Path(folder) / "history"
         con = database.create(Path(folder) / "days.duckdb")
@@ -33,12 +37,22 @@ def days(models: int, n_days: int) -> dict[str, Any]:
             begin = perf_counter()
             held = [snapshots[-1].snapshot_id]
             with up_to_date(root, archive, snapshots, con, held) as counted:
-                if counted is not None:
-                    load_history(con, counted, day, [day])
+                if counted is None:
+                    raise ValueError("the bench has no day of the Hub")
+                load_history(con, counted, day, [day])
+                entry = counted.ledger.entries[-1]
             seconds.append(perf_counter() - begin)
+            changed.append(entry.counts["models_changed"])
+            change_bytes.append(entry.changes.bytes)
             sizes.append(sum(p.stat().st_size for p in root.rglob("*") if p.is_file()))
         con.close()
-    return {"models": models, "seconds": seconds, "bytes": sizes}
+    return {
+        "models": models,
+        "seconds": seconds,
+        "bytes": sizes,
+        "changed": changed,
+        "change_bytes": change_bytes,
+    }
 
 
 def _empty(con: duckdb.DuckDBPyConnection) -> None:

@@ -19,13 +19,14 @@ from flows import build, stages
 from flows.settings import Settings
 from flows.stages import Step
 from infra.bench.generate import FIRST_DAY
-from infra.bench.places import NEXT_DAY, Place, keep_history
+from infra.bench.places import NEXT_DAY, Place, empty, fill, keep_history
 from infra.bench.places import load as load_day
 from transforms.graph import plan
 from warehouse.contract import LAYERS, contract, contracts
 from warehouse.parquet import write_table
 
 Work = Callable[[], object]
+YEAR = 365  # days
 TABLES = {
     "models": ("core.hub_models", "core.hub_daily_counters"),
     "lineage": ("core.hub_base_models", "core.hub_model_roots"),
@@ -42,8 +43,14 @@ WRITTEN = tuple(t for t in VALIDATED if t != "core.hub_credits")
 
 
 def load(place: Place, scratch: Path) -> Work:
-    """Pages to raw.hub_models of a fresh warehouse file, bytes verified, odd items kept aside."""
-    return lambda: load_day(place, scratch / "loaded.duckdb")
+    """Pages to raw.hub_models, bytes verified, odd items kept aside; the tables are there, empty."""
+    con = empty(scratch / "loaded.duckdb")
+
+    def work() -> None:
+        fill(con, place)
+        con.close()
+
+    return work
 
 
 def history(place: Place, scratch: Path) -> Work:
@@ -97,12 +104,33 @@ def parquet(place: Place, scratch: Path) -> Work:
     return work
 
 
+def year(place: Place, scratch: Path) -> Work:
+    """Country shares under every definition over 365 days, each of them the built one again."""
+    path = place.copy_of_built(scratch)
+    shares = contract("mart.country_share_daily").sql_name
+    with duckdb.connect(str(path)) as con:
+        con.execute(
+            f"""INSERT INTO {shares} SELECT * REPLACE ((as_of_date - n::INTEGER) AS as_of_date)
+            FROM {shares} CROSS JOIN range(1, {YEAR}) AS earlier(n) ORDER BY as_of_date"""
+        )
+
+    def work() -> None:
+        with duckdb.connect(str(path), read_only=True) as con:
+            con.execute(
+                f"""SELECT as_of_date, population, metric, attribution, credit, country_code, share,
+                share_lower, share_upper FROM {shares} ORDER BY ALL"""
+            ).fetchall()
+
+    return work
+
+
 def settings(place: Place, scratch: Path) -> Settings:
     """Settings of a run on the generated Hub alone."""
     return Settings(
         archive=place.folder / "archive",
         warehouse=scratch / "observatory.duckdb",
         docs=scratch / "validation",
+        history=scratch / "history",
         publish_to=(str(scratch / "published"),),
         sources=("hub",),
     )

@@ -78,11 +78,23 @@ class Place:
 
 def load(place: Place, path: Path, day: date = FIRST_DAY) -> None:
     """A fresh warehouse file with the registry and one day of the Hub, as a build loads them."""
+    con = empty(path)
+    fill(con, place, day)
+    con.close()
+
+
+def empty(path: Path) -> duckdb.DuckDBPyConnection:
+    """A fresh warehouse file with the registry alone."""
     con = database.create(path)
     load_reference(con)
+    con.execute("CHECKPOINT")
+    return con
+
+
+def fill(con: duckdb.DuckDBPyConnection, place: Place, day: date = FIRST_DAY) -> None:
+    """One day of the Hub, from its pages to the disk."""
     parse_models(con, place.archive, place.snapshot(day))
     con.execute("CHECKPOINT")
-    con.close()
 
 
 def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.bench.charts import write_charts
 from infra.bench.results import Results
 from infra.bench.steps import STEPS
-from infra.bench.targets import judged
+from infra.bench.targets import Judged, judged, judged_days, near
 
 ENGINES = ("duckdb", "polars", "great-expectations", "pandas", "prefect")
 
@@ -52,15 +52,19 @@ def _size(results: Results, models: int) -> Iterator[str]:
     for step in STEPS:
         if results.median(models, step.name, "ours") is not None:
             yield _row(results, models, step.name)
-    yield ""
-    yield "| target | wanted | found | |"
-    yield "|---|---|---|---|"
-    for target in judged(results, models):
-        yield f"| {target.what} | {target.wanted} | {target.found} | {target.verdict} |"
+    yield from _targets(judged(results, models))
     for target in judged(results, models):
         if target.where:
             yield ""
             yield f"Where the time goes, {target.what}: {target.where}."
+
+
+def _targets(targets: list[Judged]) -> Iterator[str]:
+    yield ""
+    yield "| target | wanted | found | |"
+    yield "|---|---|---|---|"
+    for target in targets:
+        yield f"| {target.what} | {target.wanted} | {target.found} | {target.verdict} |"
 
 
 def _row(results: Results, models: int, step: str) -> str:
@@ -100,8 +104,8 @@ def _days(results: Results) -> Iterator[str]:
     yield "|---|---|---|"
     for day in sorted({2, 30, 365, len(seconds)}):
         if day <= len(seconds):
-            near = sorted(seconds[max(1, day - 3) : day + 2])
-            yield f"| {day} | {near[len(near) // 2]:.2f} | {sizes[day - 1]:,} |"
+            yield f"| {day} | {near(seconds, day):.2f} | {sizes[day - 1]:,} |"
+    yield from _targets(judged_days(found))
 
 
 def _machine() -> str:

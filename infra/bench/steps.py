@@ -38,6 +38,7 @@ STEPS = (
     Step("validation", ours.validation, floors.validation, peers.validation),
     Step("parquet", ours.parquet, floors.parquet, peers.parquet),
     Step("publish", ours.publish, floors.publish),
+    Step("year", ours.year),
     Step("whole", ours.whole),
     Step("prefect", ours.prefect),
 )

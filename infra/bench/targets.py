@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 from infra.bench.results import Results
 from infra.bench.steps import CORE_AND_MART, PARTS
@@ -50,6 +52,25 @@ def _judged(results: Results, models: int) -> Iterator[Judged]:
     yield from _orchestration(results, models)
     if (peak := results.median(models, "whole", "ours", "peak_gb")) is not None:
         yield _limit("peak memory of the whole", peak, 4, " GB")
+    if (year := results.median(models, "year", "ours")) is not None:
+        yield _limit("country shares of a year of days", year, 2, " s")
+
+
+def judged_days(found: dict[str, Any]) -> list[Judged]:
+    """The targets for the history, from what its days took and left."""
+    seconds, days = found["seconds"], len(found["seconds"])
+    late = near(seconds, days) / near(seconds, 2)
+    # The first day writes every model: what is stored of a change is seen from the second on.
+    stored = sum(found["change_bytes"][1:]) / max(1, sum(found["changed"][1:]))
+    return [
+        _limit(f"a day's update at day {days} against day 2", late, 1.2, " x"),
+        _limit("stored for each changed model and day", stored, 10, " bytes"),
+    ]
+
+
+def near(seconds: list[float], day: int) -> float:
+    """Median of the five days around one, counted from 1."""
+    return median(seconds[max(1, day - 3) : day + 2])
 
 
 def _whole(results: Results, models: int) -> Iterator[Judged]:
