@@ -43,7 +43,7 @@ WRITTEN = tuple(t for t in VALIDATED if t != "core.hub_credits")
 
 
 def load(place: Place, scratch: Path) -> Work:
-    """Pages to raw.hub_models, bytes verified, odd items kept aside; the tables are there, empty."""
+    """Pages to raw.hub_models, bytes verified, odd items kept aside; its table is there, empty."""
     con = empty(scratch / "loaded.duckdb")
 
     def work() -> None:
