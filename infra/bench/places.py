@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from infra.bench.generate import FIRST_DAY, GeneratedHub
 from warehouse import database
 from warehouse.archive import Archive
 from warehouse.history.load import load_history
+from warehouse.history.store import History
 from warehouse.reference import load_reference
 from warehouse.snapshot import Snapshot
 
@@ -74,6 +77,12 @@ class Place:
                 build.transform(part, layer, clocks)
             build.write_about(part, [self.snapshot()], clocks)
             part.replace(self.built)
+        # Another code's history would be made anew within the clock.
+        with (
+            duckdb.connect(str(self.built), read_only=True) as con,
+            history_of(self, self.history, con, FIRST_DAY),
+        ):
+            pass
 
 
 def load(place: Place, path: Path, day: date = FIRST_DAY) -> None:
@@ -99,12 +108,20 @@ def fill(con: duckdb.DuckDBPyConnection, place: Place, day: date = FIRST_DAY) ->
 
 def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) -> None:
     """Brings the history up to the day, from what the warehouse file has loaded of it."""
-    con = duckdb.connect(str(path))
+    with duckdb.connect(str(path)) as con:
+        with history_of(place, root, con, day) as history:
+            load_history(con, history, day, [day])
+        con.execute("CHECKPOINT")
+
+
+@contextmanager
+def history_of(
+    place: Place, root: Path, con: duckdb.DuckDBPyConnection, day: date
+) -> Iterator[History]:
+    """The history up to the day, which `con` has loaded."""
     snapshots = [s for s in place.archive.snapshots("hub") if s.snapshot_date <= day]
     held = [place.snapshot(day).snapshot_id]
-    with up_to_date(root, place.archive, snapshots, con, held) as counted:
-        if counted is None:
+    with up_to_date(root, place.archive, snapshots, con, held) as history:
+        if history is None:
             raise ValueError("the bench has no day of the Hub")
-        load_history(con, counted, day, [day])
-    con.execute("CHECKPOINT")
-    con.close()
+        yield history
