@@ -1,7 +1,7 @@
 """Asks Great Expectations' questions inside DuckDB and turns the answers into records.
 
-Each table is a query on one engine, so that a table of the build file and a Parquet file read back
-from storage go the same way, and no row leaves DuckDB but the few that are at fault.
+A table of the build and one of a release's DuckDB file read back from storage go the same way, and
+no row leaves DuckDB but the few that are at fault.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ from expectations.suites import (
     select_offending,
     suite_for,
 )
-from warehouse.contract import Contract, ContractError, contracts, literal
+from warehouse.contract import Contract, ContractError, contracts
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 ROWS_KEPT = 20
 CELL_LENGTH = 200
+# Without the last two a finished query is rolled back and its result lost ("[]").
+_ENGINE: Mapping[str, object] = {
+    "connect_args": {"read_only": True},
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+}
 
 
 @dataclass(frozen=True)
@@ -50,46 +56,28 @@ def validate_database(
     tables: Sequence[str],
     stage: str,
     *,
+    alone: bool = False,
     known: Mapping[str, Contract] | None = None,
     rules: Sequence[Rule] | None = None,
 ) -> Report:
     """Asks every promise and rule of the tables in a closed, checkpointed DuckDB file.
 
-    The file is opened read-only and closed again. `known` and `rules` stand in for the
-    repository's contracts and RULES. Raises ContractError for a table without a contract and
-    ValidationError when the file cannot be opened.
+    The file is opened read-only and closed again. Of tables that stand `alone`, as in a release
+    from which a licence took others, references and rules that look at other tables are left out.
+    `known` and `rules` stand in for the repository's contracts and RULES. Raises ContractError for
+    a table without a contract and ValidationError when the file cannot be opened.
     """
     if not path.is_file():
         raise ValidationError(f"stage {stage}: there is no database at {path}; build it first")
     targets = []
     for table in tables:
         promised = _contract(table, known)
-        named = [rule.check() for rule in rules_for(promised, rules)]
-        targets.append(_Target(table, promised.sql_name, [*checks_for(promised), *named]))
-    return _validate(str(path), targets, stage)
-
-
-def validate_parquet(
-    files: Mapping[str, Path],
-    stage: str,
-    *,
-    known: Mapping[str, Contract] | None = None,
-    rules: Sequence[Rule] | None = None,
-) -> Report:
-    """Asks the same of Parquet files, by table name; each file stands alone.
-
-    References and rules that look at other tables are left out: the database's stage asks them.
-    Raises ContractError for a table without a contract.
-    """
-    targets = []
-    for table, file in files.items():
-        promised = _contract(table, known)
-        checks = checks_for(promised, with_references=False)
-        checks += [r.check() for r in rules_for(promised, rules) if not r.needs_database]
-        # A folder named like `day=1` would add a column that is not in the file.
-        rows = f"read_parquet({literal(str(file))}, hive_partitioning = false)"
-        targets.append(_Target(table, rows, checks))
-    return _validate(None, targets, stage)
+        asked = [r for r in rules_for(promised, rules) if not (alone and r.needs_database)]
+        checks = checks_for(promised, with_references=not alone)
+        targets.append(
+            _Target(table, promised.sql_name, [*checks, *(rule.check() for rule in asked)])
+        )
+    return _validate(path, targets, stage)
 
 
 def _contract(table: str, known: Mapping[str, Contract] | None) -> Contract:
@@ -99,7 +87,7 @@ def _contract(table: str, known: Mapping[str, Contract] | None) -> Contract:
         raise ContractError(f"{table} cannot be validated: it has no contract") from None
 
 
-def _validate(database: str | None, targets: Sequence[_Target], stage: str) -> Report:
+def _validate(database: Path, targets: Sequence[_Target], stage: str) -> Report:
     results: list[Result] = []
     pages: list[Mapping[str, Any]] = []
     with ephemeral_context() as context, _datasource(context, database) as (datasource, engine):
@@ -111,11 +99,11 @@ def _validate(database: str | None, targets: Sequence[_Target], stage: str) -> R
 
 
 @contextmanager
-def _datasource(context: GxObject, database: str | None) -> Iterator[tuple[GxObject, Engine]]:
-    """A data source on a DuckDB file, or on none, and its engine; closed at the end."""
+def _datasource(context: GxObject, database: Path) -> Iterator[tuple[GxObject, Engine]]:
+    """A data source on a DuckDB file and its engine; closed at the end."""
     try:
         datasource = context.data_sources.add_sql(
-            "warehouse", connection_string=_address(database), kwargs=_engine_settings(database)
+            "warehouse", connection_string=_address(str(database)), kwargs=_ENGINE
         )
     except ConnectionError as error:
         raise ValidationError(
@@ -131,24 +119,15 @@ def _datasource(context: GxObject, database: str | None) -> Iterator[tuple[GxObj
         datasource.get_execution_engine().engine.dispose()
 
 
-def _engine_settings(database: str | None) -> dict[str, object]:
-    """Without the last two a finished query is rolled back and its result lost ("[]")."""
-    return {
-        "connect_args": {"read_only": database is not None},
-        "isolation_level": "AUTOCOMMIT",
-        "skip_autocommit_rollback": True,
-    }
-
-
-def _address(database: str | None) -> str:
+def _address(database: str) -> str:
     from sqlalchemy import URL  # noqa: PLC0415 - see ephemeral_context
 
-    if "$" in (database or ""):
+    if "$" in database:
         raise ValidationError(
             f"{database}: Great Expectations takes $ for a variable of its configuration; "
             "build in a folder without it"
         )
-    return URL.create("duckdb", database=database or ":memory:").render_as_string()
+    return URL.create("duckdb", database=database).render_as_string()
 
 
 def _ask(datasource: GxObject, target: _Target) -> dict[str, Any]:

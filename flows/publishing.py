@@ -9,7 +9,7 @@ from pathlib import Path
 
 from expectations.copies import validate_copies
 from expectations.docs import build_docs
-from expectations.validate import validate_parquet
+from expectations.validate import validate_database
 from warehouse.channels import latest_manifest, point
 from warehouse.manifest import Audience, Manifest, ReleaseError, compare_with_previous
 from warehouse.objects import DamagedError
@@ -97,8 +97,9 @@ def _need_no_fall(target: str, manifest: Manifest, before: Manifest | None) -> N
 def prove(storage: Storage, manifest: Manifest, folder: Path, proven: set[str]) -> None:
     """Reads a release back, every byte of its tables and DuckDB file, and validates those.
 
-    Great Expectations is not asked again about bytes that are already `proven`: the answer is the
-    same. What is damaged is sent again from the staged folder where that has the right bytes.
+    Great Expectations asks the tables of the DuckDB file, and each Parquet file holds the same rows
+    in the same columns. It is not asked again about bytes that are already `proven`: the answer is
+    the same. What is damaged is sent again from the staged folder where that has the right bytes.
     Raises ReleaseError, ValidationError.
     """
     with tempfile.TemporaryDirectory(prefix="observatory-readback-") as scratch:
@@ -108,9 +109,10 @@ def prove(storage: Storage, manifest: Manifest, folder: Path, proven: set[str]) 
             log.warning("%s", error)
             mend(folder, storage, manifest, believe=False)
             files = read_back(storage, manifest.release_id, Path(scratch))
-        new = {t.name: files[t.name] for t in manifest.tables if t.sha256 not in proven}
-        report = validate_parquet(new, "published")
-        report += validate_copies(Path(scratch) / DATABASE, files, manifest.release_id, "published")
+        new = [t.name for t in manifest.tables if t.sha256 not in proven]
+        database = Path(scratch) / DATABASE
+        report = validate_copies(database, files, manifest.release_id, "published")
+        report += validate_database(database, new, "published", alone=True)
     report.raise_for_critical()
 
 
@@ -126,8 +128,9 @@ def add_docs(folder: Path, manifest: Manifest) -> Manifest:
 
     For an open release: the docs of the build show rows of tables that a licence leaves out.
     """
-    tables = {t.name: folder / t.path for t in manifest.tables}
-    build_docs([validate_parquet(tables, "published")], folder / DOCS, manifest.as_of)
+    tables = [t.name for t in manifest.tables]
+    report = validate_database(folder / DATABASE, tables, "published", alone=True)
+    build_docs([report], folder / DOCS, manifest.as_of)
     return add_files(folder, manifest)
 
 

@@ -17,10 +17,10 @@ from expectations.docs import build_docs
 from expectations.report import Report, Result, ValidationError
 from expectations.rule import Rule
 from expectations.rules import RULES
-from expectations.validate import validate_database, validate_parquet
+from expectations.validate import validate_database
 from tests import ai_index_faults, rule_rows_epoch
 from tests.test_claims_release import FAULTS as LEDGER_FAULTS
-from warehouse.contract import LAYERS, Contract, ContractError, contract, contracts, literal
+from warehouse.contract import LAYERS, Contract, ContractError, contract, contracts
 
 NO_RULES: tuple[Rule, ...] = ()
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -346,8 +346,6 @@ def test_a_file_that_is_not_there_or_no_database_is_refused(tmp_path: Path) -> N
 def test_a_table_without_a_contract_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"core\.unknown"):
         validate(models(tmp_path), "core.unknown")
-    with pytest.raises(ContractError, match=r"core\.unknown"):
-        validate_parquet({"core.unknown": tmp_path / "u.parquet"}, "published", known=KNOWN)
 
 
 @pytest.mark.parametrize("folder", ["a b", "50%20off", "x=1#y", "it's", "日本"])
@@ -355,8 +353,6 @@ def test_any_folder_name_will_do(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     path = models(tmp_path / folder)
     assert broken(validate(path, "core.labs")) == set()
-    parquet = export(path, "core.labs", tmp_path / folder / "labs.parquet")
-    assert broken(validate_parquet({"core.labs": parquet}, "published", known=KNOWN)) == set()
 
 
 def test_a_folder_that_would_be_taken_for_a_variable_is_refused(tmp_path: Path) -> None:
@@ -364,8 +360,6 @@ def test_a_folder_that_would_be_taken_for_a_variable_is_refused(tmp_path: Path) 
     path = models(tmp_path / "$HOME")
     with pytest.raises(ValidationError, match="folder without it"):
         validate(path)
-    parquet = export(path, "core.labs", tmp_path / "$HOME" / "labs.parquet")
-    assert broken(validate_parquet({"core.labs": parquet}, "published", known=KNOWN)) == set()
 
 
 def test_a_rule_may_hold_any_sql(tmp_path: Path) -> None:
@@ -391,50 +385,23 @@ def test_a_rule_may_look_at_other_tables_of_the_database_only(tmp_path: Path) ->
     assert rows(result(validate(path, "core.labs", rules=[rule]), "lab_has_a_model")) == [
         {"lab_id": "idle"}
     ]
-    parquet = {"core.labs": export(path, "core.labs", tmp_path / "labs.parquet")}
-    report = validate_parquet(parquet, "published", known=KNOWN, rules=[rule])
+    report = alone(path, "core.labs", rules=[rule])
     assert "lab_has_a_model" not in {r.expectation for r in report.results}
 
 
-def export(path: Path, table: str, to: Path) -> Path:
-    with duckdb.connect(str(path)) as con:
-        con.execute(f"COPY {table} TO {literal(str(to))} (FORMAT parquet)")
-    return to
+def alone(path: Path, table: str, rules: Sequence[Rule]) -> Report:
+    return validate_database(path, [table], "published", alone=True, known=KNOWN, rules=rules)
 
 
-def test_parquet_is_asked_the_same_but_for_references(tmp_path: Path) -> None:
+def test_a_table_alone_is_asked_the_same_but_for_references(tmp_path: Path) -> None:
     path = models(tmp_path, "UPDATE core.models SET lab_id = 'z'")
-    folder = tmp_path / "day=1"  # must not become a column
-    folder.mkdir()
-    files = {"core.models": export(path, "core.models", folder / "models.parquet")}
     small = Rule("small", MODELS.table, "critical", "Small.", "SELECT n FROM {batch} WHERE n > 50")
-    report = validate_parquet(files, "published", known=KNOWN, rules=[small])
+    report = alone(path, "core.models", rules=[small])
     assert broken(report) == {("small", None)}
     assert {r.stage for r in report.results} == {"published"}
     asked = {(r.expectation, r.column_name) for r in report.results}
     in_database = {(r.expectation, r.column_name) for r in validate(path, "core.models").results}
     assert in_database - asked == {("reference_exists", "lab_id")}
-
-
-def test_faults_in_parquet_are_found(tmp_path: Path) -> None:
-    faults = ["UPDATE core.models SET n = NULL", "ALTER TABLE core.models ALTER rank TYPE BIGINT"]
-    path = models(tmp_path, *faults)
-    files = {
-        "core.models": export(path, "core.models", tmp_path / "models.parquet"),
-        "core.labs": tmp_path / "lost.parquet",
-    }
-    report = validate_parquet(files, "published", known=KNOWN, rules=NO_RULES)
-    at_fault = {e for e in broken(report) if e[1] != "lab_id"} - {
-        (r.expectation, r.column_name) for r in report.results if r.table_name == "core.labs"
-    }
-    assert at_fault == {(NOT_NULL, "n")}
-    models_only = [r for r in report.results if r.table_name == "core.models"]
-    assert {r.expectation for r in models_only if r.outcome == "failed"} == {
-        NOT_NULL,
-        "column_types_match",
-    }
-    lost = [r for r in report.results if r.table_name == "core.labs"]
-    assert {r.outcome for r in lost} == {"not_asked"}
 
 
 # --- the named rules, on the real contracts ------------------------------------------------------
@@ -1197,8 +1164,7 @@ def test_great_expectations_is_imported_only_when_something_is_validated() -> No
 
 def test_the_docs_show_every_table_of_every_stage(tmp_path: Path) -> None:
     path = models(tmp_path, "UPDATE core.models SET n = -77 WHERE model_id = 'b'")
-    files = {"core.labs": export(path, "core.labs", tmp_path / "labs.parquet")}
-    reports = [validate(path, *KNOWN), validate_parquet(files, "published", known=KNOWN)]
+    reports = [validate(path, *KNOWN), alone(path, "core.labs", rules=NO_RULES)]
     index = build_docs(reports, tmp_path / "docs", date(2026, 8, 15))
     assert index == tmp_path / "docs" / "index.html"
     text = index.read_text()

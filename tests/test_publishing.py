@@ -84,6 +84,7 @@ def test_every_table_of_the_duckdb_file_is_held_against_its_parquet(staged: Stag
         "DELETE FROM core.counts WHERE model = 'lab/m1'",
         "INSERT INTO core.counts FROM core.counts LIMIT 1",
         "UPDATE core.counts SET model = NULL WHERE model = 'lab/m0'",
+        "ALTER TABLE core.counts ALTER downloads TYPE INTEGER",
     ],
 )
 def test_a_row_that_differs_is_found(staged: Staged, change: str) -> None:
@@ -133,13 +134,13 @@ def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None
 
 def test_only_what_is_new_is_asked_again(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[set[str]] = []
-    real = publishing.validate_parquet
+    real = publishing.validate_database
 
-    def spy(files: dict[str, Path], stage: str) -> Any:
-        asked.append(set(files))
-        return real(files, stage)
+    def spy(path: Path, tables: list[str], stage: str, *, alone: bool) -> Any:
+        asked.append(set(tables))
+        return real(path, tables, stage, alone=alone)
 
-    monkeypatch.setattr(publishing, "validate_parquet", spy)
+    monkeypatch.setattr(publishing, "validate_database", spy)
     storage = LocalStorage(sample / "published")
     before = latest_manifest(storage)
     assert before is not None

@@ -110,8 +110,8 @@ def year(place: Place, scratch: Path) -> Work:
     shares = contract("mart.country_share_daily").sql_name
     with duckdb.connect(str(path)) as con:
         con.execute(
-            f"""INSERT INTO {shares} SELECT * REPLACE ((as_of_date - n::INTEGER) AS as_of_date)
-            FROM {shares} CROSS JOIN range(1, {YEAR}) AS earlier(n) ORDER BY as_of_date"""
+            f"""INSERT INTO {shares} SELECT s.* REPLACE ((as_of_date - n::INTEGER) AS as_of_date)
+            FROM {shares} AS s CROSS JOIN range(1, {YEAR}) AS earlier(n) ORDER BY as_of_date"""
         )
 
     def work() -> None:
