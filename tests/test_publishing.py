@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import duckdb
@@ -22,10 +23,12 @@ from flows.cli import app
 from tests.integration.places import reader_sees
 from tests.releases import build_warehouse
 from tests.test_release import stage
-from warehouse.channels import latest_manifest
+from warehouse import publish
+from warehouse.channels import latest_manifest, point
 from warehouse.database import remove_dead_builds
 from warehouse.folder import LocalStorage
 from warehouse.manifest import Manifest
+from warehouse.objects import DamagedError
 from warehouse.pointer import read_pointer
 from warehouse.publish import mend, read_back, upload
 from warehouse.verify import verify
@@ -127,6 +130,60 @@ def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None
     assert {e.path for e in sent} == {"core.counts.parquet", "raw.figures.parquet"}
     assert verify(storage, manifest.release_id).is_intact
     read_back(storage, manifest.release_id, tmp_path / "back")
+
+
+def test_a_lost_file_is_taken_from_its_copy_under_a_stable_name(
+    staged: Staged, tmp_path: Path
+) -> None:
+    """A DuckDB file differs from run to run: a later staging has other bytes of the same tables."""
+    folder, manifest = staged
+    storage = LocalStorage(tmp_path / "published")
+    upload(folder, manifest, storage)
+    point(storage, manifest.release_id)
+    stored = storage.root / "releases" / manifest.release_id / "observatory.duckdb"
+    stored.unlink()
+    mend(tmp_path / "nothing", storage, manifest)
+    assert verify(storage, manifest.release_id).is_intact
+    stored.unlink()
+    (storage.root / "latest" / "observatory.duckdb").write_bytes(b"damaged too")
+    with pytest.raises(DamagedError, match="no such bytes"):
+        mend(tmp_path / "nothing", storage, manifest)
+
+
+class Overtaken(LocalStorage):
+    """Storage in which another publisher ends the same release while our DuckDB file is sent."""
+
+    def __init__(self, root: Path, other: Staged, *, mends: bool) -> None:
+        super().__init__(root)
+        self.other, self.mends = other, mends
+
+    def put_file(self, key: str, path: Path, sha256: str | None = None) -> None:
+        if key.endswith("observatory.duckdb"):
+            upload(*self.other, LocalStorage(self.root))
+        super().put_file(key, path, sha256)
+        if key.endswith("observatory.duckdb") and self.mends:
+            folder, manifest = self.other
+            Timer(1.5, mend, [folder, LocalStorage(self.root), manifest]).start()
+
+
+@pytest.mark.parametrize("mends", [True, False])
+def test_whoever_comes_second_waits_until_the_first_has_put_right_what_it_wrote_over(
+    staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mends: bool
+) -> None:
+    folder, manifest = tmp_path / "other", staged[1]
+    other = folder, stage(build_warehouse(tmp_path / "other.duckdb"), folder)
+    assert other[1].release_id == manifest.release_id
+    ours, theirs = (f / "observatory.duckdb" for f in (staged[0], folder))
+    assert ours.read_bytes() != theirs.read_bytes()
+    monkeypatch.setattr(publish, "PATIENCE", timedelta(seconds=30 if mends else 2))
+    storage = Overtaken(tmp_path / "published", other, mends=mends)
+    if mends:
+        done = upload(*staged, storage)
+        assert (done.was_whole, done.manifest) == (True, other[1])
+        assert verify(storage, manifest.release_id).is_intact
+    else:
+        with pytest.raises(DamagedError, match="no such bytes"):
+            upload(*staged, storage)
 
 
 # --- the command line, on the sample -------------------------------------------------------------

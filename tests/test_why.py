@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+import yaml
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,8 @@ from flows.cli import app
 from flows.tracing.contributions import SHARES, contributions
 from flows.tracing.question import Question
 from transforms.graph import plan
-from warehouse.contract import contracts
+from warehouse.code import ROOT
+from warehouse.contract import Contract, contracts
 from warehouse.database import create_tables, open_read_only
 from warehouse.locate import LocateError, locate
 
@@ -107,6 +109,27 @@ def test_a_count_is_traced_to_the_records_of_the_csv(folder: Path) -> None:
         ((cells),) = list(csv.reader(io.StringIO(bytes_of(record).decode("utf-8"))))
         assert any("France" in cell for cell in cells)
     assert all(r["url"].startswith("https://") and len(r["sha256"]) == 64 for r in found)
+
+
+def test_a_claim_is_traced_to_its_statement_in_the_code(folder: Path) -> None:
+    told = ask(folder, "mart.claims claim_id=open-top5-four-cn moment=stated")
+    for table in ("raw.claims", "raw.claim_trials"):
+        for record in records(told, table):
+            item = yaml.safe_load("  " + bytes_of(record).decode())
+            assert item["id"] == "open-top5-four-cn"
+            assert record["file"] == "warehouse/claims/arena.yml"
+
+
+def test_what_keeps_no_record_says_what_made_it(folder: Path) -> None:
+    with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
+        query = "SELECT snapshot_id, model_id_hf FROM raw.hub_counter_steps ORDER BY ALL LIMIT 1"
+        ((snapshot, model),) = con.execute(query).fetchall()
+    told = ask(folder, f"raw.hub_counter_steps snapshot_id={snapshot} model_id_hf={model}")
+    (record,) = records(told, "raw.hub_counter_steps")
+    assert record["note"] == (
+        f"made by the history of the Hub's snapshots: the record of {model} in {snapshot}, "
+        "against the snapshot before it (previous_date)"
+    )
 
 
 def test_every_mart_can_be_asked(folder: Path) -> None:
@@ -208,26 +231,19 @@ def test_traces_are_sql_on_the_tables_that_they_name() -> None:
                 )
 
 
-def test_every_raw_table_says_where_its_records_lie() -> None:
-    ours = ("registry_countries", "ai_index_corrections", "ai_index_figures", "ai_index_subjects")
-    history = (
-        "absences",
-        "counter_steps",
-        "earlier_counters",
-        "history_days",
-        "known_models",
-        "stats_models",
-    )
-    names = (*ours, "ai_index_revisions", "quarantine", "claims", "claim_trials")
-    names = (*names, *(f"hub_{name}" for name in history))
-    computed = {f"raw.{name}" for name in names}
-    for contract in contracts().values():
-        origin = contract.origin
-        assert (origin is not None) == (contract.layer == "raw" and contract.table not in computed)
-        if origin:
-            row = dict.fromkeys(contract.columns, "x")
-            origin.file.format_map(row), (origin.member or "").format_map(row)
-            assert {origin.record or contract.key[0], *origin.match.values()} <= set(row)
+@pytest.mark.parametrize("contract", contracts().values(), ids=list(contracts()))
+def test_every_raw_table_says_where_its_rows_come_from(contract: Contract) -> None:
+    row = dict.fromkeys(contract.columns, "x")
+    if contract.layer != "raw":
+        assert contract.origin is contract.made_by is None
+    elif origin := contract.origin:
+        assert contract.made_by is None
+        origin.file.format_map(row), (origin.member or "").format_map(row)
+        assert {origin.record or contract.key[0], *origin.match.values()} <= set(row)
+        assert not origin.is_code or list(ROOT.glob(origin.file))
+    else:
+        assert contract.made_by
+        contract.made_by.format_map(row)
 
 
 # --- records within files --------------------------------------------------------------------
@@ -299,3 +315,19 @@ def test_sql_in_the_file_names_the_snapshots(folder: Path) -> None:
         both = named("'mart.country_share_daily'")
         assert both == {("hub/2026-08-07", "day"), ("hub/2026-08-15", "day")}
         assert con.execute("FROM meta.why('mart.country_share_daily', 'false')").fetchall() == []
+
+
+text = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=12)
+
+
+@given(st.lists(st.fixed_dictionaries({"id": text, "lines": st.lists(text)}), min_size=1))
+@settings(deadline=None)
+def test_a_yaml_record_is_found_whatever_it_holds(items: list[dict[str, Any]]) -> None:
+    written = [yaml.safe_dump([item], allow_unicode=True) for item in items]
+    data = "# above\n\n  # between\n".join(["", *written, ""]).encode()
+    for number, item in enumerate(items, start=1):
+        place = locate("x.yml", data, number)
+        assert yaml.safe_load("  " + data[place.start : place.end].decode()) == item
+        assert b"between" not in data[place.end - 9 : place.end] or "between" in str(item)
+    with pytest.raises(LocateError):
+        locate("x.yml", data, len(items) + 1)

@@ -103,6 +103,8 @@ class Contract(Strict):
     # Source id -> SQL predicate of the rows that carry it; only those rows fall under its licence.
     licence_rows: dict[str, str] = {}
     origin: Origin | None = None  # of raw tables
+    # What a raw table without records of its own is made by, with columns of the row in braces.
+    made_by: str | None = None
     # Input table -> SQL condition on `it`, a row of the input, and `this`, a row of ours: which of
     # its rows one of ours is made from. Default: equal values in the key columns that both have.
     traces: dict[str, str] = {}

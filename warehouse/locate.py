@@ -10,14 +10,17 @@ import csv
 import fnmatch
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow.parquet as pq
+import yaml
 
 BOM = b"\xef\xbb\xbf"
 _SPACE = " \t\r\n,"
+_TRAILING = re.compile(r"\n([ \t]*(#[^\n]*)?(\n|\Z))*\Z")  # blank lines and comments at the end
 
 
 class LocateError(ValueError):
@@ -48,6 +51,8 @@ def locate(
         found = _json_records(data)
     elif name.endswith(".csv"):
         found = _csv_records(data)
+    elif name.endswith(".yml"):
+        found = _yaml_records(data)
     else:
         raise LocateError(f"{name}: no way to look for a record in this kind of file")
     for place, values in found:
@@ -99,6 +104,18 @@ def _csv_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
         values = dict(zip(header, map(_text, cells), strict=False))
         yield Located(number, begin + start, begin + read.used, "CSV record"), values
         start = read.used
+
+
+def _yaml_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
+    """The items of the list that a document is, without the comments that follow one."""
+    text = data.decode("utf-8")
+    document = yaml.compose(text, yaml.SafeLoader)
+    for number, node in enumerate(document.value if document else (), start=1):
+        begin = node.start_mark.index
+        item = _TRAILING.sub("", text[begin : node.end_mark.index]).encode()
+        start = len(text[:begin].encode())
+        fields = {key.value: str(value.value) for key, value in node.value}
+        yield Located(number, start, start + len(item), "YAML item"), fields
 
 
 class _Lines:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Literal, get_args
 
 from warehouse.files import file_sha256
@@ -28,10 +30,12 @@ from warehouse.objects import (
     release_key,
     stored_manifest,
 )
+from warehouse.pointer import CHANNELS
 from warehouse.storage import Digest, MissingObjectError, Storage, check_key
 
 log = logging.getLogger("observatory.publish")
 
+PATIENCE = timedelta(minutes=2)  # with another publisher of the same release
 How = Literal["reused", "copied", "uploaded"]
 
 
@@ -80,7 +84,7 @@ def upload(
     how = dict(zip(manifest.objects, each(carry, manifest.objects), strict=True))
     key = release_key(manifest.release_id, MANIFEST)
     if not storage.put_bytes(key, manifest.to_json(), if_absent=True):  # another was faster
-        return _reuse(folder, storage, read_manifest(storage, manifest.release_id))
+        return _take_over(folder, storage, read_manifest(storage, manifest.release_id))
     paths = {kind: tuple(e.path for e in how if how[e] == kind) for kind in get_args(How)}
     return UploadReport(
         manifest=manifest,
@@ -118,13 +122,30 @@ def _reuse(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
     )
 
 
+def _take_over(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
+    """Takes the release that another publisher ended first, while we were sending the same one.
+
+    What we wrote over has other bytes than its manifest says, where it is the DuckDB file: whoever
+    wrote the manifest reads everything back and puts it right, and is given the time.
+    """
+    end = monotonic() + PATIENCE.total_seconds()
+    while True:
+        try:
+            return _reuse(folder, storage, stored)
+        except DamagedError:
+            if monotonic() > end:
+                raise
+            sleep(1)
+
+
 def mend(
     folder: Path, storage: Storage, stored: Manifest, *, believe: bool = True
 ) -> list[FileEntry]:
     """Sends again what a whole release has lost; the manifest says which bytes those must be.
 
     Everything is read where storage is not to be believed. Returns what was sent. Raises
-    DamagedError where the staged file has other bytes: a DuckDB file differs from run to run.
+    DamagedError where neither the staged file nor the copy under a stable name has those bytes: a
+    DuckDB file differs from run to run.
     """
 
     def put_right(entry: FileEntry) -> bool:
@@ -132,14 +153,23 @@ def mend(
         if storage.holds(key, digest) if believe else _rehash(storage, key) == digest:
             return False
         path = folder / check_key(entry.path)
-        if not (path.is_file() and is_intact(path, entry)):
+        if path.is_file() and is_intact(path, entry):
+            storage.put_file(key, path, entry.sha256)
+        elif copy := _sound_copy(storage, entry):
+            storage.copy(copy, key)
+        else:
             raise DamagedError(_lost(storage, stored.release_id, entry))
-        storage.put_file(key, path, entry.sha256)
         log.warning("%s/%s was lost or damaged; sent again", storage.url, key)
         return True
 
     mended = each(put_right, stored.objects)
     return [entry for entry, sent in zip(stored.objects, mended, strict=True) if sent]
+
+
+def _sound_copy(storage: Storage, entry: FileEntry) -> str | None:
+    """Key of a copy under a stable name whose every byte is right."""
+    keys = (f"{channel}/{entry.path}" for channel in CHANNELS)
+    return next((k for k in keys if _rehash(storage, k) == digest_of(entry)), None)
 
 
 def _rehash(storage: Storage, key: str) -> Digest | None:

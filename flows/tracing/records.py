@@ -67,7 +67,8 @@ class Records:
         begin = Source(contract.table, key, row.get("snapshot_id"))
         origin = contract.origin
         if origin is None:
-            return replace(begin, note="computed by this project's code, from no kept record")
+            made_by = _named(contract.made_by or "this project's code, from no kept record", row)
+            return replace(begin, note=f"made by {made_by}")
         if origin.is_code:
             return _in_code(begin, origin, row)
         if self._archive is None:
@@ -134,13 +135,14 @@ def _place(name: str, data: bytes, origin: Origin, row: Mapping[str, Any]) -> Lo
 
 
 def _in_code(begin: Source, origin: Origin, row: Mapping[str, Any]) -> Source:
-    path = ROOT / origin.file
-    known = replace(begin, file=origin.file, path=str(path), sha256=file_sha256(path))
-    try:
-        place = _place(origin.file, path.read_bytes(), origin, row)
-    except LocateError as error:
-        return replace(known, note=f"{error}: the registry has changed since")
-    return replace(known, **asdict(place), text=_excerpt(path.read_bytes(), place))
+    known = begin
+    for path in sorted(ROOT.glob(origin.file)):
+        name, data = path.relative_to(ROOT).as_posix(), path.read_bytes()
+        known = replace(begin, file=name, path=str(path), sha256=file_sha256(path))
+        with suppress(LocateError):
+            place = _place(name, data, origin, row)
+            return replace(known, **asdict(place), text=_excerpt(data, place))
+    return replace(known, note=f"{origin.file} has no such record: it has changed since")
 
 
 def _named(template: str, row: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ LINEAGE = ("base_models_json", "base_model_tags_json")
 _OWN = ("model_key", "model_id_hf", "is_current", "lineage_date", *LINEAGE)
 ATTRIBUTES = tuple(c for c in MODELS if c not in _OWN and not c.endswith("_seen_date"))
 _ID = r'"id"\s*:\s*"[^"\\]+"'
-_LICENSE_TAG = r'"license:([^"\\]+)"'
+_LICENSE = """nullif(split_part(split_part(tags_json, '"license:', 2), '"', 1), '')"""
 
 
 @dataclass(frozen=True)
@@ -78,25 +78,27 @@ def apply(
         write(con, _all_absences(sweep, before, after, day), after.absences)
         return _counts(con)
     finally:
-        for table in ("seen", "keys", "models", "counters", "changes"):
+        con.execute("DROP VIEW IF EXISTS history_seen")
+        for table in ("keys", "models", "counters", "changes"):
             con.execute(f"DROP TABLE IF EXISTS history_{table}")
 
 
 def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
-    """history_seen: what the history keeps of every row of the snapshot."""
+    """history_seen: what the history keeps of every row of the snapshot. A view: few ask for all.
+
+    A licence or parent with a backslash in it, as none has, is none.
+    """
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE history_seen AS
-        SELECT model_id_hf, object_id_hf, author, created_at, pipeline_tag, library_name,
-            nullif(regexp_extract(tags_json, {literal(_LICENSE_TAG)}, 1), '') AS license,
-            gated, parameters_total,
+        f"""CREATE OR REPLACE TEMP VIEW history_seen AS
+        SELECT rowid AS seen, model_id_hf, object_id_hf, author, created_at, pipeline_tag,
+            library_name, {_LICENSE} AS license, gated, parameters_total,
             CASE WHEN contains(tags_json, '"base_model:') THEN nullif(to_json(list_filter(
                 from_json(tags_json, '["VARCHAR"]'), lambda tag: starts_with(tag, 'base_model:')
                 ))::VARCHAR, '[]') END AS base_model_tags_json,
             base_models_json, base_model_tags_json IS NOT NULL
                 OR coalesce(regexp_matches(base_models_json, {literal(_ID)}), false) AS declares,
             downloads_30d, downloads_all_time, likes, trending_score
-        FROM raw.hub_models WHERE snapshot_id = ?""",
-        [sweep.snapshot_id],
+        FROM raw.hub_models WHERE snapshot_id = {literal(sweep.snapshot_id)}"""
     )
 
 
@@ -110,33 +112,36 @@ def _give_keys(con: duckdb.DuckDBPyConnection, before: Before) -> None:
         WITH known AS ({scan(MODELS, before.models)}),
         held AS (SELECT model_key, model_id_hf, object_id_hf, last_seen_date
             FROM known WHERE is_current),
-        by_object AS (SELECT s.model_id_hf, held.model_key
-            FROM history_seen AS s JOIN held USING (object_id_hf)),
-        rest AS (SELECT model_id_hf, object_id_hf
-            FROM history_seen ANTI JOIN by_object USING (model_id_hf)),
+        by_object AS MATERIALIZED (
+            SELECT s.seen, s.model_id_hf, s.object_id_hf, s.created_at, held.model_key
+            FROM history_seen AS s LEFT JOIN held USING (object_id_hf)),
+        rest AS (FROM by_object WHERE model_key IS NULL),
         free AS (SELECT * FROM held ANTI JOIN by_object USING (model_key)),
         by_id AS (
-            SELECT r.model_id_hf, free.* EXCLUDE (model_id_hf, object_id_hf)
-            FROM (FROM rest WHERE object_id_hf IS NULL) AS r JOIN free USING (model_id_hf)
+            SELECT r.seen, f.model_key, f.last_seen_date FROM rest AS r JOIN free AS f
+            ON r.model_id_hf = f.model_id_hf AND r.object_id_hf IS NULL
             UNION ALL
-            SELECT r.model_id_hf, f.* EXCLUDE (model_id_hf, object_id_hf)
-            FROM (FROM rest WHERE object_id_hf IS NOT NULL) AS r
-            JOIN (FROM free WHERE object_id_hf IS NULL) AS f USING (model_id_hf)),
-        one_id AS (SELECT model_id_hf, model_key FROM by_id QUALIFY row_number() OVER (
-            PARTITION BY model_id_hf ORDER BY last_seen_date DESC NULLS FIRST, model_key DESC) = 1),
-        old AS (FROM by_object UNION ALL FROM one_id)
-        SELECT model_id_hf, model_key, false AS is_new FROM old
+            SELECT r.seen, f.model_key, f.last_seen_date FROM rest AS r JOIN free AS f
+            ON r.model_id_hf = f.model_id_hf
+                AND r.object_id_hf IS NOT NULL AND f.object_id_hf IS NULL),
+        one_id AS (SELECT seen, model_key FROM by_id QUALIFY row_number() OVER (
+            PARTITION BY seen ORDER BY last_seen_date DESC NULLS FIRST, model_key DESC) = 1)
+        SELECT seen, model_id_hf, model_key, false AS is_new FROM by_object
+        WHERE model_key IS NOT NULL
         UNION ALL
-        SELECT model_id_hf, ({before.keys} + row_number() OVER (
+        SELECT seen, model_id_hf, one_id.model_key, false FROM one_id JOIN rest USING (seen)
+        UNION ALL
+        SELECT seen, model_id_hf, ({before.keys} + row_number() OVER (
             ORDER BY created_at NULLS LAST, object_id_hf NULLS LAST, model_id_hf))::INTEGER, true
-        FROM history_seen ANTI JOIN old USING (model_id_hf)"""
+        FROM rest ANTI JOIN one_id USING (seen)"""
     )
 
 
 def _compare_models(con: duckdb.DuckDBPyConnection, before: Before, day: str) -> None:
     """history_models: the rows of models and ids that are new, changed, or no longer listed.
 
-    An attribute that the snapshot did not record keeps its value.
+    An attribute that the snapshot did not record keeps its value. Most rows are what they were:
+    by a number of 64 bits that holds for all that a row says, they are told apart cheaply.
     """
     kept = ", ".join(f"coalesce(s.{c}, b.{c}) AS {c}" for c in ATTRIBUTES)
     differs = " OR ".join(
@@ -144,29 +149,41 @@ def _compare_models(con: duckdb.DuckDBPyConnection, before: Before, day: str) ->
     )
     renewed = f"s.declares AND ({_distinct('s', 'b', LINEAGE)})"
     lineage = ", ".join(f"CASE WHEN {renewed} THEN s.{c} ELSE b.{c} END AS {c}" for c in LINEAGE)
-    last = f"DATE {literal(str(before.day))}" if before.day else "NULL::DATE"
+    said = f"hash({', '.join(('model_id_hf', *ATTRIBUTES, *LINEAGE))})"
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_models AS
-        WITH b AS ({scan(MODELS, before.models)}), listed AS (
-            SELECT k.model_key, s.model_id_hf, true AS is_current, {kept},
+        WITH b AS ({scan(MODELS, before.models)}),
+        standing AS (SELECT model_key, {said} AS said FROM b
+            WHERE is_current AND last_seen_date IS NULL),
+        s AS MATERIALIZED (
+            SELECT * FROM (SELECT *, {said} AS said FROM history_seen)
+            JOIN (SELECT seen, model_key FROM history_keys) USING (seen)
+            ANTI JOIN standing USING (model_key, said)),
+        met AS MATERIALIZED (FROM b SEMI JOIN s USING (model_key)),
+        listed AS (
+            SELECT s.model_key, s.model_id_hf, true AS is_current, {kept},
                 coalesce(b.first_seen_date, {day}) AS first_seen_date,
                 NULL::DATE AS last_seen_date,
                 CASE WHEN {renewed} THEN {day} ELSE b.lineage_date END AS lineage_date, {lineage},
                 b.model_key IS NULL OR b.last_seen_date IS NOT NULL OR NOT b.is_current
                     OR {differs} OR {renewed} AS is_changed
-            FROM history_seen AS s JOIN history_keys AS k USING (model_id_hf)
-            LEFT JOIN b ON b.model_key = k.model_key AND b.model_id_hf = s.model_id_hf
+            FROM s LEFT JOIN met AS b USING (model_key, model_id_hf)
         )
         SELECT {columns(MODELS)} FROM listed WHERE is_changed
         UNION ALL
-        SELECT {columns(MODELS, "b.")} FROM (
-            SELECT * REPLACE (coalesce(last_seen_date, {last}) AS last_seen_date,
+        {_no_longer_listed(before)}"""
+    )
+
+
+def _no_longer_listed(before: Before) -> str:
+    """Rows of `b` whose model is gone, or goes by another id now."""
+    last = f"DATE {literal(str(before.day))}" if before.day else "NULL::DATE"
+    return f"""SELECT {columns(MODELS)} FROM (
+            SELECT b.* REPLACE (coalesce(last_seen_date, {last}) AS last_seen_date,
                 is_current AND k.model_key IS NULL AS is_current)
             FROM b LEFT JOIN history_keys AS k USING (model_key)
             WHERE k.model_id_hf IS DISTINCT FROM b.model_id_hf
-                AND (b.last_seen_date IS NULL OR (b.is_current AND k.model_key IS NOT NULL))
-        ) AS b"""
-    )
+                AND (b.last_seen_date IS NULL OR (b.is_current AND k.model_key IS NOT NULL)))"""
 
 
 def _distinct(one: str, other: str, names: tuple[str, ...]) -> str:
@@ -184,7 +201,7 @@ def _compare_counters(con: duckdb.DuckDBPyConnection, before: Before) -> None:
                 + CASE WHEN likes IS NULL THEN 0 ELSE {HAS_LIKES} END
                 + CASE WHEN trending_score IS NULL THEN 0 ELSE {HAS_TRENDING} END
                 )::UTINYINT AS status, downloads_30d, downloads_all_time, likes, trending_score
-            FROM history_seen JOIN history_keys USING (model_id_hf)
+            FROM history_seen JOIN history_keys USING (seen)
         )
         SELECT model_key, coalesce(s.is_new, false) AS is_new,
             coalesce(b.status, 0)::UTINYINT AS status_before,
