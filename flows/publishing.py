@@ -11,13 +11,13 @@ from expectations.copies import validate_copies
 from expectations.docs import build_docs
 from expectations.validate import validate_database
 from warehouse.channels import latest_manifest, point
-from warehouse.manifest import Audience, Manifest, ReleaseError, compare_with_previous
+from warehouse.manifest import DATABASE, Audience, Manifest, ReleaseError, compare_with_previous
 from warehouse.objects import DamagedError
 from warehouse.page.build import write_page
 from warehouse.places import open_storage
 from warehouse.pointer import hold
 from warehouse.publish import mend, read_back, upload
-from warehouse.release import DATABASE, add_files
+from warehouse.release import add_files
 from warehouse.storage import Storage
 
 log = logging.getLogger("observatory.publishing")

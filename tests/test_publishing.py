@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import duckdb
@@ -23,7 +23,6 @@ from flows.cli import app
 from tests.integration.places import reader_sees
 from tests.releases import build_warehouse
 from tests.test_release import stage
-from warehouse import publish
 from warehouse.channels import latest_manifest, point
 from warehouse.database import remove_dead_builds
 from warehouse.folder import LocalStorage
@@ -151,39 +150,68 @@ def test_a_lost_file_is_taken_from_its_copy_under_a_stable_name(
 
 
 class Overtaken(LocalStorage):
-    """Storage in which another publisher ends the same release while our DuckDB file is sent."""
+    """Storage in which somebody does something just before our DuckDB file arrives."""
 
-    def __init__(self, root: Path, other: Staged, *, mends: bool) -> None:
+    def __init__(self, root: Path, act: Callable[[], object]) -> None:
         super().__init__(root)
-        self.other, self.mends = other, mends
+        self.act = act
 
-    def put_file(self, key: str, path: Path, sha256: str | None = None) -> None:
+    def put_file(
+        self, key: str, path: Path, sha256: str | None = None, if_absent: bool = False
+    ) -> bool:
         if key.endswith("observatory.duckdb"):
-            upload(*self.other, LocalStorage(self.root))
-        super().put_file(key, path, sha256)
-        if key.endswith("observatory.duckdb") and self.mends:
-            folder, manifest = self.other
-            Timer(1.5, mend, [folder, LocalStorage(self.root), manifest]).start()
+            self.act()
+        return super().put_file(key, path, sha256, if_absent)
 
 
-@pytest.mark.parametrize("mends", [True, False])
-def test_whoever_comes_second_waits_until_the_first_has_put_right_what_it_wrote_over(
-    staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mends: bool
-) -> None:
-    folder, manifest = tmp_path / "other", staged[1]
-    other = folder, stage(build_warehouse(tmp_path / "other.duckdb"), folder)
-    assert other[1].release_id == manifest.release_id
+@pytest.fixture
+def other(staged: Staged, tmp_path: Path) -> Staged:
+    """The same release, staged by another run: its DuckDB file has other bytes."""
+    folder = tmp_path / "other"
+    manifest = stage(build_warehouse(tmp_path / "other.duckdb"), folder)
+    assert manifest.release_id == staged[1].release_id
     ours, theirs = (f / "observatory.duckdb" for f in (staged[0], folder))
     assert ours.read_bytes() != theirs.read_bytes()
-    monkeypatch.setattr(publish, "PATIENCE", timedelta(seconds=30 if mends else 2))
-    storage = Overtaken(tmp_path / "published", other, mends=mends)
-    if mends:
-        done = upload(*staged, storage)
-        assert (done.was_whole, done.manifest) == (True, other[1])
-        assert verify(storage, manifest.release_id).is_intact
+    return folder, manifest
+
+
+def test_of_two_publishers_of_one_release_the_first_to_end_it_tells_the_bytes(
+    staged: Staged, other: Staged, tmp_path: Path
+) -> None:
+    root = tmp_path / "published"
+    done = upload(*staged, Overtaken(root, lambda: upload(*other, LocalStorage(root))))
+    assert (done.was_whole, done.manifest) == (True, other[1])
+    assert verify(LocalStorage(root), done.manifest.release_id).is_intact
+
+
+def test_the_duckdb_file_of_a_publisher_that_died_or_goes_on_is_never_replaced(
+    staged: Staged, other: Staged, tmp_path: Path
+) -> None:
+    storage = LocalStorage(tmp_path / "published")
+    key = f"releases/{staged[1].release_id}/observatory.duckdb"
+    storage.put_file(key, other[0] / "observatory.duckdb")
+    done = upload(*staged, storage)
+    assert "observatory.duckdb" not in done.uploaded
+    assert storage.get_bytes(key) == (other[0] / "observatory.duckdb").read_bytes()
+    assert verify(storage, done.manifest.release_id).is_intact
+    late = upload(*other, storage)  # the one that was slow
+    assert late.manifest == done.manifest
+
+
+@pytest.mark.parametrize("left", [b"", b"half a file", "of another release"])
+def test_what_is_no_duckdb_file_of_the_release_is_replaced(
+    staged: Staged, tmp_path: Path, left: bytes | str
+) -> None:
+    storage = LocalStorage(tmp_path / "published")
+    key = f"releases/{staged[1].release_id}/observatory.duckdb"
+    if isinstance(left, str):
+        storage.put_file(key, build_warehouse(tmp_path / "bigger.duckdb", models=60))
     else:
-        with pytest.raises(DamagedError, match="no such bytes"):
-            upload(*staged, storage)
+        storage.put_bytes(key, left)
+    done = upload(*staged, storage)
+    assert storage.get_bytes(key) == (staged[0] / "observatory.duckdb").read_bytes()
+    assert done.manifest == staged[1]
+    assert verify(storage, done.manifest.release_id).is_intact
 
 
 # --- the command line, on the sample -------------------------------------------------------------

@@ -44,10 +44,16 @@ class LocalStorage:
         """Stores an object. False if `if_absent` was asked and one is there; it is untouched."""
         return self._put(key, lambda stream: stream.write(data), if_absent=if_absent)
 
-    def put_file(self, key: str, path: Path, sha256: str | None = None) -> None:
-        """Stores a local file, in place of an object that is there."""
-        with path.open("rb") as source:
-            self._put(key, lambda stream: shutil.copyfileobj(source, stream, 1 << 20))
+    def put_file(
+        self, key: str, path: Path, sha256: str | None = None, if_absent: bool = False
+    ) -> bool:
+        """Stores a local file. False if `if_absent` was asked and one is there; it is untouched."""
+
+        def write(stream: IO[bytes]) -> None:
+            with path.open("rb") as source:
+                shutil.copyfileobj(source, stream, 1 << 20)
+
+        return self._put(key, write, if_absent=if_absent)
 
     def copy(self, source: str, key: str) -> None:
         """Copies an object within this folder. Raises MissingObjectError."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from warehouse.contract import Contract, contracts
 
 MANIFEST = "manifest.json"
+DATABASE = "observatory.duckdb"  # every table of the release again
 Audience = Literal["internal", "public"]
 ReleaseId = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[0-9a-f]{12}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

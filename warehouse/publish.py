@@ -11,15 +11,17 @@ A reader that follows a pointer to `releases/<release_id>/` always sees one whol
 from __future__ import annotations
 
 import logging
+import tempfile
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Literal, get_args
 
+import duckdb
+
+from warehouse.contract import quote
 from warehouse.files import file_sha256
 from warehouse.leases import claim
-from warehouse.manifest import MANIFEST, FileEntry, Manifest, ReleaseError
+from warehouse.manifest import DATABASE, MANIFEST, FileEntry, Manifest, ReleaseError
 from warehouse.objects import (
     DamagedError,
     digest_of,
@@ -35,7 +37,6 @@ from warehouse.storage import Digest, MissingObjectError, Storage, check_key
 
 log = logging.getLogger("observatory.publish")
 
-PATIENCE = timedelta(minutes=2)  # with another publisher of the same release
 How = Literal["reused", "copied", "uploaded"]
 
 
@@ -61,7 +62,8 @@ def upload(
 
     A release that is whole already is reused as it is. Of an upload that died, objects with the
     right bytes are reused: nobody reads them before the manifest is there. What is equal in the
-    release `before` is copied within storage and not sent. Raises ReleaseError, StorageError.
+    release `before` is copied within storage and not sent. Of several publishers of one release
+    each may end it, whoever began it. Raises ReleaseError, StorageError.
     """
     claim(storage, manifest.release_id)
     if stored := find_manifest(storage, manifest.release_id):
@@ -71,29 +73,70 @@ def upload(
         {e.sha256: release_key(before.release_id, e.path) for e in before.objects} if before else {}
     )
 
-    def carry(entry: FileEntry) -> How:
+    def carry(entry: FileEntry) -> tuple[How, FileEntry]:
         key = release_key(manifest.release_id, entry.path)
         if there.get(key) == entry.bytes and storage.holds(key, digest_of(entry)):
-            return "reused"
+            return "reused", entry
+        if entry.path == DATABASE:
+            return _first_database(storage, key, _staged(folder, entry), entry, manifest)
         if entry.sha256 in donors and _copied(storage, donors[entry.sha256], key, entry):
-            return "copied"
+            return "copied", entry
         storage.put_file(key, _staged(folder, entry), entry.sha256)
-        return "uploaded"
+        return "uploaded", entry
 
     _need_shared(folder, manifest, storage)
-    how = dict(zip(manifest.objects, each(carry, manifest.objects), strict=True))
+    carried = each(carry, manifest.objects)
+    taken = {entry.path: entry for _, entry in carried}
+    told = manifest.model_copy(update={"files": tuple(taken[e.path] for e in manifest.files)})
     key = release_key(manifest.release_id, MANIFEST)
-    if not storage.put_bytes(key, manifest.to_json(), if_absent=True):  # another was faster
-        return _take_over(folder, storage, read_manifest(storage, manifest.release_id))
-    paths = {kind: tuple(e.path for e in how if how[e] == kind) for kind in get_args(How)}
+    if not storage.put_bytes(key, told.to_json(), if_absent=True):  # another was faster
+        return _reuse(folder, storage, read_manifest(storage, manifest.release_id))
+    paths = {kind: tuple(e.path for how, e in carried if how == kind) for kind in get_args(How)}
     return UploadReport(
-        manifest=manifest,
+        manifest=told,
         uploaded=(*paths["uploaded"], MANIFEST),
         copied=paths["copied"],
         reused=paths["reused"],
-        uploaded_bytes=sum(e.bytes for e in how if how[e] == "uploaded"),
+        uploaded_bytes=sum(e.bytes for how, e in carried if how == "uploaded"),
         was_whole=False,
     )
+
+
+def _first_database(
+    storage: Storage, key: str, path: Path, entry: FileEntry, manifest: Manifest
+) -> tuple[How, FileEntry]:
+    """Puts the DuckDB file, unless another publisher of the same release has: then takes that.
+
+    It is the one object that differs from run to run. Were it replaced, the manifest of whoever
+    ends first might name bytes that are gone. What is no such file is of no use and replaced.
+    """
+    if storage.put_file(key, path, entry.sha256, if_absent=True):
+        return "uploaded", entry
+    with tempfile.TemporaryDirectory(prefix="observatory-found-") as scratch:
+        found = Path(scratch) / DATABASE
+        storage.download(key, found)
+        if _holds_tables(found, manifest):
+            update = {"bytes": found.stat().st_size, "sha256": file_sha256(found)}
+            return "reused", entry.model_copy(update=update)
+    log.warning("%s/%s is not the DuckDB file of this release; replaced", storage.url, key)
+    storage.put_file(key, path, entry.sha256)
+    return "uploaded", entry
+
+
+def _holds_tables(database: Path, manifest: Manifest) -> bool:
+    """Whether a file is DuckDB's and has the release's tables with their numbers of rows.
+
+    That those are the rows of the Parquet files is asked when the release is read back.
+    """
+    try:
+        with duckdb.connect(str(database), read_only=True) as con:
+            for table in manifest.tables:
+                name = ".".join(quote(part) for part in table.name.split("."))
+                if con.execute(f"SELECT count(*) FROM {name}").fetchall() != [(table.rows,)]:
+                    return False
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _copied(storage: Storage, source: str, key: str, entry: FileEntry) -> bool:
@@ -120,22 +163,6 @@ def _reuse(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
         uploaded_bytes=sum(e.bytes for e in sent),
         was_whole=True,
     )
-
-
-def _take_over(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
-    """Takes the release that another publisher ended first, while we were sending the same one.
-
-    What we wrote over has other bytes than its manifest says, where it is the DuckDB file: whoever
-    wrote the manifest reads everything back and puts it right, and is given the time.
-    """
-    end = monotonic() + PATIENCE.total_seconds()
-    while True:
-        try:
-            return _reuse(folder, storage, stored)
-        except DamagedError:
-            if monotonic() > end:
-                raise
-            sleep(1)
 
 
 def mend(
@@ -226,7 +253,7 @@ def read_back(storage: Storage, release_id: str, folder: Path) -> dict[str, Path
     manifest, data = stored_manifest(storage, release_id)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_bytes(data)
-    databases = [e for e in manifest.files if e.path.endswith(".duckdb")]
+    databases = [e for e in manifest.files if e.path == DATABASE]
 
     def fetch(entry: FileEntry) -> Path:
         return _fetch(storage, release_id, entry, folder)

@@ -23,6 +23,7 @@ from warehouse.database import STORAGE_VERSION, create_macros
 from warehouse.files import file_sha256
 from warehouse.licences import Plan, Share, check_lineage, inherit, plan
 from warehouse.manifest import (
+    DATABASE,
     MANIFEST,
     Audience,
     FileEntry,
@@ -38,7 +39,6 @@ from warehouse.provenance import left_out, lineage, sources, validation
 from warehouse.storage import check_key
 
 # Never `raw`, `core`, `mart` or `meta`: DuckDB could not tell a file's name from a schema's.
-DATABASE = "observatory.duckdb"
 RELEASE = "meta.release"  # written here: the build before it does not know its id
 # What the macros read: a release that leaves one of them out has no macros.
 MACRO_TABLES = {

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -75,34 +75,44 @@ class S3Storage:
 
     def put_bytes(self, key: str, data: bytes, if_absent: bool = False) -> bool:
         """Stores an object. False if `if_absent` was asked and one is there; it is untouched."""
-        return self._put(key, data, {"IfNoneMatch": "*"} if if_absent else {})
+        condition = {"IfNoneMatch": "*"} if if_absent else {}
+        return self._put(key, data, hashlib.sha256(data).hexdigest(), condition)
 
-    def _put(self, key: str, data: bytes, condition: dict[str, str]) -> bool:
-        digest = hashlib.sha256(data)
+    def _put(self, key: str, body: bytes | IO[bytes], sha256: str, asked: dict[str, str]) -> bool:
+        """One request; False where the condition that was asked does not hold."""
         sent = {
-            "ChecksumSHA256": base64.b64encode(digest.digest()).decode(),
-            "Metadata": {SHA256: digest.hexdigest()},
+            "ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+            "Metadata": {SHA256: sha256},
             "ContentType": media_type(key),
         }
         at = self._at(key)
         with self._told(key):
             try:
-                self._client.put_object(**at, Body=data, **sent, **condition)
+                self._client.put_object(**at, Body=body, **sent, **asked)
             except aws.ClientError as error:
-                missing = "IfMatch" in condition and code_of(error) in MISSING
-                if condition and (missing or code_of(error) in _CHANGED):
+                missing = "IfMatch" in asked and code_of(error) in MISSING
+                if asked and (missing or code_of(error) in _CHANGED):
                     return False
                 raise
         return True
 
-    def put_file(self, key: str, path: Path, sha256: str | None = None) -> None:
-        """Stores a local file, in parts where it is large; replaces an object that is there."""
+    def put_file(
+        self, key: str, path: Path, sha256: str | None = None, if_absent: bool = False
+    ) -> bool:
+        """Stores a local file, in parts where it is large.
+
+        False if `if_absent` was asked and an object is there; it is untouched. Asked so, the file
+        goes in one request, of which S3 takes up to 5 GB: boto3 sets no condition on parts.
+        """
+        sha256 = sha256 or file_sha256(path)
         at = self._at(key)
         with path.open("rb") as stream, self._told(key):
-            kept = {SHA256: sha256 or file_sha256(path)}
-            how = {"ChecksumAlgorithm": "SHA256", "Metadata": kept}
+            if if_absent:
+                return self._put(key, stream, sha256, {"IfNoneMatch": "*"})
+            how = {"ChecksumAlgorithm": "SHA256", "Metadata": {SHA256: sha256}}
             how["ContentType"] = media_type(key)
             self._client.upload_fileobj(stream, **at, ExtraArgs=how, Config=PARTS)
+        return True
 
     def copy(self, source: str, key: str) -> None:
         """Copies an object on the server. Raises MissingObjectError."""
@@ -144,7 +154,7 @@ class S3Storage:
         """
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
         try:
-            if self._put(key, data, condition):
+            if self._put(key, data, hashlib.sha256(data).hexdigest(), condition):
                 return True
         except StorageError:
             if not self._is_now(key, data):

@@ -73,8 +73,13 @@ class Storage(Protocol):
     def put_bytes(self, key: str, data: bytes, if_absent: bool = False) -> bool:
         """Stores an object. False if `if_absent` was asked and one is there; it is untouched."""
 
-    def put_file(self, key: str, path: Path, sha256: str | None = None) -> None:
-        """Stores a local file, in place of an object that is there. `sha256`: where known."""
+    def put_file(
+        self, key: str, path: Path, sha256: str | None = None, if_absent: bool = False
+    ) -> bool:
+        """Stores a local file, in place of an object that is there. `sha256`: where known.
+
+        False if `if_absent` was asked and one is there; it is untouched.
+        """
 
     def copy(self, source: str, key: str) -> None:
         """Copies an object within this storage. Raises MissingObjectError."""

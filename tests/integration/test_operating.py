@@ -115,7 +115,9 @@ def publish_boards(recordings: Path, model: str, *days: str) -> None:
     assert model in last["model_name"]
     ahead = pl.when(pl.col("model_name") == model).then(1700.0).otherwise(pl.col("rating"))
     new = [
-        last.with_columns(ahead + n / 8, pl.lit(day).alias("leaderboard_publish_date"))
+        last.with_columns(
+            (ahead + n / 8).alias("rating"), pl.lit(day).alias("leaderboard_publish_date")
+        )
         .with_columns(
             (pl.col("rating") - 1.96).alias("rating_lower"),
             (pl.col("rating") + 1.96).alias("rating_upper"),

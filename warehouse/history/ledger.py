@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -108,7 +107,7 @@ def read_ledger(folder: Path) -> Ledger:
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:
     """Commits: from here on the history is what this ledger says."""
-    text = json.dumps(ledger.model_dump(mode="json"), indent=1)
+    text = ledger.model_dump_json(indent=1)
     write_atomically(folder / LEDGER, text.encode() + b"\n")
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import duckdb
+import polars as pl
 
 from warehouse.contract import contract, literal, quote
+from warehouse.database import insert_frame
 from warehouse.history.files import (
     CHANGES,
     HAS_30D,
@@ -64,22 +66,18 @@ def _insert(
 
 def _load_days(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
     table = contract("raw.hub_history_days")
-    previous = [None, *(e.day for e in entries)]
     rows = [
-        [
-            {
-                "snapshot_id": e.sweep.snapshot_id,
-                "snapshot_date": e.day,
-                "previous_date": before,
-                "is_whole_sweep": e.sweep.is_whole,
-                **e.counts,
-            }[column]
-            for column in table.columns
-        ]
-        for e, before in zip(entries, previous, strict=False)
+        {
+            "snapshot_id": e.sweep.snapshot_id,
+            "snapshot_date": e.day,
+            "previous_date": before,
+            "is_whole_sweep": e.sweep.is_whole,
+            **e.counts,
+        }
+        for e, before in zip(entries, [None, *(e.day for e in entries)], strict=False)
     ]
-    marks = ", ".join("?" for _ in table.columns)
-    con.executemany(f"INSERT INTO {table.sql_name} VALUES ({marks})", rows)
+    frame = pl.DataFrame(rows, schema_overrides=table.polars_schema, infer_schema_length=None)
+    insert_frame(con, table, frame.select(*table.columns))
 
 
 def _load_steps(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> None:
