@@ -22,10 +22,27 @@ from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 
 MACROS = Path(__file__).with_name("macros.sql")
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
+MEMORY_LIMIT = "OBSERVATORY_DUCKDB_MEMORY"  # in the environment: what a build's DuckDB may take
 
 
 class WarehouseError(RuntimeError):
     """The warehouse file cannot be opened or is not one of ours."""
+
+
+def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The connection, spilling to disk beyond a part of 4 GB: Polars and its frames take the rest.
+
+    DuckDB would take four fifths of the machine. Raises WarehouseError.
+    """
+    limit = os.environ.get(MEMORY_LIMIT, "2500MB")
+    try:
+        con.execute(f"SET memory_limit = {literal(limit)}")
+    except duckdb.Error as error:
+        con.close()
+        raise WarehouseError(
+            f"{MEMORY_LIMIT}={limit!r} is no amount of memory ({error}); give one as 2500MB or 8GB"
+        ) from error
+    return con
 
 
 def create(path: Path) -> duckdb.DuckDBPyConnection:
@@ -33,7 +50,8 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
     for old in (path, path.with_name(path.name + ".wal")):
         old.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+    config = {"storage_compatibility_version": STORAGE_VERSION}
+    con = bounded(duckdb.connect(str(path), config=config))
     con.execute(f"SET temp_directory = {literal(str(path) + '.tmp')}")
     create_tables(con)
     return con

@@ -6,6 +6,8 @@ A task prepares outside of the clock and gives back the work to be measured.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -105,7 +107,10 @@ def parquet(place: Place, scratch: Path) -> Work:
 
 
 def year(place: Place, scratch: Path) -> Work:
-    """Country shares under every definition over 365 days, each of them the built one again."""
+    """Country shares under every definition over 365 days, each of them the built one again.
+
+    As an analyst takes them: sorted, as a Polars frame.
+    """
     path = place.copy_of_built(scratch)
     shares = contract("mart.country_share_daily").sql_name
     with duckdb.connect(str(path)) as con:
@@ -119,7 +124,7 @@ def year(place: Place, scratch: Path) -> Work:
             con.execute(
                 f"""SELECT as_of_date, population, metric, attribution, credit, country_code, share,
                 share_lower, share_upper FROM {shares} ORDER BY ALL"""
-            ).fetchall()
+            ).pl()
 
     return work
 
@@ -171,7 +176,9 @@ def whole(place: Place, scratch: Path) -> Work:
 
 
 def prefect(place: Place, scratch: Path) -> Work:
-    """The same as a Prefect flow with a server of its own."""
+    """The same as a Prefect flow with a server of its own, whose database an earlier run made."""
+    upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+    subprocess.run(upgrade, check=True, stdout=subprocess.DEVNULL)
     chosen = settings(place, scratch)
     overrides = chosen.model_dump(mode="json", exclude_defaults=True)
 

@@ -110,8 +110,10 @@ def model_rank(
     On a panel no more than a lower bound: who is not in it may stand above.
     """
     wanted = of(requests, "model_rank")
+    observed = hub_daily_counters.rename({"as_of_date": "observed_on"})
+    named = _named(wanted, observed.select("observed_on", "model_id_hf", *COUNTERS)).cache()
     placed = [
-        _placed(wanted.filter(pl.col("metric") == counter), hub_daily_counters, counter)
+        _placed(wanted.filter(pl.col("metric") == counter), observed, named, counter)
         for counter in COUNTERS
     ]
     is_whole = pl.col("listed").fill_null(0.0) >= NEEDED
@@ -125,18 +127,28 @@ def model_rank(
     )
 
 
-def _placed(wanted: pl.LazyFrame, counters: pl.LazyFrame, counter: str) -> pl.LazyFrame:
-    """`request`, `observed_on` and `value`: the best rank of the request's repositories."""
-    recorded = counters.filter(pl.col(counter).is_not_null()).select(
-        pl.col("as_of_date").alias("observed_on"), "model_id_hf", pl.col(counter).alias("count")
-    )
-    dated = nearest(wanted, recorded.select("observed_on"), [])
-    ranked = recorded.join(dated.select("observed_on").unique(), on="observed_on").with_columns(
-        pl.col("count").rank("min", descending=True).over("observed_on").alias("place")
+def _placed(
+    wanted: pl.LazyFrame, observed: pl.LazyFrame, named: pl.LazyFrame, counter: str
+) -> pl.LazyFrame:
+    """`request`, `observed_on` and `value`: the best rank of the request's repositories.
+
+    The place of a count is one more than there are greater ones that day.
+    """
+    recorded = observed.select("observed_on", pl.col(counter).alias("count")).drop_nulls()
+    days = recorded.select("observed_on").unique()
+    dated = nearest(wanted, days, []).select("request", "observed_on")
+    n = pl.col("len").cast(pl.Int64)
+    places = (
+        recorded.join(dated, on="observed_on", how="semi")
+        .group_by("observed_on", "count")
+        .len()
+        .sort("observed_on", "count", descending=True)
+        .with_columns((n.cum_sum() - n + 1).over("observed_on").alias("place"))
     )
     return (
-        _named(dated.drop("observed_on"), ranked)
-        .join(dated.select("request", "observed_on"), on=["request", "observed_on"])
+        named.select("request", "observed_on", pl.col(counter).alias("count"))
+        .join(dated, on=["request", "observed_on"], how="semi")
+        .join(places, on=["observed_on", "count"])
         .group_by("request", "observed_on")
         .agg(pl.col("place").min().cast(pl.Float64).alias("value"))
     )

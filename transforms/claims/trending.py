@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
+from transforms.mart.trending_share_daily import TOPS
 
 TESTS = ("trending_days", "trending_weeks")
 WEEK = 7
@@ -25,7 +26,7 @@ def trending(
     holds are examined: of the others no lineage is known.
     """
     wanted = of(requests, *TESTS)
-    held = _held(trending_share_daily, _unlisted(hub_trending, hub_models))
+    held = _held(trending_share_daily, _unlisted(hub_trending, hub_models)).cache()
     days = _in_window(wanted, held).join(held, on=["observed_on", *CUT])
     mine = days.filter(pl.col("holder") == pl.col("subject"))
     each = (
@@ -46,14 +47,17 @@ def trending(
 
 def _unlisted(hub_trending: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFrame:
     """Places of each day whose model the listing does not hold, by top N."""
-    lost = hub_trending.join(hub_models.select("model_id_hf"), on="model_id_hf", how="anti")
+    placed = hub_trending.filter(pl.col("model_position") <= max(TOPS))
+    # Few against millions: what the listing holds of them is looked for, not the other way round.
+    held = hub_models.select("model_id_hf").join(placed, on="model_id_hf", how="semi")
+    lost = placed.join(held, on="model_id_hf", how="anti")
     return pl.concat(
         [
             lost.filter(pl.col("model_position") <= n)
             .group_by("as_of_date")
             .agg(pl.len().alias("unlisted"))
             .with_columns(top_n=pl.lit(n, pl.Int32), attribution=pl.lit("base"))
-            for n in (5, 10)
+            for n in TOPS
         ]
     )
 

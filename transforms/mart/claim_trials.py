@@ -25,6 +25,16 @@ from transforms.knowledge import as_known
 from warehouse.contract import contract
 
 
+LISTED = [
+    "model_id_hf",
+    "created_at",
+    "last_seen_date",
+    "license",
+    "is_llm_vlm",
+    "parameters_total",
+]
+
+
 def claim_trials(
     raw_claim_trials: pl.LazyFrame,
     country_share_daily: pl.LazyFrame,
@@ -56,6 +66,7 @@ def claim_trials(
     Moments: the stated day (or the observation nearest to it) and the newest observation.
     """
     ask = asked(raw_claim_trials, as_of)
+    hub_models = hub_models.select(LISTED).cache()  # or each test would read the listing anew
     listed = listing_coverage(country_share_daily, as_known(raw_registry_hub_sizes, known_at))
     shares = (country_share_daily, lab_share_daily, family_share_daily)
     lineage = (hub_base_models, hub_model_roots, namespaces, labs)
