@@ -44,6 +44,7 @@ def leave_artifacts(settings: Settings, report: Report) -> None:
         (settings.docs / "index.html").resolve().as_uri(),
         key="data-docs",
         link_text="Great Expectations: Data Docs of this build",
+        description="Every expectation of this build, table by table, and what it found",
     )
 
 

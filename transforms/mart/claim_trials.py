@@ -24,7 +24,6 @@ from transforms.claims.trending import trending
 from transforms.knowledge import as_known
 from warehouse.contract import contract
 
-
 LISTED = [
     "model_id_hf",
     "created_at",
