@@ -50,8 +50,8 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
     for old in (path, path.with_name(path.name + ".wal")):
         old.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    config = {"storage_compatibility_version": STORAGE_VERSION}
-    con = bounded(duckdb.connect(str(path), config=config))
+    con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+    bounded(con)
     con.execute(f"SET temp_directory = {literal(str(path) + '.tmp')}")
     create_tables(con)
     return con
