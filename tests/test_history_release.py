@@ -116,7 +116,7 @@ def test_a_day_is_sent_once_and_shared_by_every_release(
     monkeypatch.setattr(
         LocalStorage,
         "put_file",
-        lambda self, key, *rest: (sent.append(key), put(self, key, *rest))[1],
+        lambda self, key, *rest, **asked: (sent.append(key), put(self, key, *rest, **asked))[1],
     )
     manifests = []
     for days in (2, 3):

@@ -31,10 +31,11 @@ def test_every_make_target_it_names_exists() -> None:
 def test_every_setting_it_names_is_read() -> None:
     from flows.settings import Settings
     from infra.register import ALERT_ADDRESS
+    from warehouse.database import MEMORY_LIMIT
 
     named = set(re.findall(r"`OBSERVATORY_([A-Z_]+)`", README))
     known = {name.upper() for name in Settings.model_fields}
-    known.add(ALERT_ADDRESS.removeprefix("OBSERVATORY_"))
+    known |= {n.removeprefix("OBSERVATORY_") for n in (ALERT_ADDRESS, MEMORY_LIMIT)}
     assert named
     assert named - known == set()
 
