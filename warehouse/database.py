@@ -20,6 +20,7 @@ from polars.io.plugins import register_io_source
 
 from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 
+BATCH_ROWS = 122_880  # one row group of DuckDB's: a table is never held in two forms at once
 MACROS = Path(__file__).with_name("macros.sql")
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
 MEMORY_LIMIT = "OBSERVATORY_DUCKDB_MEMORY"  # in the environment: what a build's DuckDB may take
@@ -34,13 +35,13 @@ def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
     DuckDB would take four fifths of the machine. Raises WarehouseError.
     """
-    limit = os.environ.get(MEMORY_LIMIT, "2500MB")
+    limit = os.environ.get(MEMORY_LIMIT, "1500MB")
     try:
         con.execute(f"SET memory_limit = {literal(limit)}")
     except duckdb.Error as error:
         con.close()
         raise WarehouseError(
-            f"{MEMORY_LIMIT}={limit!r} is no amount of memory ({error}); give one as 2500MB or 8GB"
+            f"{MEMORY_LIMIT}={limit!r} is no amount of memory ({error}); give one as 1500MB or 8GB"
         ) from error
     return con
 
@@ -92,10 +93,18 @@ def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
         names = ", ".join(quote(c) for c in columns or table.columns)
+        left = n_rows
         with con.cursor() as own:
-            frame = own.sql(f"SELECT {names} FROM {table.sql_name} WHERE {where}").pl()
-        frame = frame if predicate is None else frame.filter(predicate)
-        yield frame if n_rows is None else frame.head(n_rows)
+            query = f"SELECT {names} FROM {table.sql_name} WHERE {where}"
+            for batch in own.execute(query).to_arrow_reader(BATCH_ROWS):
+                frame = pl.DataFrame(batch)
+                frame = frame if predicate is None else frame.filter(predicate)
+                if left is not None:
+                    frame = frame.head(left)
+                    left -= frame.height
+                yield frame
+                if left == 0:
+                    return
 
     return register_io_source(read, schema=table.polars_schema)
 

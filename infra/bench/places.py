@@ -108,7 +108,7 @@ def fill(con: duckdb.DuckDBPyConnection, place: Place, day: date = FIRST_DAY) ->
 
 def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) -> None:
     """Brings the history up to the day, from what the warehouse file has loaded of it."""
-    with duckdb.connect(str(path)) as con:
+    with database.bounded(duckdb.connect(str(path))) as con:
         with history_of(place, root, con, day) as history:
             load_history(con, history, day, [day])
         con.execute("CHECKPOINT")

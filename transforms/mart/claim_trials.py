@@ -24,15 +24,6 @@ from transforms.claims.trending import trending
 from transforms.knowledge import as_known
 from warehouse.contract import contract
 
-LISTED = [
-    "model_id_hf",
-    "created_at",
-    "last_seen_date",
-    "license",
-    "is_llm_vlm",
-    "parameters_total",
-]
-
 
 def claim_trials(
     raw_claim_trials: pl.LazyFrame,
@@ -65,7 +56,6 @@ def claim_trials(
     Moments: the stated day (or the observation nearest to it) and the newest observation.
     """
     ask = asked(raw_claim_trials, as_of)
-    hub_models = hub_models.select(LISTED).cache()  # or each test would read the listing anew
     listed = listing_coverage(country_share_daily, as_known(raw_registry_hub_sizes, known_at))
     shares = (country_share_daily, lab_share_daily, family_share_daily)
     lineage = (hub_base_models, hub_model_roots, namespaces, labs)
@@ -84,7 +74,9 @@ def claim_trials(
         frontier_lag(ask, raw_epoch_capabilities, raw_registry_countries),
         ai_index_value(ask, ai_index_series, raw_ai_index_rows),
     )
-    return _judged(ask, pl.concat(given))
+    # One after the other: at once each test would hold its own part of the whole Hub.
+    answered = [answer.collect().lazy() for answer in given]
+    return _judged(ask, pl.concat(answered))
 
 
 def _judged(requests: pl.LazyFrame, given: pl.LazyFrame) -> pl.LazyFrame:

@@ -59,15 +59,13 @@ def _by_publisher(hub_trending: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _by_base(hub_trending: pl.LazyFrame, hub_model_roots: pl.LazyFrame) -> pl.LazyFrame:
+    # Few against millions: their roots are picked out first.
+    roots = hub_model_roots.join(hub_trending, on="model_id_hf", how="semi")
     namespace = pl.col("root_model_id_hf").str.extract(r"^([^/]+)/")
-    return hub_trending.join(
-        hub_model_roots.select("model_id_hf", "weight", namespace.alias("root_namespace")),
-        on="model_id_hf",
-        how="left",
-    ).select(
+    return hub_trending.join(roots, on="model_id_hf", how="left").select(
         "as_of_date",
         "model_position",
-        pl.coalesce("root_namespace", "author").alias("namespace"),
+        pl.coalesce(namespace, "author").alias("namespace"),
         weight=pl.col("weight").fill_null(1.0),
         attribution=pl.lit("base"),
     )
