@@ -91,9 +91,13 @@ def upload(
     key = release_key(manifest.release_id, MANIFEST)
     if not storage.put_bytes(key, told.to_json(), if_absent=True):  # another was faster
         return _reuse(folder, storage, read_manifest(storage, manifest.release_id))
+    return _sent(told, carried)
+
+
+def _sent(manifest: Manifest, carried: list[tuple[How, FileEntry]]) -> UploadReport:
     paths = {kind: tuple(e.path for how, e in carried if how == kind) for kind in get_args(How)}
     return UploadReport(
-        manifest=told,
+        manifest=manifest,
         uploaded=(*paths["uploaded"], MANIFEST),
         copied=paths["copied"],
         reused=paths["reused"],
