@@ -34,8 +34,7 @@ def hub_base_models(
     newest = both.filter(
         pl.col("snapshot_date") == pl.col("snapshot_date").max().over("model_id_hf")
     ).drop("snapshot_date")
-    listed = listing.select("model_id_hf").unique()
-    reviewed = _reviewed(newest, as_known(raw_registry_lineage_exceptions, known_at), listed)
+    reviewed = _reviewed(newest, as_known(raw_registry_lineage_exceptions, known_at), listing)
     renames = as_known(raw_registry_model_renames, known_at)
     resolved = _by_object(_by_namespace(reviewed, renames), hub_renames)
     key = pl.col("base_model_id_hf").str.to_lowercase()
@@ -93,16 +92,17 @@ def _from_tags(listing: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listed: pl.LazyFrame) -> pl.LazyFrame:
+def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
     """Without the parents that review drops, with those it adds to models that are listed."""
     parent = "declared_base_model_id_hf"
     rows = exceptions.rename({"base_model_id_hf": parent})
     folded = [pl.col("model_id_hf").str.to_lowercase(), pl.col(parent).str.to_lowercase()]
     kept = edges.join(rows.filter(pl.col("action") == "drop"), on=folded, how="anti")
-    added = (
-        rows.filter(pl.col("action") == "add")
-        .join(listed, on="model_id_hf", how="semi")
-        .select("model_id_hf", parent, "relation", pl.lit("registry").alias("declared_by"))
+    wanted = rows.filter(pl.col("action") == "add")
+    # The few are looked for among the many, so that no table of the many is made.
+    listed = listing.select("model_id_hf").join(wanted, on="model_id_hf", how="semi").unique()
+    added = wanted.join(listed, on="model_id_hf", how="semi").select(
+        "model_id_hf", parent, "relation", pl.lit("registry").alias("declared_by")
     )
     return pl.concat([kept, added])
 

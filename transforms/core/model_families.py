@@ -67,7 +67,8 @@ def _claims(system: str, names: pl.LazyFrame, rules: pl.DataFrame) -> pl.DataFra
         pl.col("namespace").str.to_lowercase(),
     )
     models = _repositories(system, names).collect()
-    return pl.concat([_anywhere(models, held), *_in_namespace(models, held)])
+    # A thousand small questions: together they keep every core busy.
+    return pl.concat(pl.collect_all([*_anywhere(models, held), *_in_namespace(models, held)]))
 
 
 def _repositories(system: str, names: pl.LazyFrame) -> pl.LazyFrame:
@@ -86,21 +87,20 @@ def _repositories(system: str, names: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _in_namespace(models: pl.DataFrame, rules: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _in_namespace(models: pl.DataFrame, rules: pl.DataFrame) -> Iterator[pl.LazyFrame]:
     """Rules for one namespace, pattern by pattern."""
     met = models.join(rules, on="namespace")
+    yield met.clear().lazy().select(CLAIM)  # where there is no rule at all
     for (regex,), rows in met.group_by("regex"):
-        yield rows.filter(pl.col("name").str.contains(str(regex))).select(CLAIM)
+        yield rows.lazy().filter(pl.col("name").str.contains(str(regex))).select(CLAIM)
 
 
-def _anywhere(models: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
+def _anywhere(models: pl.DataFrame, rules: pl.DataFrame) -> Iterator[pl.LazyFrame]:
     """Rules for any namespace, each on the names that any of them matches."""
     open_rules = rules.filter(pl.col("namespace").is_null())
-    if open_rules.is_empty():
-        return models.join(rules, on="namespace").clear().select(CLAIM)
-    any_of_them = "|".join(f"(?:{regex})" for regex in open_rules["regex"])
-    candidates = models.filter(pl.col("name").str.contains(any_of_them))
-    return pl.concat(
+    any_of_them = "|".join(f"(?:{regex})" for regex in open_rules["regex"]) or "$^"
+    candidates = models.filter(pl.col("name").str.contains(any_of_them)).lazy()
+    return (
         candidates.filter(pl.col("name").str.contains(rule["regex"])).select(
             *MODEL,
             pl.lit(rule["family_id"]).alias("family_id"),
