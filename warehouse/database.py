@@ -84,9 +84,10 @@ def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.Data
 
 
 def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -> pl.LazyFrame:
-    """A table as a lazy frame that reads the columns a query needs, when it needs them.
+    """A table as a lazy frame that reads the columns a query needs, when it needs them, once.
 
-    Not DuckDB's own lazy scan: two branches of one query would share its connection and fail.
+    Not DuckDB's own lazy scan: two branches of one query would share its connection and fail. And
+    each would read the table for itself if it were not kept for the length of the query.
     """
 
     def read(
@@ -106,7 +107,7 @@ def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -
                 if left == 0:
                     return
 
-    return register_io_source(read, schema=table.polars_schema)
+    return register_io_source(read, schema=table.polars_schema).cache()
 
 
 @contextmanager
