@@ -27,39 +27,55 @@ def hub_base_models(
     id. Reviewed exceptions add and drop parents, as known on `known_at`. A model that names itself
     is no edge; ids that differ by case alone are one parent.
     """
-    listing = raw_hub_known_models.rename(
-        {"lineage_date": "snapshot_date", "base_model_tags_json": "tags_json"}
+    declared = _declared(raw_hub_known_models).collect().lazy()  # several branches go on from here
+    reviewed = _reviewed(
+        declared, as_known(raw_registry_lineage_exceptions, known_at), raw_hub_known_models
     )
-    both = pl.concat([_from_field(listing), _from_tags(listing)])
-    newest = both.filter(
-        pl.col("snapshot_date") == pl.col("snapshot_date").max().over("model_id_hf")
-    ).drop("snapshot_date")
-    reviewed = _reviewed(newest, as_known(raw_registry_lineage_exceptions, known_at), listing)
     renames = as_known(raw_registry_model_renames, known_at)
     resolved = _by_object(_by_namespace(reviewed, renames), hub_renames)
     key = pl.col("base_model_id_hf").str.to_lowercase()
-    return (
-        resolved.with_columns(key.alias("base_key"))
-        .filter(pl.col("base_key") != pl.col("model_id_hf").str.to_lowercase())
-        .sort("model_id_hf", "base_key", "declared_by", "relation", nulls_last=True)
-        .unique(["model_id_hf", "base_key"], keep="first", maintain_order=True)
-        .select(
-            "model_id_hf",
-            "base_model_id_hf",
-            "declared_base_model_id_hf",
-            "relation",
-            "declared_by",
-        )
+    edges = resolved.with_columns(key.alias("base_key")).filter(
+        pl.col("base_key") != pl.col("model_id_hf").str.to_lowercase()
     )
+    return _believed(edges, "base_key").select(
+        "model_id_hf",
+        "base_model_id_hf",
+        "declared_base_model_id_hf",
+        "relation",
+        "declared_by",
+    )
+
+
+def _declared(listing: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per model and declared parent, from the newest snapshot that declares any."""
+    newest = pl.col("lineage_date") == pl.col("lineage_date").max().over("model_id_hf")
+    declaring = listing.filter(pl.col("lineage_date").is_not_null()).filter(newest)
+    edges = pl.concat([_from_field(declaring), _from_tags(declaring)]).with_row_index("place")
+    return _believed(edges, "declared_base_model_id_hf")
+
+
+def _believed(edges: pl.LazyFrame, parent: str) -> pl.LazyFrame:
+    """Of the edges of a model to one parent the one that ranks first."""
+    return edges.sort("rank", "place").unique(
+        ["model_id_hf", parent], keep="first", maintain_order=True
+    )
+
+
+def _rank(declared_by: str, relation: pl.Expr | None = None) -> pl.Expr:
+    """The field before review before tags; of tags those with a relation first, by the alphabet."""
+    if declared_by != "tags" or relation is None:
+        return pl.lit(("base_models", "registry").index(declared_by), pl.UInt8).alias("rank")
+    named = relation.cast(pl.Enum(sorted(RELATIONS))).to_physical()
+    return (named.fill_null(len(RELATIONS)) + 2).cast(pl.UInt8).alias("rank")
 
 
 def _columns(relation: pl.Expr, declared_by: str) -> list[pl.Expr]:
     return [
-        pl.col("snapshot_date"),
         pl.col("model_id_hf"),
         pl.col("declared_base_model_id_hf"),
         relation.alias("relation"),
         pl.lit(declared_by).alias("declared_by"),
+        _rank(declared_by, relation),
     ]
 
 
@@ -81,8 +97,8 @@ def _from_tags(listing: pl.LazyFrame) -> pl.LazyFrame:
     """Edges of the tags `base_model:X` and `base_model:<relation>:X`."""
     tag, named = pl.col("tag").str.extract(_TAG), rf"^({'|'.join(RELATIONS)}):"
     return (
-        listing.filter(pl.col("tags_json").str.contains('"base_model:', literal=True))
-        .with_columns(pl.col("tags_json").str.extract_all(_TAG).alias("tag"))
+        listing.filter(pl.col("base_model_tags_json").is_not_null())
+        .with_columns(pl.col("base_model_tags_json").str.extract_all(_TAG).alias("tag"))
         .explode("tag")
         .with_columns(
             tag.str.replace(named, "").alias("declared_base_model_id_hf"),
@@ -102,7 +118,12 @@ def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listing: pl.LazyFra
     # The few are looked for among the many, so that no table of the many is made.
     listed = listing.select("model_id_hf").join(wanted, on="model_id_hf", how="semi").unique()
     added = wanted.join(listed, on="model_id_hf", how="semi").select(
-        "model_id_hf", parent, "relation", pl.lit("registry").alias("declared_by")
+        pl.lit(0, pl.UInt32).alias("place"),
+        "model_id_hf",
+        parent,
+        "relation",
+        pl.lit("registry").alias("declared_by"),
+        _rank("registry"),
     )
     return pl.concat([kept, added])
 
