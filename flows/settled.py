@@ -24,7 +24,8 @@ from transforms.graph import Step, plan
 from warehouse import database
 from warehouse.contract import contract, literal
 from warehouse.files import write_atomically
-from warehouse.history.load import earlier_counters, known_models
+from warehouse.history.earlier import earlier_counters
+from warehouse.history.load import known_models
 from warehouse.history.past import counters_on
 from warehouse.history.store import History
 
@@ -131,7 +132,7 @@ def _shares(
     past = (
         f"SELECT {day} AS as_of_date, * FROM ({counters_on(history, one.day)})",
         known_models(history, one.on),
-        earlier_counters(history, entry),
+        earlier_counters(con, history, entry),
     )
     tables = {
         **given,

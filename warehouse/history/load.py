@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from itertools import pairwise
 
 import duckdb
 import polars as pl
 
 from warehouse.contract import contract, literal, quote
 from warehouse.database import insert_frame
-from warehouse.history.files import (
-    CHANGES,
-    HAS_30D,
-    HAS_ALL_TIME,
-    LISTED,
-    STATUS,
-    scan,
-)
+from warehouse.history.earlier import earlier_counters
+from warehouse.history.files import CHANGES, HAS_30D, HAS_ALL_TIME, LISTED, STATUS, scan
 from warehouse.history.ledger import Entry
 from warehouse.history.past import absences_on, models_on, states_on
 from warehouse.history.store import History
 
-RECENT = timedelta(days=31)  # what a counter is compared with to tell a spike
 WINDOW = timedelta(days=30)  # of the counter `downloads`
 
 
@@ -45,7 +37,7 @@ def load_history(
     for entry in entries:
         if entry.day in loaded:
             _load_steps(con, history, entry)
-            _insert(con, "raw.hub_earlier_counters", earlier_counters(history, entry))
+            _insert(con, "raw.hub_earlier_counters", earlier_counters(con, history, entry))
 
 
 def known_models(history: History, day: date) -> str:
@@ -133,68 +125,6 @@ def _leaving(history: History, entry: Entry, before: Entry | None) -> str:
     return f"""SELECT s.model_key, coalesce(c.downloads_all_time_change, 0) AS change
         FROM ({states_on(history, then.day)}) AS s LEFT JOIN ({changes}) AS c USING (model_key)
         WHERE s.status & xor(s.status, coalesce(c.status_flips, 0) & {STATUS}) & {seen} = {seen}"""
-
-
-def earlier_counters(history: History, entry: Entry) -> str:
-    """SQL of raw.hub_earlier_counters of one snapshot, of the models that can be a spike.
-
-    A spike is ten times the median of what came before, so ten times some value before. Values are
-    counted back from the snapshot's own.
-    """
-    entries = history.ledger.until(entry.day)
-    earlier = [e for e in entries[:-1] if entry.day - e.day <= RECENT]
-    if not earlier:
-        columns = contract("raw.hub_earlier_counters").columns
-        return "SELECT " + ", ".join(f"NULL AS {name}" for name in columns) + " WHERE false"
-    since = entries[-len(earlier) :]
-    days = ", ".join(f"({_day(e)})" for e in earlier)
-    both = LISTED | HAS_30D
-    return f"""WITH changes AS ({scan(CHANGES, [history.folder / e.changes.path for e in since])}),
-        suspects AS ({_risen_tenfold(history, entry, earlier)}),
-        steps AS (
-            SELECT model_key, snapshot_date AS day, downloads_30d_change AS change,
-                status_flips & {STATUS} AS flips, false AS is_asked
-            FROM changes SEMI JOIN suspects USING (model_key)
-            UNION ALL
-            SELECT model_key, day, 0, 0, true
-            FROM suspects CROSS JOIN (VALUES {days}) AS asked(day)),
-        since AS (SELECT model_key, day, is_asked,
-                coalesce(sum(change) OVER later, 0) AS change,
-                coalesce(bit_xor(flips) OVER later, 0) AS flips
-            FROM steps WINDOW later AS (PARTITION BY model_key ORDER BY day DESC, is_asked DESC
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
-        SELECT {literal(entry.sweep.snapshot_id)} AS snapshot_id, {_day(entry)} AS snapshot_date,
-            model_id_hf, since.day AS observed_date,
-            (s.downloads_30d - since.change)::BIGINT AS downloads_30d
-        FROM since JOIN suspects AS s USING (model_key)
-        JOIN ({models_on(history, entry.day)}) AS m USING (model_key)
-        WHERE is_asked AND m.is_current AND xor(s.status, since.flips) & {both} = {both}"""
-
-
-def _risen_tenfold(history: History, entry: Entry, earlier: Sequence[Entry]) -> str:
-    """SQL of the models (model_key, status, downloads_30d) of less than a tenth on a day before.
-
-    Reads `changes`, those since the first of the earlier days. The sum of a model's rises is
-    cheap, and tells most apart before their values are counted back. What a model that is new
-    rose from is no value.
-    """
-    both = LISTED | HAS_30D
-    known = ", ".join(f"({_day(e)}, {b.counts['keys']})" for b, e in pairwise((*earlier, entry)))
-    return f"""WITH known AS (SELECT changes.* FROM changes JOIN (VALUES {known})
-                AS day(snapshot_date, keys) USING (snapshot_date) WHERE model_key <= keys),
-        risen AS (SELECT model_key, sum(greatest(downloads_30d_change, 0)) AS rises
-            FROM known GROUP BY model_key),
-        maybe AS (SELECT model_key, s.status, s.downloads_30d
-            FROM ({states_on(history, entry.day)}) AS s JOIN risen USING (model_key)
-            WHERE s.status & {both} = {both} AND 10 * rises > 9 * s.downloads_30d),
-        low AS (
-            SELECT model_key FROM (
-                SELECT model_key, s.downloads_30d, s.downloads_30d - sum(downloads_30d_change) OVER
-                    (PARTITION BY model_key ORDER BY snapshot_date DESC ROWS UNBOUNDED PRECEDING)
-                    AS before
-                FROM known JOIN maybe AS s USING (model_key))
-            GROUP BY model_key, downloads_30d HAVING 10 * min(before) < downloads_30d)
-        FROM maybe SEMI JOIN low USING (model_key)"""
 
 
 def _day(entry: Entry | None) -> str:
