@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -62,10 +63,10 @@ class History:
         A snapshot that was refused, readmitted or filed late changes all that follows it: the
         history goes back to the last checkpoint before it.
         """
-        held = self.ledger.until(self.sweeps[-1].snapshot_date)
+        held, sizes = self.ledger.until(self.sweeps[-1].snapshot_date), self._sizes()
         same = 0
         for entry, sweep in zip(held, self.sweeps, strict=False):
-            if entry.sweep != sweep or not self.is_whole([entry]):
+            if entry.sweep != sweep or not _are_there(sizes, entry):
                 break
             same += 1
         if same < len(held) or self._is_torn():
@@ -75,7 +76,17 @@ class History:
 
     def is_whole(self, entries: Iterable[Entry]) -> bool:
         """Whether the immutable files of these snapshots are all there."""
-        return all(self._is_there(file) for e in entries for file in (e.changes, e.models))
+        sizes = self._sizes()
+        return all(_are_there(sizes, entry) for entry in entries)
+
+    def _sizes(self) -> dict[str, int]:
+        """Bytes of every file of the days by its path: listed at once, for they may be of years."""
+        sizes: dict[str, int] = {}
+        for kind in ("changes", "models"):
+            if (self.folder / kind).is_dir():
+                with os.scandir(self.folder / kind) as files:
+                    sizes |= {f"{kind}/{f.name}": f.stat().st_size for f in files if f.is_file()}
+        return sizes
 
     def _is_torn(self) -> bool:
         """Whether the newest state, without which nothing can be applied, is not there."""
@@ -105,13 +116,13 @@ class History:
 
     def _sweep_up(self) -> None:
         """Removes what the ledger does not name: left over from a run that was killed."""
-        named = {f.path for f in self.files()} | {
-            f.path for e in self.ledger.entries for f in e.state
-        }
-        for kind in ("changes", "models", "state"):
-            for path in (self.folder / kind).rglob("*"):
-                if path.is_file() and path.relative_to(self.folder).as_posix() not in named:
-                    path.unlink()
+        named = {f.path for f in self.files()}
+        for path in self._sizes().keys() - named:
+            (self.folder / path).unlink()
+        kept = {f.path for e in self.ledger.entries for f in e.state}
+        for file in (self.folder / "state").rglob("*"):
+            if file.is_file() and file.relative_to(self.folder).as_posix() not in kept:
+                file.unlink()
 
     def apply(self, con: duckdb.DuckDBPyConnection, sweep: Sweep) -> Entry:
         """Applies the rows of raw.hub_models of one snapshot and commits.
@@ -189,3 +200,7 @@ class History:
 
     def _is_sound(self, file: HistoryFile) -> bool:
         return self._is_there(file) and file_sha256(self.folder / file.path) == file.sha256
+
+
+def _are_there(sizes: Mapping[str, int], entry: Entry) -> bool:
+    return all(sizes.get(file.path) == file.bytes for file in (entry.changes, entry.models))
