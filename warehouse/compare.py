@@ -160,5 +160,5 @@ class _Rows:
         path = self._scratch / f"{side}-{table.name}.parquet"
         if not path.exists():
             key = release_key(self._manifests[side].release_id, check_key(table.path))
-            self._storage.download(key, path)
+            self._storage.download(key, path, durable=False)
         return path

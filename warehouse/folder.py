@@ -84,10 +84,14 @@ class LocalStorage:
                 return self.put_bytes(key, data)
             return now is not None and now[0] == data
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path, durable: bool = True) -> None:
         """Writes an object to a local file, whole or not at all. Raises MissingObjectError."""
-        with self._existing(key).open("rb") as source, _told(key, self.url), whole_file(path) as to:
-            shutil.copyfileobj(source, to, 1 << 20)
+        with (
+            self._existing(key).open("rb") as source,
+            _told(key, self.url),
+            whole_file(path, durable=durable) as stream,
+        ):
+            shutil.copyfileobj(source, stream, 1 << 20)
 
     def rehash(self, key: str) -> Digest:
         """Reads every byte of an object and says what they are. Raises MissingObjectError."""
@@ -188,22 +192,24 @@ class LocalStorage:
 
 
 @contextmanager
-def whole_file(path: Path, *, if_absent: bool = False) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, *, if_absent: bool = False, durable: bool = True) -> Iterator[IO[bytes]]:
     """A stream whose bytes become the file at the end of the block, or leave no trace.
 
-    With `if_absent`, raises FileExistsError at the end when another file is there by then.
+    `durable` before it gets its name, unless told otherwise. With `if_absent`, raises FileExistsError at the end when another file is there by then.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_PART}")
     try:
         with part.open("xb") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         if if_absent:
             _claim(part, path)
         else:
             part.replace(path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
 

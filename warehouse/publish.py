@@ -118,7 +118,7 @@ def _first_database(
         return "uploaded", entry
     with tempfile.TemporaryDirectory(prefix="observatory-found-") as scratch:
         found = Path(scratch) / DATABASE
-        storage.download(key, found)
+        storage.download(key, found, durable=False)
         if _holds_tables(found, manifest):
             update = {"bytes": found.stat().st_size, "sha256": file_sha256(found)}
             return "reused", entry.model_copy(update=update)
@@ -271,7 +271,7 @@ def _fetch(storage: Storage, release_id: str, entry: FileEntry, folder: Path) ->
     path = folder / entry.path
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        storage.download(key, path)
+        storage.download(key, path, durable=False)
     except MissingObjectError as error:
         raise DamagedError(f"{storage.url}/{key} is named in the manifest and gone") from error
     if not is_intact(path, entry):

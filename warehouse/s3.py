@@ -167,10 +167,10 @@ class S3Storage:
         except StorageError:
             return False
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path, durable: bool = True) -> None:
         """Writes an object to a local file, whole or not at all. Raises MissingObjectError."""
         at = self._at(key)
-        with whole_file(path) as stream, self._told(key):
+        with whole_file(path, durable=durable) as stream, self._told(key):
             self._client.download_fileobj(**at, Fileobj=stream, Config=PARTS)
 
     def rehash(self, key: str) -> Digest:

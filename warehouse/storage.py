@@ -97,8 +97,11 @@ class Storage(Protocol):
         finds the very bytes it meant to store has its True too: an answer may have been lost.
         """
 
-    def download(self, key: str, path: Path) -> None:
-        """Writes an object to a local file, whole or not at all. Raises MissingObjectError."""
+    def download(self, key: str, path: Path, durable: bool = True) -> None:
+        """Writes an object to a local file, whole or not at all. Raises MissingObjectError.
+
+        What is only looked at need not be `durable`: it does not outlive the process.
+        """
 
     def rehash(self, key: str) -> Digest:
         """Reads every byte of an object and says what they are. Raises MissingObjectError."""
