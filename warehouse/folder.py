@@ -195,7 +195,8 @@ class LocalStorage:
 def whole_file(path: Path, *, if_absent: bool = False, durable: bool = True) -> Iterator[IO[bytes]]:
     """A stream whose bytes become the file at the end of the block, or leave no trace.
 
-    `durable` before it gets its name, unless told otherwise. With `if_absent`, raises FileExistsError at the end when another file is there by then.
+    It is `durable` before it gets its name, unless told otherwise. With `if_absent`, raises
+    FileExistsError at the end when another file is there by then.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_PART}")
     try:
