@@ -122,17 +122,19 @@ def test_the_history_is_measured_day_by_day() -> None:
     found = days(1000, 3)
     assert len(found["seconds"]) == len(found["bytes"]) == 3
     assert found["bytes"] == sorted(found["bytes"])
-    assert found["changed"][0] == 1000 > found["changed"][1] > 0
+    assert found["changed"][0] == found["listed"][0] == 1000 > found["changed"][1] > 0
 
 
 def test_the_days_are_judged_from_the_second_on() -> None:
     slow = {
         "seconds": [9.0] + [1.0] * 20 + [1.5] * 3,
+        "listed": [100] * 23 + [120],
         "changed": [1000, 10],
         "change_bytes": [1, 50],
     }
     late, stored = judged_days(slow)
     assert (late.found, late.verdict) == ("1.50 x", "missed by 25%")
+    assert late.where == "the Hub itself has grown 1.20 x by then; for each model 1.25 x"
     assert (stored.found, stored.verdict) == ("5.00 bytes", "met")
 
 

@@ -21,10 +21,11 @@ from warehouse.history.load import load_history
 def days(models: int, n_days: int) -> dict[str, Any]:
     """What every day's update took, and left, beginning with no history.
 
-    Seconds, bytes of the history after it, models whose counters changed, bytes of those changes.
+    Seconds, models listed, bytes of the history after it, models whose counters changed, bytes of
+    those changes.
     """
     hub, seconds, sizes = GeneratedHub(models), [], []
-    changed, change_bytes = [], []
+    listed, changed, change_bytes = [], [], []
     with tempfile.TemporaryDirectory(prefix="bench-days-") as folder:
         archive, root = Archive(Path(folder) / "archive"), Path(folder) / "history"
         con = database.create(Path(folder) / "days.duckdb")
@@ -42,6 +43,7 @@ def days(models: int, n_days: int) -> dict[str, Any]:
                 load_history(con, counted, day, [day])
                 entry = counted.ledger.entries[-1]
             seconds.append(perf_counter() - begin)
+            listed.append(entry.counts["models"])
             changed.append(entry.counts["models_changed"])
             change_bytes.append(entry.changes.bytes)
             sizes.append(sum(p.stat().st_size for p in root.rglob("*") if p.is_file()))
@@ -49,6 +51,7 @@ def days(models: int, n_days: int) -> dict[str, Any]:
     return {
         "models": models,
         "seconds": seconds,
+        "listed": listed,
         "bytes": sizes,
         "changed": changed,
         "change_bytes": change_bytes,

@@ -53,7 +53,11 @@ def _size(results: Results, models: int) -> Iterator[str]:
         if results.median(models, step.name, "ours") is not None:
             yield _row(results, models, step.name)
     yield from _targets(judged(results, models))
-    for target in judged(results, models):
+    yield from _where(judged(results, models))
+
+
+def _where(targets: list[Judged]) -> Iterator[str]:
+    for target in targets:
         if target.where:
             yield ""
             yield f"Where the time goes, {target.what}: {target.where}."
@@ -100,12 +104,14 @@ def _days(results: Results) -> Iterator[str]:
     yield ""
     yield f"## A day's update of the history, {found['models']:,} models"
     yield ""
-    yield "| day | seconds (median of five days) | bytes of the history |"
-    yield "|---|---|---|"
+    yield "| day | models | seconds (median of five days) | bytes of the history |"
+    yield "|---|---|---|---|"
     for day in sorted({2, 30, 365, len(seconds)}):
         if day <= len(seconds):
-            yield f"| {day} | {near(seconds, day):.2f} | {sizes[day - 1]:,} |"
+            models = found["listed"][day - 1]
+            yield f"| {day} | {models:,} | {near(seconds, day):.2f} | {sizes[day - 1]:,} |"
     yield from _targets(judged_days(found))
+    yield from _where(judged_days(found))
 
 
 def _machine() -> str:

@@ -58,12 +58,13 @@ def _judged(results: Results, models: int) -> Iterator[Judged]:
 
 def judged_days(found: dict[str, Any]) -> list[Judged]:
     """The targets for the history, from what its days took and left."""
-    seconds, days = found["seconds"], len(found["seconds"])
-    late = near(seconds, days) / near(seconds, 2)
+    seconds, listed, days = found["seconds"], found["listed"], len(found["seconds"])
+    late, grown = near(seconds, days) / near(seconds, 2), listed[-1] / listed[1]
+    where = f"the Hub itself has grown {grown:.2f} x by then; for each model {late / grown:.2f} x"
     # The first day writes every model: what is stored of a change is seen from the second on.
     stored = sum(found["change_bytes"][1:]) / max(1, sum(found["changed"][1:]))
     return [
-        _limit(f"a day's update at day {days} against day 2", late, 1.2, " x"),
+        _limit(f"a day's update at day {days} against day 2", late, 1.2, " x", where),
         _limit("stored for each changed model and day", stored, 10, " bytes"),
     ]
 
