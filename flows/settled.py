@@ -39,6 +39,7 @@ PAST = ("core.hub_daily_counters", "raw.hub_known_models", "raw.hub_earlier_coun
 UNUSED = ("core.arena_ratings", "core.notable_models")
 CODE = (
     "flows/settled.py",
+    "warehouse/history/earlier.py",
     "warehouse/history/load.py",
     "warehouse/history/past.py",
 )

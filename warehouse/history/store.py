@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -85,7 +85,9 @@ class History:
         for kind in ("changes", "models"):
             if (self.folder / kind).is_dir():
                 with os.scandir(self.folder / kind) as files:
-                    sizes |= {f"{kind}/{f.name}": f.stat().st_size for f in files if f.is_file()}
+                    for file in files:
+                        with suppress(FileNotFoundError):  # another run was writing it
+                            sizes[f"{kind}/{file.name}"] = file.stat().st_size
         return sizes
 
     def _is_torn(self) -> bool:
