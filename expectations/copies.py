@@ -10,6 +10,7 @@ import duckdb
 
 from expectations.report import Outcome, Report, Result, ValidationError
 from warehouse.contract import literal, quote
+from warehouse.database import connect
 
 SAME_ROWS = "same_rows_as_parquet"
 RELEASE_ID = "names_its_release"
@@ -24,7 +25,7 @@ def validate_copies(
     also say which release it is. Raises ValidationError when it cannot be opened.
     """
     try:
-        with duckdb.connect(str(database), read_only=True) as con:
+        with connect(database, read_only=True) as con:
             results = [_same_rows(con, table, files[table], stage) for table in sorted(files)]
             results += _names_its_release(con, release_id, stage)
     except duckdb.Error as error:

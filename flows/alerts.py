@@ -20,6 +20,7 @@ import duckdb
 
 from warehouse.cards import cards
 from warehouse.contract import literal
+from warehouse.database import connect
 from warehouse.files import write_atomically
 
 CHANGE_OF_LEADER = "change-of-leader"
@@ -87,7 +88,7 @@ def _outbox(warehouse: Path) -> Path:
 
 @contextmanager
 def _both(before: Path, after: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as con:
+    with connect() as con:
         for name, path in (("before", before), ("after", after)):
             con.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)")
         yield con

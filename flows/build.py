@@ -215,7 +215,7 @@ def write_results(build: Path, results: pl.DataFrame) -> None:
 
 @contextmanager
 def _opened(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    con = database.bounded(duckdb.connect(str(build)))
+    con = database.bounded(database.connect(build))
     try:
         yield con
         con.execute("CHECKPOINT")

@@ -184,5 +184,5 @@ def verified(settings: Settings) -> int:
 def series_of(settings: Settings, model: str, until: date) -> list[dict[str, Any]]:
     """One model's counters, one record per snapshot day from its first."""
     _, _, history = _opened(settings)
-    with duckdb.connect() as con:
+    with database.connect() as con:
         return [point._asdict() for point in series(con, history, model, until)]

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.conftest import ROOT
 from warehouse import database
 from warehouse.contract import contract
-from warehouse.database import WarehouseError, create, scan
+from warehouse.database import WarehouseError, connect, create, scan
 
 
 def test_a_build_spills_beyond_what_duckdb_may_take(
@@ -47,3 +48,22 @@ def test_a_scan_gives_what_is_asked_for_over_any_number_of_batches(
     assert frame.filter(number >= 9_990).head(5).collect().height == 5
     assert frame.head(5).filter(number >= 4).collect().height == 1
     assert scan(con, table, f"{code}::INTEGER < 7").collect().height == 7
+
+
+def test_every_connection_is_in_utc_and_on_the_threads_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OBSERVATORY_DUCKDB_THREADS", "3")
+    settings = "SELECT current_setting('TimeZone'), current_setting('threads')"
+    with connect() as con:
+        assert con.execute(settings).fetchall() == [("UTC", 3)]
+        assert con.cursor().execute(settings).fetchall() == [("UTC", 3)]
+    monkeypatch.setenv("OBSERVATORY_DUCKDB_THREADS", "many")
+    with pytest.raises(WarehouseError, match="OBSERVATORY_DUCKDB_THREADS='many' is no number"):
+        connect()
+
+
+def test_no_module_opens_duckdb_in_the_time_zone_of_its_machine() -> None:
+    modules = [p for f in ("flows", "warehouse", "expectations") for p in (ROOT / f).rglob("*.py")]
+    opening = {p.name for p in modules if "duckdb.connect(" in p.read_text("utf-8")}
+    assert opening == {"database.py"}

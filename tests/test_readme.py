@@ -31,11 +31,11 @@ def test_every_make_target_it_names_exists() -> None:
 def test_every_setting_it_names_is_read() -> None:
     from flows.settings import Settings
     from infra.register import ALERT_ADDRESS
-    from warehouse.database import MEMORY_LIMIT
+    from warehouse.database import MEMORY_LIMIT, THREADS
 
     named = set(re.findall(r"`OBSERVATORY_([A-Z_]+)`", README))
     known = {name.upper() for name in Settings.model_fields}
-    known |= {n.removeprefix("OBSERVATORY_") for n in (ALERT_ADDRESS, MEMORY_LIMIT)}
+    known |= {n.removeprefix("OBSERVATORY_") for n in (ALERT_ADDRESS, MEMORY_LIMIT, THREADS)}
     assert named
     assert named - known == set()
 

@@ -12,6 +12,13 @@ MAX_OWNERS = 6  # steps up the line of parents; the registry refuses loops
 LLM_VLM_TAGS = ("text-generation", "image-text-to-text", "any-to-any")
 
 
+def names_of(namespaces: pl.LazyFrame, system: str) -> pl.LazyFrame:
+    """The examined names of a system in lower case, each period once for all its spellings."""
+    columns = ["namespace_key", "valid_from", "valid_to", "lab_id", "kind"]
+    names = namespaces.filter(pl.col("system") == system).select(columns).sort(columns)
+    return names.unique(["namespace_key", "valid_from"], keep="first", maintain_order=True)
+
+
 def with_lab_and_country(
     frame: pl.LazyFrame,
     namespaces: pl.LazyFrame,
@@ -27,11 +34,7 @@ def with_lab_and_country(
     lab and kind and the country XX, not examined yet. Row count and other columns stay.
     """
     keys = frame.select(name, day).unique()
-    names = (
-        namespaces.filter(pl.col("system") == system)
-        .select("namespace_key", "lab_id", "kind", "valid_from", "valid_to")
-        .unique(["namespace_key", "valid_from"], keep="any")  # spellings of one name, one lab
-    )
+    names = names_of(namespaces, system)
     named = (
         keys.with_columns(pl.col(name).str.to_lowercase().alias("namespace_key"))
         .join(names, on="namespace_key", how="inner")

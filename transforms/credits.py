@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
+from transforms.attribution import NOT_EXAMINED, names_of
 from transforms.knowledge import holds_on
 from transforms.shares import LAUNCH_DAYS
 
@@ -126,9 +126,7 @@ def _owners(
 ) -> pl.LazyFrame:
     """Lab, kind and country of each examined namespace on each day."""
     held = (
-        namespaces.filter(pl.col("system") == "hub")
-        .select("namespace_key", "lab_id", "kind", "valid_from", "valid_to")
-        .unique(["namespace_key", "valid_from"], keep="any")  # spellings of one name, one lab
+        names_of(namespaces, "hub")
         .join(names, on="namespace_key")
         .join(days, how="cross")
         .filter(holds_on(pl.col("as_of_date")))

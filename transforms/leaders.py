@@ -7,10 +7,9 @@ import math
 import polars as pl
 
 from transforms.scale import BOARD
-from transforms.sums import exactly
+from transforms.sums import exactly, how_many
 
 TOPS = (1, 3, 5, 10, 20, 50, 100)
-_PROBABILITY_BITS = 52
 _NEEDED = [
     *(*BOARD, "is_style_controlled", "segment_id", "has_catalog_rows"),
     *("model_name_arena", "model_id", "lab_id", "country_code", "is_open_weights"),
@@ -62,7 +61,7 @@ def expected_win_rate(gap: pl.Expr) -> pl.Expr:
 def _best() -> list[pl.Expr]:
     """What the holder's first model says, and its best places by each kind of rank."""
     is_known = pl.col("probability_reason").first().is_null()
-    sum_of_all = exactly(pl.col("probability_best").fill_null(0.0), _PROBABILITY_BITS)
+    sum_of_all = exactly(pl.col("probability_best").fill_null(0.0))
     return [
         pl.col("is_style_controlled", "segment_id", "has_catalog_rows").first(),
         pl.col("model_name_arena").first().alias("best_model"),
@@ -95,9 +94,9 @@ def _best_open() -> list[pl.Expr]:
 
 def _counts() -> list[pl.Expr]:
     counts = {
-        **{f"n_top{n}": (pl.col("rank_ordinal") <= n).sum() for n in TOPS},
+        **{f"n_top{n}": how_many(pl.col("rank_ordinal") <= n) for n in TOPS},
         "n_models": pl.len(),
-        "n_open_models": pl.col("is_open_weights").sum(),
+        "n_open_models": how_many(pl.col("is_open_weights")),
         "n_models_licence_unknown": pl.col("is_open_weights").null_count(),
     }
     return [count.cast(pl.Int32).alias(name) for name, count in counts.items()] + [

@@ -19,7 +19,7 @@ import math
 import polars as pl
 
 from transforms.scale import BOARD
-from transforms.sums import exactly
+from transforms.sums import exactly, how_many
 
 # Whoever stays below the floor even this many deviations up is best with less than 1e-9.
 DEVIATIONS = 6.0
@@ -47,7 +47,6 @@ _Q = (8.83883476483184e-2, 1.75566716318264, 16.064177579207, 86.7807322029461,
       296.564248779674, 637.333633378831, 793.826512519948, 440.413735824752)  # fmt: skip
 _HART_LIMIT = 7.0  # as far as the formula holds; Phi(-7) is 1.3e-12
 _NEGLIGIBLE = -28.0  # ln of the product of all distributions: 7e-13
-_LOG_BITS, _SHARE_BITS = 44, 52  # of the fixed-point sums; logs of 19,000 models stay in range
 
 NO_VARIANCE, UNEVEN = "no_variance", "uneven_variances"
 
@@ -145,7 +144,7 @@ def _spread(contenders: pl.LazyFrame) -> pl.LazyFrame:
     log_all = (
         _at_points(points, uncertain)
         .group_by("_point")
-        .agg(exactly(pl.col("_log_cdf"), _LOG_BITS).alias("_log_all"))
+        .agg(exactly(pl.col("_log_cdf")).alias("_log_all"))
         .filter(pl.col("_log_all") > _NEGLIGIBLE)
     )
     log_density = -pl.col("_z") * pl.col("_z") / 2 - pl.col("_log_cdf") + pl.col("_log_all")
@@ -154,7 +153,7 @@ def _spread(contenders: pl.LazyFrame) -> pl.LazyFrame:
         _at_points(points.join(log_all, on="_point"), uncertain)
         .select("_model", part=log_density.exp() * scale)
         .group_by("_model")
-        .agg(exactly(pl.col("part"), _SHARE_BITS).alias("probability_best"))
+        .agg(exactly(pl.col("part")).alias("probability_best"))
     )
 
 
@@ -195,12 +194,12 @@ def _certain(contenders: pl.LazyFrame) -> pl.LazyFrame:
     """One row per contender of variance 0, which stands on the floor of its board: its chance."""
     is_certain = pl.col("_sd") == 0
     z = (pl.col("_floor") - pl.col("_rating")) / pl.col("_sd")
-    below = exactly(log_normal_cdf(z).filter(~is_certain), _LOG_BITS).exp()
+    below = exactly(log_normal_cdf(z).filter(~is_certain)).exp()
     return (
         contenders.group_by("_board")
         .agg(
             pl.col("_model").filter(is_certain),
-            (below / is_certain.sum()).alias("probability_best"),
+            (below / how_many(is_certain)).alias("probability_best"),
         )
         .explode("_model")
         .drop_nulls("_model")

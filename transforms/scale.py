@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.sums import in_order
+from transforms.sums import mean
 
 SERIES = ["board", "category"]
 BOARD = [*SERIES, "publish_date"]
@@ -100,7 +100,7 @@ def shifts(ratings: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             pl.len().cast(pl.Int32).alias("n_common_models"),
             change.median().alias("shift_median"),
-            (in_order(change) / pl.len()).alias("shift_mean"),
+            mean(change).alias("shift_mean"),
             change.min().alias("shift_min"),
             change.max().alias("shift_max"),
         )

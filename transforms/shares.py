@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from transforms.sums import in_order
+from transforms.sums import exactly, total
 
 LAUNCH_DAYS = 60  # a young model rises from nothing; that is no spike
 
@@ -58,15 +58,15 @@ def numerators(credits: pl.LazyFrame, by: str) -> pl.LazyFrame:
 
 
 def _sums(population: str, metric: str) -> list[tuple[str, pl.Expr]]:
-    """Whole models add up as integers, exactly and in any order; only parts need an order."""
+    """Models that are one owner's add up as integers, those that several share by parts."""
     value, inside, shared = pl.col(metric), pl.col(population), pl.col("is_shared")
-    parts = (value * pl.col("weight")).filter(inside & shared & value.is_not_null())
-    whole = value.filter(inside & ~shared).sum().cast(pl.Float64)
+    parts = (value * pl.col("weight")).filter(inside & shared)
+    own = total(value.filter(inside & ~shared)).cast(pl.Float64)
     once = inside & pl.col("is_first")
     return [
-        ("full", value.filter(once).sum().cast(pl.Float64)),
-        ("fractional", whole + in_order(parts).fill_null(0.0)),
-        ("n_models", pl.col(f"n_{metric}").filter(once).sum().cast(pl.Float64)),
+        ("full", total(value.filter(once)).cast(pl.Float64)),
+        ("fractional", own + exactly(parts)),
+        ("n_models", total(pl.col(f"n_{metric}").filter(once)).cast(pl.Float64)),
     ]
 
 
@@ -77,7 +77,7 @@ def denominators(credits: pl.LazyFrame) -> pl.LazyFrame:
     no sum. Every model is its publisher's whole: that attribution has each exactly once.
     """
     sums = [
-        e.filter(pl.col(population)).sum().alias(f"{population} {metric} {what}")
+        total(e.filter(pl.col(population))).alias(f"{population} {metric} {what}")
         for population in POPULATIONS
         for metric in METRICS
         for what, e in (

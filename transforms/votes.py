@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from transforms.sums import mean
+
 # All that a vote set has called a winner, as points of model_a. Closed: a label that is not here
 # stops the run, for "unknown" must not become "tie".
 OUTCOMES = {
@@ -178,6 +180,6 @@ def anchored(ratings: pl.DataFrame, model: str | None, points: float) -> pl.Data
     Intervals keep their width: they are those against the mean of all models, the anchor's too.
     """
     rating = pl.col("rating")
-    origin = rating.mean() if model is None else rating.filter(pl.col("model") == model).first()
+    origin = mean(rating) if model is None else rating.filter(pl.col("model") == model).first()
     shift = points - ratings.select(origin).item()
     return ratings.with_columns(pl.col("rating", "lower", "upper") + shift)

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from warehouse.contract import literal, quote
+from warehouse.database import connect
 from warehouse.manifest import ColumnEntry, Manifest, TableEntry
 from warehouse.objects import read_manifest, release_key
 from warehouse.storage import Storage, check_key
@@ -56,7 +57,7 @@ def compare(storage: Storage, before: str, after: str) -> Comparison:
     names = sorted(ours.keys() | theirs.keys())
     pairs = [(ours.get(name), theirs.get(name)) for name in names]
     differ = [(a, b) for a, b in pairs if not (a and b and a.sha256 == b.sha256)]
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as con:
+    with tempfile.TemporaryDirectory() as scratch, connect() as con:
         rows = _Rows(con, storage, (old, new), Path(scratch))
         tables = tuple(rows.change(a, b) for a, b in differ)
         both = [(a, b) for a, b in differ if a and b and _comparable(a, b)]

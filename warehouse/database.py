@@ -23,11 +23,36 @@ from warehouse.contract import LAYERS, Contract, contracts, literal, quote
 BATCH_ROWS = 122_880  # one row group of DuckDB's: a table is never held in two forms at once
 MACROS = Path(__file__).with_name("macros.sql")
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
-MEMORY_LIMIT = "OBSERVATORY_DUCKDB_MEMORY"  # in the environment: what a build's DuckDB may take
+# In the environment: what a build's DuckDB may take, and on how many threads DuckDB works.
+MEMORY_LIMIT = "OBSERVATORY_DUCKDB_MEMORY"
+THREADS = "OBSERVATORY_DUCKDB_THREADS"
 
 
 class WarehouseError(RuntimeError):
     """The warehouse file cannot be opened or is not one of ours."""
+
+
+def connect(
+    path: Path | None = None, *, read_only: bool = False, **config: str
+) -> duckdb.DuckDBPyConnection:
+    """A connection to a file, or to memory: every one of the project's is opened here.
+
+    A cast from a time with a zone to one without would else take the machine's zone. Raises
+    duckdb.Error, and WarehouseError for a number of threads that is none.
+    """
+    con = duckdb.connect(str(path or ":memory:"), read_only=read_only, config=dict(config))
+    con.execute("SET GLOBAL TimeZone = 'UTC'")  # GLOBAL: for its cursors too
+    if threads := os.environ.get(THREADS):
+        _set(con, "threads", THREADS, threads, "no number of threads: give one as 4")
+    return con
+
+
+def _set(con: duckdb.DuckDBPyConnection, name: str, variable: str, value: str, why: str) -> None:
+    try:
+        con.execute(f"SET {name} = {literal(value)}")
+    except duckdb.Error as error:
+        con.close()
+        raise WarehouseError(f"{variable}={value!r} is {why} ({error})") from error
 
 
 def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -36,13 +61,8 @@ def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     DuckDB would take four fifths of the machine. Raises WarehouseError.
     """
     limit = os.environ.get(MEMORY_LIMIT, "1500MB")
-    try:
-        con.execute(f"SET memory_limit = {literal(limit)}")
-    except duckdb.Error as error:
-        con.close()
-        raise WarehouseError(
-            f"{MEMORY_LIMIT}={limit!r} is no amount of memory ({error}); give one as 1500MB or 8GB"
-        ) from error
+    why = "no amount of memory: give one as 1500MB or 8GB"
+    _set(con, "memory_limit", MEMORY_LIMIT, limit, why)
     return con
 
 
@@ -51,8 +71,7 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
     for old in (path, path.with_name(path.name + ".wal")):
         old.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    con = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
-    bounded(con)
+    con = bounded(connect(path, storage_compatibility_version=STORAGE_VERSION))
     con.execute(f"SET temp_directory = {literal(str(path) + '.tmp')}")
     create_tables(con)
     return con
@@ -116,7 +135,7 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not path.exists():
         raise WarehouseError(f"no warehouse at {path}; `observatory run` or `replay` builds one")
     try:
-        con = duckdb.connect(str(path), read_only=True)
+        con = connect(path, read_only=True)
     except duckdb.Error as error:
         raise WarehouseError(f"{path} cannot be opened: {error}") from error
     try:
@@ -129,7 +148,7 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def open_built(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A build file that nobody writes any more, for reading; several processes may."""
-    con = duckdb.connect(str(path), read_only=True)
+    con = connect(path, read_only=True)
     try:
         yield con
     finally:

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 import duckdb
 
 from warehouse.contract import quote
+from warehouse.database import connect
 from warehouse.files import file_sha256
 from warehouse.leases import claim
 from warehouse.manifest import DATABASE, MANIFEST, FileEntry, Manifest, ReleaseError
@@ -133,7 +134,7 @@ def _holds_tables(database: Path, manifest: Manifest) -> bool:
     That those are the rows of the Parquet files is asked when the release is read back.
     """
     try:
-        with duckdb.connect(str(database), read_only=True) as con:
+        with connect(database, read_only=True) as con:
             for table in manifest.tables:
                 name = ".".join(quote(part) for part in table.name.split("."))
                 if con.execute(f"SELECT count(*) FROM {name}").fetchall() != [(table.rows,)]:

@@ -19,7 +19,7 @@ import duckdb
 
 from warehouse.cards import Card, cards
 from warehouse.contract import LAYERS, Contract, contracts, literal, quote
-from warehouse.database import STORAGE_VERSION, bounded, create_macros
+from warehouse.database import STORAGE_VERSION, bounded, connect, create_macros
 from warehouse.files import file_sha256
 from warehouse.licences import Plan, Share, check_lineage, inherit, plan
 from warehouse.manifest import (
@@ -135,7 +135,7 @@ def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection of its own that reads the warehouse file; large sorts spill beside no one."""
     if not database.is_file():
         raise ReleaseError(f"no warehouse file {database}; build it first")
-    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as con:
+    with tempfile.TemporaryDirectory() as spill, connect() as con:
         bounded(con).execute(f"SET temp_directory = {literal(spill)}")
         try:
             con.execute(f"ATTACH {literal(str(database))} AS built (READ_ONLY)")

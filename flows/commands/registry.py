@@ -25,12 +25,10 @@ Limit = Annotated[int, typer.Option(min=1, help="Names per system.")]
 def check() -> None:
     """Hold the registry to its rules; prints file and line of every breach."""
     with guarded(as_json=False):
-        import duckdb  # noqa: PLC0415
-
-        from warehouse.database import create_tables  # noqa: PLC0415
+        from warehouse.database import connect, create_tables  # noqa: PLC0415
         from warehouse.reference import load_reference  # noqa: PLC0415
 
-        with duckdb.connect() as con:
+        with connect() as con:
             create_tables(con)
             load_reference(con)
             rows = con.execute("SELECT count(*) FROM raw.registry_namespaces").fetchall()

@@ -27,6 +27,7 @@ from flows.sources.raw import not_of_type, quarantine, snapshot_columns
 from flows.sources.repository import Repository, differs, digest_of, heard
 from warehouse.archive import Archive
 from warehouse.contract import Contract, contract, literal, quote
+from warehouse.database import connect
 from warehouse.draft import Draft
 from warehouse.snapshot import ArchivedFile, Snapshot
 
@@ -160,7 +161,7 @@ def _changed(archive: Archive, now: ArchivedFile, before: ArchivedFile | None) -
     kinds = [kind_of(pq.read_schema(path).names) for path in (old, new)]
     if kinds[0] != kinds[1]:
         return f"has the columns of {kinds[1].table}, and had those of {kinds[0].table}"
-    with duckdb.connect() as con:
+    with connect() as con:
         for name, path in (("old", old), ("new", new)):
             lines = f"SELECT {_casts(kinds[0], path)} FROM read_parquet({literal(path)})"
             con.execute(f"CREATE TEMP VIEW {name} AS {lines}")

@@ -12,6 +12,7 @@ from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
 from transforms.leaders import expected_win_rate
 from transforms.probability import log_normal_cdf
+from transforms.sums import exactly, how_many, rate
 
 TESTS = ("arena_count", "arena_rank", "arena_first", "arena_lead", "arena_ahead")
 SERIES = ["board", "category"]
@@ -66,7 +67,7 @@ def _on_boards(dated: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
 def _examined(models: pl.LazyFrame) -> pl.LazyFrame:
     """What part of each request's models has a country, and whether rows have strict terms."""
     return models.group_by("request").agg(
-        (1 - (pl.col("country_code") == NOT_EXAMINED).mean()).alias("coverage_names"),
+        (1 - rate(pl.col("country_code") == NOT_EXAMINED)).alias("coverage_names"),
         _strict().alias("strict_source"),
     )
 
@@ -145,7 +146,7 @@ def _among_first(models: pl.LazyFrame, hit: pl.Expr, ties_count: bool | None) ->
         .with_columns(pl.int_range(1, pl.len() + 1).over(by).alias("place"))
     )
     inside = pl.col("hit") & (pl.col("place") <= pl.col("top_n"))
-    return ranked.group_by(by).agg(inside.sum().alias("n"))
+    return ranked.group_by(by).agg(how_many(inside).alias("n"))
 
 
 def _holds(column: str = "subject") -> tuple[pl.Expr, pl.Expr]:
@@ -211,11 +212,11 @@ def _placed(models: pl.LazyFrame, best: pl.LazyFrame) -> pl.LazyFrame:
         models.join(best, on="request")
         .group_by("request")
         .agg(
-            (1 + (above & counts).sum()).alias("value"),
-            (1 + ((theirs > pl.col("best_possible")) & counts).sum()).alias("low"),
+            (1 + how_many(above & counts)).alias("value"),
+            (1 + how_many((theirs > pl.col("best_possible")) & counts)).alias("low"),
             pl.when((pl.col("rank") == "ub").first())
-            .then(1 + (above & may_count).sum())
-            .otherwise(1 + (ties & may_count & ~pl.col("is_mine")).sum())
+            .then(1 + how_many(above & may_count))
+            .otherwise(1 + how_many(ties & may_count & ~pl.col("is_mine")))
             .alias("high"),
         )
     )
@@ -229,8 +230,8 @@ def _first(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
     sure, possible = _holds()
     chance = pl.col("probability_best")
     sums = models.group_by("request", "observed_on").agg(
-        chance.filter(sure).sum().clip(0, 1).alias("value"),
-        chance.filter(possible).sum().clip(0, 1).alias("high"),
+        exactly(chance.filter(sure)).clip(0, 1).alias("value"),
+        exactly(chance.filter(possible)).clip(0, 1).alias("high"),
     )
     return answers(
         sums.join(_examined(models), on="request").with_columns(coverage_time=pl.lit(1.0))
@@ -248,7 +249,7 @@ def _lead(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             *_best("mine", "subject"),
             *_best("theirs", "other"),
-            (1 - (pl.col("country_code") == NOT_EXAMINED).mean()).alias("coverage_names"),
+            (1 - rate(pl.col("country_code") == NOT_EXAMINED)).alias("coverage_names"),
             _strict().alias("strict_source"),
         )
         .drop_nulls(["mine", "theirs"])

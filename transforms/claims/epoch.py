@@ -7,8 +7,9 @@ import polars as pl
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, lines, nearest, of
 from transforms.notable import placed
+from transforms.sums import how_many, rate, total
 
-DAYS_A_MONTH = 365.25 / 12
+MONTHS_A_DAY = 12 / 365.25
 
 
 def notable_count(
@@ -65,9 +66,9 @@ def _counts(dated: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
         dated.join(models, on=["observed_on", "year", "method"])
         .group_by("request", "observed_on", "is_chosen")
         .agg(
-            (country == pl.col("subject")).sum().cast(pl.Int64).alias("value"),
-            (country == NOT_EXAMINED).sum().cast(pl.Int64).alias("x"),
-            (country == "ZZ").sum().cast(pl.Int64).alias("z"),
+            how_many(country == pl.col("subject")).alias("value"),
+            how_many(country == NOT_EXAMINED).alias("x"),
+            how_many(country == "ZZ").alias("z"),
             pl.col("line").n_unique().alias("n"),
         )
         .with_columns((1 - pl.col("x") / pl.col("n")).alias("coverage_names"))
@@ -133,14 +134,14 @@ def frontier_lag(
     statistic = pl.col("statistic").first()
     value = (
         pl.when(statistic == "mean")
-        .then(pl.col("lag").sum() / pl.len())  # whole days add up the same in any order
+        .then(total(pl.col("lag")) / pl.len())
         .when(statistic == "min")
         .then(pl.col("lag").min())
         .otherwise(pl.col("lag").max())
     )
     return answers(
         lags.group_by("request", "observed_on")
-        .agg((value / DAYS_A_MONTH).alias("value"))
+        .agg((value * MONTHS_A_DAY).alias("value"))
         .join(_with_country(raw_epoch_capabilities), on="observed_on")
         .with_columns(coverage_time=pl.lit(1.0))
     )
@@ -192,5 +193,5 @@ def _with_country(capabilities: pl.LazyFrame) -> pl.LazyFrame:
     return (
         capabilities.drop_nulls(["eci_score", "release_date"])
         .group_by(pl.col("snapshot_date").alias("observed_on"))
-        .agg(pl.col("country_name").is_not_null().mean().alias("coverage_population"))
+        .agg(rate(pl.col("country_name").is_not_null()).alias("coverage_population"))
     )

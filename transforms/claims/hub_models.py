@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED, with_lab_and_country
 from transforms.claims.requests import NEEDED, answers, lines, nearest, of
+from transforms.sums import exactly, running
 
 FLOOR = date(2022, 3, 2)  # older repositories were stamped with this day: it is no creation
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
@@ -143,7 +144,7 @@ def _placed(
         .group_by("observed_on", "count")
         .len()
         .sort("observed_on", "count", descending=True)
-        .with_columns((n.cum_sum() - n + 1).over("observed_on").alias("place"))
+        .with_columns((running(n) - n + 1).over("observed_on").alias("place"))
     )
     return (
         named.select("request", "observed_on", pl.col(counter).alias("count"))
@@ -210,10 +211,10 @@ def derivative_share(
     )
     weight, country = pl.col("weight"), pl.col("country_code")
     sums = placed.group_by("request").agg(
-        weight.filter(country == pl.col("subject")).sum().alias("a"),
-        weight.filter(country == NOT_EXAMINED).sum().alias("x"),
-        weight.filter(country == "ZZ").sum().alias("z"),
-        weight.sum().alias("all"),
+        exactly(weight.filter(country == pl.col("subject"))).alias("a"),
+        exactly(weight.filter(country == NOT_EXAMINED)).alias("x"),
+        exactly(weight.filter(country == "ZZ")).alias("z"),
+        exactly(weight).alias("all"),
     )
     a, x, z = (pl.col(c) / pl.col("all") for c in "axz")
     return answers(

@@ -7,6 +7,7 @@ import polars as pl
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
 from transforms.mart.family_share_daily import NO_FAMILY
+from transforms.sums import exactly, how_many
 
 TESTS = ("hub_share", "hub_amount", "hub_lead", "hub_rank")
 TILE_DAYS = 30  # what a rolling counter covers
@@ -108,7 +109,7 @@ def _ends(windows: pl.LazyFrame, days: pl.LazyFrame) -> pl.LazyFrame:
     """The tiles of each window by their last days; it ends at the stated day or the newest one."""
     is_newest = pl.col("moment") == "newest"
     newest = nearest(windows.filter(is_newest), days, CUT)
-    due = (pl.col("window_days") / TILE_DAYS).round().cast(pl.Int64).clip(1)
+    due = (pl.col("window_days") * (1 / TILE_DAYS)).round().cast(pl.Int64).clip(1)
     last = pl.concat(
         [
             windows.filter(~is_newest & pl.col("day").is_not_null()),
@@ -128,16 +129,16 @@ def _sums(rows: pl.LazyFrame, ranks: pl.LazyFrame) -> pl.LazyFrame:
     holder = pl.col("holder")
     unexamined = holder.is_in([NOT_EXAMINED, UNEXAMINED])
     per_day = rows.group_by("request", "observed_on").agg(
-        held.filter(holder == pl.col("subject")).sum().alias("a"),
-        held.filter(holder == pl.col("other")).sum().alias("b"),
-        held.filter(unexamined).sum().alias("x"),
-        held.filter(holder == "ZZ").sum().alias("z"),
+        exactly(held.filter(holder == pl.col("subject"))).alias("a"),
+        exactly(held.filter(holder == pl.col("other"))).alias("b"),
+        exactly(held.filter(unexamined)).alias("x"),
+        exactly(held.filter(holder == "ZZ")).alias("z"),
         pl.col("denominator").first().alias("all"),
     )
     amounts = ["a", "b", "x", "z", "all"]
     return (
         per_day.group_by("request")
-        .agg(pl.col(amounts).sum(), pl.col("observed_on").max())
+        .agg(exactly(pl.col(amounts)), pl.col("observed_on").max())
         .join(rows.select("request", "test").unique(), on="request")
         .join(ranks, on="request", how="left")
     )
@@ -146,13 +147,13 @@ def _sums(rows: pl.LazyFrame, ranks: pl.LazyFrame) -> pl.LazyFrame:
 def _ranks(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Place of the subject among all holders, and the places that doubt allows."""
     wanted = rows.filter(pl.col("test") == "hub_rank")
-    sums = wanted.group_by("request", "subject", "holder").agg(pl.col("numerator").sum())
+    sums = wanted.group_by("request", "subject", "holder").agg(exactly(pl.col("numerator")))
     unexamined = pl.col("holder").is_in([NOT_EXAMINED, UNEXAMINED])
     held = pl.col("numerator")
     doubts = sums.group_by("request").agg(
-        held.filter(pl.col("holder") == pl.col("subject")).sum().alias("mine"),
-        held.filter(unexamined).sum().alias("x"),
-        held.filter(pl.col("holder") == "ZZ").sum().alias("z"),
+        exactly(held.filter(pl.col("holder") == pl.col("subject"))).alias("mine"),
+        exactly(held.filter(unexamined)).alias("x"),
+        exactly(held.filter(pl.col("holder") == "ZZ")).alias("z"),
     )
     others = sums.filter(
         (pl.col("holder") != pl.col("subject")) & ~pl.col("holder").is_in(list(NOBODY))
@@ -162,11 +163,11 @@ def _ranks(rows: pl.LazyFrame) -> pl.LazyFrame:
         others.join(doubts, on="request", how="right")
         .group_by("request")
         .agg(
-            (1 + (held > mine).sum()).alias("rank"),
-            (1 + (held > mine + pl.col("x")).sum()).alias("rank_low"),
-            (1 + (held + pl.col("x") > mine).sum()).alias("rank_high"),
-            (1 + (held > mine + doubt).sum()).alias("rank_lower"),
-            (1 + (held + doubt > mine).sum()).alias("rank_upper"),
+            (1 + how_many(held > mine)).alias("rank"),
+            (1 + how_many(held > mine + pl.col("x"))).alias("rank_low"),
+            (1 + how_many(held + pl.col("x") > mine)).alias("rank_high"),
+            (1 + how_many(held > mine + doubt)).alias("rank_lower"),
+            (1 + how_many(held + doubt > mine)).alias("rank_upper"),
         )
     )
 

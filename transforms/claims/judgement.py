@@ -10,6 +10,7 @@ import polars as pl
 
 from transforms.claims.requests import NEEDED
 from transforms.claims.words import shown
+from transforms.sums import how_many
 
 SLACK = 1e-9  # of floating point, never of judgement
 # What was not seen is a gate; whom nobody examined is in the bounds, and told beside.
@@ -167,9 +168,9 @@ def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
             .filter(~pl.col("is_own") & ~pl.col("is_look_up") & pl.col("has_value"))
             .str.join("; ")
             .alias("others_text"),
-            (~pl.col("is_look_up")).sum().cast(pl.Int32).alias("n_definitions"),
-            holds.is_not_null().sum().cast(pl.Int32).alias("n_testable"),
-            holds.fill_null(False).sum().cast(pl.Int32).alias("n_holding"),
+            how_many(~pl.col("is_look_up")).cast(pl.Int32).alias("n_definitions"),
+            how_many(holds.is_not_null()).cast(pl.Int32).alias("n_testable"),
+            how_many(holds.fill_null(False)).cast(pl.Int32).alias("n_holding"),
         )
         .with_columns(
             pl.when(pl.col(c) != "").then(c).alias(c) for c in ("holds_under", "others_text")

@@ -7,6 +7,7 @@ import polars as pl
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
 from transforms.mart.trending_share_daily import TOPS
+from transforms.sums import exactly, how_many, rate, total
 
 TESTS = ("trending_days", "trending_weeks")
 WEEK = 7
@@ -36,7 +37,7 @@ def trending(
             pl.col("unknown", "unclear").first(),
         )
         .join(
-            mine.group_by("request", "observed_on").agg(pl.col("n_places").sum()),
+            mine.group_by("request", "observed_on").agg(exactly(pl.col("n_places"))),
             on=["request", "observed_on"],
             how="left",
         )
@@ -67,8 +68,8 @@ def _held(shares: pl.LazyFrame, unlisted: pl.LazyFrame) -> pl.LazyFrame:
     key = ["as_of_date", *CUT]
     country, places = pl.col("country_code"), pl.col("n_places")
     doubt = shares.group_by(key).agg(
-        places.filter(country == NOT_EXAMINED).sum().alias("x"),
-        places.filter(country == "ZZ").sum().alias("unclear"),
+        exactly(places.filter(country == NOT_EXAMINED)).alias("x"),
+        exactly(places.filter(country == "ZZ")).alias("unclear"),
     )
     return (
         shares.select(*key, pl.col("country_code").alias("holder"), "n_places")
@@ -93,7 +94,7 @@ def _in_window(wanted: pl.LazyFrame, held: pl.LazyFrame) -> pl.LazyFrame:
         .filter(pl.col("back").is_between(0, pl.col("window_days") - 1))
         .with_columns(
             (pl.col("back") // WEEK).alias("week"),
-            (pl.col("window_days") / WEEK).ceil().alias("n_weeks"),
+            ((pl.col("window_days") + WEEK - 1) // WEEK).alias("n_weeks"),
         )
     )
 
@@ -111,13 +112,14 @@ def _weighed(each: pl.LazyFrame) -> pl.LazyFrame:
         pl.col(*have).any(), (pl.len() >= OBSERVED_DAYS).alias("is_observed")
     )
     by_week = weeks.group_by("request").agg(
-        pl.col(*have).sum().cast(pl.Float64), pl.col("is_observed").sum().alias("n_observed")
+        how_many(pl.col(*have)).cast(pl.Float64),
+        how_many(pl.col("is_observed")).alias("n_observed"),
     )
     by_day = flagged.group_by("request").agg(
-        pl.col(*have).mean(),
+        rate(pl.col(*have)),
         pl.col("test", "n_weeks").first(),
         pl.col("observed_on").max(),
-        (1 - pl.col("unknown").sum() / pl.col("top_n").sum()).alias("coverage_names"),
+        (1 - exactly(pl.col("unknown")) / total(pl.col("top_n"))).alias("coverage_names"),
     )
     is_weeks = pl.col("test") == "trending_weeks"
     return by_day.join(by_week, on="request", suffix="_weeks").with_columns(

@@ -29,7 +29,7 @@ def number(value: pl.Expr, unit: pl.Expr) -> pl.Expr:
         .when(unit == "rank")
         .then(pl.format("rank {}", whole))
         .when(unit == "downloads")
-        .then(pl.format("{} M downloads", (value / 1e6).round(1)))
+        .then(pl.format("{} M downloads", (value * 1e-6).round(1)))
         .when(unit == "months")
         .then(pl.format("{} months", one))
         .when(unit.is_in(list(COUNTS)))
@@ -73,7 +73,7 @@ def shown() -> pl.Expr:
 
 def _percent(part: str) -> pl.Expr:
     """A part of one as a percentage that never rounds up to what is needed."""
-    return pl.format("{} %", ((1000 * pl.col(part)).floor() / 10).round(1))
+    return pl.format("{} %", ((1000 * pl.col(part)).floor() * 0.1).round(1))
 
 
 def reason() -> pl.Expr:

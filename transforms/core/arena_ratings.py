@@ -12,6 +12,7 @@ from transforms.identity import board_ids
 from transforms.knowledge import as_known
 from transforms.probability import with_probability_best
 from transforms.scale import BOARD, SERIES
+from transforms.sums import running
 from warehouse.contract import contract
 
 MODEL = [*BOARD, "model_id"]
@@ -126,7 +127,10 @@ def _with_rank_ordinal(lines: pl.LazyFrame) -> pl.LazyFrame:
     by = ["rating_arena", "rank_published", "model_name_arena"]
     ordered = lines.sort("number", *by, descending=[False, True, False, False], nulls_last=True)
     rated = pl.col("rating_arena").is_not_null()
-    place, tied = rated.cum_sum().over("number"), pl.len().over("number", "rating_arena")
+    place, tied = (
+        running(rated.cast(pl.Int64)).over("number"),
+        pl.len().over("number", "rating_arena"),
+    )
     return ordered.with_columns(
         pl.when(rated).then(place.cast(pl.Int32)).alias("rank_ordinal"),
         pl.when(rated).then(tied.cast(pl.Int32)).alias("n_tied"),

@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.knowledge import as_known
 from transforms.scale import SERIES, is_break, shifts
+from transforms.sums import running
 from warehouse.contract import contract
 
 ANY = "*"
@@ -28,7 +29,7 @@ def arena_scale_segments(
         is_break(pl.col("shift_median"), pl.col("n_common_models")).alias("is_detected")
     )
     begins = (pl.col("is_detected") | pl.col("is_reviewed")).cast(pl.Int32)
-    segment = 1 + begins.cum_sum().over(SERIES, order_by="publish_date")
+    segment = 1 + running(begins.cast(pl.Int64)).over(SERIES, order_by="publish_date")
     told = "previous_publish_date", "n_common_models", "reason"
     return (
         steps.with_columns(segment.cast(pl.Int32).alias("segment_id"))

@@ -158,7 +158,7 @@ def _legacy(parts: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
         .unique()
         .join(prefixes, how="cross")
         .filter(pl.col("name").str.starts_with(pl.col("old_name_prefix")))
-        .sort("name", pl.col("old_name_prefix").str.len_chars())
+        .sort("name", pl.col("old_name_prefix").str.len_chars(), "home")
         .unique("declared_base_model_id_hf", keep="last", maintain_order=True)
         .select(
             "declared_base_model_id_hf",
@@ -169,9 +169,8 @@ def _legacy(parts: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
 
 def _by_object(edges: pl.LazyFrame, hub_renames: pl.LazyFrame) -> pl.LazyFrame:
     """Parents that the listing has seen under a later id."""
-    moved = hub_renames.select(
-        pl.col("old_model_id_hf").str.to_lowercase().alias("old_key"), "new_model_id_hf"
-    ).unique("old_key", keep="any")
+    old_key = pl.col("old_model_id_hf").str.to_lowercase().alias("old_key")
+    moved = hub_renames.group_by(old_key).agg(pl.col("new_model_id_hf").min())
     return (
         edges.with_columns(pl.col("base_model_id_hf").str.to_lowercase().alias("old_key"))
         .join(moved, on="old_key", how="left")

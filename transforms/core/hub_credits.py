@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.credits import credited, makers_of
 from transforms.shares import FLAGS, METRICS
+from transforms.sums import total
 from warehouse.contract import contract
 
 OWNER = ["lab_id", "country_code", "family_id"]
@@ -50,7 +51,7 @@ def hub_credits(
 def _added_up(rows: pl.LazyFrame, attribution: str) -> pl.LazyFrame:
     """One row per day, owner and set of populations."""
     sums = rows.group_by("as_of_date", *OWNER, *FLAGS).agg(
-        *(pl.col(metric).sum() for metric in METRICS),
+        *(total(pl.col(metric)) for metric in METRICS),
         *(pl.col(metric).count().cast(pl.Int64).alias(f"n_{metric}") for metric in METRICS),
     )
     return sums.with_columns(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.sums import in_order
+from transforms.sums import exactly
 
 MAX_DEPTH = 32
 
@@ -123,7 +123,7 @@ def _one_up(walk: pl.DataFrame, onward: pl.DataFrame) -> pl.DataFrame:
         "model", pl.col("parent").alias("node"), pl.col("weight") * pl.col("part")
     )
     whole = pl.col("weight") == 1.0  # the model's only way: nothing can meet it
-    met = up.filter(~whole).group_by("model", "node").agg(in_order(pl.col("weight")))
+    met = up.filter(~whole).group_by("model", "node").agg(exactly(pl.col("weight")))
     return pl.concat([up.filter(whole), met])
 
 
@@ -152,6 +152,6 @@ def _summed(ends: pl.DataFrame) -> pl.DataFrame:
         ends.filter(~whole)
         .sort("model_id_hf", "root_model_id_hf", "depth", "end_reason")
         .group_by("model_id_hf", "root_model_id_hf", maintain_order=True)
-        .agg(in_order(pl.col("weight")), pl.col("depth").max(), pl.col("end_reason").first())
+        .agg(exactly(pl.col("weight")), pl.col("depth").max(), pl.col("end_reason").first())
     )
     return pl.concat([ends.filter(whole), summed])

@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.knowledge import as_known
 from transforms.notable import METHODS, placed
+from transforms.sums import how_many, total
 from warehouse.contract import contract
 
 MEASURES = ("notable_models", "notable_models_cumulative")
@@ -108,7 +109,7 @@ def _derived(models: pl.LazyFrame, printed: pl.LazyFrame, editions: pl.LazyFrame
         .join(counts, on="vintage_date")
         .filter(pl.col("publication_year").is_between(pl.col("first_year"), pl.col("year")))
         .group_by(*CELL, "method")
-        .agg(pl.col("n_derived").sum())
+        .agg(total(pl.col("n_derived")))
     )
 
 
@@ -134,7 +135,7 @@ def _explained(compared: pl.LazyFrame, reviewed: pl.LazyFrame) -> pl.LazyFrame:
     is_far = (pl.col("vintage_days").abs() > FAR_DAYS).fill_null(False)
     n_reviewed = reasons.group_by("edition").agg(pl.len().alias("n_reviewed"))
     is_found = pl.col("reason").is_not_null()
-    is_untouched = is_found.sum().over("edition") == pl.col("n_reviewed")
+    is_untouched = how_many(is_found).over("edition") == pl.col("n_reviewed")
     holds = is_found & (~is_far | is_untouched)
     joined = compared.join(reasons, on=[*of, "is_edition_method"], how="left")
     return joined.join(n_reviewed, on="edition", how="left").with_columns(

@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.leaders import leaders_by
 from transforms.scale import BOARD
+from transforms.sums import how_many
 from warehouse.contract import contract
 
 
@@ -16,7 +17,7 @@ def arena_lab_leaders(arena_ratings: pl.LazyFrame, labs: pl.LazyFrame) -> pl.Laz
     of one lab.
     """
     names = labs.sort("valid_from").group_by("lab_id").agg(pl.col("lab_name").last())
-    without_lab = (pl.col("lab_id").is_null() & pl.col("rating_arena").is_not_null()).sum()
+    without_lab = how_many(pl.col("lab_id").is_null() & pl.col("rating_arena").is_not_null())
     unexamined = arena_ratings.group_by(BOARD).agg(
         without_lab.cast(pl.Int32).alias("n_models_without_lab")
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
+from transforms.sums import exactly
 from warehouse.contract import contract
 
 CUT = ["as_of_date", "metric", "window", "country_code", "country_name"]
@@ -26,7 +27,7 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
 def _range(shares: pl.LazyFrame) -> pl.LazyFrame:
     key = ["population", *CUT]
     within = ["as_of_date", "population", "metric", "window"]
-    in_doubt = pl.col("share").filter(pl.col("country_code").is_in(list(UNKNOWN))).sum()
+    in_doubt = exactly(pl.col("share").filter(pl.col("country_code").is_in(list(UNKNOWN))))
     definitions = shares.group_by(*within, "definition").agg(in_doubt.clip(0, 1).alias("doubt"))
     every = shares.select(key).unique().join(definitions, on=within)
     filled = every.join(

@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import UNKNOWN
 from transforms.shares import DEFINITION, denominators, numerators
+from transforms.sums import exactly
 
 GROUP = [*DEFINITION, "credit"]
 
@@ -44,7 +45,7 @@ def _shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
     """Shares, and bounds that give all of ZZ and XX to others or to this country."""
     unknown = pl.col("country_code").is_in(list(UNKNOWN))
     share = pl.col("numerator") / pl.col("denominator")
-    doubt = pl.col("numerator").filter(unknown).sum().over(GROUP) / pl.col("denominator")
+    doubt = exactly(pl.col("numerator").filter(unknown)).over(GROUP) / pl.col("denominator")
     upper = pl.when(unknown).then(pl.col("doubt")).otherwise(pl.col("share") + pl.col("doubt"))
     return (
         sums.join(totals, on=["as_of_date", "population", "metric", "window"])
@@ -68,7 +69,7 @@ def _concentration(lab_share_daily: pl.LazyFrame) -> pl.LazyFrame:
         .sort(*DEFINITION, "share", "lab_id", descending=[False] * 5 + [True, False])
         .group_by(DEFINITION, maintain_order=True)
         .agg(
-            (pl.col("share") ** 2).cum_sum().last().alias("herfindahl_labs"),
+            exactly(pl.col("share") * pl.col("share")).alias("herfindahl_labs"),
             pl.col("lab_id").first().alias("top_lab_id"),
             pl.col("share").first().alias("top_lab_share"),
         )

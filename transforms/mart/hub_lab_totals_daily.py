@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import with_lab_and_country
 from transforms.knowledge import holds_on
+from transforms.sums import total
 
 FIRST_PARTIES = ("lab", "academia", "community")
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes")
@@ -35,7 +36,7 @@ def hub_lab_totals_daily(
     ).filter(pl.col("kind").is_in(FIRST_PARTIES))
     sums = placed.group_by("as_of_date", "basis", "lab_id", "country_code").agg(
         pl.len().cast(pl.Int64).alias("n_models"),
-        *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in COUNTERS),
+        *(pl.when(pl.col(c).count() > 0).then(total(pl.col(c))).alias(c) for c in COUNTERS),
     )
     return (
         sums.join(labs.select("lab_id", "lab_name", "valid_from", "valid_to"), on="lab_id")

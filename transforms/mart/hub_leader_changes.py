@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import UNKNOWN
 from transforms.hysteresis import changes, confirmed
+from transforms.sums import exactly
 from warehouse.contract import contract
 
 SERIES = ["population", "metric", "window", "attribution"]
@@ -48,7 +49,7 @@ def _led(shares: pl.LazyFrame) -> pl.LazyFrame:
             share.first().alias("share"),
             country.slice(1, 1).first().alias("rival"),
             share.slice(1, 1).first().fill_null(0.0).alias("rival_share"),
-            pl.col("share").filter(~is_known).sort().cum_sum().last().fill_null(0.0).alias("doubt"),
+            exactly(pl.col("share").filter(~is_known)).alias("doubt"),
         )
         .with_columns((pl.col("share") - pl.col("rival_share")).alias("margin"))
         .with_columns(pl.when(pl.col("margin") > pl.col("doubt")).then("first").alias("holder"))

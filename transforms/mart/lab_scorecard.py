@@ -8,7 +8,7 @@ import polars as pl
 
 from transforms.knowledge import holds_on
 from transforms.leaders import expected_win_rate
-from transforms.sums import in_order
+from transforms.sums import exactly, how_many, rate
 from warehouse.contract import contract
 
 # A column each, so that BI tools need no pivot; mart.arena_lab_leaders has every board.
@@ -133,17 +133,15 @@ def _notable(
         .group_by(day, "lab_id")
         .agg(
             pl.len().cast(pl.Int64).alias("n_notable_models"),
-            is_recent.sum().cast(pl.Int64).alias("n_notable_models_12m"),
+            how_many(is_recent).alias("n_notable_models_12m"),
             pl.col("is_open_weights").count().cast(pl.Int64).alias("n_access_known"),
-            pl.col("is_open_weights").mean().alias("open_weights_share"),
+            rate(pl.col("is_open_weights")).alias("open_weights_share"),
         )
     )
     is_examined = pl.col("lab_id").is_not_null()
     weight = pl.col("weight")
     covered = each.group_by(day).agg(
-        (in_order(weight.filter(is_examined)).fill_null(0.0) / in_order(weight))
-        .clip(0, 1)
-        .alias("notable_coverage")
+        (exactly(weight.filter(is_examined)) / exactly(weight)).clip(0, 1).alias("notable_coverage")
     )
     newest = _newest(days, models, day)
     return newest.join(counts, on=day).drop(day), newest.join(covered, on=day, how="left")

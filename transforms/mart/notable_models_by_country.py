@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
-from transforms.sums import in_order
+from transforms.sums import exactly
 
 COLUMNS = [
     "source",
@@ -74,7 +74,7 @@ def _counted(records: pl.LazyFrame, source: str, as_of: date) -> pl.LazyFrame:
         .group_by(pl.col("publication_year").alias("year"), "country_code")
         .agg(
             pl.len().cast(pl.Int64).alias("n_models"),
-            in_order(pl.col("part")).alias("n_models_fractional"),
+            exactly(pl.col("part")).alias("n_models_fractional"),
             pl.col("vintage_date").first(),
         )
         .with_columns(source=pl.lit(source), figure=pl.lit(None, pl.String))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import with_lab_and_country
-from transforms.sums import in_order
+from transforms.sums import exactly
 
 TOPS = (5, 10)
 
@@ -40,8 +40,8 @@ def trending_share_daily(
     return (
         pl.concat(tops)
         .group_by(*key, "country_code")
-        .agg(in_order(pl.col("weight")).alias("n_places"))
-        .with_columns(pl.col("n_places").sum().over(key).round(6).alias("n_places_total"))
+        .agg(exactly(pl.col("weight")).alias("n_places"))
+        .with_columns(exactly(pl.col("n_places")).over(key).round(6).alias("n_places_total"))
         .with_columns((pl.col("n_places") / pl.col("n_places_total")).alias("share"))
         .join(countries, on="country_code", how="left")
         .select(*key, "country_code", "country_name", "n_places", "n_places_total", "share")

@@ -7,6 +7,7 @@ from hashlib import sha256
 import polars as pl
 
 from transforms.scale import BOARD, SERIES, consecutive_boards
+from transforms.sums import how_many
 from warehouse.contract import contract
 
 MODEL = [*BOARD, "model_id"]
@@ -43,12 +44,12 @@ def _models(ratings: pl.LazyFrame) -> pl.LazyFrame:
     return ratings.group_by(BOARD).agg(
         pl.col("segment_id").first(),
         pl.len().alias("n_models"),
-        (source == "lmarena").sum().alias("n_from_dataset"),
-        (source == "lmarena_space").sum().alias("n_from_space"),
-        (source == "arena_catalog").sum().alias("n_from_catalog"),
-        pl.col("is_org_carried").sum().alias("n_org_carried"),
-        pl.col("rating_arena_upper").is_null().sum().alias("n_without_bounds"),
-        (pl.col("n_tied") > 1).sum().alias("n_tied"),
+        how_many(source == "lmarena").alias("n_from_dataset"),
+        how_many(source == "lmarena_space").alias("n_from_space"),
+        how_many(source == "arena_catalog").alias("n_from_catalog"),
+        how_many(pl.col("is_org_carried")).alias("n_org_carried"),
+        how_many(pl.col("rating_arena_upper").is_null()).alias("n_without_bounds"),
+        how_many(pl.col("n_tied") > 1).alias("n_tied"),
         _content(value).alias("content_hash"),
     )
 
@@ -60,10 +61,10 @@ def _rows(observations: pl.LazyFrame) -> pl.LazyFrame:
     differs = also & (pl.col("difference_to_chosen").abs() > DISAGREES)
     model = pl.col("model_id")
     return observations.group_by(BOARD).agg(
-        (why == "duplicate").sum().alias("n_duplicates"),
-        (why == "other_scale").sum().alias("n_other_scale"),
-        (chosen & pl.col("organization").is_null()).sum().alias("n_org_blank"),
-        (chosen & pl.col("license").is_null()).sum().alias("n_license_blank"),
+        how_many(why == "duplicate").alias("n_duplicates"),
+        how_many(why == "other_scale").alias("n_other_scale"),
+        how_many(chosen & pl.col("organization").is_null()).alias("n_org_blank"),
+        how_many(chosen & pl.col("license").is_null()).alias("n_license_blank"),
         model.filter(also).n_unique().alias("n_compared"),
         model.filter(differs).n_unique().alias("n_disagreeing"),
     )
@@ -78,7 +79,7 @@ def _renamed(ratings: pl.LazyFrame) -> pl.LazyFrame:
         named.join(consecutive_boards(ratings), on=BOARD, how="left")
         .join(before, on=[*SERIES, "previous_publish_date", "model_id"])
         .group_by(BOARD)
-        .agg((pl.col("model_name_arena") != pl.col("before")).sum().alias("n_renamed"))
+        .agg(how_many(pl.col("model_name_arena") != pl.col("before")).alias("n_renamed"))
     )
 
 
@@ -90,10 +91,10 @@ def _agents(scores: pl.LazyFrame, raw: pl.LazyFrame) -> pl.LazyFrame:
     boards = scores.group_by(BOARD).agg(
         pl.len().alias("n_models"),
         pl.len().alias("n_from_dataset"),
-        pl.col("organization").is_null().sum().alias("n_org_blank"),
-        pl.col("license").is_null().sum().alias("n_license_blank"),
-        pl.col("score_upper").is_null().sum().alias("n_without_bounds"),
-        (pl.col("score").is_not_null() & pl.col("score").is_duplicated()).sum().alias("n_tied"),
+        how_many(pl.col("organization").is_null()).alias("n_org_blank"),
+        how_many(pl.col("license").is_null()).alias("n_license_blank"),
+        how_many(pl.col("score_upper").is_null()).alias("n_without_bounds"),
+        how_many(pl.col("score").is_not_null() & pl.col("score").is_duplicated()).alias("n_tied"),
         _content(pl.col("score")).alias("content_hash"),
     )
     return boards.join(received, on=BOARD, how="left").with_columns(

@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from warehouse.contract import contract, literal
+from warehouse.database import connect
 
 
 class Tables:
@@ -44,7 +45,7 @@ class Tables:
 @contextmanager
 def released(database: Path) -> Iterator[Tables]:
     """The tables of a released file, which is only read."""
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(f"ATTACH {literal(str(database))} AS released (READ_ONLY)")
         con.execute("USE released")
         yield Tables(con)
