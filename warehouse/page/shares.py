@@ -178,7 +178,7 @@ def trending(tables: Tables) -> dict[str, Any]:
     frame = frame.filter(pl.col("as_of_date").is_in(days))
     total = (
         frame.group_by("country_code")
-        .agg(pl.col("n_places").sum())
+        .agg(pl.col("n_places").sum().round(6))  # equal sums stay equal in any order
         .sort("n_places", "country_code", descending=[True, False])
     )
     known = total.filter(~pl.col("country_code").is_in(UNKNOWN))["country_code"].head(4).to_list()
