@@ -76,5 +76,5 @@ def hostile_names() -> Sequence[str]:
         " WHERE severity = 'warning'",
         f"UPDATE meta.snapshots SET citation = {name}, producer = {name}",
         f"INSERT INTO raw.quarantine SELECT snapshot_id, snapshot_date, {name}, {name}, 1, {name},"
-        " NULL FROM meta.snapshots LIMIT 1",
+        " NULL, 'record', NULL FROM meta.snapshots LIMIT 1",
     ]

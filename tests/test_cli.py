@@ -411,7 +411,7 @@ def hostile(sample: Path) -> Settings:
         con.execute("UPDATE mart.arena_leaders SET best_model = ?", [HOSTILE])
         con.execute(
             "INSERT INTO raw.quarantine VALUES ('hub/2026-08-15', DATE '2026-08-15', "
-            "'raw.hub_models', ?, 1, ?, ?)",
+            "'raw.hub_models', ?, 1, ?, ?, 'record', NULL)",
             [HOSTILE] * 3,
         )
     return Settings(warehouse=sample / "observatory.duckdb", docs=sample / "docs")

@@ -603,6 +603,7 @@ def refused_line(category: str) -> dict[str, Any]:
         "table_name": "raw.arena_leaderboards",
         "file_name": "text/full-00000-of-00001.parquet",
         "record": json.dumps(record),
+        "kind": "record",
     }
 
 

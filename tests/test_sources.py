@@ -871,15 +871,16 @@ def test_epoch_cells_of_another_type_are_kept_apart(vintage: Path, tmp_path: Pat
     con = loaded(settings, "epoch")
     table = "raw.epoch_models"
     assert refused(con) == [
-        (table, 1, "publication_date is no DATE"),
-        (table, 2, "parameters is no DOUBLE"),
+        (table, 1, "publication_date is not written as YYYY-MM-DD"),
+        (table, 2, "parameters is not written as number"),
     ]
     kept = con.execute(
         f"SELECT line, parameters, model_name_epoch FROM {table} WHERE line < 5 ORDER BY line"
     ).fetchall()
-    assert [row[0] for row in kept] == [3, 4]
-    assert kept[0][1] is None
-    assert kept[1][2] == 'A "quoted", name\nover two lines'
+    assert [row[:2] for row in kept[:2]] == [(2, None), (3, None)]
+    assert kept[2][2] == 'A "quoted", name\nover two lines'
+    notes = "SELECT kind, column_name, record FROM raw.quarantine WHERE line = 2"
+    assert con.execute(notes).fetchall() == [("cell", "parameters", "many")]
 
 
 # --- ai index ------------------------------------------------------------------------------------

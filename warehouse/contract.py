@@ -15,6 +15,7 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from warehouse.formats import FORMATS, default_format
 from warehouse.vocabulary import WARNINGS, warnings
 
 TABLES = Path(__file__).parent / "tables"
@@ -61,6 +62,30 @@ class Column(Strict):
     references: str | None = None  # "core.labs.lab_id"
     source_names: tuple[str, ...] = Field(default=(), alias="from")
     optional: bool = False  # the source may lack this column altogether
+    format: str | None = None  # how a text is written; default: the one of its type
+    # What a value that cannot be used costs: its record, or itself alone (null, with a note). The
+    # record where it is nothing without the value; that is the default of what is never null.
+    on_unusable: Literal["discard_row", "discard_value"] | None = None
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Column:
+        if self.format and self.type not in getattr(FORMATS.get(self.format), "types", ()):
+            raise ValueError(f"format {self.format!r} is not a format of {self.type}")
+        if self.on_unusable == "discard_value" and not self.nullable:
+            raise ValueError("on_unusable: discard_value needs nullable: true")
+        return self
+
+    @property
+    def written(self) -> str | None:
+        """The format in which a text of this column must be written; None for text itself."""
+        return self.format or default_format(self.type)
+
+    @property
+    def is_essential(self) -> bool:
+        """Whether an unusable value costs the record."""
+        return (self.on_unusable or ("discard_value", "discard_row")[not self.nullable]) == (
+            "discard_row"
+        )
 
 
 class Thresholds(Strict):

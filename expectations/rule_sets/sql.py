@@ -69,7 +69,8 @@ def missing_rows_sql(group: str) -> str:
                 try_cast(line ->> '$.leaderboard_publish_date' AS DATE) AS publish_date,
                 count(*) AS n_refused
             FROM (SELECT file_name, CASE WHEN json_valid(record) THEN record END AS line
-                FROM "raw"."quarantine" WHERE table_name = 'raw.arena_leaderboards')
+                FROM "raw"."quarantine"
+                WHERE table_name = 'raw.arena_leaderboards' AND kind = 'record')
             GROUP BY ALL
         ), held AS (
             SELECT {group}, max(rank_published) FILTER (board_source = 'lmarena') AS last_rank,

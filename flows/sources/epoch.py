@@ -16,7 +16,7 @@ import httpx2
 
 from flows.settings import Settings
 from flows.sources.http import DAMAGED_ZIP, SourceError, get, open_zip
-from flows.sources.raw import not_of_type, quarantine, snapshot_columns
+from flows.sources.raw import quarantine, quarantine_cells, refusal, snapshot_columns, typed
 from warehouse.archive import Archive
 from warehouse.contract import Contract, contract, literal, quote
 from warehouse.draft import Draft
@@ -177,8 +177,8 @@ def _check_header(header: list[str], table: Contract) -> None:
 def parse_tables(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
     """Loads the raw.epoch_* tables: one row per record of each file.
 
-    Cells are stripped and blanks are null. A record with a cell that is not of its column's type
-    is refused and says which cell.
+    Cells are stripped and blanks are null. A cell that is not in the format of its column is null
+    and noted in raw.quarantine; in an essential column of the contract it costs the record.
     """
     for name, (_, table) in FILES.items():
         for file in snapshot.find(name):
@@ -199,23 +199,24 @@ def _load_csv(
     names = con.execute("SELECT unnest(struct_keys(any_value(record))) FROM cells").fetchall()
     header = [row[0] for row in names]
     cells = {ours: _cell(source) for ours, source in _source_of(table, header).items()}
-    bad = not_of_type((ours, cell, table.columns[ours].type) for ours, cell in cells.items())
-    refusal = f"CASE {bad} END"
+    refused = refusal(table, cells)
     others = [h for h in header if h not in _source_of(table, header).values()]
     values = ", ".join(_value(table, column, cells, others) for column in list(table.columns)[4:])
     con.execute(
         f"""INSERT INTO {table.sql_name} SELECT {snapshot_columns(snapshot)}, ?, line, {values}
-        FROM cells WHERE {refusal} IS NULL ORDER BY line""",
+        FROM cells WHERE {refused} IS NULL ORDER BY line""",
         [name.removesuffix(".csv")],
     )
     quarantine(
         con,
         snapshot,
         table.table,
-        f"SELECT ?, line, {refusal}, to_json(record)::VARCHAR FROM cells "
-        f"WHERE {refusal} IS NOT NULL",
+        f"SELECT ?, line, {refused}, to_json(record)::VARCHAR FROM cells "
+        f"WHERE {refused} IS NOT NULL",
         [name],
     )
+    kept = f"(SELECT ? AS file, line, record FROM cells WHERE {refused} IS NULL)"
+    quarantine_cells(con, snapshot, table, cells, kept, [name])
     con.execute("DROP TABLE cells")
 
 
@@ -238,6 +239,4 @@ def _value(table: Contract, column: str, cells: dict[str, str], others: list[str
     if column == "other_columns_json" and others:
         kept = ", ".join(f"{quote(h)} := {_cell(h)}" for h in others)
         return f"nullif(json_merge_patch('{{}}', to_json(struct_pack({kept})))::VARCHAR, '{{}}')"
-    return (
-        f"try_cast({cells[column]} AS {table.columns[column].type})" if column in cells else "NULL"
-    )
+    return typed(cells[column], table.columns[column]) if column in cells else "NULL"

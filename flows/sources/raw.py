@@ -1,12 +1,18 @@
-"""What every parser needs to load raw tables: snapshot columns and the quarantine."""
+"""What every parser needs to load raw tables: snapshot columns, casts and the quarantine.
+
+A text cell is read in the format of its column and in no other (`typed`). What is written
+otherwise costs the record in an essential column (`refusal`), and the value alone in any other
+(`quarantine_cells`); the contract's `on_unusable` says which.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 
-from warehouse.contract import literal
+from warehouse.contract import Column, Contract, literal
+from warehouse.formats import FORMATS
 from warehouse.snapshot import Snapshot
 
 
@@ -37,6 +43,78 @@ def _misfit(text: str, kind: str) -> str:
     return f"({fails} OR (({broken}) AND coalesce({number} <> trunc({number}), false)))"
 
 
+def typed(text: str, column: Column) -> str:
+    """SQL of a text cell's value; null where the text is not in the format of its column."""
+    if column.written is None:
+        return text
+    cast = f"try_cast({text} AS {column.type})"
+    if column.type == "DOUBLE":  # 1e999 is written as a number and is none
+        cast = f"CASE WHEN isfinite({cast}) THEN {cast} END"
+    pattern = literal(FORMATS[column.written].pattern)
+    return f"CASE WHEN regexp_full_match({text}, {pattern}) THEN {cast} END"
+
+
+def unusable(text: str, column: Column) -> str:
+    """SQL: whether a cell holds a text that `typed` cannot read."""
+    return f"({text} IS NOT NULL AND {typed(text, column)} IS NULL)"
+
+
+def refusal(table: Contract, cells: Mapping[str, str]) -> str:
+    """SQL of the reason for refusing a record, or null. `cells`: our column -> SQL of its text.
+
+    The first essential column with an unusable text is named.
+    """
+    branches = " ".join(
+        f"WHEN {unusable(text, table.columns[name])} THEN {literal(_reason(name, table))}"
+        for name, text in _judged(table, cells, essential=True)
+    )
+    return f"CASE {branches} END" if branches else "NULL::VARCHAR"
+
+
+def _judged(table: Contract, cells: Mapping[str, str], *, essential: bool) -> list[tuple[str, str]]:
+    """The cells whose text may be unusable, in columns that are essential or that are not."""
+    return [
+        (name, text)
+        for name, text in cells.items()
+        if table.columns[name].written and table.columns[name].is_essential == essential
+    ]
+
+
+def _reason(name: str, table: Contract) -> str:
+    return f"{name} is not written as {table.columns[name].written}"
+
+
+def quarantine_cells(
+    con: duckdb.DuckDBPyConnection,
+    snapshot: Snapshot,
+    table: Contract,
+    cells: Mapping[str, str],
+    source: str,
+    parameters: Sequence[object] = (),
+) -> None:
+    """Notes every unusable text of a column that is not essential: its value is null.
+
+    `source` is a SQL relation of the records that are kept, with the columns `file` and `line` and
+    all that the SQL of the cells names.
+    """
+    judged = _judged(table, cells, essential=False)
+    if not judged:
+        return
+    notes = ", ".join(
+        f"CASE WHEN {unusable(text, table.columns[name])} THEN {{'column_name': {literal(name)}, "
+        f"'reason': {literal(_reason(name, table))}, 'cell': ({text})::VARCHAR}} END"
+        for name, text in judged
+    )
+    con.execute(
+        f"""INSERT INTO raw.quarantine
+        SELECT {snapshot_columns(snapshot)}, {literal(table.table)}, file, line, note.reason,
+            note.cell, 'cell', note.column_name
+        FROM (SELECT file, line, unnest([{notes}]) AS note FROM {source})
+        WHERE note IS NOT NULL""",
+        list(parameters),
+    )
+
+
 def quarantine(
     con: duckdb.DuckDBPyConnection,
     snapshot: Snapshot,
@@ -47,6 +125,7 @@ def quarantine(
     """Keeps refused records: `select` gives file, record number, reason and the record's text."""
     con.execute(
         f"""INSERT INTO raw.quarantine
-        SELECT {snapshot_columns(snapshot)}, {literal(table)}, * FROM ({select})""",
+        SELECT {snapshot_columns(snapshot)}, {literal(table)}, *, 'record', NULL
+        FROM ({select})""",
         list(parameters),
     )
