@@ -36,9 +36,16 @@ def known_models(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
         base_model_tags_json=pl.when(tags.list.len() > 0).then(
             pl.format("[{}]", tags.list.join(", "))
         ),
-        has_parent=pl.col("base_models_json").str.contains(r'"id"\s*:\s*"[^"\\]+"'),
+        all_tags=pl.col("tags_json").str.json_decode(pl.List(pl.String)),
     ).sort("model_id_hf", "snapshot_date")
-    declares = pl.col("has_parent").fill_null(False) | pl.col("base_model_tags_json").is_not_null()
+    # A list of tags is whole where it holds what the Hub puts into every one.
+    is_whole = (
+        (pl.col("all_tags").list.len() == 0)
+        | pl.col("all_tags").list.contains(pl.col("pipeline_tag"))
+        | pl.col("all_tags").list.eval(pl.element().str.starts_with("region:")).list.any()
+    )
+    tags_said = pl.col("base_model_tags_json").is_not_null()
+    declares = pl.col("base_models_json").is_not_null() | tags_said | is_whole.fill_null(False)
     lineage = [pl.col("base_models_json"), pl.col("base_model_tags_json")]
     date = pl.col("snapshot_date")
     return (
@@ -55,8 +62,11 @@ def known_models(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
             model_key=pl.coalesce("object_id_hf", "model_id_hf").rank("dense").cast(pl.Int32)
         )
         .with_columns(
-            is_current=pl.struct("last_seen_date", "first_seen_date", "model_id_hf")
-            == pl.struct("last_seen_date", "first_seen_date", "model_id_hf").max().over("model_key")
+            is_current=pl.col("model_id_hf")
+            == pl.col("model_id_hf")
+            .sort_by("last_seen_date", "first_seen_date", "model_id_hf")
+            .last()
+            .over("model_key")
         )
         .select(*contract("raw.hub_known_models").columns)
     )

@@ -366,6 +366,7 @@ def test_the_build_fills_what_it_promises(built: Any) -> None:
         "raw.hub_namespace_models",  # the whole listing is there
         "core.hub_datasets",
         "core.arena_agent_scores",
+        "core.hub_refused_base_models",
         "core.hub_renames",
         "raw.hub_absences",
         "raw.hub_earlier_counters",

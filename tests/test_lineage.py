@@ -25,7 +25,9 @@ def listed(name: str, *parents: str, tags: tuple[str, ...] = (), **more: Any) ->
         "model_id_hf": name,
         "author": name.rpartition("/")[0] or None,
         "base_models_json": json.dumps(field) if parents else None,
-        "tags_json": json.dumps([f"base_model:{t}" for t in tags]) if tags else None,
+        "tags_json": json.dumps([f"base_model:{t}" for t in tags], ensure_ascii=False)
+        if tags
+        else None,
         "downloads_30d": 10,
         "snapshot_date": DAY,
         **more,
@@ -289,12 +291,11 @@ def test_parents_share_by_equal_parts_at_every_step() -> None:
 
 
 def test_a_parent_declared_in_both_forms_counts_once() -> None:
-    both = listed(
-        "nowhere/x", "us-lab/a",
-        tags=("us-lab/a", "finetune:us-lab/a", "US-lab/A", "cn-lab/b", "merge:cn-lab/b"),
-    )  # fmt: skip
-    assert edges(both) == [("nowhere/x", "cn-lab/b"), ("nowhere/x", "us-lab/a")]
-    assert shares(both) == {"US": 0.5, "CN": 0.5}
+    tags = ("us-lab/a", "finetune:us-lab/a", "US-lab/A", "cn-lab/b", "merge:cn-lab/b")
+    alone = listed("nowhere/x", tags=tags)
+    assert edges(alone) == [("nowhere/x", "cn-lab/b"), ("nowhere/x", "us-lab/a")]
+    assert shares(alone) == {"US": 0.5, "CN": 0.5}
+    assert edges(listed("nowhere/x", "us-lab/a", tags=tags)) == [("nowhere/x", "us-lab/a")]
 
 
 # ---- many -----------------------------------------------------------------------------------

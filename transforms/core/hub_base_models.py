@@ -7,10 +7,16 @@ from datetime import date
 import polars as pl
 
 from transforms.knowledge import as_known
-
-RELATIONS = ("finetune", "adapter", "quantized", "merge")
-_TAG = r'"base_model:((?:[^"\\]|\\.)+)"'
-_ID = r'"id"\s*:\s*"([^"\\]+)"'
+from transforms.lineage import (
+    NAME,
+    PARENT,
+    RELATIONS,
+    from_field,
+    from_tags,
+    is_resolved,
+    newest_declarations,
+)
+from transforms.repository_ids import has_form_of_id, trimmed
 
 
 def hub_base_models(
@@ -20,19 +26,22 @@ def hub_base_models(
     hub_renames: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
-    """One row per model and parent, from the newest snapshot that declares any.
+    """One row per model and parent, from the newest record that says anything of its lineage.
 
-    The parsed field `baseModels` is believed before the tags, which say the same twice
-    (`base_model:X`, `base_model:<relation>:X`). A parent that has moved is taken under its present
-    id. Reviewed exceptions add and drop parents, as known on `known_at`. A model that names itself
-    is no edge; ids that differ by case alone are one parent.
+    The parsed field `baseModels` decides where it names a repository; the tags count where it does
+    not. What cannot be a repository is no parent: core.hub_refused_base_models lists it. A parent
+    is the object that the field names, under its present id; without an object, one that has moved
+    is taken under its present id, unless its old id is listed. Reviewed exceptions add and drop
+    parents, as known on `known_at`. A model that names itself is no edge; ids that differ by case
+    alone are one parent.
     """
     declared = _declared(raw_hub_known_models).collect().lazy()  # several branches go on from here
     reviewed = _reviewed(
         declared, as_known(raw_registry_lineage_exceptions, known_at), raw_hub_known_models
     )
     renames = as_known(raw_registry_model_renames, known_at)
-    resolved = _by_object(_by_namespace(reviewed, renames), hub_renames)
+    present = _by_rename(_by_namespace(reviewed, renames), hub_renames).collect().lazy()
+    resolved = _by_object(_unless_listed(present, raw_hub_known_models), raw_hub_known_models)
     key = pl.col("base_model_id_hf").str.to_lowercase()
     edges = resolved.with_columns(key.alias("base_key")).filter(
         pl.col("base_key") != pl.col("model_id_hf").str.to_lowercase()
@@ -47,11 +56,24 @@ def hub_base_models(
 
 
 def _declared(listing: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per model and declared parent, from the newest snapshot that declares any."""
-    newest = pl.col("lineage_date") == pl.col("lineage_date").max().over("model_id_hf")
-    declaring = listing.filter(pl.col("lineage_date").is_not_null()).filter(newest)
-    edges = pl.concat([_from_field(declaring), _from_tags(declaring)]).with_row_index("place")
-    return _believed(edges, "declared_base_model_id_hf")
+    """One row per model and declared parent that can be a repository."""
+    declaring = newest_declarations(listing)
+    tags = _listed_all_the_same(from_tags(declaring.filter(~is_resolved())), listing)
+    edges = pl.concat([from_field(declaring), tags]).filter(pl.col(PARENT).is_not_null())
+    return _believed(edges.with_columns(_rank()).with_row_index("place"), PARENT)
+
+
+def _listed_all_the_same(tags: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
+    """With the parents of a form that the Hub forbids today but lists: old ones have `--`."""
+    tags = tags.collect().lazy()
+    odd = tags.filter(pl.col(PARENT).is_null() & has_form_of_id(pl.col(NAME)))
+    ids = listing.select("model_id_hf").join(
+        odd.select(model_id_hf=trimmed(pl.col(NAME))).unique(), on="model_id_hf", how="semi"
+    )
+    found = odd.join(
+        ids.unique(), left_on=trimmed(pl.col(NAME)), right_on="model_id_hf", how="semi"
+    )
+    return pl.concat([tags, found.with_columns(trimmed(pl.col(NAME)).alias(PARENT))])
 
 
 def _believed(edges: pl.LazyFrame, parent: str) -> pl.LazyFrame:
@@ -61,51 +83,13 @@ def _believed(edges: pl.LazyFrame, parent: str) -> pl.LazyFrame:
     )
 
 
-def _rank(declared_by: str, relation: pl.Expr | None = None) -> pl.Expr:
+def _rank() -> pl.Expr:
     """The field before review before tags; of tags those with a relation first, by the alphabet."""
-    if declared_by != "tags" or relation is None:
-        return pl.lit(("base_models", "registry").index(declared_by), pl.UInt8).alias("rank")
-    named = relation.cast(pl.Enum(sorted(RELATIONS))).to_physical()
-    return (named.fill_null(len(RELATIONS)) + 2).cast(pl.UInt8).alias("rank")
-
-
-def _columns(relation: pl.Expr, declared_by: str) -> list[pl.Expr]:
-    return [
-        pl.col("model_id_hf"),
-        pl.col("declared_base_model_id_hf"),
-        relation.alias("relation"),
-        pl.lit(declared_by).alias("declared_by"),
-        _rank(declared_by, relation),
-    ]
-
-
-def _from_field(listing: pl.LazyFrame) -> pl.LazyFrame:
-    """Edges of `{"relation": ..., "models": [{"id": ...}, ...]}`."""
-    relation = pl.col("base_models_json").str.extract(r'"relation"\s*:\s*"([a-z]+)"')
-    ids = pl.col("base_models_json").str.extract_all(_ID)
-    return (
-        listing.filter(pl.col("base_models_json").is_not_null())
-        .with_columns(ids.alias("declared_base_model_id_hf"))
-        .explode("declared_base_model_id_hf")
-        .with_columns(pl.col("declared_base_model_id_hf").str.extract(_ID))
-        .filter(pl.col("declared_base_model_id_hf").is_not_null())
-        .select(_columns(relation, "base_models"))
-    )
-
-
-def _from_tags(listing: pl.LazyFrame) -> pl.LazyFrame:
-    """Edges of the tags `base_model:X` and `base_model:<relation>:X`."""
-    tag, named = pl.col("tag").str.extract(_TAG), rf"^({'|'.join(RELATIONS)}):"
-    return (
-        listing.filter(pl.col("base_model_tags_json").is_not_null())
-        .with_columns(pl.col("base_model_tags_json").str.extract_all(_TAG).alias("tag"))
-        .explode("tag")
-        .with_columns(
-            tag.str.replace(named, "").alias("declared_base_model_id_hf"),
-            tag.str.extract(named).alias("named_relation"),
-        )
-        .select(_columns(pl.col("named_relation"), "tags"))
-    )
+    named = pl.col("relation").cast(pl.Enum(sorted(RELATIONS)), strict=False).to_physical()
+    by_tag = named.fill_null(len(RELATIONS)).cast(pl.UInt8) + 2
+    order = {"base_models": 0, "registry": 1}
+    by_source = pl.col("declared_by").replace_strict(order, default=2, return_dtype=pl.UInt8)
+    return pl.when(pl.col("declared_by") == "tags").then(by_tag).otherwise(by_source).alias("rank")
 
 
 def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
@@ -118,14 +102,10 @@ def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listing: pl.LazyFra
     # The few are looked for among the many, so that no table of the many is made.
     listed = listing.select("model_id_hf").join(wanted, on="model_id_hf", how="semi").unique()
     added = wanted.join(listed, on="model_id_hf", how="semi").select(
-        pl.lit(0, pl.UInt32).alias("place"),
-        "model_id_hf",
-        parent,
-        "relation",
-        pl.lit("registry").alias("declared_by"),
-        _rank("registry"),
+        "model_id_hf", parent, "relation", pl.lit("registry").alias("declared_by")
     )
-    return pl.concat([kept, added])
+    added = added.with_columns(_rank(), pl.lit(0, pl.UInt32).alias("place"))
+    return pl.concat([kept.drop("declared_text", NAME), added], how="diagonal")
 
 
 def _by_namespace(edges: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
@@ -167,7 +147,7 @@ def _legacy(parts: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _by_object(edges: pl.LazyFrame, hub_renames: pl.LazyFrame) -> pl.LazyFrame:
+def _by_rename(edges: pl.LazyFrame, hub_renames: pl.LazyFrame) -> pl.LazyFrame:
     """Parents that the listing has seen under a later id."""
     old_key = pl.col("old_model_id_hf").str.to_lowercase().alias("old_key")
     moved = hub_renames.group_by(old_key).agg(pl.col("new_model_id_hf").min())
@@ -176,4 +156,40 @@ def _by_object(edges: pl.LazyFrame, hub_renames: pl.LazyFrame) -> pl.LazyFrame:
         .join(moved, on="old_key", how="left")
         .with_columns(pl.coalesce("new_model_id_hf", "base_model_id_hf").alias("base_model_id_hf"))
         .drop("old_key", "new_model_id_hf")
+    )
+
+
+def _unless_listed(edges: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
+    """Parents under the id that was declared where the newest snapshot lists that very id."""
+    declared = pl.col(PARENT).str.to_lowercase()
+    key, last = pl.col("model_id_hf").str.to_lowercase(), pl.col("last_seen_date")
+    moved = edges.filter(pl.col("base_model_id_hf") != pl.col(PARENT)).select(key=declared).unique()
+    alive = (
+        listing.filter(pl.col("is_current") & (last == last.max()))
+        .select(key=key)
+        .join(moved, on="key", how="semi")
+        .unique()
+        .with_columns(is_alive=pl.lit(True))
+    )
+    present = pl.when("is_alive").then(PARENT).otherwise("base_model_id_hf")
+    return (
+        edges.join(alive, left_on=declared, right_on="key", how="left")
+        .with_columns(present.alias("base_model_id_hf"))
+        .drop("is_alive")
+    )
+
+
+def _by_object(edges: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
+    """Parents that the field names by their object, under that object's present id."""
+    wanted = edges.select("base_object_id_hf").drop_nulls().unique()
+    known = (
+        listing.filter("is_current")
+        .join(wanted, left_on="object_id_hf", right_on="base_object_id_hf", how="semi")
+        .group_by("object_id_hf")
+        .agg(pl.col("model_id_hf").max().alias("present_id"))
+    )
+    return (
+        edges.join(known, left_on="base_object_id_hf", right_on="object_id_hf", how="left")
+        .with_columns(pl.coalesce("present_id", "base_model_id_hf").alias("base_model_id_hf"))
+        .drop("present_id")
     )

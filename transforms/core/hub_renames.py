@@ -6,7 +6,10 @@ import polars as pl
 
 
 def hub_renames(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per id that an object had before: same object id, another id in a later snapshot."""
+    """One row per id that an object had before: same object id, another id in a later snapshot.
+
+    An alias ends where the old id is used again: from then on it is the name of another object.
+    """
     seen = (
         raw_hub_known_models.filter(pl.col("object_id_hf").is_not_null())
         .select(
@@ -25,7 +28,7 @@ def hub_renames(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("first_seen").last().alias("renamed_by_date"),
         )
     )
-    return (
+    renamed = (
         seen.join(newest, on="object_id_hf")
         .filter(pl.col("model_id_hf") != pl.col("new_model_id_hf"))
         # an id that was given away and came back under another object: the last rename counts
@@ -37,4 +40,27 @@ def hub_renames(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
             "object_id_hf",
             "renamed_by_date",
         )
+    )
+    return renamed.join(
+        _used_again(raw_hub_known_models, renamed), on="old_model_id_hf", how="anti"
+    )
+
+
+def _used_again(known: pl.LazyFrame, renamed: pl.LazyFrame) -> pl.LazyFrame:
+    """`old_model_id_hf`: ids under which another object was listed after the rename."""
+    key = pl.col("old_model_id_hf").str.to_lowercase()
+    old = renamed.select(key.alias("key"), "old_model_id_hf", "object_id_hf", "renamed_by_date")
+    return (
+        known.select(
+            pl.col("model_id_hf").str.to_lowercase().alias("key"),
+            pl.col("object_id_hf").alias("other_id"),
+            "last_seen_date",
+        )
+        .join(old, on="key")
+        .filter(
+            pl.col("other_id").ne_missing(pl.col("object_id_hf")),
+            pl.col("last_seen_date") >= pl.col("renamed_by_date"),
+        )
+        .select("old_model_id_hf")
+        .unique()
     )

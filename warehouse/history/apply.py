@@ -34,7 +34,6 @@ LINEAGE = ("base_models_json", "base_model_tags_json")
 # What a snapshot says of the model itself: neither key nor dates nor lineage.
 _OWN = ("model_key", "model_id_hf", "is_current", "lineage_date", *LINEAGE)
 ATTRIBUTES = tuple(c for c in MODELS if c not in _OWN and not c.endswith("_seen_date"))
-_ID = r'"id"\s*:\s*"[^"\\]+"'
 _LICENSE = """nullif(split_part(split_part(tags_json, '"license:', 2), '"', 1), '')"""
 
 
@@ -86,7 +85,9 @@ def apply(
 def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
     """history_seen: what the history keeps of every row of the snapshot. A view: few ask for all.
 
-    A licence or parent with a backslash in it, as none has, is none.
+    A licence or parent with a backslash in it, as none has, is none. `declares`: the record says
+    what its parents are, also that there are none. Tags without a parent say so where they are the
+    Hub's whole list, which holds the task and a region; a recorded excerpt of them says nothing.
     """
     con.execute(
         f"""CREATE OR REPLACE TEMP VIEW history_seen AS
@@ -95,8 +96,9 @@ def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
             CASE WHEN contains(tags_json, '"base_model:') THEN nullif(to_json(list_filter(
                 from_json(tags_json, '["VARCHAR"]'), lambda tag: starts_with(tag, 'base_model:')
                 ))::VARCHAR, '[]') END AS base_model_tags_json,
-            base_models_json, base_model_tags_json IS NOT NULL
-                OR coalesce(regexp_matches(base_models_json, {literal(_ID)}), false) AS declares,
+            base_models_json, base_models_json IS NOT NULL OR base_model_tags_json IS NOT NULL
+                OR coalesce(tags_json = '[]' OR contains(tags_json, '"region:')
+                    OR contains(tags_json, to_json(pipeline_tag)::VARCHAR), false) AS declares,
             downloads_30d, downloads_all_time, likes, trending_score
         FROM raw.hub_models WHERE snapshot_id = {literal(sweep.snapshot_id)}"""
     )
