@@ -178,15 +178,18 @@ def transform(build: Path, layer: str, clocks: Clocks) -> dict[str, int]:
 
 
 def _compute(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> int:
+    rows = database.insert_frame(con, contract(step.table), _frame(con, step, clocks))
+    log.info("%s: %s rows", step.table, f"{rows:,}")
+    return rows
+
+
+def _frame(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> pl.DataFrame:
     arguments: dict[str, object] = {
         parameter: database.scan(con, contract(table), _loaded_days(step, table))
         for parameter, table in step.inputs.items()
     }
     arguments |= {clock: getattr(clocks, clock) for clock in step.clocks}
-    frame = step.function(**arguments).collect()
-    rows = database.insert_frame(con, contract(step.table), frame)
-    log.info("%s: %s rows", step.table, f"{rows:,}")
-    return rows
+    return step.function(**arguments).collect()
 
 
 def _loaded_days(step: Step, table: str) -> str:
