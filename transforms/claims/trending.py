@@ -8,6 +8,7 @@ from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
 from transforms.mart.trending_share_daily import TOPS
 from transforms.sums import exactly, how_many, rate, total
+from transforms.trending import last_strips
 
 TESTS = ("trending_days", "trending_weeks")
 WEEK = 7
@@ -47,8 +48,8 @@ def trending(
 
 
 def _unlisted(hub_trending: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFrame:
-    """Places of each day whose model the listing does not hold, by top N."""
-    placed = hub_trending.filter(pl.col("model_position") <= max(TOPS))
+    """Places of each day's last strip whose model the listing does not hold, by top N."""
+    placed = last_strips(hub_trending).filter(pl.col("model_position") <= max(TOPS))
     # Few against millions: what the listing holds of them is looked for, not the other way round.
     held = hub_models.select("model_id_hf").join(placed, on="model_id_hf", how="semi")
     lost = placed.join(held, on="model_id_hf", how="anti")

@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import with_lab_and_country
 from transforms.sums import exactly
+from transforms.trending import last_strips
 
 TOPS = (5, 10)
 
@@ -23,7 +24,7 @@ def trending_share_daily(
     equal parts. A model that the listing does not hold is its own root. Of a day with several
     strips the last one counts, as in the published figures.
     """
-    hub_trending = hub_trending.filter(pl.col("strip") == pl.col("strip").max().over("as_of_date"))
+    hub_trending = last_strips(hub_trending)
     placed = with_lab_and_country(
         pl.concat([_by_publisher(hub_trending), _by_base(hub_trending, hub_model_roots)]),
         namespaces,
