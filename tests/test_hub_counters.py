@@ -168,10 +168,10 @@ def test_fixtures_spikes_and_launches_are_flagged() -> None:
     steps = (step(1, 60, "ci/m"), step(1, 60, "lab/spike"), step(1, 2, "lab/calm"))
     spiked = {r["model_id_hf"]: r["ci_suspect"] for r in daily(*steps, spikes=("lab/spike",))}
     assert spiked == {"ci/m": "ci_namespace", "lab/spike": "spike", "lab/calm": None}
-    young = daily(*steps, spikes=("lab/spike",), created=datetime(2026, 8, 12))
-    assert {r["preliminary"] for r in young} == {"launch_lag"}  # 3 days
+    young = daily(*steps, spikes=("lab/spike",), created=datetime(2026, 8, 13))
+    assert {r["preliminary"] for r in young} == {"launch_lag"}  # the third day
     assert {r["ci_suspect"] for r in young} == {"ci_namespace", None}  # no spike: it is new
-    assert daily(step(1, 2), created=datetime(2026, 8, 11))[0]["preliminary"] is None
+    assert daily(step(1, 2), created=datetime(2026, 8, 12))[0]["preliminary"] is None
 
 
 # ---- from listings, by the history --------------------------------------------------------------

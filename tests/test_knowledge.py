@@ -217,6 +217,11 @@ def recalled(path: Path, day: date, attribution: str = "publisher") -> dict[str,
     return dict(asked(path, sql, day, attribution))
 
 
+@pytest.mark.parametrize("day", [DAY, DAY - timedelta(days=5), CORRECTED + timedelta(days=3)])
+def test_the_macro_names_the_day_that_was_asked_for(built: Built, day: date) -> None:
+    assert asked(built.now, "SELECT DISTINCT known_at FROM mart.as_of(?)", day) == [(day,)]
+
+
 def test_a_correction_changes_todays_reading_and_not_that_of_the_day_before(built: Built) -> None:
     for attribution in ("publisher", "base"):
         first, then, now = (shares(p, attribution) for p in (built.first, built.then, built.now))

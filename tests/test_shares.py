@@ -129,10 +129,10 @@ def at_midnight(day: date) -> datetime:
         (timedelta(0), True, True),
         (timedelta(hours=-23, minutes=-59), True, True),  # later on the day itself
         (timedelta(days=-1), False, False),  # tomorrow
-        (timedelta(days=30), True, True),
-        (timedelta(days=30, seconds=1), False, True),
-        (timedelta(days=365), False, True),
-        (timedelta(days=365, seconds=1), False, False),
+        (timedelta(days=29), True, True),  # the first moment of the 30 days
+        (timedelta(days=29, seconds=1), False, True),
+        (timedelta(days=364), False, True),  # the first moment of the 365 days
+        (timedelta(days=364, seconds=1), False, False),
         (None, False, False),
     ],
 )

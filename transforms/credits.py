@@ -6,13 +6,13 @@ Models and namespaces are numbered first: in millions of rows numbers join faste
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import polars as pl
 
 from transforms.attribution import NOT_EXAMINED, names_of
 from transforms.knowledge import holds_on
-from transforms.shares import LAUNCH_DAYS
+from transforms.shares import LAUNCH_DAYS, NEW_DAYS, YEAR_DAYS
+from transforms.windows import age_in_days, created_within
 
 FIRST_PARTY = ("lab", "academia", "community")
 
@@ -147,7 +147,9 @@ def _counted(
     counters: pl.LazyFrame, models: pl.LazyFrame, spikes: pl.LazyFrame, owners: pl.LazyFrame
 ) -> pl.LazyFrame:
     """One row per day and model: its numbers, its metrics and, as flags, its populations."""
-    age = pl.col("as_of_date").cast(pl.Datetime("us")) - pl.col("created_at")
+    day, created_at = pl.col("as_of_date"), pl.col("created_at")
+    is_launched = (age_in_days(day, created_at) < LAUNCH_DAYS).fill_null(False)
+    is_new = created_within(day, created_at, NEW_DAYS)
     kinds = owners.select("as_of_date", publisher_no="name_no", kind="kind")
     spiked = spikes.select("as_of_date", "model_id_hf", is_spike=pl.lit(True))
     return (
@@ -165,19 +167,14 @@ def _counted(
             "downloads_all_time",
             "likes",
             models=pl.lit(1, pl.Int64),
-            new_models_30d=pl.when(_within(age, 30)).then(pl.lit(1, pl.Int64)),
+            new_models_30d=pl.when(is_new).then(pl.lit(1, pl.Int64)),
             llm_vlm=pl.col("is_llm_vlm").fill_null(False),
-            created_1y=_within(age, 365),
+            created_1y=created_within(day, created_at, YEAR_DAYS),
             first_party=pl.col("kind").is_in(list(FIRST_PARTY)).fill_null(False),
             without_ci=(pl.col("kind") != "ci").fill_null(True),
-            without_spikes=pl.col("is_spike").is_null() | _within(age, LAUNCH_DAYS),
+            without_spikes=pl.col("is_spike").is_null() | is_launched,
         )
     )
-
-
-def _within(age: pl.Expr, days: int) -> pl.Expr:
-    """Created in the days before; the day itself counts whole. Unknown creation is not within."""
-    return age.is_between(timedelta(days=-1), timedelta(days=days), closed="right").fill_null(False)
 
 
 def _by_publisher(counted: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:

@@ -12,6 +12,8 @@ import polars as pl
 
 from transforms.sums import exactly, total
 
+NEW_DAYS = 30  # of new_models_30d
+YEAR_DAYS = 365  # of created_1y
 LAUNCH_DAYS = 60  # a young model rises from nothing; that is no spike
 
 FLAGS = ("llm_vlm", "created_1y", "first_party", "without_ci", "without_spikes")

@@ -2,9 +2,10 @@
 -- looks for its tables in the database that is current.
 
 -- What was known on day `day`: shares of 30-day downloads of all models observed last on or before
--- it, by the registry as it stood then; fractional credit. Days before the registry began are
--- answered with its first edition. Lineage is that of this build; `observatory as-of` has that of then.
--- Of days before the first of core.hub_daily_counters it has no row: `observatory as-of` has those.
+-- it, by the registry as it stood then; fractional credit. `known_at` is the day that was asked for;
+-- days before the registry began are answered with its first edition. Lineage is that of this build;
+-- `observatory as-of` has that of then. Of days before the first of core.hub_daily_counters it has no
+-- row: `observatory as-of` has those.
 CREATE MACRO mart.as_of(day) AS TABLE
 WITH clock AS (
     SELECT greatest(day::DATE, (SELECT min(known_from) FROM raw.registry_labs)) AS known,
@@ -35,7 +36,7 @@ WITH clock AS (
     FROM credited LEFT JOIN names ON namespace_key = lower(namespace) LEFT JOIN labs USING (lab_id)
     GROUP BY ALL
 )
-SELECT (SELECT seen FROM clock) AS as_of_date, (SELECT known FROM clock) AS known_at, attribution,
+SELECT (SELECT seen FROM clock) AS as_of_date, day::DATE AS known_at, attribution,
     country_code, numerator / sum(numerator) OVER (PARTITION BY attribution) AS share, numerator
 FROM summed ORDER BY attribution, share DESC, country_code;
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 
 from transforms.attribution import with_lab_and_country
 from transforms.shares import LAUNCH_DAYS
+from transforms.windows import age_in_days
 
 RESET_FACTOR = 10  # an all-time counter below a tenth of what it was has begun anew
-LAUNCH_LAG = timedelta(days=3)
+LAUNCH_LAG_DAYS = 3
 ROW = ["as_of_date", "model_id_hf"]
 
 
@@ -49,7 +48,7 @@ def hub_daily_downloads(
         _window_residual().alias("window_residual"),
         _counter_outage(now, before).alias("counter_outage"),
         _ci_suspect().alias("ci_suspect"),
-        pl.when(_age() <= LAUNCH_LAG).then(pl.lit("launch_lag")).alias("preliminary"),
+        pl.when(_age() < LAUNCH_LAG_DAYS).then(pl.lit("launch_lag")).alias("preliminary"),
     )
 
 
@@ -83,7 +82,7 @@ def _counter_outage(now: pl.Expr, before: pl.Expr) -> pl.Expr:
 
 def _ci_suspect() -> pl.Expr:
     is_spike = pl.col("is_spike").fill_null(False)
-    is_grown = (_age() > timedelta(days=LAUNCH_DAYS)).fill_null(True)
+    is_grown = (_age() >= LAUNCH_DAYS).fill_null(True)
     return (
         pl.when(pl.col("kind") == "ci")
         .then(pl.lit("ci_namespace"))
@@ -93,5 +92,4 @@ def _ci_suspect() -> pl.Expr:
 
 
 def _age() -> pl.Expr:
-    """At the beginning of the day; below zero for a model of the day itself."""
-    return pl.col("as_of_date").cast(pl.Datetime("us")) - pl.col("created_at")
+    return age_in_days(pl.col("as_of_date"), pl.col("created_at"))

@@ -124,7 +124,6 @@ def _notable(
     day = "notable_vintage_date"
     each = notable_model_labs.rename({"vintage_date": day})
     models = notable_models.rename({"vintage_date": day})
-    is_recent = pl.col("publication_date") > pl.col(day).dt.offset_by("-12mo")
     counts = (
         each.filter(pl.col("lab_id").is_not_null())
         .select(day, "line", "lab_id")
@@ -133,7 +132,7 @@ def _notable(
         .group_by(day, "lab_id")
         .agg(
             pl.len().cast(pl.Int64).alias("n_notable_models"),
-            how_many(is_recent).alias("n_notable_models_12m"),
+            how_many(is_recent(day)).alias("n_notable_models_12m"),
             pl.col("is_open_weights").count().cast(pl.Int64).alias("n_access_known"),
             rate(pl.col("is_open_weights")).alias("open_weights_share"),
         )
@@ -145,6 +144,12 @@ def _notable(
     )
     newest = _newest(days, models, day)
     return newest.join(counts, on=day).drop(day), newest.join(covered, on=day, how="left")
+
+
+def is_recent(vintage: str) -> pl.Expr:
+    """Whether a model was published in the 12 months up to and including the vintage."""
+    published, day = pl.col("publication_date"), pl.col(vintage)
+    return (published > day.dt.offset_by("-12mo")) & (published <= day)
 
 
 def _hub_day() -> pl.Expr:
