@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def status_of(settings: Settings) -> dict[str, Any]:
     """Newest snapshot of every source, the warehouse's clock, the pointer of every target."""
     archive = Archive(settings.archive)
     return {
-        "archive": _sources(archive),
+        "archive": _sources(archive, settings.sources),
         "refused": {name: refusal.reason for name, refusal in archive.refused().items()},
         "unfinished": [str(folder) for folder in archive.unfinished()],
         "warehouse": _about(settings.warehouse),
@@ -26,19 +27,27 @@ def status_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _sources(archive: Archive) -> list[dict[str, Any]]:
-    newest = {s.source: s for s in archive.snapshots()}  # sorted by date: the last one stays
-    counts = [s.source for s in archive.snapshots()]
-    return [
+def _sources(archive: Archive, wanted: tuple[str, ...]) -> list[dict[str, Any]]:
+    """One record per source of the archive or of the settings, those without data last."""
+    found = archive.snapshots()
+    newest = {s.source: s for s in found}  # sorted by date: the last one stays
+    counts = Counter(s.source for s in found)
+    held = [
         {
             "source": source,
-            "snapshots": counts.count(source),
+            "state": "has_data",
+            "snapshots": counts[source],
             "newest": s.snapshot_date,
             "retrieved_at": s.retrieved_at.isoformat(timespec="seconds"),
             "records": s.rows_seen,
             "is_sample": s.is_sample,
         }
         for source, s in newest.items()
+    ]
+    nothing = {"newest": None, "retrieved_at": None, "records": None, "is_sample": None}
+    lacking = [source for source in wanted if source not in newest]
+    return held + [
+        {"source": source, "state": "no_data", "snapshots": 0, **nothing} for source in lacking
     ]
 
 

@@ -29,7 +29,7 @@ SELECT board, category, publish_date, country_code, country_name, best_model, be
 FROM mart.arena_leaders
 WHERE board = 'text' AND category = 'overall' AND publish_date = (
     SELECT max(publish_date) FROM mart.arena_leaders WHERE board = 'text' AND category = 'overall')
-ORDER BY best_rank_ordinal LIMIT 5
+ORDER BY best_rank_ordinal, best_model LIMIT 5
 """
 NOTABLE = """
 SELECT source, year, country_code, country_name, n_models FROM mart.notable_models_by_country

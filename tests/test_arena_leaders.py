@@ -55,7 +55,8 @@ def model(name: str, rating: float | None, lab: str | None = None, **more: Any) 
 def board(*models: Row, **shared: Any) -> list[Row]:
     """The models of one board, ranked by rating, then name."""
     rated = sorted((m for m in models if m["rating_arena"] is not None), key=_place)
-    ranks = {m["model_name_arena"]: i for i, m in enumerate(rated, 1)}
+    points = [m["rating_arena"] for m in rated]
+    ranks = {m["model_name_arena"]: 1 + points.index(m["rating_arena"]) for m in rated}
     about = {"board": "text", "category": "overall", "publish_date": DAY, "segment_id": 1}
     about |= {"board_source": "lmarena", "has_catalog_rows": False, "snapshot_id": f"lmarena/{DAY}"}
     about |= {"is_style_controlled": False, "is_org_carried": False, **shared}
@@ -273,6 +274,30 @@ def test_tops_are_counted_by_ordinal_rank() -> None:
     tops = ("n_top1", "n_top3", "n_top5", "n_top10", "n_top20", "n_top50", "n_top100", "n_models")
     assert [found["CN"][n] for n in tops] == [0, 2, 3, 6, 13, 33, 66, 80]
     assert [found["US"][n] for n in tops] == [1, 1, 2, 4, 7, 17, 34, 40]
+
+
+def test_ties_share_a_rank_and_the_name_alone_decides_who_is_named() -> None:
+    tied = [model("b", 1500.0, "beta"), model("a", 1500.0, "beta"), model("c", 1500.0, "alpha")]
+    found = leaders(ratings(board(*tied, model("d", 1490.0, "gamma", is_open_weights=True))))
+    shown = ("best_model", "best_rank_ordinal", "best_n_tied", "gap_to_leader", "n_top1", "n_top3")
+    assert [found["CN"][c] for c in shown] == ["a", 1, 3, 0, 2, 2]
+    assert [found["US"][c] for c in shown] == ["c", 1, 3, 0, 1, 1]
+    assert [found["FR"][c] for c in shown] == ["d", 4, 1, 10, 0, 0]
+
+
+def test_of_ties_the_published_order_names_the_model() -> None:
+    tied = [
+        model(n, 1500.0, "beta", rank_published=r) for n, r in (("a", 3), ("b", 2), ("c", None))
+    ]
+    assert leaders(ratings(board(*tied)))["CN"]["best_model"] == "b"
+
+
+def test_of_tied_open_models_each_leads() -> None:
+    tied = [
+        model(n, 1500.0, lab, is_open_weights=True) for n, lab in (("a", "beta"), ("b", "alpha"))
+    ]
+    found = leaders(ratings(board(*tied)))
+    assert {c: r["is_open_weight_leader"] for c, r in found.items()} == {"CN": True, "US": True}
 
 
 def test_open_weights_have_a_leader_of_their_own() -> None:

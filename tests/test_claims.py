@@ -18,6 +18,7 @@ from transforms.claims.judgement import by_definition, verdicts, with_judgement
 from transforms.claims.requests import NEEDED, answers, asked
 from warehouse.claim_tests import TESTS
 from warehouse.claims import CLAIMS, ClaimError, claim_rows, claims, read_claims, trial_rows
+from warehouse.contract import contract
 
 STATED = date(2025, 8, 31)
 PAGES = Path(__file__).resolve().parents[2] / "shared"
@@ -657,7 +658,8 @@ def test_a_label_that_does_not_say_can_cost_a_place() -> None:
     assert (row["recomputed_lower"], row["recomputed_upper"]) == (1, 2)
     tie = [{**m, "open": True, "rating": 1430} if m["name"] != "b" else m for m in lines]
     row = ledger(trial(**{**TOP, "stated_value": 1.0}), **on_boards(board(*tie)))["stated"]
-    assert row["recomputed_lower"] == 1  # of three that are equal one is in, whichever
+    # three share rank 2, and are counted; broken one by one, only two of them are in, one sure
+    assert (row["recomputed_value"], row["recomputed_lower"], row["recomputed_upper"]) == (2, 1, 2)
 
 
 def test_the_board_in_force_is_the_last_one_before() -> None:
@@ -835,3 +837,198 @@ def test_a_look_up_checks_the_citation_and_decides_nothing() -> None:
     assert "35" not in str(older)  # what the file prints instead stays with the trials
     lead = {**printed, "other": "US", "stated_value": 0.1}
     assert ledger(trial(**SHARE), lead, **given)["stated"]["is_printed"] is True
+
+
+# ---- what was not observed whole ----------------------------------------------------------------
+
+EPOCH_DAY = date(2026, 5, 2)
+NOTABLE = {
+    **{"test": "notable_count", "unit": "models", "subject": "US", "year": 2024},
+    **{"method": "epoch", "stated_value": 57.0, "tolerance": 2.0, "target_date": EPOCH_DAY},
+}
+
+
+def snapshots(**change: Any) -> pl.LazyFrame:
+    """meta.snapshots of the three sources that the claims below rest on; `change` is to all."""
+    about = {
+        **dict.fromkeys(("producer", "url", "licence", "citation", "sidecar_sha256"), "x"),
+        **{"redistribution": "derived", "retrieved_at": datetime(2026, 5, 2), "files": 1},
+        **{"bytes": 1, "rows_seen": 1, "is_complete": True, "is_sample": False, "is_loaded": True},
+    }
+    given = [("epoch", EPOCH_DAY), ("hub", STATED), ("lmarena", STATED)]
+    return rows(
+        "meta.snapshots",
+        *(
+            {"snapshot_id": f"{s}/{d}", "source": s, "snapshot_date": d, **about, **change}
+            for s, d in given
+        ),
+    )
+
+
+def sizes(*given: tuple[str, date, int]) -> pl.LazyFrame:
+    about = {"basis": "test", "reviewer": "test", "known_from": date(2026, 1, 1)}
+    return rows(
+        "raw.registry_epoch_sizes",
+        *({"file_name": f, "as_of_date": d, "n_records": n, **about} for f, d, n in given),
+    )
+
+
+def notable(day: date = EPOCH_DAY, **countries: int) -> list[Row]:
+    """Records of 2024 by country."""
+    codes = [code for code, n in countries.items() for _ in range(n)]
+    about = {"vintage_date": day, "snapshot_id": f"epoch/{day}", "publication_year": 2024}
+    return [
+        {**about, "line": line, "country_codes": code, "n_countries": 1}
+        for line, code in enumerate(codes, 1)
+    ]
+
+
+def counted(models: list[Row], n_known: int | None, **change: Any) -> dict[str, Any]:
+    known = sizes(("notable_ai_models", EPOCH_DAY, n_known)) if n_known else sizes()
+    given = {"notable_models": rows("core.notable_models", *models)}
+    given |= {"raw_registry_epoch_sizes": known, "meta_snapshots": snapshots(**change)}
+    return ledger(trial(**NOTABLE), **given)["stated"]
+
+
+def test_a_whole_vintage_reproduces_and_contradicts() -> None:
+    assert counted(notable(US=57, CN=29), 86)["verdict"] == "reproduced"
+    assert counted(notable(US=40, CN=46), 86)["verdict"] == "contradicted"
+    assert counted(notable(US=40, CN=60), 86)["verdict"] == "contradicted"  # larger than known
+
+
+@pytest.mark.parametrize("n_us", [9, 56, 57])
+def test_an_excerpt_of_epoch_never_contradicts_a_count(n_us: int) -> None:
+    row = counted(notable(US=n_us, CN=4), 1011)
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "source_not_whole")
+    held = 1000 * (n_us + 4) // 1011 / 10
+    assert f"{held} % of its records" in row["reason"]
+    assert row["coverage_population"] == pytest.approx((n_us + 4) / 1011)
+
+
+def test_a_few_missing_records_count_both_ways() -> None:
+    """95 of 100: not so few that nothing is said, and enough to reach the stated count."""
+    assert counted(notable(US=50, CN=45), 100)["verdict"] == "not_testable"
+    assert counted(notable(US=49, CN=46), 100)["verdict"] == "contradicted"
+    assert counted(notable(US=60, CN=35), 100)["verdict"] == "contradicted"  # more than stated
+
+
+def test_a_sample_of_unknown_size_says_nothing() -> None:
+    row = counted(notable(US=9, CN=4), None, is_sample=True)
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "source_not_whole")
+    assert counted(notable(US=9, CN=4), None, is_complete=False)["verdict"] == "not_testable"
+
+
+def test_a_vintage_smaller_than_an_earlier_one_of_our_own_is_an_excerpt() -> None:
+    later = EPOCH_DAY + timedelta(days=30)
+    known = sizes(("notable_ai_models", date(2026, 1, 1), 50))
+    models = [*notable(US=57, CN=63), *notable(later, US=30, CN=25)]
+    given = {"notable_models": rows("core.notable_models", *models)}
+    about = {**NOTABLE, "target_date": later}
+    row = ledger(trial(**about), raw_registry_epoch_sizes=known, **given)["stated"]
+    assert (row["verdict"], row["observed_on"]) == ("not_testable", later)
+
+
+def test_an_excerpt_of_the_capabilities_gives_no_lag() -> None:
+    frontier = {
+        **{"test": "frontier_lag", "unit": "months", "subject": "CN", "other": "US"},
+        **{"since": date(2024, 1, 1), "levels": "subject", "statistic": "mean"},
+        **{"stated_value": 1.0, "tolerance": 0.5, "target_date": EPOCH_DAY},
+    }
+    scored = [
+        ("US", 10.0, date(2024, 1, 1)), ("CN", 10.0, date(2024, 12, 31)),
+    ]  # fmt: skip
+    about = {"snapshot_id": "x", "snapshot_date": EPOCH_DAY, "file_name": "x"}
+    names = {"US": "United States of America", "CN": "China"}
+    given = rows(
+        "raw.epoch_capabilities",
+        *(
+            {"line": i, "country_name": names[c], "eci_score": s, "release_date": d, **about}
+            for i, (c, s, d) in enumerate(scored, 1)
+        ),
+    )
+    for n_known, expected in ((2, "contradicted"), (3, "not_testable"), (583, "not_testable")):
+        known = sizes(("epoch_capabilities_index", EPOCH_DAY, n_known))
+        row = ledger(
+            trial(**frontier), raw_epoch_capabilities=given, raw_registry_epoch_sizes=known
+        )["stated"]
+        assert row["verdict"] == expected
+
+
+@pytest.mark.parametrize("part", [{"is_sample": True}, {"is_complete": False}])
+def test_a_listing_of_the_hub_that_is_a_part_never_contradicts(part: dict[str, bool]) -> None:
+    given = shares(listing(STATED, {"CN": 30, "US": 70}, n_models=950))  # 95 % of the Hub
+    assert ledger(trial(**SHARE), meta_snapshots=snapshots(), **given)["stated"]["verdict"] == (
+        "contradicted"
+    )
+    row = ledger(trial(**SHARE), meta_snapshots=snapshots(**part), **given)["stated"]
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "source_not_whole")
+
+
+def test_absence_from_a_part_of_the_hub_denies_no_repository() -> None:
+    named = trial(
+        **{"test": "repositories_created", "unit": "repositories", "relation": "at_least"},
+        **{"stated_value": 2.0, "names": "a/one\na/two", "tolerance": 0.0},
+        **{"period_from": date(2025, 1, 1), "period_to": date(2026, 12, 31)},
+    )
+    one = {"model_id_hf": "a/one", "created_at": datetime(2025, 5, 5), "is_llm_vlm": False}
+    about = {**one, "last_seen_date": STATED, "first_seen_date": STATED}
+    held = {k: v for k, v in about.items() if k in contract("core.hub_models").columns}
+    needed = {
+        c: _filler(column.type)
+        for c, column in contract("core.hub_models").columns.items()
+        if not column.nullable and c not in held
+    }
+    given = shares(listing(STATED, {"US": 1.0}, n_models=950))
+    given["hub_models"] = rows("core.hub_models", {**needed, **held})
+    for change, expected in (({}, "contradicted"), ({"is_complete": False}, "not_testable")):
+        row = ledger(named, meta_snapshots=snapshots(**change), **given)["stated"]
+        assert row["verdict"] == expected
+
+
+def _filler(kind: str) -> Any:
+    return {"VARCHAR": "x", "DATE": STATED, "BOOLEAN": False}.get(kind, 0)
+
+
+RANKED = trial(
+    **{"test": "arena_rank", "unit": "rank", "relation": "at_most", "stated_value": 1.0},
+    **{"tolerance": 0.0, "by": "country", "subject": "CN", "rank": "ordinal"},
+    **{"board": "text", "category": "overall", "access": "all"},
+)
+
+
+def first_places(n: int, **change: Any) -> dict[str, pl.LazyFrame]:
+    """The first `n` models of a board, the third of which is Chinese."""
+    lines = [
+        {"name": f"m{i}", "rating": 1500 - i, "country": "CN" if i == 2 else "US"} for i in range(n)
+    ]
+    found = on_boards(board(*lines, snapshot_id=f"lmarena/{STATED}"))
+    return {**found, "meta_snapshots": snapshots(**change)}
+
+
+def test_the_first_places_of_a_board_tell_ranks_and_no_count_beyond_them() -> None:
+    sample = first_places(5, is_sample=True)
+    # whoever is missing is rated below the last one, so that rank 3 is certain
+    row = ledger(RANKED, **sample)["stated"]
+    assert (row["recomputed_value"], row["verdict"]) == (3, "contradicted")
+    upper = ledger({**RANKED, "rank": "ub"}, **sample)["stated"]
+    assert upper["verdict"] == "not_testable"
+    for top_n, whole, expected in (
+        (5, False, "contradicted"),
+        (10, False, "not_testable"),
+        (10, True, "contradicted"),
+    ):
+        about = {**TOP, "access": "all", "top_n": top_n}
+        given = first_places(5, is_sample=not whole)
+        row = ledger(trial(**about), **given)["stated"]
+        assert (row["recomputed_value"], row["verdict"]) == (1, expected)
+
+
+def test_a_strip_that_lacks_places_denies_nothing() -> None:
+    days = trial(
+        **{**STRIP, "relation": "at_least", "stated_value": 1.0},
+        **{"test": "trending_days", "top_n": 10, "places": 3},
+    )
+    full = [(back, 1, 0) for back in range(14)]
+    assert ledger(days, trending_share_daily=strips(*full))["stated"]["verdict"] == "contradicted"
+    cut = strips(*full).with_columns(n_places_total=pl.lit(6.0))
+    assert ledger(days, trending_share_daily=cut)["stated"]["verdict"] == "not_testable"

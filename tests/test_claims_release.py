@@ -65,6 +65,16 @@ def test_the_headline_counts_the_verdicts(warehouse: Path) -> None:
     assert sum(c["said_today"] for c in counts) == len(claims())
 
 
+def test_the_sample_contradicts_nobody(warehouse: Path) -> None:
+    """153 of 1,011 Epoch rows, 40 places of a board and 205 models contradict no count."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        verdicts = "SELECT DISTINCT verdict FROM mart.claims"
+        assert {v for (v,) in con.execute(verdicts).fetchall()} == {"reproduced", "not_testable"}
+        told = """SELECT DISTINCT reason_code FROM mart.claims
+            WHERE claim_id LIKE '%-notable-%' AND observed_on IS NOT NULL"""
+        assert con.execute(told).fetchall() == [("source_not_whole",)]
+
+
 # ---- rules that bite ----------------------------------------------------------------------------
 
 
@@ -97,6 +107,11 @@ FAULTS = {
         "UPDATE mart.claim_trials SET holds = true, missing = NULL "
         "WHERE coverage < coverage_needed AND value IS NOT NULL",
         {"no_answer_beyond_coverage"},
+    ),
+    "an excerpt taken for the whole": (
+        "UPDATE mart.claim_trials SET holds = false, missing = NULL, coverage = 1 "
+        "WHERE is_whole = false",
+        {"a_part_never_answers_for_the_whole"},
     ),
     "coverage beyond what was seen": (
         "UPDATE mart.claim_trials SET coverage = 1 WHERE coverage_population < 0.5",

@@ -240,8 +240,10 @@ def test_status_of_nothing_is_no_error_and_creates_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     told = json.loads(call("status", "--json").stdout)
+    lacking = told.pop("archive")
+    assert {(s["state"], s["snapshots"], s["newest"]) for s in lacking} == {("no_data", 0, None)}
+    assert {"hub", "lmarena", "epoch", "ai_index"} <= {s["source"] for s in lacking}
     assert told == {
-        "archive": [],
         "refused": {},
         "unfinished": [],
         "warehouse": None,
@@ -258,13 +260,19 @@ def test_status_tells_archive_warehouse_and_releases(sampled: tuple[Path, str]) 
     done = call("status", f"--archive={SAMPLE}", *places(folder), "--json")
     told = json.loads(done.stdout)
     assert done.stderr == ""
-    assert {(s["source"], s["snapshots"], s["newest"]) for s in told["archive"]} == {
+    known = [s for s in told["archive"] if s["state"] == "has_data"]
+    assert {(s["source"], s["snapshots"], s["newest"]) for s in known} == {
         ("epoch", 1, "2026-05-02"),
         ("hub", 2, "2026-08-15"),
         ("lmarena", 1, "2026-06-26"),
     }
-    assert {s["records"] for s in told["archive"]} == {153, 205, 300}
-    assert all(s["is_sample"] for s in told["archive"])
+    assert {s["records"] for s in known} == {153, 205, 300}
+    assert all(s["is_sample"] for s in known)
+    lacking = {s["source"]: s for s in told["archive"] if s["state"] == "no_data"}
+    assert {"hub_trending", "ai_index"} <= set(lacking)
+    assert {(s["snapshots"], s["newest"], s["records"]) for s in lacking.values()} == {
+        (0, None, None)
+    }
     assert (told["warehouse"]["as_of"], told["warehouse"]["is_sample"]) == (DAY, True)
     pointer = json.loads((folder / "published/latest.json").read_bytes())
     assert told["published"][0]["release_id"] == pointer["release_id"]

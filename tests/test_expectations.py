@@ -494,7 +494,7 @@ def rated(**change: Any) -> list[dict[str, Any]]:
     """Three rated models on one board and one without rating; `change` is to the third."""
     data = [
         {**RATED, "model_name_arena": name, "model_id": name, "rank_ordinal": rank,
-         "rating_arena": rating}
+         "rating_arena": rating, "n_tied": 1}
         for name, rank, rating in (("a", 1, 1500.25), ("b", 2, 1400.25), ("c", 3, 1300.25))
     ]  # fmt: skip
     unrated = {**RATED, "model_name_arena": "d", "model_id": "d"}
@@ -548,7 +548,7 @@ def leaders(holder: str = "country_code", **change: Any) -> list[dict[str, Any]]
     on |= {"n_models_without_lab": 0} if holder == "lab_id" else {}
     data = [
         {**on, holder: code, "best_rank_ordinal": rank, "rating": rating, "gap_to_leader": gap,
-         "probability_best": p, "probability_first": p, "n_models_board": 4}
+         "probability_best": p, "probability_first": p, "n_models_board": 4, "best_n_tied": 1}
         for code, rank, rating, gap, p in (("US", 1, 1500.5, 0.0, 0.9), ("CN", 2, 1491.2, 9.3, 0.1))
     ]  # fmt: skip
     return [data[0], {**data[1], **change}]
@@ -648,8 +648,16 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         board(rating_upper=1115.0),
         {"model_name": "c", "variance": 0.0},
     ),
-    ("core.arena_ratings", "ranks_are_complete", rated(rank_ordinal=1), {"n_ranks": 2}),
-    ("core.arena_ratings", "ranks_are_complete", rated(rank_ordinal=None), {"n_models": 4}),
+    *(
+        ("core.arena_ratings", "rank_is_one_plus_the_strictly_better", rated(**change), at_fault)
+        for change, at_fault in (
+            ({"rank_ordinal": 1}, {"due_rank": 3}),
+            ({"rank_ordinal": None}, {"due_rank": 3}),
+            ({"rating_arena": 1400.25}, {"rank_ordinal": 3, "due_rank": 2}),
+            ({"n_tied": 2}, {"due_tied": 1}),
+            ({"rating_arena": None, "n_tied": None}, {"rank_ordinal": 3, "due_rank": None}),
+        )
+    ),
     (
         "core.arena_ratings",
         "value_lies_within_bounds",
@@ -905,12 +913,17 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         for table, holder in LEADERS.items()
         for name, data, at_fault in (
             (
-                "first_rank_belongs_to_one_holder",
+                "first_rank_belongs_to_the_leaders",
                 leaders(holder, best_rank_ordinal=1),
                 {"n_first": 2},
             ),
             (
-                "first_rank_belongs_to_one_holder",
+                "first_rank_belongs_to_the_leaders",
+                leaders(holder, best_rank_ordinal=1, rating=1500.5, gap_to_leader=0.0),
+                {"n_first": 2},
+            ),
+            (
+                "first_rank_belongs_to_the_leaders",
                 [leaders(holder)[1]],
                 {"best_rank": 2, "n_first": 0},
             ),

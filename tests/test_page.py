@@ -26,6 +26,7 @@ from warehouse.contract import contracts
 from warehouse.manifest import MANIFEST, Manifest, parse_manifest
 from warehouse.page.build import ASSETS, packed_shares, script
 from warehouse.page.claims import VERDICTS
+from warehouse.page.health import _state
 from warehouse.page.numbers import NEARLY_ALL, NEARLY_NOTHING, probability, thinned, thousandths
 from warehouse.page.shares import DEFAULT, _panels, shares
 from warehouse.page.tables import Tables
@@ -271,6 +272,29 @@ def test_it_says_that_the_sample_is_one_and_for_whom_it_is(release: Path) -> Non
         assert f'<html lang="{language}">' in pages[name]
         assert words(language)("sample") in pages[name]
         assert words(language)("audience.internal") in pages[name]
+
+
+@pytest.mark.parametrize(
+    ("age", "days", "state"),
+    [
+        (None, 1, "no_data"),
+        (None, None, "no_data"),
+        (2, 1, "good"),
+        (3, 1, "late"),
+        (900, None, "still"),
+    ],
+)
+def test_a_source_without_a_snapshot_is_never_in_time(
+    age: int | None, days: int | None, state: str
+) -> None:
+    assert _state(age, days) == state
+
+
+def test_the_page_says_no_data_of_sources_that_the_sample_lacks(release: Path) -> None:
+    for name, told in (("index.html", "no data"), ("index.hi.html", "कोई आँकड़े नहीं")):
+        page = (release / name).read_text("utf-8")
+        row = re.search(r"<tr>(?:(?!</tr>).)*trending(?:(?!</tr>).)*</tr>", page, flags=re.S | re.I)
+        assert row and f'<span class="state state-no_data">{told}</span>' in row[0]
 
 
 def test_its_downloads_are_the_release_s_files(release: Path) -> None:

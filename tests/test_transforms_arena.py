@@ -63,7 +63,7 @@ def column(raw: pl.LazyFrame, name: str) -> dict[str, Any]:
 # ---- ratings --------------------------------------------------------------------------------
 
 
-def test_ordinal_ranks_follow_the_rating_then_the_published_rank_then_the_name() -> None:
+def test_a_rank_is_one_plus_the_number_of_strictly_better_models() -> None:
     found = board(
         line("d", 1300, rank=9),
         line("c", 1400, rank=3),
@@ -72,7 +72,8 @@ def test_ordinal_ranks_follow_the_rating_then_the_published_rank_then_the_name()
         line("y", 1400),
         line("a", 1500, rank=8),
     )
-    assert column(found, "rank_ordinal") == {"a": 1, "b": 2, "c": 3, "y": 4, "z": 5, "d": 6}
+    assert column(found, "rank_ordinal") == {"a": 1, "b": 2, "c": 2, "y": 2, "z": 2, "d": 6}
+    assert column(found, "n_tied") == {"a": 1, "b": 4, "c": 4, "y": 4, "z": 4, "d": 1}
     assert column(found, "rank_published") == {"a": 8, "b": 2, "c": 3, "y": None, "z": None, "d": 9}
 
 
@@ -191,9 +192,10 @@ def kept(lines: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def ordinals(lines: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Ranks in the order in which models are named: equal ratings share one."""
     rated = [each for each in lines if each["rating"] is not None]
     rated.sort(key=lambda m: (-m["rating"], m["rank"] or 10**9, m["model_name"]))
-    return {each["model_name"]: i for i, each in enumerate(rated, 1)}
+    return {m["model_name"]: 1 + sum(o["rating"] > m["rating"] for o in rated) for m in rated}
 
 
 def by_upper_bound(lines: Sequence[dict[str, Any]]) -> dict[str, int | None]:
@@ -223,7 +225,7 @@ def test_ranks_and_leaders_are_those_of_the_definitions(lines: list[Row], seed: 
     country = dict(of_board.select("model_name_arena", "country_code").iter_rows())
     rating = {m["model_name"]: m["rating"] for m in expected}
     by_country: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(first, key=first.__getitem__):
+    for name in first:
         by_country[country[name]].append(name)
     columns = ["country_code", "best_model", "best_rank_ordinal", "gap_to_leader", "n_models"]
     best = max(rating[name] for name in first) if first else 0

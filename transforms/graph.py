@@ -1,7 +1,8 @@
 """The order of work, read off the transforms themselves.
 
 A transform is a function named after its table, alone in a module of that name; its parameters
-are named after the tables it reads. `raw_x` reads raw.x, any other name a computed table,
+are named after the tables it reads. `raw_x` reads raw.x, `meta_snapshots` the list of what the
+build was made from, any other name a computed table,
 `as_of` and `known_at` are the run's clocks: the last day it looks at, and the day whose knowledge
 of the registry it uses. Nobody keeps a second list.
 """
@@ -24,6 +25,9 @@ import transforms.meta
 
 LAYERS = {"core": transforms.core, "mart": transforms.mart, "meta": transforms.meta}
 CLOCKS = ("as_of", "known_at")
+LOADED = {
+    "meta_snapshots": "meta.snapshots"
+}  # what no transform makes, and every build begins with
 
 
 class PlanError(ValueError):
@@ -67,14 +71,16 @@ def plan() -> tuple[Step, ...]:
 def _step(name: str, table: str, tables: dict[str, str]) -> Step:
     function = getattr(import_module(f"transforms.{table}"), name)
     parameters = list(inspect.signature(function).parameters)
-    unknown = [p for p in parameters if p not in (*tables, *CLOCKS) and not p.startswith("raw_")]
+    unknown = [
+        p for p in parameters if p not in (*tables, *LOADED, *CLOCKS) and not p.startswith("raw_")
+    ]
     if unknown:
         raise PlanError(
             f"transforms.{table} reads {', '.join(unknown)}: no such core, mart or meta table; "
             f"rename the parameter (raw tables are raw_<name>) or add the transform"
         )
     inputs = {
-        p: f"raw.{p.removeprefix('raw_')}" if p.startswith("raw_") else tables[p]
+        p: f"raw.{p.removeprefix('raw_')}" if p.startswith("raw_") else {**LOADED, **tables}[p]
         for p in parameters
         if p not in CLOCKS
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
-from transforms.scale import BOARD, with_lowest_record
+from transforms.scale import BOARD, PLACED, with_lowest_record
 
 # One scale: ratings of two segments are never compared.
 SCALE = ["board", "category", "segment_id"]
@@ -55,10 +55,10 @@ def _best(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
     """The best model of each country on each board, with the bounds of its rating."""
     rated = arena_ratings.filter(pl.col("rating_arena").is_not_null())
     return (
-        rated.sort(*BOARD, "rank_ordinal")
+        rated.sort(*BOARD, *PLACED, nulls_last=True)
         .group_by(*BOARD, "country_code", maintain_order=True)
         .agg(
-            pl.col("segment_id", "has_catalog_rows", "rank_ordinal").first(),
+            pl.col("segment_id", "has_catalog_rows", *PLACED).first(),
             pl.col("rating_arena").first().alias("rating"),
             pl.col("rating_arena_lower").first().alias("rating_lower"),
             pl.col("rating_arena_upper").first().alias("rating_upper"),
@@ -73,7 +73,7 @@ def _records(known: pl.LazyFrame) -> pl.LazyFrame:
     is that of the lowest such record.
     """
     days = (
-        known.sort(*BOARD, "rank_ordinal")
+        known.sort(*BOARD, *PLACED, nulls_last=True)
         .group_by(*SCALE, "publish_date", maintain_order=True)
         .agg(
             pl.col("country_code").first().alias("_first"),

@@ -6,7 +6,7 @@ import math
 
 import polars as pl
 
-from transforms.scale import BOARD
+from transforms.scale import BOARD, PLACED
 from transforms.sums import exactly, how_many
 
 TOPS = (1, 3, 5, 10, 20, 50, 100)
@@ -14,7 +14,8 @@ _NEEDED = [
     *(*BOARD, "is_style_controlled", "segment_id", "has_catalog_rows"),
     *("model_name_arena", "model_id", "lab_id", "country_code", "is_open_weights"),
     *("rating_arena", "rating_arena_lower", "rating_arena_upper", "variance"),
-    *("rank_ordinal", "n_tied", "rank_ub", "rank_ub_style_control"),
+    *PLACED[:2],
+    *("n_tied", "rank_ub", "rank_ub_style_control"),
     *("probability_best", "probability_reason"),
 ]
 
@@ -22,10 +23,12 @@ _NEEDED = [
 def leaders_by(arena_ratings: pl.LazyFrame, holder: str) -> pl.LazyFrame:
     """One row per board, category, publish date and `holder`: its best model by ordinal rank.
 
-    Models without a value of `holder` stand in no row, but they take ranks, lead and count as
-    models of the board. Gaps hold within one board, category and date alone. The expected win rate
-    is that of the Bradley-Terry model behind the ratings, base 10 and scale 400; the probabilities
-    are those of `transforms.probability`.
+    A rank is 1 + the number of models of the board that are rated strictly higher. Of several best
+    models of one rating the one of the best published rank is named, else the first by name;
+    `best_n_tied` marks it. Models without a value of `holder` have no row, but they take ranks,
+    lead and count as models of the board. Gaps hold within one board, category and date alone. The
+    expected win rate is that of the Bradley-Terry model behind the ratings, base 10 and scale 400;
+    the probabilities are those of `transforms.probability`.
     """
     rated = arena_ratings.filter(pl.col("rating_arena").is_not_null()).select(_NEEDED)
     placed = rated.with_columns(
@@ -34,7 +37,7 @@ def leaders_by(arena_ratings: pl.LazyFrame, holder: str) -> pl.LazyFrame:
         pl.col("rank_ordinal").filter("is_open_weights").min().over(BOARD).alias("first_open"),
     ).filter(pl.col(holder).is_not_null())
     best = (
-        placed.sort(*BOARD, "rank_ordinal")
+        placed.sort(*BOARD, *PLACED, nulls_last=True)
         .group_by(*BOARD, holder, maintain_order=True)
         .agg(*_best(), *_best_open(), *_counts())
     )

@@ -14,6 +14,9 @@ from transforms.sums import mean
 
 SERIES = ["board", "category"]
 BOARD = [*SERIES, "publish_date"]
+# The order of a board's models. Models of one rating share their rank; the published rank, then the
+# name decide which of them is named, the same one in every table.
+PLACED = ["rank_ordinal", "rank_published", "model_name_arena"]
 DETECTED = 10.0  # arena points: a median shift of this size is a break (lmarena.md, section 10)
 ENOUGH = 5  # models: fewer in common show nothing
 

@@ -49,7 +49,7 @@ SELECT segment_id, publish_date, model_id, model_name_arena, rating_arena,
 FROM core.arena_ratings
 WHERE board = board_ AND category = category_ AND rating_arena IS NOT NULL
 WINDOW before AS (PARTITION BY segment_id, model_id ORDER BY publish_date)
-ORDER BY publish_date, rank_ordinal;
+ORDER BY publish_date, rank_ordinal, model_name_arena;
 
 -- mart.country_share_daily for one metric, attribution and day; fractional credit.
 CREATE MACRO mart.share_by_country(metric_, attribution_, day) AS TABLE

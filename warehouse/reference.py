@@ -92,6 +92,7 @@ REGISTRY_FILES = (
     "ai_index_editions",
     "ai_index_residuals",
     "hub_sizes",
+    "epoch_sizes",
 )
 REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
     **{

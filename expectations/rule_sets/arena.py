@@ -10,7 +10,6 @@ from expectations.rule_sets.sql import (
     missing_rows_sql,
     rank_gap_sql,
     rank_once_sql,
-    rank_sql,
     renames_sql,
     variance_sql,
 )
@@ -269,11 +268,18 @@ ARENA: tuple[Rule, ...] = (
         variance_sql(f"{_BOARD}, model_name", "rating_lower", "rating_upper"),
     ),
     Rule(
-        "ranks_are_complete",
+        "rank_is_one_plus_the_strictly_better",
         "core.arena_ratings",
         "critical",
-        "The ordinal ranks of a board are 1..N, each given once.",
-        rank_sql(_RATED, "rank_ordinal", "rating_arena"),
+        "A model's rank is 1 + the number of models of its board that are rated higher, and n_tied "
+        "counts those of its rating; an unrated model has neither.",
+        f"SELECT {_RATED}, model_name_arena, rating_arena, rank_ordinal, due_rank, n_tied, "
+        "due_tied "
+        "FROM (SELECT *, CASE WHEN rating_arena IS NOT NULL THEN rank() OVER (PARTITION BY "
+        f"{_RATED} ORDER BY rating_arena DESC NULLS LAST) END AS due_rank, CASE WHEN rating_arena "
+        f"IS NOT NULL THEN count(*) OVER (PARTITION BY {_RATED}, rating_arena) END AS due_tied "
+        "FROM {batch}) WHERE rank_ordinal IS DISTINCT FROM due_rank "
+        "OR n_tied IS DISTINCT FROM due_tied",
     ),
     Rule(
         "value_lies_within_bounds",

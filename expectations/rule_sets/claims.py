@@ -44,6 +44,14 @@ CLAIMS: tuple[Rule, ...] = (
         "OR (holds IS NULL) <> (missing IS NOT NULL)",
     ),
     Rule(
+        "a_part_never_answers_for_the_whole",
+        "mart.claim_trials",
+        "critical",
+        "A trial on a source that was not observed whole has no answer that the rest could change.",
+        f"SELECT {_KEY}, value, coverage, holds FROM {{batch}} "
+        "WHERE is_whole = false AND holds IS NOT NULL",
+    ),
+    Rule(
         "coverage_is_the_least_seen",
         "mart.claim_trials",
         "critical",

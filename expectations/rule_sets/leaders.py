@@ -40,13 +40,16 @@ def _place_rules(table: str, holder: str, whole: str) -> Iterator[Rule]:
         f"SELECT {_RATED}, {holder}, {', '.join(tops)} FROM {{batch}} WHERE {disorder}",
     )
     yield Rule(
-        "first_rank_belongs_to_one_holder",
+        "first_rank_belongs_to_the_leaders",
         table,
         "critical",
-        f"On every board, category and date exactly one {holder} holds ordinal rank 1.",
+        f"On every board, category and date a {holder} holds rank 1, and so do those alone who "
+        "are as high: of several n_tied is above 1.",
         f"SELECT {_RATED}, min(best_rank_ordinal) AS best_rank, "
-        f"count(*) FILTER (WHERE best_rank_ordinal = 1) AS n_first FROM {{batch}} "
-        f"GROUP BY {_RATED} HAVING n_first > 1 OR n_first < 1 AND {whole}",
+        "count(*) FILTER (WHERE best_rank_ordinal = 1) AS n_first FROM {batch} "
+        f"GROUP BY {_RATED} HAVING n_first < 1 AND {whole} "
+        "OR bool_or((best_rank_ordinal = 1) <> (gap_to_leader = 0)) "
+        "OR n_first > 1 AND bool_or(best_rank_ordinal = 1 AND best_n_tied = 1)",
     )
 
 

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 
-def rank_sql(group: str, rank: str, rating: str) -> str:
-    """Groups whose ranks are not 1..N; an unrated model (null) may go without a rank."""
-    return _ranks(group, rank, f"{_not_once(rank, rating)} OR {_gaps(rank)}")
-
-
 def rank_once_sql(group: str, rank: str, rating: str) -> str:
     """Groups that give a rank twice, one below 1, or none to a rated model."""
     return _ranks(group, rank, _not_once(rank, rating))

@@ -66,7 +66,7 @@ leaders = con.sql(
     FROM mart.arena_leaders
     WHERE board = 'text' AND category = 'overall'
       AND publish_date = (SELECT max(publish_date) FROM mart.arena_leaders WHERE board = 'text')
-    ORDER BY best_rank_ordinal
+    ORDER BY best_rank_ordinal, best_model
     """
 ).pl()
 print(leaders)

@@ -10,6 +10,7 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
+from transforms.claims.wholeness import partial
 from transforms.leaders import expected_win_rate
 from transforms.probability import log_normal_cdf
 from transforms.sums import exactly, how_many, rate
@@ -24,14 +25,21 @@ _MODELS = [
 CATALOG = "arena_catalog"
 
 
-def arena(requests: pl.LazyFrame, arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
-    """Answers of all five tests, from the board in force on the day if it can give one."""
+def arena(
+    requests: pl.LazyFrame, arena_ratings: pl.LazyFrame, meta_snapshots: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Answers of all five tests, from the board in force on the day if it can give one.
+
+    Of a board that is a part, models may be missing below its last one (`sure_from`).
+    """
     wanted = of(requests, *TESTS)
     series = wanted.select(SERIES).unique()
     rated = (
         arena_ratings.filter(pl.col("rating_arena").is_not_null())
         .join(series, on=SERIES, how="semi")
-        .select(_MODELS)
+        .select(*_MODELS, "snapshot_id")
+        .join(_parts(meta_snapshots), on="snapshot_id", how="left")
+        .with_columns(_sure_from())
         .collect()  # a few boards of many, looked at several times
         .lazy()
     )
@@ -47,6 +55,22 @@ def arena(requests: pl.LazyFrame, arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
             _ahead(of(wanted, "arena_ahead"), rated),
         ]
     )
+
+
+def _parts(meta_snapshots: pl.LazyFrame) -> pl.LazyFrame:
+    return partial(meta_snapshots).select("snapshot_id", is_part=pl.lit(True))
+
+
+def _sure_from() -> pl.Expr:
+    """The lowest rating above which the board lacks no model: any at all if it is whole."""
+    board = [*SERIES, "publish_date"]
+    is_part = pl.col("is_part").fill_null(value=False).any().over(board)
+    lowest = pl.col("rating_arena").min().over(board)
+    return pl.when(is_part).then(lowest).otherwise(float("-inf")).alias("sure_from")
+
+
+def _is_whole() -> pl.Expr:
+    return (pl.col("sure_from") == float("-inf")).all().alias("is_whole")
 
 
 def _on_boards(dated: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
@@ -79,7 +103,7 @@ def _count(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> p
     country = pl.col("country_code")
     is_mine = country == pl.col("subject")
     may_be = is_mine | (country == NOT_EXAMINED)
-    value = _among_first(models.filter("counts"), is_mine, ties_count=None).rename({"n": "value"})
+    value = _among_first(models.filter("counts"), is_mine, ties_count=True).rename({"n": "value"})
     # against the country: unclear models of others take places, ties go to others
     low = _among_first(
         models.filter(pl.col("counts") | (pl.col("may_count") & ~is_mine)),
@@ -95,9 +119,26 @@ def _count(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> p
         .join(high, on=key)
         .sort("request", "value", "observed_on", descending=[False, True, False])
         .group_by("request", maintain_order=True)
-        .agg(pl.col("value", "observed_on").first(), pl.col("low").max(), pl.col("high").max())
+        .agg(pl.col("value", "observed_on").first(), pl.col("low").max(), _highest())
     )
-    return answers(best.join(_examined(models), on="request").join(_months(dated), on="request"))
+    whole = models.group_by(key).agg(_has_first_places()).group_by("request")
+    return answers(
+        best.join(_examined(models), on="request")
+        .join(_months(dated), on="request")
+        .join(whole.agg(pl.col("is_whole").all()), on="request")
+    )
+
+
+def _has_first_places() -> pl.Expr:
+    """Whether the board is whole, or holds N models that count above anything that it may lack."""
+    sure = how_many(pl.col("counts") & (pl.col("rating_arena") >= pl.col("sure_from")))
+    whole = (pl.col("sure_from") == float("-inf")).all()
+    return (whole | (sure >= pl.col("top_n").first())).alias("is_whole")
+
+
+def _highest() -> pl.Expr:
+    """Models in doubt can also push several that share a rank out of the first N."""
+    return pl.max_horizontal("high", "value").max().alias("high")
 
 
 def _dated(wanted: pl.LazyFrame, boards: pl.LazyFrame) -> pl.LazyFrame:
@@ -126,24 +167,18 @@ def _months(dated: pl.LazyFrame) -> pl.LazyFrame:
     return seen.select("request", part(pl.col("seen"), pl.col("due")).alias("coverage_time"))
 
 
-def _among_first(models: pl.LazyFrame, hit: pl.Expr, ties_count: bool | None) -> pl.LazyFrame:
-    """`n` of each request and board: hits among the first N by rating, then name.
+def _among_first(models: pl.LazyFrame, hit: pl.Expr, ties_count: bool) -> pl.LazyFrame:
+    """`n` of each request and board: hits of rank N or better, 1 + number of strictly better ones.
 
-    Of equal ratings the hits come first, last, or as it comes.
+    Ties share a rank. Where they do not count, the N places are given out one by one, and of
+    equal ratings the hits come last.
     """
     by = ["request", "observed_on"]
-    first = {None: pl.lit(0), True: ~pl.col("hit"), False: pl.col("hit")}[ties_count]
-    ranked = (
-        models.with_columns(hit.fill_null(False).alias("hit"))
-        .with_columns(first.cast(pl.Int8).alias("first"))
-        .sort(
-            *by,
-            pl.col("rating_arena"),
-            "first",
-            "model_name_arena",
-            descending=[False, False, True, False, False],
-        )
-        .with_columns(pl.int_range(1, pl.len() + 1).over(by).alias("place"))
+    rating = pl.col("rating_arena")
+    shared = rating.rank("min", descending=True).over(by)
+    one_by_one = pl.struct(-rating, "hit").rank("ordinal").over(by)
+    ranked = models.with_columns(hit.fill_null(False).alias("hit")).with_columns(
+        (shared if ties_count else one_by_one).alias("place")
     )
     inside = pl.col("hit") & (pl.col("place") <= pl.col("top_n"))
     return ranked.group_by(by).agg(how_many(inside).alias("n"))
@@ -194,14 +229,24 @@ def _rank(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> pl
             pl.col("mine").filter("is_mine").max().alias("best"),
             pl.col("mine").filter("may_be_mine").max().alias("best_possible"),
             pl.col("observed_on").first(),
+            (_is_whole() | _is_sure()).alias("is_whole"),
         )
         .filter(pl.col("best").is_not_null())
     )
     return answers(
-        best.join(_placed(models, best.drop("observed_on")), on="request")
+        best.join(_placed(models, best.drop("observed_on", "is_whole")), on="request")
         .join(_examined(models), on="request")
         .with_columns(coverage_time=pl.lit(1.0))
     )
+
+
+def _is_sure() -> pl.Expr:
+    """Whether the holder's best model is above anything that the board may lack.
+
+    Not by bounds: a model that is rated lower may have a higher one.
+    """
+    best = pl.col("mine").filter("is_mine").max()
+    return (pl.col("rank") != "ub").all() & (best >= pl.col("sure_from").max())
 
 
 def _placed(models: pl.LazyFrame, best: pl.LazyFrame) -> pl.LazyFrame:
@@ -232,6 +277,7 @@ def _first(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
     sums = models.group_by("request", "observed_on").agg(
         exactly(chance.filter(sure)).clip(0, 1).alias("value"),
         exactly(chance.filter(possible)).clip(0, 1).alias("high"),
+        _is_whole(),
     )
     return answers(
         sums.join(_examined(models), on="request").with_columns(coverage_time=pl.lit(1.0))
@@ -251,8 +297,12 @@ def _lead(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
             *_best("theirs", "other"),
             (1 - rate(pl.col("country_code") == NOT_EXAMINED)).alias("coverage_names"),
             _strict().alias("strict_source"),
+            pl.col("sure_from").max(),
         )
         .drop_nulls(["mine", "theirs"])
+        .with_columns(
+            (pl.min_horizontal("mine", "theirs") >= pl.col("sure_from")).alias("is_whole")
+        )
     )
     value = _lead_of("mine", "theirs")
     low, high = _lead_of("mine", "theirs_possible"), _lead_of("mine_possible", "theirs")

@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, lines, nearest, of
+from transforms.claims.wholeness import vintages
 from transforms.notable import placed
 from transforms.sums import how_many, rate, total
 
@@ -13,31 +14,40 @@ MONTHS_A_DAY = 12 / 365.25
 
 
 def notable_count(
-    requests: pl.LazyFrame, notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame
+    requests: pl.LazyFrame,
+    notable_models: pl.LazyFrame,
+    notable_model_labs: pl.LazyFrame,
+    sizes: pl.LazyFrame,
+    meta_snapshots: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Answers: models of a year that count for a country, by the vintage nearest to the day.
 
-    Once in full for each distinct country. A record without a country may be anybody's. Where the
-    vintage is not known, what those before and after the stated day say is doubt.
+    Once in full for each distinct country. A record without a country may be anybody's, and so may
+    one that the vintage lacks. Where the vintage is not known, what those before and after the
+    stated day say is doubt.
     """
     wanted = of(requests, "notable_count")
-    vintages = notable_models.select(pl.col("vintage_date").alias("observed_on")).unique()
+    days = notable_models.select(pl.col("vintage_date").alias("observed_on"))
+    held = vintages(days, sizes, meta_snapshots, "notable_ai_models")
     models = placed(notable_models, notable_model_labs).rename(
         {"vintage_date": "observed_on", "publication_year": "year"}
     )
-    chosen = nearest(wanted, vintages, []).with_columns(is_chosen=pl.lit(True))
-    beside = _around(wanted, vintages).with_columns(is_chosen=pl.lit(False))
-    counts = _counts(pl.concat([chosen, beside.select(chosen.collect_schema().names())]), models)
+    chosen = nearest(wanted, days, []).with_columns(is_chosen=pl.lit(True))
+    beside = _around(wanted, days.unique()).with_columns(is_chosen=pl.lit(False))
+    dated = pl.concat([chosen, beside.select(chosen.collect_schema().names())])
+    counts = _counts(dated, models).join(held, on="observed_on")
     chosen_one = pl.col("is_chosen")
     return answers(
         counts.sort("request", "observed_on")
         .group_by("request", maintain_order=True)
         .agg(
             pl.col("observed_on", "value", "coverage_names").filter(chosen_one).first(),
+            pl.col("held").filter(chosen_one).first().alias("coverage_population"),
+            (~pl.col("is_part") | (pl.col("n_missing") > 0)).all().alias("is_whole"),
             pl.col("value").min().alias("low"),
-            (pl.col("value") + pl.col("x")).max().alias("high"),
+            pl.sum_horizontal("value", "x", "n_missing").max().alias("high"),
             pl.col("value").min().alias("value_lower"),
-            (pl.col("value") + pl.col("x") + pl.col("z")).max().alias("value_upper"),
+            pl.sum_horizontal("value", "x", "z", "n_missing").max().alias("value_upper"),
         )
         .with_columns(coverage_time=pl.lit(1.0))
     )
@@ -106,18 +116,25 @@ def models_published(requests: pl.LazyFrame, notable_models: pl.LazyFrame) -> pl
 
 
 def frontier_lag(
-    requests: pl.LazyFrame, raw_epoch_capabilities: pl.LazyFrame, spellings: pl.LazyFrame
+    requests: pl.LazyFrame,
+    raw_epoch_capabilities: pl.LazyFrame,
+    spellings: pl.LazyFrame,
+    sizes: pl.LazyFrame,
+    meta_snapshots: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Answers: months from another country's first reach of a level to a country's own.
 
     A level is a record of either: a model that scores above all its earlier ones, since a day.
     Levels that only one of them has reached say nothing yet, nor do those that the country reached
-    first. A model of several countries is each one's; one without country or score is nobody's.
+    first. A model of several countries is each one's; one without country or score is nobody's. Any
+    record that a vintage lacks could have been the first of a level.
     """
     wanted = of(requests, "frontier_lag")
     models = _scored(raw_epoch_capabilities, spellings)
-    vintages = models.select(pl.col("snapshot_date").alias("observed_on")).unique()
-    dated = nearest(wanted, vintages, [])
+    every = raw_epoch_capabilities.select(pl.col("snapshot_date").alias("observed_on"))
+    held = vintages(every, sizes, meta_snapshots, "epoch_capabilities_index")
+    days = models.select(pl.col("snapshot_date").alias("observed_on")).unique()
+    dated = nearest(wanted, days, [])
     late, early = _records(dated, models, "subject"), _records(dated, models, "other")
     is_own = pl.col("levels") == "subject"
     levels = pl.concat([late.filter(is_own), early.filter(~is_own)]).filter(
@@ -143,7 +160,12 @@ def frontier_lag(
         lags.group_by("request", "observed_on")
         .agg((value * MONTHS_A_DAY).alias("value"))
         .join(_with_country(raw_epoch_capabilities), on="observed_on")
-        .with_columns(coverage_time=pl.lit(1.0))
+        .join(held, on="observed_on")
+        .with_columns(
+            (pl.col("with_country") * pl.col("held").fill_null(1.0)).alias("coverage_population"),
+            (~pl.col("is_part")).alias("is_whole"),
+            coverage_time=pl.lit(1.0),
+        )
     )
 
 
@@ -193,5 +215,5 @@ def _with_country(capabilities: pl.LazyFrame) -> pl.LazyFrame:
     return (
         capabilities.drop_nulls(["eci_score", "release_date"])
         .group_by(pl.col("snapshot_date").alias("observed_on"))
-        .agg(rate(pl.col("country_name").is_not_null()).alias("coverage_population"))
+        .agg(rate(pl.col("country_name").is_not_null()).alias("with_country"))
     )

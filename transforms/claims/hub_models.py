@@ -16,11 +16,11 @@ _NO_BOUND = float("inf")
 
 
 def newest_listing(listed: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: the newest day of a listing and how much of the Hub it holds."""
+    """One row: the newest day of a listing, how much of the Hub it holds, whether it is whole."""
     return (
         listed.sort("observed_on")
         .last()
-        .select(pl.col("observed_on").alias("listing_day"), "listed")
+        .select(pl.col("observed_on").alias("listing_day"), "listed", "is_whole")
     )
 
 
@@ -38,7 +38,7 @@ def repositories_created(
         pl.col("name").n_unique().alias("n"), pl.col("last_seen_date").max().alias("seen")
     )
     asked_for = lines("names").list.len()
-    n, is_whole = pl.col("n").fill_null(0), pl.col("listed") >= NEEDED
+    n, is_whole = pl.col("n").fill_null(0), _tells_absence()
     return answers(
         wanted.join(newest_listing(listed), how="cross")
         .join(counts, on="request", how="left")
@@ -48,6 +48,7 @@ def repositories_created(
             pl.when(is_whole).then(n).otherwise(asked_for).alias("high"),
             pl.coalesce("seen", "listing_day").alias("observed_on"),
             pl.when(is_whole).then(1.0).otherwise(n / asked_for).alias("coverage_population"),
+            is_whole=pl.lit(None),  # what was found is proof, and absence is in the bounds
         )
     )
 
@@ -89,7 +90,7 @@ def models_created(
         .group_by("request")
         .agg(pl.len().alias("n"))
     )
-    n, is_whole = pl.col("n").fill_null(0), pl.col("listed") >= NEEDED
+    n, is_whole = pl.col("n").fill_null(0), _tells_absence()
     return answers(
         wanted.join(newest_listing(listed), how="cross")
         .join(counts, on="request", how="left")
@@ -117,7 +118,7 @@ def model_rank(
         _placed(wanted.filter(pl.col("metric") == counter), observed, named, counter)
         for counter in COUNTERS
     ]
-    is_whole = pl.col("listed").fill_null(0.0) >= NEEDED
+    is_whole = _tells_absence().fill_null(value=False)
     return answers(
         pl.concat(placed)
         .join(listed, on="observed_on", how="left")
@@ -252,6 +253,11 @@ def _derived(
             pl.col("created_at").dt.date().alias("created_on"),
         )
     )
+
+
+def _tells_absence() -> pl.Expr:
+    """Whether what the listing does not hold is not on the Hub."""
+    return (pl.col("listed") >= NEEDED) & pl.col("is_whole")
 
 
 def _within() -> pl.Expr:

@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
+from transforms.claims.wholeness import partial
 from transforms.mart.family_share_daily import NO_FAMILY
 from transforms.sums import exactly, how_many
 
@@ -18,11 +19,14 @@ CUT = ["by", "population", "metric", "attribution", "credit"]
 _KEPT = ["observed_on", *CUT, "holder", "numerator", "denominator"]
 
 
-def listing_coverage(country_share_daily: pl.LazyFrame, sizes: pl.LazyFrame) -> pl.LazyFrame:
+def listing_coverage(
+    country_share_daily: pl.LazyFrame, sizes: pl.LazyFrame, meta_snapshots: pl.LazyFrame
+) -> pl.LazyFrame:
     """`observed_on` and `listed`: the part of the Hub's models that the day's listing holds.
 
     By number of models, against the nearest day on which somebody counted them all; 0 where
-    nobody did. What part of all downloads that is, nobody knows.
+    nobody did. What part of all downloads that is, nobody knows. `is_whole`: not a sample, and
+    proved to have come to its end.
     """
     every = (pl.col("population") == "all") & (pl.col("metric") == "models")
     counts = country_share_daily.filter(every).select(
@@ -37,11 +41,16 @@ def listing_coverage(country_share_daily: pl.LazyFrame, sizes: pl.LazyFrame) -> 
         .unique("observed_on", keep="first", maintain_order=True)
         .select("observed_on", part(pl.col("n"), pl.col("n_models")).alias("listed"))
     )
+    parts = partial(meta_snapshots).filter(pl.col("source") == "hub")
+    torsos = parts.select(pl.col("snapshot_date").alias("observed_on"), is_whole=pl.lit(False))
     return (
         counts.select("observed_on")
         .unique()
         .join(known, on="observed_on", how="left")
-        .select("observed_on", pl.col("listed").fill_null(0.0))
+        .join(torsos, on="observed_on", how="left")
+        .select(
+            "observed_on", pl.col("listed").fill_null(0.0), pl.col("is_whole").fill_null(value=True)
+        )
     )
 
 
@@ -222,5 +231,6 @@ def _coverage(tiles: pl.LazyFrame, listed: pl.LazyFrame, counted: pl.LazyFrame) 
             (pl.col("listed").fill_null(0.0) * pl.col("counted").fill_null(0.0))
             .min()
             .alias("coverage_population"),
+            pl.col("is_whole").all(),
         )
     )

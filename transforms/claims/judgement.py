@@ -1,7 +1,8 @@
 """From an answer to a judgement: does the quantity hold, does the statement, and what of it.
 
 Three answers each time: yes, no, and null for what the data cannot tell. Where they see too little
-the answer is null, whatever the value says: a verdict is never better than its coverage.
+the answer is null, whatever the value says: a verdict is never better than its coverage. So it is
+where a source is not whole and what it lacks could change the answer: absence contradicts nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ SLACK = 1e-9  # of floating point, never of judgement
 # What was not seen is a gate; whom nobody examined is in the bounds, and told beside.
 SEEN = ("coverage_time", "coverage_population")
 COVERAGES = (*SEEN, "coverage_names")
+# Tests on sources that are published whole: what has too little of one is an excerpt of it.
+EXCERPTS = (
+    *("notable_count", "frontier_lag"),
+    *("arena_count", "arena_rank", "arena_first", "arena_lead", "trending_days", "trending_weeks"),
+)
 CHANGING = r"^(hub|arena|trending)_"  # tests whose value is another one every day
 NAMED = (
     "repositories_created",
@@ -36,7 +42,9 @@ def with_judgement(trials: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns((known & (pl.col("coverage") >= NEEDED)).alias("is_testable"))
         .with_columns(
             _relation(pl.col("value"), pl.col("value")).alias("agrees"),
-            pl.when(pl.col("is_testable") & ~_is_of_its_day()).then(_holds()).alias("holds"),
+            pl.when(pl.col("is_testable") & ~_is_of_its_day() & _is_whole())
+            .then(_holds())
+            .alias("holds"),
         )
         .with_columns(_missing().alias("missing"))
     )
@@ -89,6 +97,11 @@ def _holds() -> pl.Expr:
     )
 
 
+def _is_whole() -> pl.Expr:
+    """Whether nothing that the source lacks could change the answer."""
+    return pl.col("is_whole").fill_null(value=True)
+
+
 def _is_of_its_day() -> pl.Expr:
     """A figure of a past day: that today's happens to be the same would be a coincidence."""
     is_figure = (pl.col("relation") == "equals") & pl.col("test").str.contains(CHANGING)
@@ -110,8 +123,10 @@ def _missing() -> pl.Expr:
         .then(pl.lit("window_not_covered"))
         .when(too_little["coverage_population"] & named)
         .then(pl.lit("not_found"))
-        .when(too_little["coverage_population"])
+        .when(too_little["coverage_population"] & ~pl.col("test").is_in(list(EXCERPTS)))
         .then(pl.lit("panel_not_population"))
+        .when(too_little["coverage_population"] | ~_is_whole())
+        .then(pl.lit("source_not_whole"))
         .when(_is_of_its_day())
         .then(pl.lit("of_its_day"))
         .when(pl.col("holds").is_null() & (pl.col("coverage_names") < 1))

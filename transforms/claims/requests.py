@@ -11,7 +11,8 @@ NEEDED = 0.9  # least part of what a figure is about that must have been seen
 
 # What a test answers for each request. `low` and `high` hold whatever the parts that nobody has
 # seen or examined may turn out to be; `value_lower` and `value_upper` also give all of ZZ to one
-# side. Infinite = no bound. Coverages are parts of one; null = does not apply.
+# side. Infinite = no bound. Coverages are parts of one; null = does not apply. `is_whole` is false
+# where the missing part of a source could change the answer; null = nothing of that kind.
 ANSWER: dict[str, pl.DataType] = {
     "request": pl.UInt32(),
     "value": pl.Float64(),
@@ -24,6 +25,7 @@ ANSWER: dict[str, pl.DataType] = {
     "coverage_population": pl.Float64(),
     "coverage_names": pl.Float64(),
     "strict_source": pl.String(),
+    "is_whole": pl.Boolean(),
 }
 
 

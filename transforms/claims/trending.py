@@ -25,7 +25,8 @@ def trending(
     """Answers over the weeks up to the stated day, or up to the newest strip.
 
     Places that nobody examined may be the country's. By base only places whose model the listing
-    holds are examined: of the others no lineage is known.
+    holds are examined: of the others no lineage is known. A place that the strip lacks may be
+    anybody's.
     """
     wanted = of(requests, *TESTS)
     held = _held(trending_share_daily, _unlisted(hub_trending, hub_models)).cache()
@@ -71,12 +72,14 @@ def _held(shares: pl.LazyFrame, unlisted: pl.LazyFrame) -> pl.LazyFrame:
     doubt = shares.group_by(key).agg(
         exactly(places.filter(country == NOT_EXAMINED)).alias("x"),
         exactly(places.filter(country == "ZZ")).alias("unclear"),
+        (pl.col("top_n") - pl.col("n_places_total")).first().clip(lower_bound=0).alias("lacking"),
     )
     return (
         shares.select(*key, pl.col("country_code").alias("holder"), "n_places")
         .join(doubt, on=key)
         .join(unlisted, on=key, how="left")
         .with_columns(pl.max_horizontal("x", pl.col("unlisted").fill_null(0)).alias("unknown"))
+        .with_columns(pl.col("unknown") + pl.col("lacking"))
         .rename({"as_of_date": "observed_on"})
         .select("observed_on", *CUT, "holder", "n_places", "unknown", "unclear")
     )

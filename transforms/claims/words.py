@@ -76,6 +76,13 @@ def _percent(part: str) -> pl.Expr:
     return pl.format("{} %", ((1000 * pl.col(part)).floor() * 0.1).round(1))
 
 
+def _held() -> pl.Expr:
+    """How much of a source was observed, where that is known."""
+    known = pl.col("coverage_population") < 1
+    held = pl.format(" ({} of its records)", _percent("coverage_population"))
+    return pl.when(known).then(held).otherwise(pl.lit("")).fill_null("")
+
+
 def reason() -> pl.Expr:
     """Why the verdict is what it is, of the trial that decides, by `reason_code`.
 
@@ -119,6 +126,10 @@ def _not_testable(seen: pl.Expr, day: pl.Expr) -> dict[str, pl.Expr]:
         "panel_not_population": pl.format(
             "{} in the listing of {}, which holds {} of the Hub's models with the figure: a panel, "
             "not the population.", seen, day, _percent("coverage_population"),
+        ),
+        "source_not_whole": pl.format(
+            "{} ({}), but the source was not observed whole{}: what is missing could change it.",
+            seen, day, _held(),
         ),
         "of_its_day": pl.format(
             "{} ({}). A figure of its day is neither confirmed nor denied by today's.", seen, day

@@ -11,8 +11,7 @@ from transforms.carried import carried
 from transforms.identity import board_ids
 from transforms.knowledge import as_known
 from transforms.probability import with_probability_best
-from transforms.scale import BOARD, SERIES
-from transforms.sums import running
+from transforms.scale import BOARD, PLACED, SERIES
 from warehouse.contract import contract
 
 MODEL = [*BOARD, "model_id"]
@@ -123,18 +122,14 @@ def _with_number(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_rank_ordinal(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """1..N by rating; equal ratings keep the published order, then the name."""
-    by = ["rating_arena", "rank_published", "model_name_arena"]
-    ordered = lines.sort("number", *by, descending=[False, True, False, False], nulls_last=True)
-    rated = pl.col("rating_arena").is_not_null()
-    place, tied = (
-        running(rated.cast(pl.Int64)).over("number"),
-        pl.len().over("number", "rating_arena"),
+    """1 + number of models of the board that are rated strictly higher; `n_tied` beside it."""
+    rating = pl.col("rating_arena")
+    place, tied = rating.rank("min", descending=True), pl.len().over("number", "rating_arena")
+    ranked = lines.with_columns(
+        place.over("number").cast(pl.Int32).alias("rank_ordinal"),
+        pl.when(rating.is_not_null()).then(tied.cast(pl.Int32)).alias("n_tied"),
     )
-    return ordered.with_columns(
-        pl.when(rated).then(place.cast(pl.Int32)).alias("rank_ordinal"),
-        pl.when(rated).then(tied.cast(pl.Int32)).alias("n_tied"),
-    )
+    return ranked.sort("number", *PLACED, nulls_last=True)
 
 
 def _with_rank_ub(lines: pl.LazyFrame) -> pl.LazyFrame:

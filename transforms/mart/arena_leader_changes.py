@@ -7,7 +7,7 @@ import polars as pl
 from transforms.attribution import UNKNOWN
 from transforms.hysteresis import changes, confirmed
 from transforms.leaders import expected_win_rate
-from transforms.scale import BOARD
+from transforms.scale import BOARD, PLACED
 from warehouse.contract import contract
 
 SERIES = ["board", "category", "level"]
@@ -79,7 +79,7 @@ def _led(boards: pl.LazyFrame, level: str) -> pl.LazyFrame:
     doubt = DOUBT_DEVIATIONS * (pl.col("variance").first() + rival["variance"]).sqrt()
     return (
         boards.with_columns(holder.alias("_holder"))
-        .sort(*BOARD, "rank_ordinal")
+        .sort(*BOARD, *PLACED, nulls_last=True)
         .group_by(BOARD, maintain_order=True)
         .agg(
             pl.lit(level).alias("level"),

@@ -48,6 +48,8 @@ def claim_trials(
     raw_epoch_capabilities: pl.LazyFrame,
     raw_registry_countries: pl.LazyFrame,
     raw_registry_hub_sizes: pl.LazyFrame,
+    raw_registry_epoch_sizes: pl.LazyFrame,
+    meta_snapshots: pl.LazyFrame,
     as_of: date,
     known_at: date,
 ) -> pl.LazyFrame:
@@ -56,7 +58,9 @@ def claim_trials(
     Moments: the stated day (or the observation nearest to it) and the newest observation.
     """
     ask = asked(raw_claim_trials, as_of)
-    listed = listing_coverage(country_share_daily, as_known(raw_registry_hub_sizes, known_at))
+    hub_sizes = as_known(raw_registry_hub_sizes, known_at)
+    listed = listing_coverage(country_share_daily, hub_sizes, meta_snapshots)
+    epoch = (as_known(raw_registry_epoch_sizes, known_at), meta_snapshots)
     shares = (country_share_daily, lab_share_daily, family_share_daily)
     lineage = (hub_base_models, hub_model_roots, namespaces, labs)
     given = (
@@ -68,10 +72,10 @@ def claim_trials(
         parameter_ratio(ask, hub_models, notable_models),
         derivative_share(ask, hub_models, *lineage, listed),
         trending(ask, trending_share_daily, hub_trending, hub_models),
-        arena(ask, arena_ratings),
-        notable_count(ask, notable_models, notable_model_labs),
+        arena(ask, arena_ratings, meta_snapshots),
+        notable_count(ask, notable_models, notable_model_labs, *epoch),
         models_published(ask, notable_models),
-        frontier_lag(ask, raw_epoch_capabilities, raw_registry_countries),
+        frontier_lag(ask, raw_epoch_capabilities, raw_registry_countries, *epoch),
         ai_index_value(ask, ai_index_series, raw_ai_index_rows),
     )
     # One after the other: at once each test would hold its own part of the whole Hub.

@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.knowledge import holds_on
 from transforms.leaders import expected_win_rate
+from transforms.scale import PLACED
 from transforms.sums import exactly, how_many, rate
 from warehouse.contract import contract
 
@@ -98,7 +99,7 @@ def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
     best = (
         rated.with_columns(gap.alias("gap_to_leader"))
         .filter(pl.col("lab_id").is_not_null())
-        .sort(day, "rank_ordinal")
+        .sort(day, *PLACED, nulls_last=True)
         .unique([day, "lab_id"], keep="first", maintain_order=True)
         .select(
             day,
@@ -106,7 +107,7 @@ def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
             pl.col("model_name_arena").alias(f"{board}_model"),
             *(
                 pl.col(c).alias(f"{board}_{c}")
-                for c in ("rank_ordinal", "rating_arena", "gap_to_leader")
+                for c in ("rank_ordinal", "n_tied", "rating_arena", "gap_to_leader")
             ),
             expected_win_rate(-pl.col("gap_to_leader")).alias(f"{board}_win_rate"),
         )

@@ -14,9 +14,11 @@ NEWEST = (
     "publish_date = (SELECT max(n.publish_date) FROM mart.{0} AS n"
     " WHERE n.board = {0}.board AND n.category = {0}.category)"
 )
+PLACED = ["best_rank_ordinal", "best_model"]  # equal ratings share a rank
 SHARED = {
     "model": "best_model",
     "rank": "best_rank_ordinal",
+    "tied": "best_n_tied",
     "rating": "rating",
     "lower": "rating_lower",
     "upper": "rating_upper",
@@ -63,7 +65,7 @@ def arena(tables: Tables) -> dict[str, Any]:
 
 def _best(newest: pl.DataFrame, n: int) -> pl.DataFrame:
     key = ["board", "category"]
-    ordered = newest.sort(*key, "best_rank_ordinal").group_by(key, maintain_order=True).head(n)
+    ordered = newest.sort(*key, *PLACED).group_by(key, maintain_order=True).head(n)
     rates = thousandths("expected_win_rate_of_leader"), probability("probability_first")
     return ordered.with_columns(*rates, pl.col("^rating.*$").round(1))
 
@@ -79,7 +81,7 @@ def _series(rows: pl.DataFrame) -> dict[str, Any]:
     newest = rows.filter(
         (pl.col("publish_date") == days[-1]) & ~pl.col("country_code").is_in(["ZZ", "XX"])
     )
-    drawn = newest.sort("best_rank_ordinal")["country_code"].head(DRAWN).to_list()
+    drawn = newest.sort(PLACED)["country_code"].head(DRAWN).to_list()
     kept = rows.filter(pl.col("publish_date").is_in(days) & pl.col("country_code").is_in(drawn))
     kept = kept.with_columns(thousandths("expected_win_rate_of_leader"))
     column = ["country_code", "publish_date", "expected_win_rate_of_leader", "segment_id"]

@@ -47,13 +47,21 @@ def _source(entry: SourceEntry, manifest: Manifest, cards: dict[str, Card]) -> d
         "n_snapshots": len(entry.snapshots),
         "newest": newest,
         "age": age,
-        "is_late": bool(days and age is not None and age > 2 * days),
-        "has_rhythm": days is not None,
+        "state": _state(age, days),
         "bytes": entry.bytes,
         "files": entry.files,
         "n_incomplete": sum(not s.is_complete for s in entry.snapshots),
         "is_sample": any(s.is_sample for s in entry.snapshots),
     }
+
+
+def _state(age: int | None, days: int | None) -> str:
+    """Whether a source is in time; one without any snapshot is neither in time nor late."""
+    if age is None:
+        return "no_data"
+    if days is None:
+        return "still"
+    return "late" if age > 2 * days else "good"
 
 
 def _failures(tables: Tables) -> list[dict[str, Any]]:

@@ -179,6 +179,7 @@
       lags.map((l) => `${l.label}: ${l.code} ${l.censored ? "≥ " : ""}${integer(l.x)}`).join("; "));
   }
 
+  const rank = (row) => (row.tied > 1 ? `${integer(row.rank)}=` : integer(row.rank));
   const wins = (row) => (row.rank === 1 ? text("leads") : percent(row.win));
   const first = (row) => (row.first == null ? of("first", row.why) : percent(row.first));
   const rating = (row) => integer(row.rating) + (row.lower == null ? "" : ` (${integer(row.lower)}–${integer(row.upper)})`);
@@ -190,12 +191,12 @@
     $("[data-board-title]").textContent = text("board.title", { board: of("board", board), category: of("category", category) });
     $("[data-board-about]").textContent = text("board.about", { day: day(found.day), n: integer(found.n_models) });
     fill($("[data-board-countries] tbody"), found.countries.map((row) => [
-      cell(integer(row.rank), { number: true }), cell(country(row.id, row.name), { tag: "th" }), cell(row.model, { lang: "en" }),
+      cell(rank(row), { number: true }), cell(country(row.id, row.name), { tag: "th" }), cell(row.model, { lang: "en" }),
       ...[rating(row), wins(row), first(row), lag(row)].map((value) => cell(value, { number: true })),
       cell(row.open_model ? `${row.open_model} (${integer(row.open_rank)})` : "–", { lang: "en" }),
     ]));
     fill($("[data-board-labs] tbody"), found.labs.map((row) => [
-      cell(integer(row.rank), { number: true }), cell(row.name, { tag: "th" }), cell(country(row.country)), cell(row.model, { lang: "en" }),
+      cell(rank(row), { number: true }), cell(row.name, { tag: "th" }), cell(country(row.country)), cell(row.model, { lang: "en" }),
       ...[rating(row), wins(row), first(row)].map((value) => cell(value, { number: true })),
     ]));
     drawHistory(board);
