@@ -15,6 +15,8 @@ from flows import stages
 from flows.build import Clocks, chosen_snapshots, load_raw, transform
 from flows.observe import observe
 from flows.sources.http import SourceError
+from flows.sources.hub_items import parse_models
+from infra.bench.generate import GeneratedHub
 from tests.conftest import settings_for
 from tests.standin import Answer, Call, FaultPlan, StandIn
 from tests.test_sources import loaded, refused, write_models
@@ -238,3 +240,17 @@ def test_no_other_text_is_a_minute(tmp_path: Path, recordings: Path, slot: str) 
             observe("hub_trending", settings, DAY, slot)
         with pytest.raises(ArchiveError, match="once a day"):
             observe("hub", settings, DAY, "0615")
+
+
+def test_many_threads_read_small_pages_in_little_memory(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBSERVATORY_DUCKDB_THREADS", "8")
+    monkeypatch.setenv("OBSERVATORY_DUCKDB_MEMORY", "600MB")
+    listing = GeneratedHub(80).archive_day(archive, DAY, page_rows=5)
+    con = database.create(tmp_path / "built.duckdb")
+    parse_models(con, archive, listing)
+    counts = "SELECT count(*), count(DISTINCT file_name) FROM raw.hub_models"
+    read = con.execute(counts).fetchall()
+    assert read == [(listing.rows_seen, len(listing.files))]
+    con.close()

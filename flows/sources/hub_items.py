@@ -39,7 +39,7 @@ _ITEM: Mapping[str, str] = {
 }
 _TYPED = [(key, quote(key), kind) for key, kind in _ITEM.items() if kind != "VARCHAR"]
 _TOTAL = "safetensors.total"
-_PAGES = "read_json(?, format = 'array', filename = true, maximum_object_size = 268435456"
+_ROOM = 16 * 1024 * 1024  # bytes for one item where the pages are small; DuckDB's own default
 # An id that is a number or an object would pass for a text, so its JSON is looked at.
 _REFUSAL = f"""CASE WHEN left("id", 1) = '"' AND "id" <> '""' THEN
     CASE {not_of_type(_TYPED)} END ELSE 'no id' END"""
@@ -91,15 +91,23 @@ def load_items(
     paths = archive.paths(pages)
     into = _Target(con, snapshot, table)
     try:
-        into.insert_sound(_at_once(), paths)
+        into.insert_sound(_at_once(into.room), paths)
     except duckdb.InvalidInputException:  # an item that repeats a key, or no object where one is
-        into.insert_sound(_one_by_one(), paths)
+        into.insert_sound(_one_by_one(into.room), paths)
     into.drop_duplicates()
     if odd := into.not_whole(pages, paths):
         into.refuse(odd)
 
 
-def _at_once() -> str:
+def _pages(room: int) -> str:
+    """The start of the call that reads pages with items of up to `room` bytes.
+
+    DuckDB takes twice that for every thread, so that it must not be more than is needed.
+    """
+    return f"read_json(?, format = 'array', filename = true, maximum_object_size = {room}"
+
+
+def _at_once(room: int) -> str:
     """The items' values as text, in one reading of the pages: numbers are judged afterwards."""
     kinds = {key: "JSON" if key == "id" else "VARCHAR" for key in _ITEM if key != _TOTAL}
     kinds["safetensors"] = "STRUCT(total VARCHAR)"
@@ -107,11 +115,11 @@ def _at_once() -> str:
     names = ", ".join(quote(key) for key in _ITEM if key != _TOTAL)
     return (
         f"SELECT filename, {names}, safetensors.total AS {quote(_TOTAL)} "
-        f"FROM {_PAGES}, columns = {{{columns}}})"
+        f"FROM {_pages(room)}, columns = {{{columns}}})"
     )
 
 
-def _one_by_one() -> str:
+def _one_by_one(room: int) -> str:
     """The same from each item's own text `item`; of a key that stands twice, the first counts."""
     values = ", ".join(
         f"item {'->' if key == 'id' else '->>'} {literal(_path(key))} AS {quote(key)}"
@@ -119,7 +127,7 @@ def _one_by_one() -> str:
     )
     return (
         f"SELECT filename, item, {values} "
-        f"FROM {_PAGES}, records = false, columns = {{'item': 'JSON'}})"
+        f"FROM {_pages(room)}, records = false, columns = {{'item': 'JSON'}})"
     )
 
 
@@ -138,6 +146,11 @@ class _Target:
     @property
     def _sql_name(self) -> str:
         return contract(self.table).sql_name
+
+    @property
+    def room(self) -> int:
+        """Bytes that an item may have: no more than the largest page."""
+        return max([_ROOM, *(page.bytes for page in self.snapshot.find("pages/"))])
 
     @property
     def _id(self) -> str:
@@ -194,7 +207,8 @@ class _Target:
         self.con.execute(
             f"""CREATE OR REPLACE TEMP TABLE page_items AS
             SELECT parse_filename(filename) AS file_name, item, {_NAME} AS name, "_id",
-                {_REFUSAL} AS refusal, row_number() OVER () AS met FROM ({_one_by_one()})""",
+                {_REFUSAL} AS refusal, row_number() OVER () AS met
+            FROM ({_one_by_one(self.room)})""",
             [paths],
         )
         again = f"starts_with(file_name, {literal(NEWEST.removeprefix('pages/'))})"
