@@ -34,7 +34,8 @@ log = logging.getLogger("observatory.settled")
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ("mart.lab_share_daily", "mart.country_share_daily", "mart.family_share_daily")
 # What the history gives for a past day.
-PAST = ("core.hub_daily_counters", "raw.hub_known_models", "raw.hub_earlier_counters")
+PAST = ("raw.hub_models", "raw.hub_known_models", "raw.hub_earlier_counters")
+COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
 # Their rows are of other systems; no share of the Hub counts them.
 UNUSED = ("core.arena_ratings", "core.notable_models")
 CODE = (
@@ -131,7 +132,7 @@ def _shares(
     assert entry is not None  # the day is that of a snapshot
     day = f"DATE {literal(str(one.day))}"
     past = (
-        f"SELECT {day} AS as_of_date, * FROM ({counters_on(history, one.day)})",
+        _listing(counters_on(history, one.day), day),
         known_models(history, one.on),
         earlier_counters(con, history, entry),
     )
@@ -145,6 +146,15 @@ def _shares(
         arguments |= {clock: clocks[clock] for clock in step.clocks}
         tables[step.table] = step.function(**arguments).collect()
     return {table: tables[table] for table in TABLES}
+
+
+def _listing(counters: str, day: str) -> str:
+    """SQL of raw.hub_models of a past day; null is what the history does not keep by day."""
+    kept = {"snapshot_date": day, "snapshot_id": "''", "file_name": "''"}
+    kept |= {c: c for c in ("model_id_hf", *COUNTERS) if c not in kept}
+    columns = contract("raw.hub_models").columns
+    listed = ", ".join(f"{kept.get(n, 'NULL')}::{c.type} AS {n}" for n, c in columns.items())
+    return f"SELECT {listed} FROM ({counters})"
 
 
 def _frame(con: duckdb.DuckDBPyConnection, table: str, sql: str) -> pl.DataFrame:

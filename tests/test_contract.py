@@ -367,6 +367,7 @@ def test_the_build_fills_what_it_promises(built: Any) -> None:
         "core.hub_datasets",
         "core.arena_agent_scores",
         "core.hub_refused_base_models",
+        "core.hub_suspected_doubles",
         "core.hub_renames",
         "raw.hub_absences",
         "raw.hub_earlier_counters",

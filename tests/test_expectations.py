@@ -597,6 +597,16 @@ def counters(**change: Any) -> list[dict[str, Any]]:
     ]
 
 
+def twin(**change: Any) -> dict[str, Any]:
+    """An id that is counted under another one."""
+    return {
+        "model_id_hf": "a/twin",
+        "counted_model_id_hf": "a/b",
+        "is_counted_once": True,
+        **change,
+    }
+
+
 def refused_line(category: str) -> dict[str, Any]:
     record = {"model_name": "a", "category": category, "leaderboard_publish_date": "2026-08-14"}
     return {
@@ -612,6 +622,7 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "core.hub_models": [{"model_id_hf": name} for name in ("a/b", "a/c", "a/rootless")],
     "core.hub_model_roots": [*roots(), {"model_id_hf": "a/bare", "root_model_id_hf": "a/bare"}],
     "core.hub_daily_counters": counters(),
+    "core.hub_suspected_doubles": [twin()],
     "core.hub_counter_days": [{}],
     "core.arena_ratings": rated(),
     "raw.quarantine": [refused_line("french")],
@@ -835,8 +846,26 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
     (
         "core.hub_counter_days",
         "the_history_counts_every_model",
-        [{"models": 3}],
-        {"as_of_date": "2026-08-15", "models": 3, "n_rows": 2},
+        [{"models": 4}],
+        {"as_of_date": "2026-08-15", "models": 4, "n_rows": 2, "n_doubles": 1},
+    ),
+    (
+        "core.hub_daily_counters",
+        "no_repository_is_counted_twice",
+        counters(model_id_hf="A/B"),
+        {"model_id_hf": "A/B", "reason": "case"},
+    ),
+    (
+        "core.hub_daily_counters",
+        "no_repository_is_counted_twice",
+        counters(model_id_hf="a/twin"),
+        {"model_id_hf": "a/twin"},
+    ),
+    (
+        "core.hub_suspected_doubles",
+        "suspected_doubles_are_few",
+        [twin(is_counted_once=False, downloads_30d=1)],
+        {"n_ids": 1, "downloads_30d": 1},
     ),
     (
         "core.labs",
@@ -992,7 +1021,7 @@ SOUND_ROWS = {
     "core.arena_observations": [observed("a"), observed("b", model_id="b")],
     "core.arena_scale_segments": segments(),
     "meta.arena_boards": [HEALED],
-    "core.hub_counter_days": [{"models": 2}],
+    "core.hub_counter_days": [{"models": 3}],
     "core.hub_daily_counters": counters(),
     "core.hub_model_roots": roots(),
     "core.labs": labs(),

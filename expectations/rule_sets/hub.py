@@ -53,12 +53,51 @@ HUB: tuple[Rule, ...] = (
         "the_history_counts_every_model",
         "core.hub_counter_days",
         "critical",
-        "Of every day of core.hub_daily_counters the history counts as many models.",
+        "Of every day of core.hub_daily_counters the history counts as many models, and those that "
+        "core.hub_suspected_doubles says are counted once.",
         """
-        SELECT as_of_date, models, n_rows FROM (
+        SELECT as_of_date, models, n_rows, coalesce(n_doubles, 0) AS n_doubles FROM (
             SELECT as_of_date, count(*) AS n_rows FROM "core"."hub_daily_counters" GROUP BY ALL
-        ) AS counted LEFT JOIN {batch} AS days USING (as_of_date)
-        WHERE models IS DISTINCT FROM n_rows
+        ) AS counted LEFT JOIN {batch} AS days USING (as_of_date) LEFT JOIN (
+            SELECT as_of_date, count(*) AS n_doubles FROM "core"."hub_suspected_doubles"
+            WHERE is_counted_once GROUP BY ALL
+        ) AS twice USING (as_of_date)
+        WHERE models IS DISTINCT FROM n_rows + coalesce(n_doubles, 0)
+        """,
+    ),
+    Rule(
+        "no_repository_is_counted_twice",
+        "core.hub_daily_counters",
+        "critical",
+        "No two ids of a day differ by case alone, but for two objects of the Hub; and none is "
+        "counted that core.hub_suspected_doubles says is counted under another id.",
+        """
+        SELECT as_of_date, model_id_hf, 'case' AS reason FROM (
+            SELECT as_of_date, model_id_hf FROM {batch} WHERE (as_of_date, hash(lower(model_id_hf)))
+            IN (SELECT (as_of_date, hash(lower(model_id_hf))) FROM {batch}
+                GROUP BY ALL HAVING count(*) > 1)
+        ) AS alike WHERE NOT EXISTS (
+            SELECT 1 FROM "core"."hub_suspected_doubles" AS d WHERE NOT d.is_counted_once
+            AND d.as_of_date = alike.as_of_date
+            AND alike.model_id_hf IN (d.model_id_hf, d.counted_model_id_hf))
+        UNION ALL
+        SELECT as_of_date, model_id_hf, reason FROM {batch}
+        JOIN "core"."hub_suspected_doubles" USING (as_of_date, model_id_hf) WHERE is_counted_once
+        """,
+    ),
+    Rule(
+        "suspected_doubles_are_few",
+        "core.hub_suspected_doubles",
+        "warning",
+        "On the newest day the ids that are counted beside a suspected twin have at most 1 % of "
+        "the 30-day downloads: else add the rename to the registry, or see why.",
+        """
+        SELECT as_of_date, count(*) AS n_ids, sum(downloads_30d) AS downloads_30d,
+            any_value(whole) AS downloads_30d_of_all
+        FROM {batch} JOIN (SELECT as_of_date, sum(downloads_30d) AS whole
+            FROM "core"."hub_daily_counters" GROUP BY ALL) AS days USING (as_of_date)
+        WHERE NOT is_counted_once AND as_of_date = (SELECT max(as_of_date) FROM {batch})
+        GROUP BY as_of_date HAVING sum(downloads_30d) > 0.01 * any_value(whole)
         """,
     ),
     Rule(

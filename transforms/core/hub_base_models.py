@@ -16,6 +16,7 @@ from transforms.lineage import (
     is_resolved,
     newest_declarations,
 )
+from transforms.renames import ID, PRESENT, present_ids
 from transforms.repository_ids import has_form_of_id, trimmed
 
 
@@ -24,6 +25,7 @@ def hub_base_models(
     raw_registry_model_renames: pl.LazyFrame,
     raw_registry_lineage_exceptions: pl.LazyFrame,
     hub_renames: pl.LazyFrame,
+    hub_suspected_doubles: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
     """One row per model and parent, from the newest record that says anything of its lineage.
@@ -40,8 +42,9 @@ def hub_base_models(
         declared, as_known(raw_registry_lineage_exceptions, known_at), raw_hub_known_models
     )
     renames = as_known(raw_registry_model_renames, known_at)
-    present = _by_rename(_by_namespace(reviewed, renames), hub_renames).collect().lazy()
-    resolved = _by_object(_unless_listed(present, raw_hub_known_models), raw_hub_known_models)
+    alive = _alive(raw_hub_known_models, hub_suspected_doubles)
+    present = _present(reviewed, renames, hub_renames, alive)
+    resolved = _by_object(present, raw_hub_known_models)
     key = pl.col("base_model_id_hf").str.to_lowercase()
     edges = resolved.with_columns(key.alias("base_key")).filter(
         pl.col("base_key") != pl.col("model_id_hf").str.to_lowercase()
@@ -108,74 +111,32 @@ def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listing: pl.LazyFra
     return pl.concat([kept.drop("declared_text", NAME), added], how="diagonal")
 
 
-def _by_namespace(edges: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `base_model_id_hf`: the declared id with a moved namespace put right."""
-    declared = pl.col("declared_base_model_id_hf")
-    parts = edges.with_columns(
-        declared.str.extract(r"^([^/]+)/").str.to_lowercase().alias("old"),
-        declared.str.extract(r"([^/]+)$").alias("name"),
-    )
-    spaces = renames.filter(pl.col("old_namespace").is_not_null()).select(
-        pl.col("old_namespace").str.to_lowercase().alias("old"), "new_namespace"
-    )
-    moved = pl.concat_str("new_namespace", pl.lit("/"), "name")
+def _present(
+    edges: pl.LazyFrame, renames: pl.LazyFrame, hub_renames: pl.LazyFrame, alive: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Adds `base_model_id_hf`: the declared id, or where it moved unless it is listed itself."""
+    names = edges.select(pl.col(PARENT).alias(ID)).unique()
+    present = present_ids(names, renames, hub_renames).filter(pl.col(ID) != pl.col(PRESENT))
+    moved = present.join(
+        alive, left_on=pl.col(ID).str.to_lowercase(), right_on="key", how="anti"
+    ).rename({ID: PARENT})
     return (
-        parts.join(spaces, on="old", how="left")
-        .join(_legacy(parts, renames), on="declared_base_model_id_hf", how="left")
-        .with_columns(pl.coalesce(moved, "legacy_id", declared).alias("base_model_id_hf"))
-        .drop("old", "name", "new_namespace", "legacy_id")
+        edges.join(moved, on=PARENT, how="left")
+        .with_columns(pl.coalesce(PRESENT, PARENT).alias("base_model_id_hf"))
+        .drop(PRESENT)
     )
 
 
-def _legacy(parts: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
-    """Present id of every declared parent without namespace, by the longest prefix that fits."""
-    prefixes = renames.filter(pl.col("old_name_prefix").is_not_null()).select(
-        "old_name_prefix", pl.col("new_namespace").alias("home")
-    )
+def _alive(listing: pl.LazyFrame, doubles: pl.LazyFrame) -> pl.LazyFrame:
+    """`key`: ids that the newest snapshot lists, but for those of a repository that moved."""
+    last = pl.col("last_seen_date")
+    twice = doubles.filter("is_counted_once")
     return (
-        parts.filter(pl.col("old").is_null())
-        .select("declared_base_model_id_hf", "name")
-        .unique()
-        .join(prefixes, how="cross")
-        .filter(pl.col("name").str.starts_with(pl.col("old_name_prefix")))
-        .sort("name", pl.col("old_name_prefix").str.len_chars(), "home")
-        .unique("declared_base_model_id_hf", keep="last", maintain_order=True)
-        .select(
-            "declared_base_model_id_hf",
-            pl.concat_str("home", pl.lit("/"), "name").alias("legacy_id"),
-        )
-    )
-
-
-def _by_rename(edges: pl.LazyFrame, hub_renames: pl.LazyFrame) -> pl.LazyFrame:
-    """Parents that the listing has seen under a later id."""
-    old_key = pl.col("old_model_id_hf").str.to_lowercase().alias("old_key")
-    moved = hub_renames.group_by(old_key).agg(pl.col("new_model_id_hf").min())
-    return (
-        edges.with_columns(pl.col("base_model_id_hf").str.to_lowercase().alias("old_key"))
-        .join(moved, on="old_key", how="left")
-        .with_columns(pl.coalesce("new_model_id_hf", "base_model_id_hf").alias("base_model_id_hf"))
-        .drop("old_key", "new_model_id_hf")
-    )
-
-
-def _unless_listed(edges: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
-    """Parents under the id that was declared where the newest snapshot lists that very id."""
-    declared = pl.col(PARENT).str.to_lowercase()
-    key, last = pl.col("model_id_hf").str.to_lowercase(), pl.col("last_seen_date")
-    moved = edges.filter(pl.col("base_model_id_hf") != pl.col(PARENT)).select(key=declared).unique()
-    alive = (
         listing.filter(pl.col("is_current") & (last == last.max()))
-        .select(key=key)
-        .join(moved, on="key", how="semi")
-        .unique()
-        .with_columns(is_alive=pl.lit(True))
-    )
-    present = pl.when("is_alive").then(PARENT).otherwise("base_model_id_hf")
-    return (
-        edges.join(alive, left_on=declared, right_on="key", how="left")
-        .with_columns(present.alias("base_model_id_hf"))
-        .drop("is_alive")
+        .join(
+            twice, left_on=["model_id_hf", last], right_on=["model_id_hf", "as_of_date"], how="anti"
+        )
+        .select(key=pl.col("model_id_hf").str.to_lowercase())
     )
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 
-def hub_daily_counters(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per snapshot day and model: the counters as observed, nothing repaired."""
-    return raw_hub_models.select(
+def hub_daily_counters(
+    raw_hub_models: pl.LazyFrame, hub_suspected_doubles: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per snapshot day and model: the counters as observed, nothing repaired.
+
+    A repository that the snapshot lists under two ids is counted once, under its present id.
+    """
+    listed = raw_hub_models.select(
         pl.col("snapshot_date").alias("as_of_date"),
         "model_id_hf",
         "downloads_30d",
@@ -15,3 +20,5 @@ def hub_daily_counters(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
         "likes",
         "trending_score",
     )
+    twice = hub_suspected_doubles.filter("is_counted_once").select("as_of_date", "model_id_hf")
+    return listed.join(twice, on=["as_of_date", "model_id_hf"], how="anti")

@@ -18,6 +18,7 @@ def hub_daily_downloads(
     hub_counter_days: pl.LazyFrame,
     hub_counter_spikes: pl.LazyFrame,
     hub_models: pl.LazyFrame,
+    hub_suspected_doubles: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
 ) -> pl.LazyFrame:
@@ -27,8 +28,11 @@ def hub_daily_downloads(
     off beside it.
     """
     now, before = pl.col("downloads_all_time"), pl.col("downloads_all_time_before")
-    moved = raw_hub_counter_steps.rename({"snapshot_date": "as_of_date"}).filter(
-        now.is_not_null() | before.is_not_null(), now.eq_missing(before).not_()
+    twice = hub_suspected_doubles.filter("is_counted_once").select(*ROW)
+    moved = (
+        raw_hub_counter_steps.rename({"snapshot_date": "as_of_date"})
+        .filter(now.is_not_null() | before.is_not_null(), now.eq_missing(before).not_())
+        .join(twice, on=ROW, how="anti")
     )
     change = pl.col("change")
     about = hub_models.select("model_id_hf", "author", "created_at")

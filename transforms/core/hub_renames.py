@@ -58,7 +58,7 @@ def _used_again(known: pl.LazyFrame, renamed: pl.LazyFrame) -> pl.LazyFrame:
         )
         .join(old, on="key")
         .filter(
-            pl.col("other_id").ne_missing(pl.col("object_id_hf")),
+            pl.col("other_id") != pl.col("object_id_hf"),  # a record without object proves nothing
             pl.col("last_seen_date") >= pl.col("renamed_by_date"),
         )
         .select("old_model_id_hf")
