@@ -158,7 +158,7 @@ def publish(
     proven: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="observatory-release-") as scratch:
         folder = Path(scratch) / "release"
-        manifest = stage(settings, folder, audience, wrap, with_history=True)
+        manifest = stage(settings, folder, audience, wrap, with_history=True, proven=proven)
         return [
             wrap(publish_to)(t, folder, manifest, allow_shrink, publisher, proven) for t in targets
         ]
@@ -171,11 +171,12 @@ def stage(
     wrap: Wrap = plain,
     *,
     with_history: bool = False,
+    proven: set[str] | None = None,
 ) -> Manifest:
     """The warehouse file as a release in an empty folder, with docs and page.
 
-    The history's files lie beside the releases of a place: only there are they of use. Raises
-    ReleaseError.
+    The history's files lie beside the releases of a place: only there are they of use. `proven`
+    gains the digests of tables that were validated on the way. Raises ReleaseError.
     """
     as_of, is_sample = _about(settings.warehouse)
     documents = _documents(settings) if audience == "internal" else {}
@@ -194,7 +195,7 @@ def stage(
         shared=shared,
     )
     if audience == "public":
-        manifest = wrap(add_docs)(folder, manifest)
+        manifest = wrap(add_docs)(folder, manifest, proven)
     return wrap(add_page)(folder, manifest)
 
 

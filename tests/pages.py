@@ -8,27 +8,29 @@ from pathlib import Path
 
 import duckdb
 
-from flows import stages
-from flows.settings import Settings
-from warehouse.manifest import MANIFEST, Manifest, parse_manifest
+from flows.publishing import add_page
+from warehouse.code import code_version
+from warehouse.manifest import MANIFEST, Audience, Manifest, parse_manifest
 from warehouse.page.build import write_page
 from warehouse.page.words import FILES
-from warehouse.release import DATABASE
+from warehouse.release import DATABASE, stage_release
 
 HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\">'\"&\u2028{{ 7*7 }}"
 PAGES = sorted(FILES.values())
 
 
 def staged(
-    warehouse: Path, folder: Path, audience: stages.Audience = "internal", *changes: str
+    warehouse: Path, folder: Path, audience: Audience = "internal", *changes: str
 ) -> Manifest:
-    """The warehouse, changed by SQL in a copy, as a release in `folder`."""
+    """The warehouse, changed by SQL in a copy, as a release in `folder`; without Data Docs."""
     copy = folder.with_suffix(".duckdb")
     shutil.copyfile(warehouse, copy)
     with duckdb.connect(str(copy)) as con:
         for change in changes:
             con.execute(change)
-    return stages.stage(Settings(warehouse=copy, docs=folder / "none"), folder, audience)
+        as_of, is_sample = con.execute("SELECT as_of, is_sample FROM meta.build").fetchall()[0]
+    about = {"as_of": as_of, "code": code_version(), "sample": is_sample}
+    return add_page(folder, stage_release(copy, folder, audience=audience, **about))
 
 
 def paged(release: Path, folder: Path, *changes: str) -> Path:

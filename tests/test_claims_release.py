@@ -18,6 +18,7 @@ from expectations.validate import validate_database
 from flows.cli import app
 from flows.settings import Settings
 from flows.summary import headline
+from tests.pages import staged
 from warehouse.cards import cards
 from warehouse.claims import claims
 from warehouse.contract import contracts
@@ -183,21 +184,16 @@ def test_the_lineage_of_the_ledger_names_every_strict_source() -> None:
 
 
 def test_a_public_release_holds_cited_figures_and_no_figure_read_from_strict_tables(
-    copy: Path, tmp_path: Path
+    warehouse: Path, tmp_path: Path
 ) -> None:
     """A trial marked strict leaves; the statements stay as they were published."""
     secret = 0.987654321
-    with duckdb.connect(str(copy)) as con:
-        con.execute(
-            "UPDATE mart.claim_trials SET value = ?, strict_source = 'ai_index' "
-            "WHERE claim_id = 'ai-index-2026-hub-share-2025' AND definition_id = 'printed'",
-            [secret],
-        )
-    out = tmp_path / "public"
-    places = [f"--warehouse={copy}", f"--publish-to={out}", "--audience=public"]
-    done = CliRunner().invoke(app, ["publish", *places])
-    assert done.exit_code == 0, done.output
-    latest = out / "latest"
+    mark = (
+        f"UPDATE mart.claim_trials SET value = {secret}, strict_source = 'ai_index' "
+        "WHERE claim_id = 'ai-index-2026-hub-share-2025' AND definition_id = 'printed'"
+    )
+    latest = tmp_path / "public"
+    staged(warehouse, latest, "public", mark)
     found = _parquet(latest, "mart.claims", "claim_id, stated_value, moment")
     assert len(found) == 2 * len(claims())
     assert ("ai-index-2026-hub-share-2025", 0.1693, "stated") in found

@@ -504,7 +504,7 @@ def test_contrast_is_aa_in_both_schemes(scheme: str) -> None:
 def test_the_command_stages_a_release_to_look_at(warehouse: Path, tmp_path: Path) -> None:
     from flows.cli import app
 
-    call = ["page", f"--warehouse={warehouse}", f"--out={tmp_path / 'look'}", "--audience=public"]
+    call = ["page", f"--warehouse={warehouse}", f"--out={tmp_path / 'look'}"]
     done = CliRunner().invoke(app, [*call, "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
