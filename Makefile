@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 S3_DIR := data/s3
 BUCKET := observatory
 N ?= 3300000
-# A file's tests share servers and fixtures, so they stay together.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# A file's tests share servers and fixtures, so they stay together; tests/conftest.py orders them.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 

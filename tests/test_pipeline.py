@@ -70,6 +70,7 @@ def overrides(server: StandIn, folder: Path, sources: str = "epoch") -> dict[str
         "publish_to": [str(folder / "published")],
         "hub_url": server.url,
         "epoch_url": server.url,
+        "http_first_wait_seconds": 0.01,
         "sources": sources.split(","),
     }
 
