@@ -30,7 +30,13 @@ def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
     draft.restart()  # one moment of the strip; one that was kept and not sealed is asked for again
     url = f"{settings.hub_url}/api/trending"
     headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
-    answer = get("hub_trending", url, timeout=settings.http_timeout_seconds, headers=headers)
+    answer = get(
+        "hub_trending",
+        url,
+        timeout=settings.http_timeout_seconds,
+        headers=headers,
+        first_wait=settings.http_first_wait_seconds,
+    )
     try:
         document: Any = orjson.loads(answer.content)
         strip = document["recentlyTrending"]
