@@ -800,7 +800,11 @@ def test_board_lines_that_cannot_be_used_are_kept_apart(recordings: Path, tmp_pa
     assert str(tmp_path) not in record
 
 
-def test_a_hub_that_is_away_is_told_as_such(recordings: Path, tmp_path: Path) -> None:
+def test_a_hub_that_is_away_is_told_as_such(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("flows.sources.http.time.sleep", waits.append)
     with StandIn(copy_boards(recordings, tmp_path / "recordings", "video_edit")) as server:
         settings = settings_for(server, tmp_path)
     for source in ("lmarena", "hub", "hub_trending", "epoch", "ai_index"):
@@ -808,6 +812,7 @@ def test_a_hub_that_is_away_is_told_as_such(recordings: Path, tmp_path: Path) ->
             observe(source, settings, DAY)
         assert failed.value.is_transient, source
     assert Archive(settings.archive).snapshots() == []
+    assert 0 < max(waits) <= 8 * settings.http_first_wait_seconds  # of every source
 
 
 # --- epoch ---------------------------------------------------------------------------------------

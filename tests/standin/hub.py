@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -239,6 +240,12 @@ def trending_file(folder: Path, hub_date: str | None, at: str | None) -> Path | 
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of one day, each with its `_id`; fails with file and line on a broken one."""
+    about = path.stat()
+    return list(_rows_of(path, about.st_mtime_ns, about.st_size))
+
+
+@lru_cache(maxsize=4)  # a server a test reads one recorded day over and over
+def _rows_of(path: Path, _changed: int, _size: int) -> list[Row]:
     try:
         return [_row(line, f"{path}, line {number}") for number, line in _lines(path)]
     except (zstandard.ZstdError, UnicodeDecodeError) as error:
