@@ -33,7 +33,7 @@ def wrong(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Call(func=ast.Attribute(attr=name)):
-                is_wrong = name in ADDING or any(map(_picks_any, node.keywords))
+                is_wrong = name in ADDING or (name == "unique" and _picks_any(node))
             case ast.Call(func=ast.Name(id=name)):
                 is_wrong = name == "sum"
             # The last bit of these two depends on the number of rows, and on the place of the row.
@@ -47,8 +47,10 @@ def wrong(source: str) -> Iterator[str]:
             yield f"{node.lineno}: {ast.unparse(node)}"
 
 
-def _picks_any(keyword: ast.keyword) -> bool:
-    return keyword.arg == "keep" and ast.unparse(keyword.value) == "'any'"
+def _picks_any(unique: ast.Call) -> bool:
+    """Of rows that are equal in some columns; not to say which one stays is to take any."""
+    said = {keyword.arg: ast.unparse(keyword.value) for keyword in unique.keywords}
+    return bool(unique.args or "subset" in said) and said.get("keep", "'any'") == "'any'"
 
 
 def _rounds_anew(divisor: ast.expr) -> bool:
@@ -89,6 +91,7 @@ def test_no_transform_adds_up_rows_by_itself(module: Path) -> None:
         "sum(frame['a'])",
         'pl.col("a").list.sum()',
         'frame.unique("a", keep="any")',
+        'frame.unique(["a", "b"])',
         'pl.col("days") / 30.4375',
         'pl.col("days") / DAYS_A_MONTH',
         'pl.col("share") ** 2',

@@ -59,7 +59,7 @@ def _legacy(parts: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
         .unique()
         .join(prefixes, how="cross")
         .filter(pl.col("name").str.starts_with(pl.col("old_name_prefix")))
-        .sort("name", pl.col("old_name_prefix").str.len_chars())
+        .sort("name", pl.col("old_name_prefix").str.len_chars(), "home")
         .unique(ID, keep="last", maintain_order=True)
         .select(ID, pl.concat_str("home", pl.lit("/"), "name").alias("legacy_id"))
     )
@@ -67,9 +67,8 @@ def _legacy(parts: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
 
 def _by_object(ids: pl.LazyFrame, hub_renames: pl.LazyFrame) -> pl.LazyFrame:
     """With ids that the listing has seen move put under the later one."""
-    moved = hub_renames.select(
-        pl.col("old_model_id_hf").str.to_lowercase().alias("old_key"), "new_model_id_hf"
-    ).unique("old_key", keep="any")
+    old_key = pl.col("old_model_id_hf").str.to_lowercase().alias("old_key")
+    moved = hub_renames.group_by(old_key).agg(pl.col("new_model_id_hf").min())
     return ids.join(
         moved, left_on=pl.col(PRESENT).str.to_lowercase(), right_on="old_key", how="left"
     ).select(ID, pl.coalesce("new_model_id_hf", PRESENT).alias(PRESENT))

@@ -58,7 +58,8 @@ def _moved(listing: pl.LazyFrame, renames: pl.LazyFrame, hub_renames: pl.LazyFra
         present_ids(few, renames, hub_renames)
         .select(key=pl.col(ID).str.to_lowercase(), present_key=pl.col(PRESENT).str.to_lowercase())
         .filter(pl.col("key") != pl.col("present_key"))
-        .unique("key", keep="any")  # ids that differ by case alone move to one id
+        .group_by("key")
+        .agg(pl.col("present_key").min())  # ids that differ by case alone move to one id
     )
 
 
@@ -67,7 +68,7 @@ def _of_one_repository(listing: pl.LazyFrame, moved: pl.LazyFrame) -> pl.LazyFra
     hashed = pl.struct("as_of_date", pl.col("key").hash())
     keys = pl.concat([moved.select("key"), moved.select(key="present_key")]).unique()
     picked = [listing.filter(hashed.is_duplicated()), listing.join(keys, on="key", how="semi")]
-    rows = pl.concat(picked).unique(["as_of_date", "model_id_hf"])
+    rows = pl.concat(picked).unique()  # one that was picked twice
     has_moved = pl.col("present_key").is_not_null()
     return rows.join(moved, on="key", how="left").select(
         *ROW,
