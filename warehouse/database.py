@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Lock
 
 import duckdb
 import polars as pl
@@ -104,47 +103,34 @@ def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.Data
 
 
 def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -> pl.LazyFrame:
-    """A table as a lazy frame that reads the columns that queries need, when they need them, once.
+    """A table as a lazy frame that reads the columns a query needs, when it needs them, once.
 
-    They are kept for as long as the frame is: nobody writes to the table meanwhile. Not DuckDB's
-    own lazy scan: two branches of one query would share its connection and fail. Nor may it be
-    Polars that keeps the rows (`.cache()`): where branches filter by parts of which one is common,
-    it pushes the common part alone below the cache and drops the others (Polars 2.1).
+    Not DuckDB's own lazy scan: two branches of one query would share its connection and fail. And
+    each would read the table for itself if it were not kept for the length of the query.
+
+    No condition reaches what is kept: Polars 2.1 pushes the part that the conditions of several
+    branches have in common below a cache, and drops the rest. So every branch filters for itself,
+    above a step that only lets the choice of columns through.
     """
-    held = _Columns(con, table, where)
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
-        frame = held.frame(columns or table.columns)
-        frame = frame if predicate is None else frame.filter(predicate)
-        yield frame if n_rows is None else frame.head(n_rows)
+        assert predicate is None and n_rows is None, "a condition went below what is kept"
+        names = ", ".join(quote(c) for c in columns or table.columns)
+        with con.cursor() as own:
+            query = f"SELECT {names} FROM {table.sql_name} WHERE {where}"
+            for batch in own.execute(query).to_arrow_reader(BATCH_ROWS):
+                yield pl.DataFrame(batch)
 
-    return register_io_source(read, schema=table.polars_schema)
+    kept = register_io_source(read, schema=table.polars_schema).cache()
+    return kept.map_batches(
+        _unchanged, projection_pushdown=True, predicate_pushdown=False, slice_pushdown=False
+    )
 
 
-class _Columns:
-    """Columns of a table, each read from DuckDB once, all in the order of the table's rows."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection, table: Contract, where: str) -> None:
-        self._con, self._table, self._where = con, table, where
-        self._held: dict[str, pl.Series] = {}
-        self._lock = Lock()  # branches of one query ask from several threads
-
-    def frame(self, names: Iterable[str]) -> pl.DataFrame:
-        """These columns of every row; what was not asked for before is read now."""
-        with self._lock:
-            if missing := [name for name in names if name not in self._held]:
-                self._held |= self._read(missing).to_dict()
-            return pl.DataFrame([self._held[name] for name in names])
-
-    def _read(self, names: list[str]) -> pl.DataFrame:
-        listed = ", ".join(quote(name) for name in names)
-        query = f"SELECT {listed} FROM {self._table.sql_name} WHERE {self._where}"
-        with self._con.cursor() as own:
-            batches = own.execute(query).to_arrow_reader(BATCH_ROWS)
-            empty = self._table.polars_schema.to_frame().select(names)
-            return pl.concat([empty, *(pl.DataFrame(batch) for batch in batches)])
+def _unchanged(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame
 
 
 @contextmanager
