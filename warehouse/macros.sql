@@ -24,12 +24,13 @@ WITH clock AS (
     SELECT c.model_id_hf, m.author, c.downloads_30d
     FROM core.hub_daily_counters AS c JOIN core.hub_models AS m USING (model_id_hf), clock
     WHERE c.as_of_date = seen AND c.downloads_30d IS NOT NULL
-), credited AS (
-    SELECT 'publisher' AS attribution, author AS namespace, downloads_30d::DOUBLE AS downloads
+), credited AS ( -- decimals add up exactly: the same sums on any number of threads
+    SELECT 'publisher' AS attribution, author AS namespace,
+        downloads_30d::DECIMAL(38, 18) AS downloads
     FROM counted
     UNION ALL
     SELECT 'base', nullif(split_part(root_model_id_hf, '/', 1), root_model_id_hf),
-        downloads_30d * weight
+        (downloads_30d * weight)::DECIMAL(38, 18)
     FROM counted JOIN core.hub_model_roots USING (model_id_hf)
 ), summed AS (
     SELECT attribution, coalesce(country_code, 'XX') AS country_code, sum(downloads) AS numerator
@@ -37,7 +38,8 @@ WITH clock AS (
     GROUP BY ALL
 )
 SELECT (SELECT seen FROM clock) AS as_of_date, day::DATE AS known_at, attribution,
-    country_code, numerator / sum(numerator) OVER (PARTITION BY attribution) AS share, numerator
+    country_code, numerator / sum(numerator) OVER (PARTITION BY attribution) AS share,
+    numerator::DOUBLE AS numerator
 FROM summed ORDER BY attribution, share DESC, country_code;
 
 -- Change of each model since its board before, in arena points, inside one segment of the scale: a
