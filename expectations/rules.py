@@ -16,9 +16,10 @@ from expectations.rule_sets.epoch import EPOCH
 from expectations.rule_sets.hub import HUB
 from expectations.rule_sets.identity import IDENTITY
 from expectations.rule_sets.leaders import LEADERS
+from expectations.rule_sets.refused import REFUSED, refusal_rules
 from warehouse.contract import Contract, quote
 
-RULES: tuple[Rule, ...] = (*AI_INDEX, *ARENA, *CLAIMS, *EPOCH, *HUB, *IDENTITY, *LEADERS)
+RULES: tuple[Rule, ...] = (*AI_INDEX, *ARENA, *CLAIMS, *EPOCH, *HUB, *IDENTITY, *LEADERS, *REFUSED)
 
 # The recorded Hub days are lists of the most liked and most downloaded models, of any length;
 # only whole sweeps can be compared strictly.
@@ -26,9 +27,10 @@ FALL_IS_A_WARNING = frozenset({"raw.hub_models"})
 
 
 def rules_for(contract: Contract, rules: Sequence[Rule] | None = None) -> list[Rule]:
-    """The named rules of a table (of `RULES`, unless others are given), then its snapshot rules."""
+    """The named rules of a table (of `RULES`, unless others are given), then those of its snapshots
+    and of what was refused."""
     named = [rule for rule in (RULES if rules is None else rules) if rule.table == contract.table]
-    return [*named, *snapshot_rules(contract)]
+    return [*named, *snapshot_rules(contract), *refusal_rules(contract)]
 
 
 def snapshot_rules(contract: Contract) -> Iterator[Rule]:

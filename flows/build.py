@@ -33,7 +33,7 @@ from warehouse.files import file_sha256
 from warehouse.history.load import load_history
 from warehouse.licences import table_sources
 from warehouse.reference import load_reference
-from warehouse.snapshot import Snapshot
+from warehouse.snapshot import Snapshot, read_moment
 
 log = logging.getLogger("observatory.build")
 
@@ -101,6 +101,32 @@ def load_raw(
                 load_history(con, counted, counted.sweeps[-1].snapshot_date, days)
     finally:
         con.close()
+
+
+def note_refused(
+    build: Path, archive: Archive, snapshots: list[Snapshot], sources: tuple[str, ...], as_of: date
+) -> None:
+    """meta.refused_snapshots: what was refused up to the day, and what is built from instead."""
+    newest = {s.source: s.snapshot_id for s in snapshots}  # by source and time: the last one stays
+    refused = {"person": archive.refused(), "arrival": archive.refused_at_arrival()}
+    rows = [
+        {
+            "snapshot_id": name,
+            "source": source,
+            "snapshot_date": read_moment(moment)[0],
+            "refused_by": by,
+            "reason": refusal.reason,
+            "continues_with": newest.get(source),
+            "is_newest": name > newest.get(source, ""),
+        }
+        for by, found in refused.items()
+        for name, refusal in found.items()
+        for source, _, moment in [name.partition("/")]
+        if source in sources and read_moment(moment)[0] <= as_of
+    ]
+    table = contract("meta.refused_snapshots")
+    with _opened(build) as con:
+        database.insert_frame(con, table, pl.DataFrame(rows, schema=table.polars_schema))
 
 
 @contextmanager

@@ -178,6 +178,8 @@ def status(
         print_rows("archive " + str(settings.archive), found["archive"])
         for name, reason in found["refused"].items():
             print_line(inert(f"refused, no build reads it: {name} ({reason})"))
+        for name, reason in found["refused_at_arrival"].items():
+            print_line(inert(f"refused at arrival, the next run asks again: {name} ({reason})"))
         for folder in found["unfinished"]:
             print_line(f"unfinished observation, the next run goes on with it: {folder}")
         print_line(f"warehouse {settings.warehouse}: {found['warehouse'] or 'none yet'}")

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from flows.settings import Settings
 from flows.sources import SOURCES
+from flows.sources.http import SourceError
 from warehouse.archive import Archive
 from warehouse.cards import card
 from warehouse.snapshot import ArchiveError, Snapshot, moment
@@ -52,7 +53,11 @@ def observe(source: str, settings: Settings, as_of: date, slot: str | None = Non
                 log.warning("%s was refused (%s): not built from", source, refusal.reason)
             return _told(Observation(sealed, is_reused=True))
         log.info("%s: asking for %s", source, moment(as_of, slot))
-        SOURCES[source].fetch(settings, archive, draft)
+        try:
+            SOURCES[source].fetch(settings, archive, draft)
+        except SourceError as error:
+            draft.refuse(error.what)
+            raise
         sealed = draft.seal(
             producer=terms.producer,
             url=terms.homepage,

@@ -80,6 +80,7 @@ def build(
     path, report = build_path(settings.warehouse), Report(())
     try:
         wrap(steps.load_raw)(path, archive, snapshots, settings.history)
+        steps.note_refused(path, archive, snapshots, settings.sources, as_of)
         report += wrap(validate)(path, "raw")
         for layer in ("core", "mart", "meta"):
             if not report.failures("critical"):

@@ -21,6 +21,9 @@ def status_of(settings: Settings) -> dict[str, Any]:
     return {
         "archive": _sources(archive, settings.sources),
         "refused": {name: refusal.reason for name, refusal in archive.refused().items()},
+        "refused_at_arrival": {
+            name: refusal.reason for name, refusal in archive.refused_at_arrival().items()
+        },
         "unfinished": [str(folder) for folder in archive.unfinished()],
         "warehouse": _about(settings.warehouse),
         "published": [_pointer(target) for target in settings.publish_to],

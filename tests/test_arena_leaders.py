@@ -59,7 +59,7 @@ def board(*models: Row, **shared: Any) -> list[Row]:
     ranks = {m["model_name_arena"]: 1 + points.index(m["rating_arena"]) for m in rated}
     about = {"board": "text", "category": "overall", "publish_date": DAY, "segment_id": 1}
     about |= {"board_source": "lmarena", "has_catalog_rows": False, "snapshot_id": f"lmarena/{DAY}"}
-    about |= {"is_style_controlled": False, "is_org_carried": False, **shared}
+    about |= {"is_style_controlled": False, "is_org_carried": False, "n_missing": 0, **shared}
     tied = Counter(m["rating_arena"] for m in rated)
     return [
         {

@@ -429,8 +429,15 @@ def test_figures_of_a_pickle_that_do_not_fit_are_kept_apart(pickled: Path, tmp_p
     con = loaded(settings, "lmarena_space")
     name = "elo_results_20240110.pkl"
     assert refused(con) == [(name, 1, "vote_count is no BIGINT"), (name, 3, "rank is no INTEGER")]
-    record = con.execute("SELECT record FROM raw.quarantine WHERE line = 1").fetchall()[0][0]
-    assert json.loads(record)["vote_count"] == 10.5
+    told = "SELECT kind, column_name, record FROM raw.quarantine ORDER BY line"
+    assert con.execute(told).fetchall() == [
+        ("cell", "vote_count", "10.5"),
+        ("cell", "rank", "100000000000.0"),
+    ]
+    kept = "SELECT line, rating, vote_count, rank FROM raw.arena_space_ratings WHERE line < 4"
+    found = con.execute(f"{kept} AND file_name = ? ORDER BY line", [name]).fetchall()
+    assert [row[0] for row in found] == [1, 2, 3]  # the ratings themselves are sound
+    assert [row[2:] for row in found] == [(None, 1), (3, 2), (None, None)]
 
 
 def test_a_hostile_pickle_stops_the_source_and_does_nothing(pickled: Path, tmp_path: Path) -> None:
@@ -634,16 +641,19 @@ def test_cells_of_another_type_are_kept_apart(small: Path, tmp_path: Path) -> No
         settings = settings_for(server, tmp_path)
         observe("lmarena_space", settings, DAY)
     con = loaded(settings, "lmarena_space")
-    assert refused(con) == [(path.name, 1, "mmlu is no DOUBLE"), (path.name, 2, "no model name")]
-    record = con.execute("SELECT record FROM raw.quarantine WHERE line = 1").fetchall()[0][0]
-    assert json.loads(record)["MMLU"] == "high"
+    assert refused(con) == [
+        (path.name, 1, "mmlu is not written as number"),
+        (path.name, 2, "no model name"),
+    ]
+    noted = con.execute("SELECT kind, record FROM raw.quarantine WHERE line = 1").fetchall()
+    assert noted == [("cell", "high")]
     kept = con.execute(
         f"""SELECT line, mmlu, organization FROM raw.arena_space_tables
         WHERE file_name = '{path.name}' AND line < 5 ORDER BY line"""
     ).fetchall()
-    assert [row[0] for row in kept] == [3, 4]
-    assert kept[0][1] is None
-    assert kept[1][2] == "Ai2"
+    assert [row[0] for row in kept] == [1, 3, 4]
+    assert kept[0][1] is kept[1][1] is None
+    assert kept[2][2] == "Ai2"
 
 
 def test_entries_that_are_no_ratings_are_kept_apart(small: Path, tmp_path: Path) -> None:
@@ -665,7 +675,7 @@ def test_entries_that_are_no_ratings_are_kept_apart(small: Path, tmp_path: Path)
         4: "no rating",
         5: "no rating",
         6: "no rating",
-        7: "rating_lower is no DOUBLE",
+        7: "rating_lower is no DOUBLE",  # this cell alone
         8: "rating is no DOUBLE",
         9: "rating is no DOUBLE",
         10: "no category or no model",
@@ -677,11 +687,17 @@ def test_entries_that_are_no_ratings_are_kept_apart(small: Path, tmp_path: Path)
     assert kept == [
         (1, "later", 1.0, 0.5, 2.0),
         (2, "earlier", 1000.0, None, 1.5),
+        (7, "bound", 1.0, None, None),
         (11, "twice", 1.0, None, None),
         (12, "twice", 2.0, None, None),
     ]
     ((rows,),) = con.execute("SELECT count(*) FROM raw.arena_catalog_ratings").fetchall()
-    assert rows + len(refused(con)) == snapshot.rows_seen
+    ((records,),) = con.execute(
+        "SELECT count(*) FROM raw.quarantine WHERE kind = 'record'"
+    ).fetchall()
+    assert rows + records == snapshot.rows_seen
+    noted = con.execute("SELECT column_name, record FROM raw.quarantine WHERE kind = 'cell'")
+    assert noted.fetchall() == [("rating_lower", "true")]
 
 
 # --- the data set: boards of every kind ----------------------------------------------------------
@@ -811,6 +827,38 @@ def test_a_fraction_is_no_number_of_votes(tmp_path: Path) -> None:
         observe("lmarena", settings, DAY)
     con = loaded(settings, "lmarena")
     assert refused(con) == [(f"text/{FULL}", 1, "vote_count is no BIGINT")]
+    kept = con.execute("SELECT line, rating, vote_count FROM raw.arena_leaderboards ORDER BY 1")
+    assert [(line, votes) for line, _, votes in kept.fetchall()] == [(1, None), (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(
+            (c, v)
+            for c in ("rating_lower", "rating_upper", "variance")
+            for v in (math.inf, -math.inf)
+        ),
+        *(("variance", -1.0), ("vote_count", -1.0), ("vote_count", 0.5), ("rank", 0.0)),
+        *((c, "n/a") for c in ("rating_upper", "variance", "vote_count", "rank")),
+    ],
+)
+def test_an_unusable_side_value_is_null_and_noted_and_costs_no_rating(
+    tmp_path: Path, column: str, value: float | str
+) -> None:
+    folder = tmp_path / "recordings"
+    table = board(ARENA)
+    cells: list[Any] = [value, "2" if isinstance(value, str) else 2.0]
+    place = table.column_names.index(column)
+    write_board(folder, "text", table.set_column(place, column, pa.array(cells)))
+    with StandIn(folder) as server:
+        settings = settings_for(server, tmp_path)
+        observe("lmarena", settings, DAY)
+    con = loaded(settings, "lmarena")
+    rows = con.execute(f"SELECT rating, {column} FROM raw.arena_leaderboards ORDER BY line")
+    assert rows.fetchall() == [(ARENA["rating"][0], None), (ARENA["rating"][1], 2)]
+    told = "SELECT kind, line, column_name, record FROM raw.quarantine"
+    assert con.execute(told).fetchall() == [("cell", 1, column, str(value))]
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
@@ -838,7 +886,7 @@ def test_a_subset_may_come_in_several_files(tmp_path: Path) -> None:
         assert observe("lmarena", settings, DAY).snapshot.rows_seen == 4
     con = loaded(settings, "lmarena")
     lines = con.execute("SELECT line FROM raw.arena_leaderboards ORDER BY line").fetchall()
-    assert lines == [(1,), (2,), (4,)]
+    assert lines == [(1,), (2,), (3,), (4,)]
     reason = "vote_count is no BIGINT"
     assert refused(con) == [("text/full-00001-of-00002.parquet", 1, reason)]
 

@@ -593,7 +593,7 @@ def board(*given: dict[str, Any], day: date = STATED, **shared: Any) -> list[Row
     about = {
         **{"board": "text", "category": "overall", "publish_date": day, "segment_id": 1},
         **{"board_source": "lmarena", "has_catalog_rows": False, "snapshot_id": "lmarena/x"},
-        **{"is_style_controlled": False, "is_org_carried": False, **shared},
+        **{"is_style_controlled": False, "is_org_carried": False, "n_missing": 0, **shared},
     }
     return [
         {
@@ -1032,3 +1032,18 @@ def test_a_strip_that_lacks_places_denies_nothing() -> None:
     assert ledger(days, trending_share_daily=strips(*full))["stated"]["verdict"] == "contradicted"
     cut = strips(*full).with_columns(n_places_total=pl.lit(6.0))
     assert ledger(days, trending_share_daily=cut)["stated"]["verdict"] == "not_testable"
+
+
+def test_a_board_that_lacks_a_refused_row_tells_no_rank_and_still_compares_two_models() -> None:
+    lines = [{"name": f"m{i}", "rating": 1500 - 20 * i, "country": "CN"} for i in range(3)]
+    given = {n: on_boards(board(*lines, n_missing=n)) for n in (0, 1)}
+    assert ledger(RANKED, **given[0])["stated"]["verdict"] == "reproduced"
+    row = ledger(RANKED, **given[1])["stated"]
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "source_not_whole")
+    ahead = trial(
+        **{"test": "arena_ahead", "unit": "probability", "relation": "ahead", "stated_value": 0.5},
+        **{"tolerance": 0.0, "subject": "m0", "other": "m2", "board": "text"},
+        category="overall",
+    )
+    for n in (0, 1):
+        assert ledger(ahead, **given[n])["stated"]["verdict"] == "reproduced"

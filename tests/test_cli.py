@@ -245,6 +245,7 @@ def test_status_of_nothing_is_no_error_and_creates_nothing(
     assert {"hub", "lmarena", "epoch", "ai_index"} <= {s["source"] for s in lacking}
     assert told == {
         "refused": {},
+        "refused_at_arrival": {},
         "unfinished": [],
         "warehouse": None,
         "published": [

@@ -477,6 +477,7 @@ def agents(**change: Any) -> list[dict[str, Any]]:
 
 
 RATED = {
+    "n_missing": 0,
     "board": "text",
     "category": "overall",
     "publish_date": date(2026, 8, 14),
@@ -626,6 +627,10 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "core.hub_counter_days": [{}],
     "core.arena_ratings": rated(),
     "raw.quarantine": [refused_line("french")],
+    "meta.refused_snapshots": [
+        {"snapshot_id": "hub/2026-08-15", "continues_with": "hub/2026-08-14", "is_newest": True},
+        {"snapshot_id": "epoch/2026-08-01", "is_newest": False},
+    ],
     "meta.snapshots": [{"source": "epoch"}],
     **ai_index_faults.BESIDE,
     "core.arena_scale_segments": segments(),
@@ -666,8 +671,15 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
             ({"rank_ordinal": None}, {"due_rank": 3}),
             ({"rating_arena": 1400.25}, {"rank_ordinal": 3, "due_rank": 2}),
             ({"n_tied": 2}, {"due_tied": 1}),
+            ({"n_missing": 1}, {"rank_ordinal": 3, "due_rank": None}),
             ({"rating_arena": None, "n_tied": None}, {"rank_ordinal": 3, "due_rank": None}),
         )
+    ),
+    (
+        "core.arena_ratings",
+        "no_board_lacks_a_rated_row",
+        rated(n_missing=2),
+        {"board": "text", "n_missing": 2},
     ),
     (
         "core.arena_ratings",
@@ -1010,6 +1022,12 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         "shares_sum_to_one",
         [{"family_id": f, "attribution": "base", "share": 0.4} for f in ("qwen", "llama")],
         {"attribution": "base", "sum_of_shares": 0.8},
+    ),
+    (
+        "raw.quarantine",
+        "newest_was_not_refused",
+        [refused_line("french")],
+        {"snapshot_id": "hub/2026-08-15", "continues_with": "hub/2026-08-14"},
     ),
     *ai_index_faults.FAULTS,
 ]

@@ -73,6 +73,7 @@ def ratings(*given: Row) -> pl.LazyFrame:
         "publish_date": DAY,
         "snapshot_id": "lmarena/x",
         "country_code": "US",
+        "n_missing": 0,
     }
     filled = []
     for row in given:

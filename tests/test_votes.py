@@ -350,8 +350,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("warehouse") / "observatory.duckdb"
     shared = {
         "board": "text", "category": "overall", "segment_id": 1, "board_source": "lmarena",
-        "has_catalog_rows": False, "snapshot_id": "lmarena/2025-01-02", "is_org_carried": False,
-        "is_style_controlled": False, "country_code": "XX",
+        "has_catalog_rows": False, "n_missing": 0, "is_org_carried": False,
+        "snapshot_id": "lmarena/2025-01-02", "is_style_controlled": False, "country_code": "XX",
     }  # fmt: skip
     boards = {date(2025, 1, 1): "X y z", date(2025, 1, 2): "y X z w"}
     ratings = rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
+from transforms.refused import ranked_boards
 from transforms.scale import BOARD, PLACED, with_lowest_record
 
 # One scale: ratings of two segments are never compared.
@@ -53,7 +54,7 @@ def lags(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 def _best(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
     """The best model of each country on each board, with the bounds of its rating."""
-    rated = arena_ratings.filter(pl.col("rating_arena").is_not_null())
+    rated = ranked_boards(arena_ratings)
     return (
         rated.sort(*BOARD, *PLACED, nulls_last=True)
         .group_by(*BOARD, "country_code", maintain_order=True)

@@ -6,6 +6,7 @@ import math
 
 import polars as pl
 
+from transforms.refused import ranked_boards
 from transforms.scale import BOARD, PLACED
 from transforms.sums import exactly, how_many
 
@@ -30,7 +31,7 @@ def leaders_by(arena_ratings: pl.LazyFrame, holder: str) -> pl.LazyFrame:
     expected win rate is that of the Bradley-Terry model behind the ratings, base 10 and scale 400;
     the probabilities are those of `transforms.probability`.
     """
-    rated = arena_ratings.filter(pl.col("rating_arena").is_not_null()).select(_NEEDED)
+    rated = ranked_boards(arena_ratings).select(_NEEDED)
     placed = rated.with_columns(
         pl.col("rating_arena").max().over(BOARD).alias("leader_rating"),
         pl.len().over(BOARD).cast(pl.Int32).alias("n_models_board"),

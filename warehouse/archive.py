@@ -5,6 +5,7 @@
     <archive>/<source>/<snapshot_date>/<file>[.zst]       the bytes
     <archive>/<source>/<snapshot_date>/journal.jsonl      what an unfinished observation has so far
     <archive>/<source>/<snapshot_date>/refused/<file>     damaged answers, kept aside
+    <archive>/<source>/<snapshot_date>/arrival.json       why the last attempt was refused
     <archive>/<source>/<snapshot_date>/refusal.json       a person's word that no build may read it
 
 Append-only: a sealed snapshot never changes. A file equal to one of an earlier snapshot is named
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import zstandard
 
-from warehouse.draft import JOURNAL, Draft
+from warehouse.draft import ARRIVAL, JOURNAL, Draft
 from warehouse.files import file_sha256, write_atomically
 from warehouse.snapshot import (
     SIDECAR,
@@ -107,6 +108,15 @@ class Archive:
             for f in folders
         }
         return {name: refusal for name, refusal in found.items() if refusal}
+
+    def refused_at_arrival(self) -> dict[str, Refusal]:
+        """Observations whose answer was damaged and that were not sealed since, by snapshot id."""
+        found = sorted(self.root.glob(f"*/*/{ARRIVAL}"))
+        return {
+            f"{p.parent.parent.name}/{p.parent.name}": Refusal.model_validate_json(p.read_bytes())
+            for p in found
+            if not p.with_name(SIDECAR).exists()
+        }
 
     def unfinished(self) -> list[Path]:
         """Folders of observations that were begun and not sealed."""

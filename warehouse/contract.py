@@ -95,6 +95,9 @@ class Thresholds(Strict):
     # Of a table that holds the newest snapshots alone, two releases cannot be compared.
     between_releases: bool = True
     min_rows: int = 0
+    # Of one snapshot: the run stops above this share of refused records, if they are this many.
+    refused_pct: float = 5
+    refused_rows: int = 20
 
 
 class Origin(Strict):

@@ -12,13 +12,21 @@ import zstandard
 from pydantic import ValidationError
 
 from warehouse.files import sha256, write_atomically
-from warehouse.snapshot import SIDECAR, ArchivedFile, ArchiveError, Snapshot, safe_name
+from warehouse.snapshot import (
+    SIDECAR,
+    ArchivedFile,
+    ArchiveError,
+    Refusal,
+    Snapshot,
+    safe_name,
+)
 from warehouse.urls import without_query_secrets
 
 if TYPE_CHECKING:
     from warehouse.archive import Archive
 
 JOURNAL = "journal.jsonl"
+ARRIVAL = "arrival.json"  # why the last attempt was refused; of no meaning once it is sealed
 ZSTD_LEVEL = 3
 
 
@@ -33,6 +41,7 @@ class Draft:
         self._names = {file.name for file in self.files}
         self.notes: list[str] = []
         self.is_complete = True  # a fetch that cannot prove it says so
+        self.has_set_aside = False  # whether an answer of this attempt was damaged
 
     def _sweep_up(self) -> None:
         """Removes what a killed run was writing when it died; nothing points there."""
@@ -134,7 +143,14 @@ class Draft:
         """Keeps a damaged answer for inspection, outside of what a build reads."""
         path = self.folder / "refused" / f"{sha256(data)[:12]}-{safe_name(name).replace('/', '-')}"
         write_atomically(path, data)
+        self.has_set_aside = True
         return path
+
+    def refuse(self, reason: str) -> None:
+        """Records why an answer of this attempt was refused, for builds that go on without it."""
+        if self.has_set_aside:
+            refusal = Refusal(reason=reason, refused_at=datetime.now(UTC))
+            write_atomically(self.folder / ARRIVAL, refusal.model_dump_json(indent=1).encode())
 
     def restart(self) -> None:
         """Forgets what was kept, e.g. when a stored cursor no longer works."""

@@ -150,6 +150,15 @@ _HEALED: tuple[Rule, ...] = (
         renames_sql(_RENAMED),
     ),
     Rule(
+        "no_board_lacks_a_rated_row",
+        "core.arena_ratings",
+        "warning",
+        "No rated row of a board was refused. A board that lacks one has no ranks and no leader; "
+        "the newest leader is then that of an earlier board. raw.quarantine has the row.",
+        f"SELECT {_RATED}, max(n_missing) AS n_missing, count(*) AS n_models FROM {{batch}} "
+        f"WHERE n_missing > 0 GROUP BY {_RATED}",
+    ),
+    Rule(
         "every_rating_has_its_segment",
         "core.arena_ratings",
         "critical",
@@ -272,14 +281,13 @@ ARENA: tuple[Rule, ...] = (
         "core.arena_ratings",
         "critical",
         "A model's rank is 1 + the number of models of its board that are rated higher, and n_tied "
-        "counts those of its rating; an unrated model has neither.",
-        f"SELECT {_RATED}, model_name_arena, rating_arena, rank_ordinal, due_rank, n_tied, "
-        "due_tied "
-        "FROM (SELECT *, CASE WHEN rating_arena IS NOT NULL THEN rank() OVER (PARTITION BY "
-        f"{_RATED} ORDER BY rating_arena DESC NULLS LAST) END AS due_rank, CASE WHEN rating_arena "
-        f"IS NOT NULL THEN count(*) OVER (PARTITION BY {_RATED}, rating_arena) END AS due_tied "
-        "FROM {batch}) WHERE rank_ordinal IS DISTINCT FROM due_rank "
-        "OR n_tied IS DISTINCT FROM due_tied",
+        "counts those of its rating. Unrated models and boards that lack a row have neither.",
+        f"SELECT {_RATED}, model_name_arena, rating_arena, n_missing, rank_ordinal, n_tied, "
+        "CASE WHEN is_due THEN place END AS due_rank, CASE WHEN is_due THEN alike END AS due_tied "
+        "FROM (SELECT *, rating_arena IS NOT NULL AND n_missing = 0 AS is_due, "
+        f"rank() OVER (PARTITION BY {_RATED} ORDER BY rating_arena DESC NULLS LAST) AS place, "
+        f"count(*) OVER (PARTITION BY {_RATED}, rating_arena) AS alike FROM {{batch}}) "
+        "WHERE rank_ordinal IS DISTINCT FROM due_rank OR n_tied IS DISTINCT FROM due_tied",
     ),
     Rule(
         "value_lies_within_bounds",

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import duckdb
 import orjson
@@ -23,7 +23,7 @@ import polars as pl
 
 from flows.settings import Settings
 from flows.sources.http import SourceError, get
-from flows.sources.raw import quarantine, snapshot_columns
+from flows.sources.raw import note_cells, quarantine, snapshot_columns
 from flows.sources.repository import differs
 from warehouse.archive import Archive
 from warehouse.contract import contract
@@ -47,6 +47,9 @@ _SUBSETS = {
     "image": "text_to_image",
 }
 _LOWER, _UPPER = ("rating_q025", "rating_lower"), ("rating_q975", "rating_upper")
+
+_TEXTS = ("reason", "cell", "column_name")
+_NOTE = {"file_name": pl.String(), "line": pl.Int64(), **dict.fromkeys(_TEXTS, pl.String())}
 
 T = TypeVar("T")
 
@@ -240,9 +243,12 @@ def _entries(data: bytes) -> Iterator[tuple[str, str, Any]]:
 def parse_catalog(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
     """Loads raw.arena_catalog_ratings: one row per model, category, board and commit.
 
-    Refused, with the reason: an entry without a rating, or with one that is no number.
+    Refused, with the reason: an entry without a rating, or with one that is no number. A bound that
+    is no number is null, with a note in raw.quarantine.
     """
     lines = [line for f in snapshot.find(suffix=".json") for line in _lines(f, archive.read(f))]
+    notes = [note for *_, noted in lines for note in noted]
+    lines = [line[:-1] for line in lines]
     schema = pl.Schema(list(contract(TABLE).polars_schema.items())[2:])
     schema |= {"refusal": pl.String(), "record": pl.String()}
     con.register("catalog_lines", pl.DataFrame(lines, schema=schema, orient="row"))
@@ -257,10 +263,13 @@ def parse_catalog(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sn
         "SELECT file_name, line, refusal, record FROM catalog_lines WHERE refusal IS NOT NULL",
     )
     con.unregister("catalog_lines")
+    con.register("catalog_notes", pl.DataFrame(notes, schema=_NOTE, orient="row"))
+    note_cells(con, snapshot, TABLE, "FROM catalog_notes")
+    con.unregister("catalog_notes")
 
 
-def _lines(file: ArchivedFile, data: bytes) -> Iterator[tuple[object, ...]]:
-    """The columns of the contract after the snapshot's, then refusal and record."""
+def _lines(file: ArchivedFile, data: bytes) -> Iterator[tuple[Any, ...]]:
+    """The columns of the contract after the snapshot's, then refusal, record and noted cells."""
     place = _KEPT.fullmatch(file.name)
     if not place:
         raise ValueError(f"{file.name} is not <moment>.<commit>/leaderboard-<board>.json")
@@ -271,28 +280,30 @@ def _lines(file: ArchivedFile, data: bytes) -> Iterator[tuple[object, ...]]:
     for line, (category, model, figures) in enumerate(_entries(data), 1):
         given = dict(figures) if isinstance(figures, _Pairs) else {}
         values: list[Any] = [_first(given, names) for names in (("rating",), _LOWER, _UPPER)]
-        refusal = _refusal_of(category, model, values)
+        refusal = _refusal_of(category, model, values[0])
         record = json.dumps({category: {model: given or figures}}) if refusal else None
-        numbers = [None] * 3 if refusal else [None if v is None else float(v) for v in values]
-        yield file.name, line, *about, category, model, *numbers, refusal, record
+        numbers = [float(v) if _is_number(v) and not refusal else None for v in values]
+        notes = [
+            (file.name, line, f"{side} is no DOUBLE", json.dumps(value), side)
+            for side, value in zip(("rating_lower", "rating_upper"), values[1:], strict=True)
+            if value is not None and not _is_number(value) and not refusal
+        ]
+        yield file.name, line, *about, category, model, *numbers, refusal, record, notes
 
 
 def _first(given: dict[str, Any], names: tuple[str, ...]) -> object:
     return next((given[name] for name in names if name in given), None)
 
 
-def _refusal_of(category: str, model: str, values: list[Any]) -> str | None:
+def _refusal_of(category: str, model: str, rating: object) -> str | None:
     if not category or not model:
         return "no category or no model"
-    if values[0] is None:
+    if rating is None:
         return "no rating"
-    for name, value in zip(("rating", "rating_lower", "rating_upper"), values, strict=True):
-        if value is not None and not _is_number(value):
-            return f"{name} is no DOUBLE"
-    return None
+    return None if _is_number(rating) else "rating is no DOUBLE"
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) < 1e15 and math.isfinite(value)

@@ -49,7 +49,7 @@ class SourceError(RuntimeError):
     ) -> None:
         text = f"{source}: {what}\n  where: {where}\n  what to do: {do}"
         super().__init__(without_query_secrets(text))
-        self.source = source
+        self.source, self.what = source, without_query_secrets(what)
         self.is_transient = is_transient  # asking again in a minute may help
         self.status = status  # of the answer, where there was one
 

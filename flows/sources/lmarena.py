@@ -23,7 +23,15 @@ from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
 from flows.sources.http import SourceError
-from flows.sources.raw import not_of_type, quarantine, snapshot_columns
+from flows.sources.raw import (
+    has_lost_cell,
+    measured,
+    quarantine,
+    quarantine_cells,
+    refusal,
+    snapshot_columns,
+    typed,
+)
 from flows.sources.repository import Repository, differs, digest_of, heard
 from warehouse.archive import Archive
 from warehouse.contract import Contract, contract, literal, quote
@@ -215,8 +223,9 @@ def parse_leaderboards(
 ) -> None:
     """Loads raw.arena_leaderboards and raw.arena_agent_leaderboards: one row per board line.
 
-    Empty strings and NaN become null. Refused: a line without model, category or date, and one
-    with a value that is not of its column's type or is infinite.
+    Empty strings and NaN become null. So does a value that cannot be used (infinite, of another
+    type, out of the contract's range), with a note in raw.quarantine. Refused: a line without
+    model, category or date, and one whose rating or score cannot be used.
     """
     before: Counter[str] = Counter()  # lines of the subset's earlier files: it may come in several
     for file in sorted(snapshot.find(suffix=".parquet"), key=lambda file: file.name):
@@ -252,35 +261,52 @@ def _load_board(
         ON refused.line = source.file_row_number + 1""",
         [name, path],
     )
+    noted = """(SELECT ? AS file, noted.line AS line, source.* FROM
+        read_parquet(?, file_row_number = true) AS source
+        JOIN (SELECT line FROM board WHERE is_noted AND refusal IS NULL) AS noted
+        ON noted.line = source.file_row_number + 1)"""
+    cells, read = _cells(kind, path)
+    quarantine_cells(con, snapshot, kind, cells, noted, [name, path], read)
     con.execute("DROP TABLE board")
 
 
 def _judge_board(con: duckdb.DuckDBPyConnection, kind: Contract, path: str) -> None:
-    """Temp table board: every line with our columns, and its refusal or null."""
-    sources = _source_columns(kind).items()
-    held = pq.read_schema(path)
-    values = [(ours, _value(s, held.field(s).type), kind.columns[ours].type) for s, ours in sources]
-    needed = [quote(ours) for _, ours in sources if not kind.columns[ours].nullable]
+    """Temp table board: every line with our columns, its refusal or null, and `is_noted`."""
+    cells, values = _cells(kind, path)
+    needed = [quote(ours) for ours in cells if not kind.columns[ours].nullable]
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE board AS
         SELECT *, CASE WHEN misfit IS NOT NULL THEN misfit
             WHEN {" IS NULL OR ".join(needed)} IS NULL THEN 'no model, category or date'
             END AS refusal
         FROM (SELECT file_row_number + 1 AS line, {_casts(kind, path)},
-            CASE {not_of_type(values)} END AS misfit
+            {refusal(kind, cells, values)} AS misfit,
+            {has_lost_cell(kind, cells, values)} AS is_noted
             FROM read_parquet(?, file_row_number = true))""",
         [path],
     )
 
 
+def _cells(kind: Contract, path: str) -> tuple[dict[str, str], dict[str, str]]:
+    """SQL of the cells of a board by our column, and of what those are read as that are no text."""
+    held = pq.read_schema(path)
+    types = {ours: held.field(source).type for source, ours in _source_columns(kind).items()}
+    cells = {o: _value(s, types[o]) for s, o in _source_columns(kind).items()}
+    texts = {ours for ours, held_as in types.items() if _is_text(held_as)}
+    return cells, {o: measured(c, kind.columns[o]) for o, c in cells.items() if o not in texts}
+
+
 def _casts(kind: Contract, path: str) -> str:
     """SQL of our columns out of a board's own."""
-    held = pq.read_schema(path)
-    return ", ".join(
-        f"try_cast({_value(source, held.field(source).type)} AS {kind.columns[ours].type}) "
-        f"AS {quote(ours)}"
-        for source, ours in _source_columns(kind).items()
-    )
+    cells, values = _cells(kind, path)
+    read = {ours: typed(cell, kind.columns[ours]) for ours, cell in cells.items()} | values
+    return ", ".join(f"{value} AS {quote(ours)}" for ours, value in read.items())
+
+
+def _is_text(held: pa.DataType) -> bool:
+    kind = held.value_type if pa.types.is_dictionary(held) else held
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_kind(kind) for is_kind in tests)
 
 
 def _value(source: str, held: pa.DataType) -> str:
@@ -289,7 +315,7 @@ def _value(source: str, held: pa.DataType) -> str:
     kind = held.value_type if pa.types.is_dictionary(held) else held
     if pa.types.is_floating(kind):
         return f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if _is_text(held):
         return f"nullif({column}, '')"
     if pa.types.is_timestamp(kind) and kind.tz:
         return f"make_timestamp(epoch_us({column}))"  # UTC, whatever the session's time zone is

@@ -14,7 +14,7 @@ import csv
 import io
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import duckdb
@@ -25,7 +25,14 @@ from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
 from flows.sources.http import SourceError
-from flows.sources.raw import not_of_type, quarantine, snapshot_columns
+from flows.sources.raw import (
+    measured,
+    quarantine,
+    quarantine_cells,
+    refusal,
+    snapshot_columns,
+    typed,
+)
 from flows.sources.repository import Repository, differs, digest_of, heard
 from flows.sources.safe_pickle import PickleError
 from flows.sources.space_boards import SCHEMA, boards
@@ -162,8 +169,9 @@ def _check_header(header: list[str]) -> None:
 def parse_space(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
     """Loads raw.arena_space_tables and raw.arena_space_ratings: one row per record of each file.
 
-    Cells are stripped; '' and '-' are null. Refused, with the reason: a record without model name
-    and one with a cell that is not of its column's type. Dates are those of the files' names.
+    Cells are stripped; '' and '-' are null. So is a cell that cannot be used, with a note in
+    raw.quarantine. Refused, with the reason: a record without model name and one whose rating
+    cannot be used. Dates are those of the files' names.
     """
     tables = snapshot.find(suffix=".csv")
     if tables:
@@ -198,7 +206,7 @@ def _load_tables(
     texts = dict.fromkeys((ours for ours, names in sources.items() if names), pl.String)
     schema = {**texts, "file_name": pl.String, "line": pl.Int64, "table_date": pl.Date}
     frame = pl.DataFrame(cells, schema={**schema, "record": pl.String})
-    _load(con, snapshot, TABLES, frame, texts)
+    _load(con, snapshot, TABLES, frame, {})
 
 
 def _cell(record: dict[str, str], names: Iterable[str]) -> str | None:
@@ -221,7 +229,9 @@ def _load_ratings(
                 **about,
             )
         )
-    _load(con, snapshot, RATINGS, pl.concat(frames), SCHEMA)
+    columns = contract(RATINGS).columns
+    read = {c: measured(quote(c), columns[c]) for c in SCHEMA}
+    _load(con, snapshot, RATINGS, pl.concat(frames), read)
 
 
 def _load(
@@ -229,23 +239,32 @@ def _load(
     snapshot: Snapshot,
     name: str,
     frame: pl.DataFrame,
-    judged: Iterable[str],
+    read: Mapping[str, str],
 ) -> None:
-    """Loads the sound rows of `frame` and quarantines the rest with the first misfit cell."""
+    """Loads the sound rows of `frame` and quarantines the rest with the first unusable cell.
+
+    `read`: SQL of the values of typed columns; the others that the source names are text.
+    """
     table = contract(name)
-    misfits = not_of_type((c, quote(c), table.columns[c].type) for c in judged)
-    refusal = f"CASE WHEN model_name IS NULL THEN 'no model name' {misfits} END"
     columns = list(table.columns)[2:]
-    values = ", ".join(f"try_cast({quote(c)} AS {table.columns[c].type})" for c in columns)
+    texts = {c for c in columns if table.columns[c].source_names}
+    cells = {c: quote(c) for c in columns if c in texts or c in read}
+    refused = (
+        f"CASE WHEN model_name IS NULL THEN 'no model name' ELSE {refusal(table, cells, read)} END"
+    )
+    taken = {c: typed(quote(c), table.columns[c]) for c in texts} | dict(read)
+    values = ", ".join(taken.get(c, quote(c)) for c in columns)
     con.register("space_lines", frame)
     con.execute(
         f"""INSERT INTO {table.sql_name} SELECT {snapshot_columns(snapshot)}, {values}
-        FROM space_lines WHERE {refusal} IS NULL ORDER BY file_name, line"""
+        FROM space_lines WHERE {refused} IS NULL ORDER BY file_name, line"""
     )
     quarantine(
         con,
         snapshot,
         name,
-        f"SELECT file_name, line, {refusal}, record FROM space_lines WHERE {refusal} IS NOT NULL",
+        f"SELECT file_name, line, {refused}, record FROM space_lines WHERE {refused} IS NOT NULL",
     )
+    kept = f"(SELECT *, file_name AS file FROM space_lines WHERE {refused} IS NULL)"
+    quarantine_cells(con, snapshot, table, cells, kept, values=read)
     con.unregister("space_lines")

@@ -1,13 +1,14 @@
 """What every parser needs to load raw tables: snapshot columns, casts and the quarantine.
 
-A text cell is read in the format of its column and in no other (`typed`). What is written
-otherwise costs the record in an essential column (`refusal`), and the value alone in any other
-(`quarantine_cells`); the contract's `on_unusable` says which.
+A text cell is read in the format of its column and in no other (`typed`); a value that the file
+itself holds as a number is taken if it fits its column (`measured`). What cannot be used costs the
+record in an essential column (`refusal`), and the value alone in any other (`quarantine_cells`);
+the contract's `on_unusable` says which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import duckdb
 
@@ -54,34 +55,56 @@ def typed(text: str, column: Column) -> str:
     return f"CASE WHEN regexp_full_match({text}, {pattern}) THEN {cast} END"
 
 
-def unusable(text: str, column: Column) -> str:
-    """SQL: whether a cell holds a text that `typed` cannot read."""
-    return f"({text} IS NOT NULL AND {typed(text, column)} IS NULL)"
+def measured(value: str, column: Column) -> str:
+    """SQL of a typed value; null where it is not of its column's type, infinite or out of range."""
+    cast = f"try_cast({value} AS {column.type})"
+    bounds = ((column.min, "<"), (column.max, ">"))
+    outside = "".join(f" OR {cast} {sign} {bound!r}" for bound, sign in bounds if bound is not None)
+    return f"CASE WHEN NOT ({_misfit(value, column.type)}{outside}) THEN {cast} END"
 
 
-def refusal(table: Contract, cells: Mapping[str, str]) -> str:
+def refusal(
+    table: Contract, cells: Mapping[str, str], values: Mapping[str, str] | None = None
+) -> str:
     """SQL of the reason for refusing a record, or null. `cells`: our column -> SQL of its text.
 
-    The first essential column with an unusable text is named.
+    The first essential column with an unusable text is named. `values` is the SQL of what a cell is
+    read as where that is not `typed`.
     """
     branches = " ".join(
-        f"WHEN {unusable(text, table.columns[name])} THEN {literal(_reason(name, table))}"
-        for name, text in _judged(table, cells, essential=True)
+        f"WHEN {unusable} THEN {literal(reason)}"
+        for _, _, unusable, reason in _judged(table, cells, values, essential=True)
     )
     return f"CASE {branches} END" if branches else "NULL::VARCHAR"
 
 
-def _judged(table: Contract, cells: Mapping[str, str], *, essential: bool) -> list[tuple[str, str]]:
-    """The cells whose text may be unusable, in columns that are essential or that are not."""
-    return [
-        (name, text)
-        for name, text in cells.items()
-        if table.columns[name].written and table.columns[name].is_essential == essential
-    ]
+def _judged(
+    table: Contract,
+    cells: Mapping[str, str],
+    values: Mapping[str, str] | None,
+    *,
+    essential: bool,
+) -> Iterator[tuple[str, str, str, str]]:
+    """Column, SQL of the cell, SQL of whether it cannot be used, and the reason to give."""
+    for name, cell in cells.items():
+        column = table.columns[name]
+        if column.is_essential != essential:
+            continue
+        if values and name in values:
+            yield name, cell, _is_lost(cell, values[name]), f"{name} is no {column.type}"
+        elif column.written:
+            reason = f"{name} is not written as {column.written}"
+            yield name, cell, _is_lost(cell, typed(cell, column)), reason
 
 
-def _reason(name: str, table: Contract) -> str:
-    return f"{name} is not written as {table.columns[name].written}"
+def _is_lost(cell: str, value: str) -> str:
+    return f"({cell} IS NOT NULL AND {value} IS NULL)"
+
+
+def has_lost_cell(table: Contract, cells: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """SQL: whether `quarantine_cells` would note any cell of a record."""
+    lost = [unusable for _, _, unusable, _ in _judged(table, cells, values, essential=False)]
+    return f"({' OR '.join(lost)})" if lost else "false"
 
 
 def quarantine_cells(
@@ -91,26 +114,38 @@ def quarantine_cells(
     cells: Mapping[str, str],
     source: str,
     parameters: Sequence[object] = (),
+    values: Mapping[str, str] | None = None,
 ) -> None:
     """Notes every unusable text of a column that is not essential: its value is null.
 
     `source` is a SQL relation of the records that are kept, with the columns `file` and `line` and
-    all that the SQL of the cells names.
+    all that the SQL of the cells names; `values` as for `refusal`.
     """
-    judged = _judged(table, cells, essential=False)
-    if not judged:
-        return
     notes = ", ".join(
-        f"CASE WHEN {unusable(text, table.columns[name])} THEN {{'column_name': {literal(name)}, "
-        f"'reason': {literal(_reason(name, table))}, 'cell': ({text})::VARCHAR}} END"
-        for name, text in judged
+        f"CASE WHEN {unusable} THEN {{'column_name': {literal(name)}, "
+        f"'reason': {literal(reason)}, 'cell': ({cell})::VARCHAR}} END"
+        for name, cell, unusable, reason in _judged(table, cells, values, essential=False)
     )
+    if notes:
+        select = f"""SELECT file, line, note.reason, note.cell, note.column_name
+            FROM (SELECT file, line, unnest([{notes}]) AS note FROM {source})
+            WHERE note IS NOT NULL"""
+        note_cells(con, snapshot, table.table, select, parameters)
+
+
+def note_cells(
+    con: duckdb.DuckDBPyConnection,
+    snapshot: Snapshot,
+    table: str,
+    select: str,
+    parameters: Sequence[object] = (),
+) -> None:
+    """Keeps refused cells: `select` gives file, record number, reason, text and our column."""
     con.execute(
         f"""INSERT INTO raw.quarantine
-        SELECT {snapshot_columns(snapshot)}, {literal(table.table)}, file, line, note.reason,
-            note.cell, 'cell', note.column_name
-        FROM (SELECT file, line, unnest([{notes}]) AS note FROM {source})
-        WHERE note IS NOT NULL""",
+        SELECT {snapshot_columns(snapshot)}, {literal(table)}, * EXCLUDE (column_name), 'cell',
+            column_name
+        FROM ({select})""",
         list(parameters),
     )
 

@@ -13,6 +13,7 @@ A result without category is filed under `full`, as the Space itself called it l
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ SCHEMA = pl.Schema(
         "rank": pl.Float64(),
     }
 )
+log = logging.getLogger("observatory.lmarena_space")
+
 _COLUMNS = {
     "rating": ("rating",),
     "rating_lower": ("rating_lower", "rating_q025"),
@@ -148,11 +151,16 @@ def _model(label: object) -> str:
 
 
 def _number(model: object, cell: object) -> float | None:
-    """A number, or None where the pickle has none (NaN)."""
+    """A number, or None where the pickle has none (NaN).
+
+    What is no number becomes infinite, so that the loader refuses the rating or notes the cell: one
+    cell costs no file.
+    """
     value = plain(cell)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not abs(value) < LARGEST_NUMBER:
-        raise PickleError(f"{told(model)} has {told(value)} where a number belongs")
+        log.warning("%s has %s where a number belongs", told(model), told(value))
+        return math.inf
     return float(value)

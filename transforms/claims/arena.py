@@ -20,7 +20,7 @@ SERIES = ["board", "category"]
 _MODELS = [
     *(*SERIES, "publish_date", "model_id", "model_name_arena", "lab_id", "country_code"),
     *("is_open_weights", "rating_arena", "rating_arena_lower", "rating_arena_upper", "variance"),
-    *("rank_ub", "probability_best", "has_catalog_rows"),
+    *("rank_ub", "probability_best", "has_catalog_rows", "n_missing"),
 ]
 CATALOG = "arena_catalog"
 
@@ -66,7 +66,14 @@ def _sure_from() -> pl.Expr:
     board = [*SERIES, "publish_date"]
     is_part = pl.col("is_part").fill_null(value=False).any().over(board)
     lowest = pl.col("rating_arena").min().over(board)
-    return pl.when(is_part).then(lowest).otherwise(float("-inf")).alias("sure_from")
+    sure = (
+        pl.when(pl.col("n_missing") > 0)
+        .then(float("inf"))  # a refused row may be anywhere
+        .when(is_part)
+        .then(lowest)
+        .otherwise(float("-inf"))
+    )
+    return sure.alias("sure_from")
 
 
 def _is_whole() -> pl.Expr:

@@ -11,6 +11,7 @@ from transforms.carried import carried
 from transforms.identity import board_ids
 from transforms.knowledge import as_known
 from transforms.probability import with_probability_best
+from transforms.refused import refused_rows, with_missing
 from transforms.scale import BOARD, PLACED, SERIES
 from warehouse.contract import contract
 
@@ -27,6 +28,8 @@ def arena_ratings(
     raw_arena_space_tables: pl.LazyFrame,
     raw_registry_arena_licences: pl.LazyFrame,
     raw_registry_model_aliases: pl.LazyFrame,
+    raw_registry_arena_categories: pl.LazyFrame,
+    raw_quarantine: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
     """One row per board, category, publish date and model: the healed board, ranked anew.
@@ -35,7 +38,8 @@ def arena_ratings(
     exceeds my upper bound. A blank organisation is the last one known of the model up to that
     day, else the next, by any source; a licence label is filled so only where its source has no
     labels at all (the Space's pickles, arena-catalog), for a blank one of the data set says less.
-    `probability_best` is that of `transforms.probability`.
+    `probability_best` is that of `transforms.probability`. A board of which a rated row was refused
+    (`n_missing`) has neither ranks nor probabilities: the refused model may lead it.
     """
     aliases = as_known(raw_registry_model_aliases, known_at)
     labels = pl.concat(
@@ -44,7 +48,9 @@ def arena_ratings(
     lines = _with_labels(arena_observations.filter(pl.col("is_chosen")), labels)
     licences = as_known(raw_registry_arena_licences, known_at).select("license", "is_open_weights")
     # collected once: what follows looks at the lines several times, and Polars would rank anew
-    ranked = _with_rank_ub(_with_rank_ordinal(_with_number(lines))).collect().lazy()
+    categories = raw_registry_arena_categories.select("source_category", "category")
+    whole = with_missing(lines, refused_rows(raw_quarantine, categories))
+    ranked = _where_whole(_with_rank_ub(_with_rank_ordinal(_with_number(whole)))).collect().lazy()
     placed = with_lab_and_country(
         _with_segment(_with_style_control(ranked), arena_scale_segments).join(
             licences, on="license", how="left"
@@ -140,6 +146,11 @@ def _with_rank_ub(lines: pl.LazyFrame) -> pl.LazyFrame:
     return lines.with_columns(pl.when(upper.is_not_null()).then(rank).alias("rank_ub"))
 
 
+def _where_whole(ranked: pl.LazyFrame) -> pl.LazyFrame:
+    ranks = ("rank_ordinal", "n_tied", "rank_ub")
+    return ranked.with_columns(pl.when(pl.col("n_missing") == 0).then(c).alias(c) for c in ranks)
+
+
 def _with_style_control(lines: pl.LazyFrame) -> pl.LazyFrame:
     """Adds the same model's rank_ub on the style-controlled board, which has its own there."""
     controlled = lines.filter("is_style_controlled").select(
@@ -154,10 +165,10 @@ def _with_style_control(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_probability(lines: pl.LazyFrame) -> pl.LazyFrame:
-    is_rated = pl.col("rating_arena").is_not_null()
-    rated = with_probability_best(lines.filter(is_rated))
-    unrated = lines.filter(~is_rated).with_columns(
-        pl.lit(None, pl.Float64).alias("probability_best"),
-        pl.lit("no_rating").alias("probability_reason"),
+    is_rated, is_whole = pl.col("rating_arena").is_not_null(), pl.col("n_missing") == 0
+    rated = with_probability_best(lines.filter(is_rated & is_whole))
+    reason = pl.when(is_rated).then(pl.lit("row_refused")).otherwise(pl.lit("no_rating"))
+    without = lines.filter(~(is_rated & is_whole)).with_columns(
+        pl.lit(None, pl.Float64).alias("probability_best"), reason.alias("probability_reason")
     )
-    return pl.concat([rated, unrated])
+    return pl.concat([rated, without])

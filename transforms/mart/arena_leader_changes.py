@@ -7,6 +7,7 @@ import polars as pl
 from transforms.attribution import UNKNOWN
 from transforms.hysteresis import changes, confirmed
 from transforms.leaders import expected_win_rate
+from transforms.refused import ranked_boards
 from transforms.scale import BOARD, PLACED
 from warehouse.contract import contract
 
@@ -33,7 +34,7 @@ def arena_leader_changes(
     matter. ZZ, XX and models without a lab can stand in a leader's way, but as they are nobody in
     particular they never lead.
     """
-    boards = _new_boards(arena_ratings.filter(pl.col("rating_arena").is_not_null()))
+    boards = _new_boards(ranked_boards(arena_ratings))
     led = pl.concat([_led(boards, level) for level in HOLDERS])
     leads = confirmed(_telling(led), SERIES, "publish_date", N_BOARDS, flags=["has_catalog_rows"])
     chances = pl.concat(

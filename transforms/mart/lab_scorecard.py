@@ -8,6 +8,7 @@ import polars as pl
 
 from transforms.knowledge import holds_on
 from transforms.leaders import expected_win_rate
+from transforms.refused import ranked_boards
 from transforms.scale import PLACED
 from transforms.sums import exactly, how_many, rate
 from warehouse.contract import contract
@@ -90,10 +91,8 @@ def _hub(lab_share_daily: pl.LazyFrame, days: pl.LazyFrame, attribution: str) ->
 def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
     """The best model of each lab on a board; gaps hold within one publish date alone."""
     day = f"{board}_publish_date"
-    rated = arena_ratings.filter(
-        (pl.col("board") == board)
-        & (pl.col("category") == "overall")
-        & pl.col("rating_arena").is_not_null()
+    rated = ranked_boards(
+        arena_ratings.filter((pl.col("board") == board) & (pl.col("category") == "overall"))
     ).rename({"publish_date": day})
     gap = pl.col("rating_arena").max().over(day) - pl.col("rating_arena")
     best = (

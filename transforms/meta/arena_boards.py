@@ -49,6 +49,7 @@ def _models(ratings: pl.LazyFrame) -> pl.LazyFrame:
         how_many(source == "arena_catalog").alias("n_from_catalog"),
         how_many(pl.col("is_org_carried")).alias("n_org_carried"),
         how_many(pl.col("rating_arena_upper").is_null()).alias("n_without_bounds"),
+        pl.col("n_missing").first(),
         how_many(pl.col("n_tied") > 1).alias("n_tied"),
         _content(value).alias("content_hash"),
     )

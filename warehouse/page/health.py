@@ -22,6 +22,7 @@ def health(manifest: Manifest, tables: Tables, cards: dict[str, Card]) -> dict[s
             for stage, counts in sorted(manifest.validation.items(), key=lambda s: _order(s[0]))
         },
         "failures": _failures(tables),
+        "refused": _refused(tables),
         "has_quarantine": tables.holds("raw.quarantine"),
         "quarantine": tables.count("raw.quarantine", "table_name || ': ' || reason"),
         "flags": _flags(manifest),
@@ -68,6 +69,14 @@ def _failures(tables: Tables) -> list[dict[str, Any]]:
     frame = tables.read("meta.validation_results", "outcome <> 'passed'")
     columns = ["stage", "table_name", "severity", "outcome", "description", "unexpected_count"]
     return frame.select(columns).to_dicts()
+
+
+def _refused(tables: Tables) -> list[dict[str, Any]]:
+    """Newest observations that were refused, so that figures continue with an older snapshot."""
+    if not tables.holds("meta.refused_snapshots"):
+        return []
+    columns = ["source", "snapshot_date", "reason", "refused_by", "continues_with"]
+    return tables.read("meta.refused_snapshots", "is_newest").select(columns).to_dicts()
 
 
 def _flags(manifest: Manifest) -> list[tuple[str, list[str]]]:
