@@ -23,7 +23,7 @@ from expectations.validate import validate_database
 from flows.observe import observe
 from flows.settings import Settings
 from flows.sources import SOURCES
-from flows.sources.ai_index import _local
+from flows.sources.editions import local
 from flows.sources.http import SourceError
 from tests.ai_index_rows import figure, index, printed, revised
 from tests.conftest import DAY, settings_for
@@ -618,8 +618,8 @@ def test_an_edition_is_found_by_its_name(
     for name in names:
         (tmp_path / name).write_text("") if "." in name else (tmp_path / name).mkdir()
     expected = names[found] if isinstance(found, int) else found
-    local = _local(tmp_path, 2025)
-    assert (local.name if local else None) == expected
+    laid = local(tmp_path, 2025)
+    assert (laid.title if laid else None) == expected
 
 
 @pytest.mark.parametrize(
@@ -635,7 +635,7 @@ def test_a_name_that_may_be_another_edition_is_refused(tmp_path: Path, names: li
     for name in names:
         (tmp_path / name).write_text("") if "." in name else (tmp_path / name).mkdir()
     with pytest.raises(SourceError, match="cannot tell which of these is edition 2025") as refused:
-        _local(tmp_path, 2025)
+        local(tmp_path, 2025)
     assert all(name in str(refused.value) for name in names)
     assert "call the right one 2025 or 2025.zip" in str(refused.value)
 

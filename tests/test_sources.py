@@ -25,7 +25,8 @@ import zstandard
 from flows.observe import observe
 from flows.settings import DEFAULT_SOURCES, Settings
 from flows.sources import SOURCES
-from flows.sources.http import DAMAGED_ZIP, SourceError, open_zip
+from flows.sources.http import SourceError
+from flows.sources.zips import DAMAGED_ZIP, open_zip
 from tests.conftest import DAY, settings_for
 from tests.standin import Answer, Call, RefusalError, StandIn
 from tests.standin.web import json_answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.knowledge import holds_on
+from transforms.names import folded
 
 NOT_EXAMINED = "XX"
 UNKNOWN = ("ZZ", NOT_EXAMINED)  # in doubt, each for a reason of its own
@@ -30,13 +31,14 @@ def with_lab_and_country(
 ) -> pl.LazyFrame:
     """Adds `lab_id`, `kind` and `country_code` for the name in column `name` on the day `day`.
 
-    Names are compared without regard to case. A name that the registry does not hold gets a null
-    lab and kind and the country XX, not examined yet. Row count and other columns stay.
+    Names are compared without regard to case, blanks and format characters. A name that the
+    registry does not hold gets a null lab and kind and the country XX, not examined yet. Row count
+    and other columns stay.
     """
     keys = frame.select(name, day).unique()
     names = names_of(namespaces, system)
     named = (
-        keys.with_columns(pl.col(name).str.to_lowercase().alias("namespace_key"))
+        keys.with_columns(_key(name, system).alias("namespace_key"))
         .join(names, on="namespace_key", how="inner")
         .filter(holds_on(pl.col(day)))
         .select(name, day, "lab_id", "kind")
@@ -49,6 +51,11 @@ def with_lab_and_country(
     return frame.join(known, on=[name, day], how="left").with_columns(
         pl.col("country_code").fill_null(NOT_EXAMINED)
     )
+
+
+def _key(name: str, system: str) -> pl.Expr:
+    """A name as core.namespaces keys it; the Hub's, of which there are millions, are ASCII."""
+    return pl.col(name).str.to_lowercase() if system == "hub" else folded(name)
 
 
 def with_top_lab(frame: pl.LazyFrame, labs: pl.LazyFrame, *, lab: str, day: str) -> pl.LazyFrame:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.names import folded
+
 BOARDS = "lmarena"  # the system whose names the Space's tables translate
-
-
-def folded(name: str | pl.Expr) -> pl.Expr:
-    """A name without case and without blanks around it: the only form that joins names."""
-    expr = pl.col(name) if isinstance(name, str) else name
-    return expr.str.strip_chars().str.to_lowercase()
 
 
 def identified(

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import yaml
 
 BOM = b"\xef\xbb\xbf"
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")  # files come with any line end
 _SPACE = " \t\r\n,"
 _TRAILING = re.compile(r"\n([ \t]*(#[^\n]*)?(\n|\Z))*\Z")  # blank lines and comments at the end
 
@@ -66,7 +67,7 @@ def locate(
 def member(data: bytes, pattern: str) -> tuple[str, bytes]:
     """Name and bytes of the one file of a zip whose name fits. Raises LocateError."""
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
-        names = [n for n in bundle.namelist() if fnmatch.fnmatchcase(n, pattern)]
+        names = [n for n in bundle.namelist() if fnmatch.fnmatchcase(n.lower(), pattern.lower())]
         names = [n for n in names if not n.startswith("__MACOSX")]
         if len(names) != 1:
             raise LocateError(f"{len(names)} files of the zip are called {pattern}")
@@ -122,7 +123,7 @@ class _Lines:
     """The lines of a file for the csv module, and how many bytes of it were used."""
 
     def __init__(self, data: bytes) -> None:
-        self._lines = io.BytesIO(data)
+        self._lines = (line[0] for line in _LINE.finditer(data))
         self.used = 0
 
     def __iter__(self) -> _Lines:

@@ -7,18 +7,21 @@ with a renamed column it is set aside. A zip with several tables is asked for on
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
+from collections.abc import Iterator
+from dataclasses import replace
 
 import duckdb
 import httpx2
+import polars as pl
 
 from flows.settings import Settings
-from flows.sources.http import DAMAGED_ZIP, SourceError, get, open_zip
+from flows.sources.csv_file import CsvFile, DamagedCsvError, as_json, read_csv, stripped, utf8
+from flows.sources.http import SourceError, get
 from flows.sources.raw import quarantine, quarantine_cells, refusal, snapshot_columns, typed
+from flows.sources.zips import DAMAGED_ZIP, members, one_each, open_zip, parts_of
 from warehouse.archive import Archive
-from warehouse.contract import Contract, contract, literal, quote
+from warehouse.contract import Contract, contract, quote
 from warehouse.draft import Draft
 from warehouse.snapshot import ArchivedFile, Snapshot
 
@@ -39,10 +42,7 @@ FILES = {
     "model_versions.csv": ((BENCHMARKS, "/data/epochdb/model_versions.csv"), VERSIONS),
 }
 REQUIRED = "notable_ai_models.csv"
-
-
-class DamagedCsvError(ValueError):
-    """A CSV that is not whole; the message says at which line."""
+OTHERS = "other_columns_json"
 
 
 def fetch_tables(settings: Settings, archive: Archive, draft: Draft) -> None:
@@ -74,13 +74,15 @@ class _Visit:
             return earlier is not None
         try:
             text = _member(answer.content, name) if path.endswith(".zip") else answer.content
-            rows = 0 if text is None else check_csv(text, contract(FILES[name][1]))
+            held = None if text is None else read_table(text, contract(FILES[name][1]))
         except DAMAGED_ZIP as error:
             raise self._refused(name, url, answer.content, error) from error
-        if text is None:
+        if text is None or held is None:
             return False
         etag, status = answer.headers.get("etag"), answer.status_code
+        rows = len(held.records)
         self._draft.keep(name, text, url=url, status=status, etag=etag, rows_seen=rows)
+        self._draft.notes.extend(f"{name}: {note}" for note in held.notes)
         log.info("epoch: %s, %s rows", name, f"{rows:,}")
         return True
 
@@ -129,41 +131,28 @@ class _Visit:
 
 
 def _member(archive_bytes: bytes, name: str) -> bytes | None:
-    """One file out of a zip, wherever it lies inside; None if it is not there."""
+    """One file out of a zip, the least deep of that name in any case; None if it is not there."""
     with open_zip(archive_bytes) as bundle:
-        inside = [n for n in bundle.namelist() if n.split("/")[-1] == name]
-        return bundle.read(inside[0]) if inside else None
+        named = [m for m in members(bundle) if parts_of(m.filename)[-1].casefold() == name]
+        found = one_each(named, lambda inside: parts_of(inside)[-1])
+        return bundle.read(found[name]) if found else None
 
 
-def check_csv(data: bytes, table: Contract) -> int:
-    """Number of records of a whole, sound CSV. Raises DamagedCsvError with the line.
+def read_table(data: bytes, table: Contract) -> CsvFile:
+    """A whole, sound CSV of Epoch's, when it arrives and when it is loaded.
 
     Every vintage recorded so far ends with a newline and has records as wide as the header, so a
-    file that does not is taken for cut short. Some thousand rows: the csv module counts the lines.
+    file that does not is taken for cut short. A record without any text is none. Raises
+    DamagedCsvError with the line.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DamagedCsvError(f"byte {error.start} is not UTF-8") from error
-    records = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(records, [])
-        _check_header(header, table)
-        rows = 0
-        for record in records:
-            rows += 1
-            if len(record) != len(header):
-                raise DamagedCsvError(
-                    f"line {records.line_num}: {len(record)} cells where the header has "
-                    f"{len(header)}; the file seems cut or damaged there"
-                )
-    except csv.Error as error:
-        raise DamagedCsvError(f"line {records.line_num}: {error}; the file seems cut") from error
-    if not text.endswith("\n"):
-        raise DamagedCsvError(f"line {records.line_num}: the file ends in the middle of a line")
-    if rows == 0:
+    held = read_csv(utf8(data))
+    _check_header(held.header, table)
+    if not held.has_last_line_end:
+        raise DamagedCsvError(f"line {held.lines}: the file ends in the middle of a line")
+    records = [(n, cells) for n, cells in held.records if any(map(stripped, cells))]
+    if not records:
         raise DamagedCsvError("holds a header and no record")
-    return rows
+    return replace(held, records=records)
 
 
 def _check_header(header: list[str], table: Contract) -> None:
@@ -182,26 +171,22 @@ def parse_tables(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sna
     """
     for name, (_, table) in FILES.items():
         for file in snapshot.find(name):
-            path = str(archive.verify_file(file))
-            _load_csv(con, snapshot, contract(table), name, path)
+            _load_csv(con, snapshot, contract(table), name, archive.read(file))
 
 
 def _load_csv(
-    con: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Contract, name: str, path: str
+    con: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Contract, name: str, data: bytes
 ) -> None:
-    con.execute(
-        """CREATE OR REPLACE TEMP TABLE cells AS SELECT row_number() OVER () AS line, record
-        FROM read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"',
-            escape = '"', strict_mode = true, null_padding = false, encoding = 'utf-8',
-            max_line_size = 16777216, parallel = false) AS record""",
-        [path],
-    )
-    names = con.execute("SELECT unnest(struct_keys(any_value(record))) FROM cells").fetchall()
-    header = [row[0] for row in names]
-    cells = {ours: _cell(source) for ours, source in _source_of(table, header).items()}
+    held = read_table(data, table)
+    source_of = _source_of(table, held.header)
+    cells = {ours: quote(ours) for ours in source_of}
     refused = refusal(table, cells)
-    others = [h for h in header if h not in _source_of(table, header).values()]
-    values = ", ".join(_value(table, column, cells, others) for column in list(table.columns)[4:])
+    schema = {"line": pl.Int64, **dict.fromkeys((*source_of, OTHERS, "record"), pl.String)}
+    values = ", ".join(
+        typed(quote(column), table.columns[column]) if column in schema else "NULL"
+        for column in list(table.columns)[4:]
+    )
+    con.register("cells", pl.DataFrame(list(_rows(held, source_of)), schema=schema, orient="row"))
     con.execute(
         f"""INSERT INTO {table.sql_name} SELECT {snapshot_columns(snapshot)}, ?, line, {values}
         FROM cells WHERE {refused} IS NULL ORDER BY line""",
@@ -211,13 +196,23 @@ def _load_csv(
         con,
         snapshot,
         table.table,
-        f"SELECT ?, line, {refused}, to_json(record)::VARCHAR FROM cells "
-        f"WHERE {refused} IS NOT NULL",
+        f"SELECT ?, line, {refused}, record FROM cells WHERE {refused} IS NOT NULL",
         [name],
     )
-    kept = f"(SELECT ? AS file, line, record FROM cells WHERE {refused} IS NULL)"
+    kept = f"(SELECT ? AS file, * FROM cells WHERE {refused} IS NULL)"
     quarantine_cells(con, snapshot, table, cells, kept, [name])
-    con.execute("DROP TABLE cells")
+    con.unregister("cells")
+
+
+def _rows(held: CsvFile, source_of: dict[str, str]) -> Iterator[tuple[object, ...]]:
+    """Number of each record, our columns' cells, its other cells and itself as JSON objects."""
+    ours = [held.header.index(source) for source in source_of.values()]
+    others = [i for i in range(len(held.header)) if i not in ours]
+    for number, cells in held.records:
+        texts = [stripped(cell) or None for cell in cells]
+        rest = {held.header[i]: text for i in others if (text := texts[i])}
+        record = as_json(dict(zip(held.header, cells, strict=True)))
+        yield number, *(texts[i] for i in ours), as_json(rest) if rest else None, record
 
 
 def _source_of(table: Contract, header: list[str]) -> dict[str, str]:
@@ -227,16 +222,3 @@ def _source_of(table: Contract, header: list[str]) -> dict[str, str]:
         for ours, c in table.columns.items()
     }
     return {ours: source for ours, source in found.items() if source}
-
-
-def _cell(source: str) -> str:
-    """SQL of a cell as written, stripped; null where nothing is left."""
-    return f"nullif(trim(record[{literal(source)}], E' \\t\\r\\n'), '')"
-
-
-def _value(table: Contract, column: str, cells: dict[str, str], others: list[str]) -> str:
-    """SQL of one column of the raw table."""
-    if column == "other_columns_json" and others:
-        kept = ", ".join(f"{quote(h)} := {_cell(h)}" for h in others)
-        return f"nullif(json_merge_patch('{{}}', to_json(struct_pack({kept})))::VARCHAR, '{{}}')"
-    return typed(cells[column], table.columns[column]) if column in cells else "NULL"

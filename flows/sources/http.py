@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import lzma
 import re
 import time
-import zipfile
-import zlib
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -17,9 +13,6 @@ from huggingface_hub import close_session, get_session
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
 from warehouse.urls import without_query_secrets
-
-# What the zip reader says of bytes that are cut, flipped, encrypted or packed in an odd way.
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 
 TRIES = 6
 LONGEST_WAIT = 900  # s: three windows of the Hub's quota; who asks for more is asked another day
@@ -146,21 +139,6 @@ def without_secrets(url: str) -> str:
     address, question, query = url.partition("?")
     pairs = [p for p in query.split("&") if without_query_secrets(f"?{p}") == f"?{p}"]
     return address + (question + "&".join(pairs) if pairs else "")
-
-
-def open_zip(data: bytes) -> zipfile.ZipFile:
-    """A zip that is sound as a whole; raises one of DAMAGED_ZIP.
-
-    The zip reader by itself passes over members that a damaged directory does not list.
-    """
-    bundle = zipfile.ZipFile(io.BytesIO(data))
-    end = data.rfind(b"PK\5\6") + 10
-    promised = int.from_bytes(data[end : end + 2], "little")
-    if promised not in (len(bundle.infolist()), 0xFFFF):  # 0xFFFF: more than fits here
-        raise zipfile.BadZipFile(f"lists {len(bundle.infolist())} of {promised} files")
-    if damaged := bundle.testzip():
-        raise zipfile.BadZipFile(f"{damaged} is damaged")
-    return bundle
 
 
 def _advice(status: int, answer: httpx2.Response, variable: str) -> str:

@@ -10,7 +10,6 @@ knows is not downloaded again, so a second day downloads nothing.
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 import re
@@ -24,6 +23,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
+from flows.sources.csv_file import read_csv, stripped, utf8
 from flows.sources.http import SourceError
 from flows.sources.raw import (
     measured,
@@ -130,26 +130,11 @@ def _records(data: bytes) -> list[dict[str, str]]:
 
     Ten recorded tables end without a newline, so that is no sign of a cut; the digest is.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is not UTF-8") from error
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(lines, [])
-        _check_header(header)
-        records = []
-        for cells in lines:
-            if len(cells) != len(header):
-                raise ValueError(
-                    f"line {lines.line_num}: {len(cells)} cells where the header has {len(header)}"
-                )
-            records.append(dict(zip(header, cells, strict=True)))
-    except csv.Error as error:
-        raise ValueError(f"line {lines.line_num}: {error}; the file seems cut") from error
-    if not records:
+    held = read_csv(utf8(data))
+    _check_header(held.header)
+    if not held.records:
         raise ValueError("holds a header and no record")
-    return records
+    return [dict(zip(held.header, cells, strict=True)) for _, cells in held.records]
 
 
 def _check_header(header: list[str]) -> None:
@@ -210,7 +195,7 @@ def _load_tables(
 
 
 def _cell(record: dict[str, str], names: Iterable[str]) -> str | None:
-    text = next((record[name].strip() for name in names if name in record), "")
+    text = next((stripped(record[name]) for name in names if name in record), "")
     return None if text in _NULLS else text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.cells import number, period, year
+from transforms.names import folded
 from warehouse.contract import contract
 
 
@@ -25,14 +26,16 @@ def ai_index_series(
     Second uploads (`fig_x(1).csv`) are left out; so are revisions whose guard no longer holds. A
     cell that is not of its figure's form raises CellError, it is never dropped nor taken for zero.
     """
-    printed = _printed(raw_ai_index_rows, raw_ai_index_figures)
+    printed = read_figures(raw_ai_index_rows, raw_ai_index_figures)
     revised = _revised(raw_ai_index_revisions, raw_ai_index_corrections, raw_ai_index_figures)
-    spellings = pl.concat(
-        [raw_registry_countries.select(_country()), _listed(raw_ai_index_subjects)]
+    known = [raw_registry_countries.select(_country()), _listed(raw_ai_index_subjects)]
+    spellings = pl.concat(known).unique(
+        ["subject_kind", "folded"], keep="first", maintain_order=True
     )
     return (
         pl.concat([printed, revised], how="diagonal")
-        .join(spellings, on=["subject_kind", "subject"], how="left")
+        .with_columns(folded("subject").alias("folded"))
+        .join(spellings, on=["subject_kind", "folded"], how="left")
         .with_columns(
             pl.when(pl.col("subject_kind") == "area")
             .then("subject_key")
@@ -46,13 +49,17 @@ def ai_index_series(
     )
 
 
-def _printed(rows: pl.LazyFrame, figures: pl.LazyFrame) -> pl.LazyFrame:
-    """Every value cell of every mapped figure, read."""
+def read_figures(rows: pl.LazyFrame, figures: pl.LazyFrame) -> pl.LazyFrame:
+    """Every value cell of every mapped figure, read. Collecting it raises CellError.
+
+    An edition is read like this when it arrives, too. A record of blank cells is none.
+    """
     own_file = pl.concat_str(pl.lit("/fig_"), pl.col("figure"), pl.lit(".csv"))
     return (
         rows.filter(pl.col("file_name").str.ends_with(own_file))
         .join(figures, on=["edition", "figure"])
         .with_columns(pl.col("record_json").str.json_decode(pl.List(pl.String)).alias("cells"))
+        .filter(pl.col("cells").list.eval(pl.element().str.strip_chars() != "").list.any())
         .with_columns(
             _cell("value_index").alias("value_text"),
             _cell("subject_index").alias("subject"),
@@ -113,13 +120,13 @@ def _revised(
 def _country() -> list[pl.Expr]:
     code = pl.col("country_code")
     kind = pl.lit("area").alias("subject_kind")
-    return [kind, pl.col("spelling").alias("subject"), code.alias("subject_key"), code]
+    return [kind, folded("spelling").alias("folded"), code.alias("subject_key"), code]
 
 
 def _listed(subjects: pl.LazyFrame) -> pl.LazyFrame:
     return subjects.select(
         "subject_kind",
-        pl.col("spelling").alias("subject"),
+        folded("spelling").alias("folded"),
         "subject_key",
         pl.lit(None, pl.String).alias("country_code"),
     )

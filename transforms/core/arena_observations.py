@@ -20,8 +20,9 @@ from datetime import date
 
 import polars as pl
 
-from transforms.identity import board_ids, folded
+from transforms.identity import board_ids
 from transforms.knowledge import as_known
+from transforms.names import folded
 from transforms.scale import BOARD
 from warehouse.contract import contract
 

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.knowledge import as_known
+from transforms.names import folded
 
 
 def namespaces(raw_registry_namespaces: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
@@ -14,7 +15,7 @@ def namespaces(raw_registry_namespaces: pl.LazyFrame, known_at: date) -> pl.Lazy
     return as_known(raw_registry_namespaces, known_at).select(
         "system",
         "namespace",
-        pl.col("namespace").str.to_lowercase().alias("namespace_key"),
+        folded("namespace").alias("namespace_key"),
         "lab_id",
         "kind",
         "valid_from",

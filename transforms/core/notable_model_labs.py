@@ -5,10 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import NOT_EXAMINED, with_lab_and_country, with_top_lab
+from transforms.lists import listed
+from transforms.names import folded
 from warehouse.contract import contract
 
 RECORD = ["vintage_date", "line"]
-COMMA_OF_A_NAME = "\x1f"  # ", " belongs to a name: "NERSC, Lawrence Berkeley National Laboratory"
 
 
 def notable_model_labs(
@@ -19,7 +20,7 @@ def notable_model_labs(
     Epoch's countries stand beside as one list of the record: they are never paired with the
     organisations, whose order and number they do not keep (ai_index.md, section 8.2).
     """
-    each = _organizations(notable_models).with_columns(
+    each = _organizations(notable_models, namespaces).with_columns(
         pl.coalesce("publication_date", "vintage_date").alias("day")
     )
     named = with_lab_and_country(
@@ -35,31 +36,24 @@ def notable_model_labs(
     ).select(*contract("core.notable_model_labs").columns)
 
 
-def _organizations(notable_models: pl.LazyFrame) -> pl.LazyFrame:
-    """The list of each record taken apart at commas that no space follows, in its order."""
-    pieces = (
-        pl.col("organization")
-        .str.replace_all(", ", COMMA_OF_A_NAME, literal=True)
-        .str.split(",")
-        .list.eval(
-            pl.element().str.replace_all(COMMA_OF_A_NAME, ", ", literal=True).str.strip_chars()
-        )
+def _organizations(notable_models: pl.LazyFrame, namespaces: pl.LazyFrame) -> pl.LazyFrame:
+    """The list of each record taken apart, in its order; a comma may be part of a known name."""
+    known = namespaces.filter(pl.col("system") == "epoch").select(folded("namespace").alias("key"))
+    cells = notable_models.select(pl.col("organization").alias("cell")).drop_nulls().unique()
+    names = listed(cells, known.unique()).with_columns(
+        pl.col("position").cast(pl.Int32),
+        pl.len().over("cell").cast(pl.Int32).alias("n_organizations"),
     )
-    whole = pieces.list.eval(pl.element().filter(pl.element() != ""))
     return (
-        notable_models.filter(pl.col("organization").is_not_null())
-        .select(
+        notable_models.select(
             *RECORD,
             "snapshot_id",
             "publication_date",
             pl.col("country_codes").alias("country_codes_epoch"),
-            whole.alias("organization"),
+            pl.col("organization").alias("cell"),
         )
-        .with_columns(pl.col("organization").list.len().cast(pl.Int32).alias("n_organizations"))
-        .filter(pl.col("n_organizations") > 0)
-        .with_columns(
-            pl.int_ranges(1, pl.col("n_organizations") + 1, dtype=pl.Int32).alias("position"),
-            (1.0 / pl.col("n_organizations")).alias("weight"),
-        )
-        .explode("organization", "position")
+        .join(names, on="cell")
+        .with_columns((1.0 / pl.col("n_organizations")).alias("weight"))
+        .rename({"name": "organization"})
+        .drop("cell")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
+from transforms.countries import codes_of
 
 OPEN = r"(?i)^open (weights|access|source)"
 
@@ -18,10 +18,10 @@ def notable_models(
     accessibility is not known, never closed.
     """
     notable = raw_epoch_models.filter(pl.col("file_name") == "notable_ai_models")
-    key = ["snapshot_id", "line"]
+    codes = codes_of(notable.select("country_name"), raw_registry_countries)
     access = pl.col("model_accessibility")
     return (
-        notable.join(_codes(notable, raw_registry_countries, key), on=key, how="left")
+        notable.join(codes, on="country_name", how="left")
         .with_columns(pl.col("n_countries").fill_null(0))
         .select(
             pl.col("snapshot_date").alias("vintage_date"),
@@ -38,23 +38,5 @@ def notable_models(
             access.str.contains(OPEN).alias("is_open_weights"),
             "parameters",
             "training_compute_flop",
-        )
-    )
-
-
-def _codes(notable: pl.LazyFrame, spellings: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
-    """Distinct codes of each record; the cell repeats a country for each organisation."""
-    return (
-        notable.filter(pl.col("country_name").is_not_null())
-        .select(*key, pl.col("country_name").str.split(",").alias("spelling"))
-        .explode("spelling")
-        .with_columns(pl.col("spelling").str.strip_chars())
-        .filter(pl.col("spelling") != "")
-        .join(spellings.select("spelling", "country_code"), on="spelling", how="left")
-        .with_columns(pl.col("country_code").fill_null(NOT_EXAMINED))
-        .group_by(key)
-        .agg(
-            pl.col("country_code").unique().sort().str.join(",").alias("country_codes"),
-            pl.col("country_code").n_unique().cast(pl.Int32).alias("n_countries"),
         )
     )
