@@ -59,12 +59,12 @@ def arena_observations(
     )
     rows = given.filter(pl.col("publish_date") <= as_of)
     aliases = as_known(raw_registry_model_aliases, known_at)
-    ids = board_ids(rows.select("model_name_arena"), aliases, raw_arena_space_tables)
     table = contract("core.arena_observations")
     nobody = as_known(raw_registry_arena_exclusions, known_at).select(folded("name"))
-    held = rows.join(ids, on="model_name_arena", how="left").with_columns(
-        _trust(), _variance(), _is_excluded(nobody)
-    )
+    ids = board_ids(rows.select("model_name_arena"), aliases, raw_arena_space_tables)
+    held = rows.join(
+        ids.with_columns(_is_excluded(nobody)), on="model_name_arena", how="left"
+    ).with_columns(_trust(), _variance())
     return _with_difference(_chosen(_with_duplicates(held).collect())).select(
         pl.col(c).cast(kind) for c, kind in table.polars_schema.items()
     )
