@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.names import folded, tidy
+from transforms.sums import running
 
 LONGEST = 3  # pieces of a name: "Korea, Republic of" has two
 # How a piece follows the one before it: at a comma that a blank follows, at a semicolon, or at a
@@ -58,7 +59,9 @@ def _pieces(cells: pl.LazyFrame) -> pl.LazyFrame:
             pl.int_range(pl.len()).over("cell").alias("at"),
         )
         .with_columns(
-            (pl.col("kind") == _BARE).cum_sum().over("cell", order_by="at").alias("group")
+            running((pl.col("kind") == _BARE).cast(pl.Int64))
+            .over("cell", order_by="at")
+            .alias("group")
         )
         .filter(pl.col("name") != "")
     )
