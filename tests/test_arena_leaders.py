@@ -98,6 +98,12 @@ def leaders(found: pl.LazyFrame, by: str = "country_code") -> dict[str, dict[str
     return {row[by]: row for row in made.iter_rows(named=True)}
 
 
+def leaders_of_boards(*boards: list[Row]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of several boards by board and country."""
+    made = by_country(ratings(*boards))
+    return {(row["board"], row["country_code"]): row for row in made.iter_rows(named=True)}
+
+
 # ---- the probability of being the best -----------------------------------------------------------
 
 
@@ -215,9 +221,9 @@ def test_the_best_model_of_each_country_leads_for_it() -> None:
     found = leaders(
         ratings(
             board(
-                model("a", 1400.0, "beta", rank_ub=2, rank_ub_style_control=1),
-                model("b", 1439.0, "alpha", rank_ub=1, rank_ub_style_control=4),
-                model("c", 1434.0, "delta", rank_ub=1, rank_ub_style_control=3),
+                model("a", 1400.0, "beta", rank_ub=2),
+                model("b", 1439.0, "alpha", rank_ub=1),
+                model("c", 1434.0, "delta", rank_ub=1),
                 model("d", 1300.0),
                 model("e", 1290.0, "omega"),
                 model("f", None, "beta"),
@@ -229,10 +235,10 @@ def test_the_best_model_of_each_country_leads_for_it() -> None:
     assert set(found) == {"US", "CN", "XX", "ZZ"}
     us, cn, unexamined = found["US"], found["CN"], found["XX"]
     assert (us["best_model"], us["best_lab_id"], us["best_rank_ordinal"]) == ("b", "alpha", 1)
-    assert (us["best_rank_ub"], us["best_rank_ub_style_control"]) == (1, 3)
+    assert us["best_rank_ub"] == 1
     assert (us["gap_to_leader"], us["n_models"], us["n_models_board"]) == (0, 2, 5)
     assert (cn["best_model"], cn["best_model_id"], cn["best_rank_ordinal"]) == ("a", "a", 3)
-    assert (cn["best_rank_ub"], cn["best_rank_ub_style_control"]) == (2, 1)
+    assert cn["best_rank_ub"] == 2
     assert (cn["country_name"], cn["gap_to_leader"], cn["n_models"]) == ("China", 39, 1)
     assert (unexamined["best_lab_id"], unexamined["best_rank_ub"]) == (None, None)
     assert {(r["is_style_controlled"], r["segment_id"]) for r in found.values()} == {(True, 4)}
@@ -240,6 +246,20 @@ def test_the_best_model_of_each_country_leads_for_it() -> None:
     assert {(r["probability_best"], r["probability_first"]) for r in found.values()} == {
         (None,) * 2
     }
+
+
+def test_a_model_that_is_on_the_style_controlled_board_alone_counts_there() -> None:
+    found = leaders_of_boards(
+        board(model("a", 1400.0, "beta", rank_ub=2), model("b", 1439.0, "alpha", rank_ub=1)),
+        board(
+            model("a", 1380.0, "beta", rank_ub=7),
+            model("new", 1430.0, "beta", rank_ub=3),
+            board="text_style_control",
+            is_style_controlled=True,
+        ),
+    )
+    ranks = {place: row["best_rank_ub_style_control"] for place, row in found.items()}
+    assert ranks == {("text", "CN"): 3, ("text", "US"): None, ("text_style_control", "CN"): 3}
 
 
 @pytest.mark.parametrize(("gap", "rate"), [(0, 0.5), (5, 0.507), (39, 0.556), (400, 10 / 11)])

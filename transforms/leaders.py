@@ -16,7 +16,7 @@ _NEEDED = [
     *("model_name_arena", "model_id", "lab_id", "country_code", "is_open_weights"),
     *("rating_arena", "rating_arena_lower", "rating_arena_upper", "variance"),
     *PLACED[:2],
-    *("n_tied", "rank_ub", "rank_ub_style_control"),
+    *("n_tied", "rank_ub"),
     *("probability_best", "probability_reason"),
 ]
 
@@ -45,12 +45,26 @@ def leaders_by(arena_ratings: pl.LazyFrame, holder: str) -> pl.LazyFrame:
     gap = pl.col("leader_rating") - pl.col("rating")
     open_gap = pl.col("leader_rating") - pl.col("best_open_rating")
     is_first_open = (pl.col("best_open_rank_ordinal") == pl.col("first_open")).fill_null(False)
-    return best.with_columns(
+    return _with_style_control(best, holder).with_columns(
         gap.alias("gap_to_leader"),
         expected_win_rate(gap).alias("expected_win_rate_of_leader"),
         open_gap.alias("best_open_gap_to_leader"),
         is_first_open.alias("is_open_weight_leader"),
     )
+
+
+def _with_style_control(best: pl.LazyFrame, holder: str) -> pl.LazyFrame:
+    """Adds the holder's best rank by upper bound on the style-controlled board of that day.
+
+    Any of its models counts there: some are on that board alone.
+    """
+    plain = pl.col("board").str.strip_suffix("_style_control").alias("plain_board")
+    key = ["plain_board", *BOARD[1:], holder]
+    named = best.with_columns(plain)
+    controlled = named.filter("is_style_controlled").select(
+        *key, pl.col("best_rank_ub").alias("best_rank_ub_style_control")
+    )
+    return named.join(controlled, on=key, how="left").drop("plain_board")
 
 
 def expected_win_rate(gap: pl.Expr) -> pl.Expr:
@@ -75,7 +89,6 @@ def _best() -> list[pl.Expr]:
         pl.col("rank_ordinal").first().alias("best_rank_ordinal"),
         pl.col("n_tied").first().alias("best_n_tied"),
         pl.col("rank_ub").min().alias("best_rank_ub"),
-        pl.col("rank_ub_style_control").min().alias("best_rank_ub_style_control"),
         pl.col("rating_arena").first().alias("rating"),
         pl.col("rating_arena_lower").first().alias("rating_lower"),
         pl.col("rating_arena_upper").first().alias("rating_upper"),
