@@ -12,7 +12,7 @@ from warehouse.database import open_read_only
 
 SHARES = """
 SELECT as_of_date, population, attribution, credit, country_code, country_name,
-    share, share_lower, share_upper, n_models, n_models_population
+    share, share_lower, share_upper, lineage_coverage, share_missing, n_models, n_models_population
 FROM mart.country_share_daily
 WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
   AND population IN ('all', 'llm_vlm') AND credit = 'fractional' AND metric = 'downloads_30d'
@@ -94,12 +94,22 @@ def shares_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
         if first
         else "No Hub snapshot up to the day."
     )
+    title += _lineage(rows)
     return title, ["country", *(f"{p}, by {a}" for p, a in cuts)], cells
+
+
+def _lineage(rows: Rows) -> str:
+    """How much of the shares by base rests on a recorded lineage."""
+    known = {r["population"]: r["lineage_coverage"] for r in rows if r["attribution"] == "base"}
+    parts = [f"{100 * part:.1f} % ({name})" for name, part in sorted(known.items())]
+    return f" Lineage is recorded for {', '.join(parts)} of the downloads." if parts else ""
 
 
 def _share(row: dict[str, Any] | None) -> str:
     if row is None:
         return "–"
+    if row["share"] is None:
+        return "lineage not recorded"
     low, share, high = (100 * row[k] for k in ("share_lower", "share", "share_upper"))
     return f"{share:.1f} % ({low:.1f}–{high:.1f})"
 
@@ -207,6 +217,8 @@ def share_chart(summary: dict[str, Any]) -> str:
 
 
 def _bar(row: dict[str, Any]) -> str:
+    if row["share"] is None:
+        return f"{row['country_code']} {_share(row)}"
     sure = round(BAR * row["share"])
     doubt = round(BAR * row["share_upper"]) - sure
     return f"{row['country_code']} {'█' * sure}{'░' * doubt} {_share(row)}"

@@ -55,6 +55,7 @@ def known_models(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
             *(pl.col(c).drop_nulls().last() for c in NEWEST),
             date.min().alias("first_seen_date"),
             date.max().alias("last_seen_date"),
+            pl.when(declares.any()).then(True).alias("lineage_recorded"),
             date.filter(declares).last().alias("lineage_date"),
             *(c.filter(declares).last() for c in lineage),
         )

@@ -527,6 +527,7 @@ def observed(name: str, **change: Any) -> dict[str, Any]:
 
 def shares(**change: Any) -> list[dict[str, Any]]:
     on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
+    on |= {"lineage_coverage": 1.0}
     data = [
         {**on, "credit": credit, "country_code": code, "share": n / 3, "share_lower": n / 3,
          "share_upper": n / 3, "numerator": float(n), "denominator": 3.0}
@@ -584,6 +585,7 @@ def roots(**change: Any) -> list[dict[str, Any]]:
 
 def lab_shares(**change: Any) -> list[dict[str, Any]]:
     on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
+    on |= {"lineage_coverage": 1.0}
     data = [
         {**on, "lab_id": lab, "share": n / 3, "numerator": float(n), "denominator": 3.0}
         for lab, n in (("a", 1), ("b", 2))
@@ -625,6 +627,8 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
     "core.hub_daily_counters": counters(),
     "core.hub_suspected_doubles": [twin()],
     "core.hub_counter_days": [{}],
+    "core.families": [{"family_id": "qwen", "lab_id": "a"}],
+    "mart.lab_share_daily": lab_shares(),
     "core.arena_ratings": rated(),
     "raw.quarantine": [refused_line("french")],
     "meta.refused_snapshots": [
@@ -1028,6 +1032,26 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         "newest_was_not_refused",
         [refused_line("french")],
         {"snapshot_id": "hub/2026-08-15", "continues_with": "hub/2026-08-14"},
+    ),
+    *(
+        (f"mart.{by}_share_daily", "share_is_missing_only_without_lineage", data, {})
+        for by, data in (
+            ("country", shares(share=None)),
+            ("country", shares(share_missing="lineage_not_recorded")),
+            ("country", shares(lineage_coverage=0.0)),
+            ("country", shares(lineage_coverage=None)),
+            ("lab", lab_shares(numerator=None)),
+            ("family", [{"family_id": "qwen", "attribution": "name", "lineage_coverage": 1.0}]),
+        )
+    ),
+    (
+        "mart.family_share_daily",
+        "family_base_within_its_makers",
+        [
+            {k: v for k, v in lab_shares()[0].items() if k != "lab_id"}
+            | {"family_id": "qwen", "numerator": 1.5},
+        ],
+        {"lab_id": "a", "families": 1.5, "numerator": 1.0},
     ),
     *ai_index_faults.FAULTS,
 ]

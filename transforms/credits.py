@@ -23,7 +23,8 @@ class Credits:
 
     `models` leads from `model_no` to the model. `publisher`: each model once. By root: `whole`,
     models that one root has whole (`root_model_id_hf` is null where that is the model itself), and
-    `parts`, one row per root of the others, with its `weight`.
+    `parts`, one row per root of the others, with its `weight`. `lineage_recorded` says whether
+    anything is known of the model's lineage: without that it is its own root for want of a better.
     """
 
     models: pl.LazyFrame
@@ -43,22 +44,24 @@ def credited(
 ) -> Credits:
     """Every model's owners.
 
-    publisher: the lab of the uploading namespace, and the family of the model's name where that
-    lab makes it. By root: the labs and families at the roots of the declared lineage.
+    publisher: the lab of the uploading namespace. By root: the labs at the roots of the declared
+    lineage. The family is that of the name of the model, or of the root, where that lab makes it;
+    so a family never has more than its maker. `named_family_id` is the name's, whoever uploads.
     """
     days = counters.select("as_of_date").unique().collect()
     names = _names(namespaces)
     numbered = _numbered(models, names, makers).collect().lazy()
     far = _roots(roots, numbered, names, makers).collect().lazy()
     owners = _owners(namespaces, labs, names, days.lazy()).collect().lazy()
-    counted = _counted(counters, numbered, spikes, owners).collect().lazy()
-    own = counted.join(far.select("model_no"), on="model_no", how="anti")
-    derived = counted.drop("name_no", "family_id").join(far, on="model_no")
+    known = _with_lineage(numbered, far)
+    counted = _counted(counters, known, spikes, owners).collect().lazy()
+    own = counted.filter(~pl.col("is_derived"))
+    derived = counted.drop("name_no", "family_id", "maker").join(far, on="model_no")
     is_whole = pl.col("weight") == 1.0
     whole = pl.concat([own, derived.filter(is_whole).drop("weight")], how="diagonal")
     return Credits(
         numbered,
-        _by_publisher(counted, owners),
+        _owned(counted.drop("name_no").rename({"publisher_no": "name_no"}), owners),
         _owned(whole, owners),
         _owned(derived.filter(~is_whole), owners),
     )
@@ -83,7 +86,7 @@ def _numbered(models: pl.LazyFrame, names: pl.LazyFrame, makers: pl.LazyFrame) -
     """Each model with a number, its publisher, the namespace of its id, and its family."""
     publisher = names.rename({"name_no": "publisher_no"})
     return (
-        models.select("model_id_hf", "author", "created_at", "is_llm_vlm")
+        models.select("model_id_hf", "author", "created_at", "is_llm_vlm", "lineage_recorded")
         .with_row_index("model_no")
         .join(publisher, left_on=_key("author"), right_on="namespace_key", how="left")
         .join(names, left_on=_key(_namespace("model_id_hf")), right_on="namespace_key", how="left")
@@ -117,7 +120,19 @@ def _roots(
             how="left",
         )
         .join(makers, left_on="root_model_id_hf", right_on="model_name", how="left")
-        .select("model_no", "root_model_id_hf", "weight", "name_no", "family_id")
+        .select("model_no", "root_model_id_hf", "weight", "name_no", "family_id", "maker")
+    )
+
+
+def _with_lineage(models: pl.LazyFrame, far: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds `is_derived`, it has another root than itself; such a lineage is recorded.
+
+    The registry adds parents of which no listing says anything.
+    """
+    derived = far.select("model_no", is_derived=pl.lit(True)).unique("model_no", keep="any")
+    is_derived = pl.col("is_derived").fill_null(False)
+    return models.join(derived, on="model_no", how="left").with_columns(
+        is_derived, pl.col("lineage_recorded").fill_null(False) | is_derived
     )
 
 
@@ -163,6 +178,8 @@ def _counted(
             "name_no",
             "family_id",
             "maker",
+            "is_derived",
+            "lineage_recorded",
             "downloads_30d",
             "downloads_all_time",
             "likes",
@@ -177,15 +194,15 @@ def _counted(
     )
 
 
-def _by_publisher(counted: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
-    held = _owned(counted.drop("name_no").rename({"publisher_no": "name_no"}), owners)
-    own = pl.when(pl.col("lab_id") == pl.col("maker")).then(pl.col("family_id"))
-    return held.with_columns(own.alias("family_id"))
-
-
 def _owned(rows: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
-    """With lab and country of the namespace; XX where nobody examined it."""
+    """With lab and country of the namespace; XX where nobody examined it.
+
+    The family stays where that lab makes it.
+    """
     owner = owners.select("as_of_date", "name_no", "lab_id", "country_code")
+    is_made = (pl.col("lab_id") == pl.col("maker")).fill_null(False)
     return rows.join(owner, on=["as_of_date", "name_no"], how="left").with_columns(
-        pl.col("country_code").fill_null(NOT_EXAMINED)
+        pl.col("country_code").fill_null(NOT_EXAMINED),
+        pl.when(is_made).then(pl.col("family_id")).alias("family_id"),
+        pl.col("family_id").alias("named_family_id"),
     )

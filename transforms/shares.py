@@ -30,9 +30,10 @@ DEFINITION = ["as_of_date", "population", "metric", "window", "attribution"]
 
 
 def numerators(credits: pl.LazyFrame, by: str) -> pl.LazyFrame:
-    """One row per definition, credit and `by`: `numerator` and `n_models`.
+    """One row per definition, credit and `by`: `numerator`, `unrecorded` and `n_models`.
 
     full: every distinct value of `by` of a model gets all of it. fractional: equal parts.
+    `unrecorded` is the part of the numerator whose models have no recorded lineage.
     """
     shared = pl.col("model_id_hf").is_not_null()
     once = pl.struct("as_of_date", "model_id_hf", "attribution", by).is_first_distinct()
@@ -48,12 +49,16 @@ def numerators(credits: pl.LazyFrame, by: str) -> pl.LazyFrame:
         .agg(sums)
     )
     long = _long(wide, ["as_of_date", "attribution", by])
-    counts = long.filter(pl.col("what") == "n_models").rename({"value": "n_models"}).drop("what")
+    beside = ("n_models", "unrecorded")
+    counts, unrecorded = (
+        long.filter(pl.col("what") == name).rename({"value": name}).drop("what") for name in beside
+    )
     keys = [*DEFINITION, by]
     return (
-        long.filter(pl.col("what") != "n_models")
+        long.filter(~pl.col("what").is_in(beside))
         .rename({"value": "numerator", "what": "credit"})
         .join(counts, on=keys)
+        .join(unrecorded, on=keys)
         .filter(pl.col("n_models") > 0)
         .with_columns(pl.col("n_models").cast(pl.Int64))
     )
@@ -69,6 +74,8 @@ def _sums(population: str, metric: str) -> list[tuple[str, pl.Expr]]:
         ("full", total(value.filter(once)).cast(pl.Float64)),
         ("fractional", own + exactly(parts)),
         ("n_models", total(pl.col(f"n_{metric}").filter(once)).cast(pl.Float64)),
+        # Without a recorded lineage a model is its own root: never shared.
+        ("unrecorded", total(value.filter(inside & ~pl.col("lineage_recorded"))).cast(pl.Float64)),
     ]
 
 
@@ -76,7 +83,8 @@ def denominators(credits: pl.LazyFrame) -> pl.LazyFrame:
     """One row per day, population and metric: the sum over its models, each once.
 
     `n_models_population` of them have the metric, `n_models_without_counter` have not and are in
-    no sum. Every model is its publisher's whole: that attribution has each exactly once.
+    no sum. `recorded` is the part of the sum whose models have a recorded lineage. Every model is
+    its publisher's whole: that attribution has each exactly once.
     """
     sums = [
         total(e.filter(pl.col(population))).alias(f"{population} {metric} {what}")
@@ -84,6 +92,7 @@ def denominators(credits: pl.LazyFrame) -> pl.LazyFrame:
         for metric in METRICS
         for what, e in (
             ("denominator", pl.col(metric)),
+            ("recorded", pl.when("lineage_recorded").then(metric)),
             ("n_models_population", pl.col(f"n_{metric}")),
             ("n_models_without_counter", pl.col("n_models") - pl.col(f"n_{metric}")),
         )
@@ -92,16 +101,38 @@ def denominators(credits: pl.LazyFrame) -> pl.LazyFrame:
     wide = each.group_by("as_of_date").agg(e.cast(pl.Float64) for e in sums)
     long = _long(wide, ["as_of_date"])
     key = ["as_of_date", "population", "metric", "window"]
-    parts = [
+    counts = ["n_models_population", "n_models_without_counter"]
+    first, *others = (
         long.filter(pl.col("what") == what).rename({"value": what}).drop("what")
-        for what in ("denominator", "n_models_population", "n_models_without_counter")
-    ]
+        for what in ("denominator", "recorded", *counts)
+    )
+    for other in others:
+        first = first.join(other, on=key)
+    return first.with_columns(pl.col(counts).cast(pl.Int64)).filter(pl.col("denominator") > 0)
+
+
+def with_shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
+    """Numerators beside their denominators: adds `share`, `lineage_coverage`, `share_missing`.
+
+    By base a share is as good as the lineage that was recorded: `lineage_coverage` is the part of
+    the denominator whose models have one. Where it is 0 nothing is known by base: share, numerator
+    and number of models are null, and `share_missing` says why.
+    """
+    is_base = pl.col("attribution") == "base"
+    coverage = pl.when(is_base).then(pl.col("recorded") / pl.col("denominator"))
+    is_known = pl.col("share_missing").is_null()
     return (
-        parts[0]
-        .join(parts[1], on=key)
-        .join(parts[2], on=key)
-        .with_columns(pl.col("n_models_population", "n_models_without_counter").cast(pl.Int64))
-        .filter(pl.col("denominator") > 0)
+        sums.join(totals, on=["as_of_date", "population", "metric", "window"])
+        .with_columns(coverage.alias("lineage_coverage"))
+        .with_columns(
+            pl.when(pl.col("lineage_coverage") == 0)
+            .then(pl.lit("lineage_not_recorded"))
+            .alias("share_missing")
+        )
+        .with_columns(
+            pl.when(is_known).then(c).alias(c) for c in ("numerator", "unrecorded", "n_models")
+        )
+        .with_columns((pl.col("numerator") / pl.col("denominator")).alias("share"))
     )
 
 

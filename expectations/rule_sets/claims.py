@@ -55,9 +55,10 @@ CLAIMS: tuple[Rule, ...] = (
         "coverage_is_the_least_seen",
         "mart.claim_trials",
         "critical",
-        "Coverage is at most that of the window and that of the population.",
-        f"SELECT {_KEY}, coverage, coverage_time, coverage_population FROM {{batch}} "
-        "WHERE coverage > coverage_time OR coverage > coverage_population",
+        "Coverage is at most that of the window, that of the population and that of the lineage.",
+        f"SELECT {_KEY}, coverage, coverage_time, coverage_population, coverage_lineage "
+        "FROM {batch} WHERE coverage > coverage_time OR coverage > coverage_population "
+        "OR coverage > coverage_lineage",
     ),
     Rule(
         "answer_fits_the_figures",

@@ -17,7 +17,22 @@ _NEWEST_TORSO = """
       AND snapshot_date = (SELECT max(snapshot_date) FROM "meta"."snapshots" WHERE source = 'hub')
 """
 
+
+def _missing_shares(table: str) -> Rule:
+    return Rule(
+        "share_is_missing_only_without_lineage",
+        table,
+        "critical",
+        "A share is null exactly where share_missing says why: by base, without any lineage.",
+        f"SELECT {_BY_LAB}, share, lineage_coverage, share_missing FROM {{batch}} WHERE "
+        "(share IS NULL) <> (share_missing IS NOT NULL) OR (share IS NULL) <> (numerator IS NULL) "
+        "OR (share_missing IS NOT NULL) IS DISTINCT FROM coalesce(lineage_coverage = 0, false) "
+        "OR (lineage_coverage IS NOT NULL) <> (attribution = 'base')",
+    )
+
+
 HUB: tuple[Rule, ...] = (
+    *(_missing_shares(f"mart.{by}_share_daily") for by in ("country", "lab", "family")),
     Rule(
         "sweep_is_proved_whole",
         "raw.hub_models",
@@ -152,7 +167,8 @@ HUB: tuple[Rule, ...] = (
         "critical",
         "The shares of all labs under one definition sum to 1: all of it is fractional credit.",
         f"SELECT {_BY_LAB}, sum(share) AS sum_of_shares, count(*) AS n_labs FROM {{batch}} "
-        f"GROUP BY {_BY_LAB} HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
+        f"WHERE share_missing IS NULL GROUP BY {_BY_LAB} "
+        "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
     ),
     Rule(
         "fractional_shares_sum_to_one",
@@ -160,7 +176,7 @@ HUB: tuple[Rule, ...] = (
         "critical",
         "The shares of all countries under one definition sum to 1 where credit is fractional.",
         f"SELECT {_SHARES}, sum(share) AS sum_of_shares, count(*) AS n_countries FROM {{batch}} "
-        f"WHERE credit = 'fractional' GROUP BY {_SHARES} "
+        f"WHERE credit = 'fractional' AND share_missing IS NULL GROUP BY {_SHARES} "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
     ),
     Rule(
@@ -169,7 +185,8 @@ HUB: tuple[Rule, ...] = (
         "critical",
         "share = numerator / denominator.",
         f"SELECT {_SHARES}, country_code, share, numerator, denominator FROM {{batch}} "
-        "WHERE (abs(share - numerator / denominator) <= 1e-9) IS NOT TRUE",
+        "WHERE share_missing IS NULL "
+        "AND (abs(share - numerator / denominator) <= 1e-9) IS NOT TRUE",
     ),
     Rule(
         "share_lies_within_bounds",
@@ -188,12 +205,28 @@ HUB: tuple[Rule, ...] = (
         f"FROM {{batch}} GROUP BY {_SHARES} HAVING count(DISTINCT denominator) > 1",
     ),
     Rule(
+        "family_base_within_its_makers",
+        "mart.family_share_daily",
+        "critical",
+        "By base, and as uploaded, the families of a lab together never have more than the lab.",
+        """
+        WITH made AS (
+            SELECT as_of_date, population, metric, attribution, lab_id, sum(numerator) AS families
+            FROM {batch} JOIN "core"."families" USING (family_id)
+            WHERE attribution <> 'name' GROUP BY ALL
+        )
+        SELECT made.*, labs.numerator FROM made LEFT JOIN "mart"."lab_share_daily" AS labs
+            USING (as_of_date, population, metric, attribution, lab_id)
+        WHERE families > coalesce(numerator, 0) * (1 + 1e-9)
+        """,
+    ),
+    Rule(
         "shares_sum_to_one",
         "mart.family_share_daily",
         "critical",
         "The shares of all families and of the models without one sum to 1 under one definition.",
         'SELECT as_of_date, population, metric, "window", attribution, '
-        "sum(share) AS sum_of_shares FROM {batch} GROUP BY ALL "
+        "sum(share) AS sum_of_shares FROM {batch} WHERE share_missing IS NULL GROUP BY ALL "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
     ),
 )

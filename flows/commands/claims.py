@@ -28,7 +28,8 @@ ABOUT = (
 )
 VERDICT = (
     *("verdict", "reason", "recomputed_text", "value_withheld", "observed_on", "coverage"),
-    *("coverage_time", "coverage_population", "coverage_names", "holds_under", "others_text"),
+    *("coverage_time", "coverage_population", "coverage_lineage", "coverage_names"),
+    *("holds_under", "others_text"),
     "is_printed",
 )
 THEN_AND_NOW = {"stated": "of its day", "newest": "were it said today"}

@@ -35,12 +35,13 @@ def contributions(
 ) -> Contributions | None:
     """The models behind a share, summed anew by the transform's own rules.
 
-    None of other tables, and of days whose counters stand in the history alone.
+    None of other tables, of days whose counters stand in the history alone, and where there is no
+    share.
     `total` must equal the row's numerator: the caller says so where it does not.
     """
     by = SHARES.get(question.contract.table)
     row = question.row
-    if by is None or not _is_counted(con, row["as_of_date"]):
+    if by is None or row["numerator"] is None or not _is_counted(con, row["as_of_date"]):
         return None
     counts = pl.col(row["population"]) & pl.col(row["metric"]).is_not_null()
     credited = _credited(con, row["as_of_date"]).filter(

@@ -6,9 +6,8 @@ from datetime import date
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED, with_lab_and_country
 from transforms.claims.requests import NEEDED, answers, lines, nearest, of
-from transforms.sums import exactly, running
+from transforms.sums import running
 
 FLOOR = date(2022, 3, 2)  # older repositories were stamped with this day: it is no creation
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
@@ -33,7 +32,7 @@ def repositories_created(
     something only if the listing is (nearly) the whole Hub.
     """
     wanted = of(requests, "repositories_created")
-    found = _named(wanted, hub_models).filter(_within() & _has_licence())
+    found = _named(wanted, hub_models).filter(within() & _has_licence())
     counts = found.group_by("request").agg(
         pl.col("name").n_unique().alias("n"), pl.col("last_seen_date").max().alias("seen")
     )
@@ -63,7 +62,7 @@ def datasets_created(requests: pl.LazyFrame, raw_hub_datasets: pl.LazyFrame) -> 
     day = pl.col("snapshot_date")
     newest = raw_hub_datasets.filter(day == day.max())
     listed = newest.select(pl.col("dataset_id_hf").alias("model_id_hf"), "created_at")
-    found = _named(wanted, listed).filter(_within())
+    found = _named(wanted, listed).filter(within())
     counts = found.group_by("request").agg(pl.col("name").n_unique().alias("n"))
     n, asked_for = pl.col("n").fill_null(0), lines("names").list.len()
     return answers(
@@ -86,7 +85,7 @@ def models_created(
     counts = (
         wanted.with_columns(pl.col("subject").str.to_lowercase().alias("namespace"))
         .join(_by_namespace(hub_models), on="namespace")
-        .filter(_within() & ((pl.col("population") == "all") | pl.col("is_llm_vlm")))
+        .filter(within() & ((pl.col("population") == "all") | pl.col("is_llm_vlm")))
         .group_by("request")
         .agg(pl.len().alias("n"))
     )
@@ -194,73 +193,13 @@ def parameter_ratio(
     )
 
 
-def derivative_share(
-    requests: pl.LazyFrame,
-    hub_models: pl.LazyFrame,
-    hub_base_models: pl.LazyFrame,
-    hub_model_roots: pl.LazyFrame,
-    namespaces: pl.LazyFrame,
-    labs: pl.LazyFrame,
-    listed: pl.LazyFrame,
-) -> pl.LazyFrame:
-    """Answers: of the models created in a period with a declared parent, those on a country's."""
-    wanted = of(requests, "derivative_share")
-    created = hub_models.select("model_id_hf", "created_at")
-    derived = _derived(wanted, created, hub_base_models, hub_model_roots)
-    placed = with_lab_and_country(
-        derived, namespaces, labs, system="hub", name="namespace", day="created_on"
-    )
-    weight, country = pl.col("weight"), pl.col("country_code")
-    sums = placed.group_by("request").agg(
-        exactly(weight.filter(country == pl.col("subject"))).alias("a"),
-        exactly(weight.filter(country == NOT_EXAMINED)).alias("x"),
-        exactly(weight.filter(country == "ZZ")).alias("z"),
-        exactly(weight).alias("all"),
-    )
-    a, x, z = (pl.col(c) / pl.col("all") for c in "axz")
-    return answers(
-        wanted.join(newest_listing(listed), how="cross")
-        .join(sums, on="request")
-        .with_columns(
-            a.alias("value"),
-            a.alias("low"),
-            (a + x).alias("high"),
-            a.alias("value_lower"),
-            (a + x + z).alias("value_upper"),
-            pl.col("listing_day").alias("observed_on"),
-            pl.col("listed").alias("coverage_population"),
-            (1 - x).alias("coverage_names"),
-        )
-    )
-
-
-def _derived(
-    wanted: pl.LazyFrame, created: pl.LazyFrame, base_models: pl.LazyFrame, roots: pl.LazyFrame
-) -> pl.LazyFrame:
-    """One row per request, derivative of its period, and root: weight, namespace of the root."""
-    return (
-        base_models.select("model_id_hf", pl.col("relation").alias("derivative"))
-        .unique()
-        .join(created, on="model_id_hf")
-        .join(wanted, on="derivative")
-        .filter(_within())
-        .join(roots.select("model_id_hf", "root_model_id_hf", "weight"), on="model_id_hf")
-        .select(
-            "request",
-            "subject",
-            "weight",
-            pl.col("root_model_id_hf").str.extract(r"^([^/]+)/").alias("namespace"),
-            pl.col("created_at").dt.date().alias("created_on"),
-        )
-    )
-
-
 def _tells_absence() -> pl.Expr:
     """Whether what the listing does not hold is not on the Hub."""
     return (pl.col("listed") >= NEEDED) & pl.col("is_whole")
 
 
-def _within() -> pl.Expr:
+def within() -> pl.Expr:
+    """Whether it was created in the period of the request, and not on the floor."""
     created = pl.col("created_at").dt.date()
     return created.is_between("period_from", "period_to") & (created > FLOOR)
 

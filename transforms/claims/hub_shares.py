@@ -16,7 +16,7 @@ NEAR_DAYS = 3  # how far from the end of a tile its counter may lie
 UNEXAMINED = "unexamined"  # the row of mart.lab_share_daily for all that nobody examined
 NOBODY = ("ZZ", NOT_EXAMINED, UNEXAMINED, NO_FAMILY)
 CUT = ["by", "population", "metric", "attribution", "credit"]
-_KEPT = ["observed_on", *CUT, "holder", "numerator", "denominator"]
+_KEPT = ["observed_on", *CUT, "holder", "numerator", "denominator", "lineage_coverage"]
 
 
 def listing_coverage(
@@ -143,20 +143,34 @@ def _sums(rows: pl.LazyFrame, ranks: pl.LazyFrame) -> pl.LazyFrame:
         exactly(held.filter(unexamined)).alias("x"),
         exactly(held.filter(holder == "ZZ")).alias("z"),
         pl.col("denominator").first().alias("all"),
+        _unrecorded().alias("u"),
+        pl.col("lineage_coverage").first(),
     )
-    amounts = ["a", "b", "x", "z", "all"]
+    amounts = ["a", "b", "x", "z", "all", "u"]
     return (
         per_day.group_by("request")
-        .agg(exactly(pl.col(amounts)), pl.col("observed_on").max())
+        .agg(
+            exactly(pl.col(amounts)),
+            pl.col("observed_on").max(),
+            pl.col("lineage_coverage").min().alias("coverage_lineage"),
+        )
         .join(rows.select("request", "test").unique(), on="request")
         .join(ranks, on="request", how="left")
     )
+
+
+def _unrecorded() -> pl.Expr:
+    """By base, the weight of the models without recorded lineage: anybody's may be their root."""
+    missing = (1 - pl.col("lineage_coverage").first()).fill_null(0.0)
+    return pl.col("denominator").first() * missing
 
 
 def _ranks(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Place of the subject among all holders, and the places that doubt allows."""
     wanted = rows.filter(pl.col("test") == "hub_rank")
     sums = wanted.group_by("request", "subject", "holder").agg(exactly(pl.col("numerator")))
+    days = wanted.group_by("request", "observed_on").agg(_unrecorded().alias("u"))
+    unrecorded = days.group_by("request").agg(exactly(pl.col("u")))
     unexamined = pl.col("holder").is_in([NOT_EXAMINED, UNEXAMINED])
     held = pl.col("numerator")
     doubts = sums.group_by("request").agg(
@@ -167,45 +181,57 @@ def _ranks(rows: pl.LazyFrame) -> pl.LazyFrame:
     others = sums.filter(
         (pl.col("holder") != pl.col("subject")) & ~pl.col("holder").is_in(list(NOBODY))
     )
-    mine, doubt = pl.col("mine"), pl.col("x") + pl.col("z")
+    mine, u = pl.col("mine"), pl.col("u")
+    x, doubt = pl.col("x") + u, pl.col("x") + pl.col("z") + u
     return (
         others.join(doubts, on="request", how="right")
+        .join(unrecorded, on="request")
         .group_by("request")
         .agg(
             (1 + how_many(held > mine)).alias("rank"),
-            (1 + how_many(held > mine + pl.col("x"))).alias("rank_low"),
-            (1 + how_many(held + pl.col("x") > mine)).alias("rank_high"),
-            (1 + how_many(held > mine + doubt)).alias("rank_lower"),
-            (1 + how_many(held + doubt > mine)).alias("rank_upper"),
+            (1 + how_many(held - u > mine + x)).alias("rank_low"),
+            (1 + how_many(held + x > mine - u)).alias("rank_high"),
+            (1 + how_many(held - u > mine + doubt)).alias("rank_lower"),
+            (1 + how_many(held + doubt > mine - u)).alias("rank_upper"),
         )
     )
 
 
 def _values(sums: pl.LazyFrame) -> pl.LazyFrame:
-    a, b, x, z = (pl.col(c) / pl.col("all") for c in "abxz")
-    amount, test = pl.col("a"), pl.col("test")
+    """Values and bounds by test; no value where no lineage was recorded of what goes by it."""
+    amounts = _bounds(*(pl.col(c) for c in "abxzu"))
+    shares = _bounds(*(pl.col(c) / pl.col("all") for c in "abxzu"))
+    ranks = ("rank", "rank_low", "rank_high", "rank_lower", "rank_upper")
     by_test = {
-        "hub_share": (a, a, a + x, a, a + x + z),
-        "hub_lead": (a - b, a - b - x, a - b + x, a - b - x - z, a - b + x + z),
-        "hub_amount": (
-            amount,
-            amount,
-            amount + pl.col("x"),
-            amount,
-            amount + pl.col("x") + pl.col("z"),
-        ),
-        "hub_rank": tuple(
-            pl.col(c) for c in ("rank", "rank_low", "rank_high", "rank_lower", "rank_upper")
-        ),
+        "hub_share": shares[0],
+        "hub_lead": shares[1],
+        "hub_amount": amounts[0],
+        "hub_rank": tuple(pl.col(c) for c in ranks),
     }
     names = ("value", "low", "high", "value_lower", "value_upper")
+    is_known = pl.col("coverage_lineage").is_null() | (pl.col("coverage_lineage") > 0)
     return sums.with_columns(
         pl.coalesce(
-            pl.when(test == name).then(values[i].cast(pl.Float64))
+            pl.when(is_known & (pl.col("test") == name)).then(values[i].cast(pl.Float64))
             for name, values in by_test.items()
         ).alias(column)
         for i, column in enumerate(names)
-    ).with_columns((1 - x).alias("coverage_names"))
+    ).with_columns((1 - pl.col("x") / pl.col("all")).alias("coverage_names"))
+
+
+def _bounds(
+    a: pl.Expr, b: pl.Expr, x: pl.Expr, z: pl.Expr, u: pl.Expr
+) -> tuple[tuple[pl.Expr, ...], tuple[pl.Expr, ...]]:
+    """Of what one holds and of its lead over another: value, bounds, and bounds with ZZ's.
+
+    What nobody examined (x) and what has no recorded lineage (u) may be anybody's; the latter is
+    counted with its publishers, so it may also not be theirs.
+    """
+    least, least_other = (pl.max_horizontal(held - u, 0.0) for held in (a, b))
+    most, most_other = a + x + u, b + x + u
+    one = (a, least, most, least, most + z)
+    low, high = least - most_other, most - least_other
+    return one, (a - b, low, high, low - z, high + z)
 
 
 def _counted(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:

@@ -15,7 +15,7 @@ from transforms.sums import how_many
 
 SLACK = 1e-9  # of floating point, never of judgement
 # What was not seen is a gate; whom nobody examined is in the bounds, and told beside.
-SEEN = ("coverage_time", "coverage_population")
+SEEN = ("coverage_time", "coverage_population", "coverage_lineage")
 COVERAGES = (*SEEN, "coverage_names")
 # Tests on sources that are published whole: what has too little of one is an excerpt of it.
 EXCERPTS = (
@@ -117,6 +117,8 @@ def _missing() -> pl.Expr:
         .then(pl.lit("outside_sources"))
         .when(pl.col("day").is_null())
         .then(pl.lit("no_day"))
+        .when(pl.col("value").is_null() & too_little["coverage_lineage"])
+        .then(pl.lit("lineage_not_recorded"))
         .when(pl.col("value").is_null())
         .then(pl.lit("no_observation"))
         .when(too_little["coverage_time"])
@@ -127,6 +129,8 @@ def _missing() -> pl.Expr:
         .then(pl.lit("panel_not_population"))
         .when(too_little["coverage_population"] | ~_is_whole())
         .then(pl.lit("source_not_whole"))
+        .when(too_little["coverage_lineage"])
+        .then(pl.lit("lineage_not_recorded"))
         .when(_is_of_its_day())
         .then(pl.lit("of_its_day"))
         .when(pl.col("holds").is_null() & (pl.col("coverage_names") < 1))

@@ -23,6 +23,7 @@ ANSWER: dict[str, pl.DataType] = {
     "observed_on": pl.Date(),
     "coverage_time": pl.Float64(),
     "coverage_population": pl.Float64(),
+    "coverage_lineage": pl.Float64(),
     "coverage_names": pl.Float64(),
     "strict_source": pl.String(),
     "is_whole": pl.Boolean(),

@@ -24,9 +24,9 @@ def trending(
 ) -> pl.LazyFrame:
     """Answers over the weeks up to the stated day, or up to the newest strip.
 
-    Places that nobody examined may be the country's. By base only places whose model the listing
-    holds are examined: of the others no lineage is known. A place that the strip lacks may be
-    anybody's.
+    Places that nobody examined may be the country's. By base so may be all places without a
+    recorded lineage, also where the model's name says a family; those of models that the listing
+    does not hold are not examined. A place that the strip lacks may be anybody's.
     """
     wanted = of(requests, *TESTS)
     held = _held(trending_share_daily, _unlisted(hub_trending, hub_models)).cache()
@@ -36,14 +36,16 @@ def trending(
         days.group_by("request", "observed_on")
         .agg(
             pl.col("week", "places", "test", "n_weeks", "top_n").first(),
-            pl.col("unknown", "unclear").first(),
+            pl.col("unknown", "unclear", "unexamined", "unrecorded").first(),
         )
         .join(
-            mine.group_by("request", "observed_on").agg(exactly(pl.col("n_places"))),
+            mine.group_by("request", "observed_on").agg(
+                exactly(pl.col("n_places")), exactly(pl.col("by_name"))
+            ),
             on=["request", "observed_on"],
             how="left",
         )
-        .with_columns(pl.col("n_places").fill_null(0.0))
+        .with_columns(pl.col("n_places", "by_name").fill_null(0.0))
     )
     return answers(_weighed(each))
 
@@ -66,22 +68,36 @@ def _unlisted(hub_trending: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFr
 
 
 def _held(shares: pl.LazyFrame, unlisted: pl.LazyFrame) -> pl.LazyFrame:
-    """Places by day, cut and country, with those that are not examined and those of ZZ."""
+    """Places by day, cut and country, with those that are not examined, not recorded and of ZZ."""
     key = ["as_of_date", *CUT]
     country, places = pl.col("country_code"), pl.col("n_places")
+    by_name, without = pl.col("n_places_by_name"), pl.col("n_places_without_lineage")
     doubt = shares.group_by(key).agg(
         exactly(places.filter(country == NOT_EXAMINED)).alias("x"),
         exactly(places.filter(country == "ZZ")).alias("unclear"),
         (pl.col("top_n") - pl.col("n_places_total")).first().clip(lower_bound=0).alias("lacking"),
+        exactly(by_name).alias("named"),
+        exactly(without).alias("without"),
     )
+    unexamined = pl.max_horizontal(pl.col("x") - pl.col("without"), pl.col("unlisted").fill_null(0))
+    is_base = pl.col("attribution") == "base"
     return (
-        shares.select(*key, pl.col("country_code").alias("holder"), "n_places")
+        shares.select(
+            *key, country.alias("holder"), "n_places", by_name.fill_null(0.0).alias("by_name")
+        )
         .join(doubt, on=key)
         .join(unlisted, on=key, how="left")
-        .with_columns(pl.max_horizontal("x", pl.col("unlisted").fill_null(0)).alias("unknown"))
-        .with_columns(pl.col("unknown") + pl.col("lacking"))
+        .with_columns(
+            (pl.col("x") + pl.col("named") + pl.col("lacking")).alias("unknown"),
+            (unexamined + pl.col("lacking")).alias("unexamined"),
+            pl.when(is_base).then(pl.col("named") + pl.col("without")).alias("unrecorded"),
+        )
         .rename({"as_of_date": "observed_on"})
-        .select("observed_on", *CUT, "holder", "n_places", "unknown", "unclear")
+        .select(
+            "observed_on",
+            *CUT,
+            *("holder", "n_places", "by_name", "unknown", "unclear", "unexamined", "unrecorded"),
+        )
     )
 
 
@@ -105,10 +121,12 @@ def _in_window(wanted: pl.LazyFrame, held: pl.LazyFrame) -> pl.LazyFrame:
 
 def _weighed(each: pl.LazyFrame) -> pl.LazyFrame:
     """One row per request: days or weeks with enough places, at the least and at the most."""
+    sure = pl.col("n_places") - pl.col("by_name")
     have = {
         "value": pl.col("n_places"),
-        "high": pl.col("n_places") + pl.col("unknown"),
-        "value_upper": pl.col("n_places") + pl.col("unknown") + pl.col("unclear"),
+        "low": sure,
+        "high": sure + pl.col("unknown"),
+        "value_upper": sure + pl.col("unknown") + pl.col("unclear"),
     }
     enough = [(places >= pl.col("places")).alias(name) for name, places in have.items()]
     flagged = each.with_columns(enough)
@@ -123,10 +141,18 @@ def _weighed(each: pl.LazyFrame) -> pl.LazyFrame:
         rate(pl.col(*have)),
         pl.col("test", "n_weeks").first(),
         pl.col("observed_on").max(),
-        (1 - exactly(pl.col("unknown")) / total(pl.col("top_n"))).alias("coverage_names"),
+        (1 - exactly(pl.col("unexamined")) / total(pl.col("top_n"))).alias("coverage_names"),
+        _recorded().alias("coverage_lineage"),
     )
     is_weeks = pl.col("test") == "trending_weeks"
     return by_day.join(by_week, on="request", suffix="_weeks").with_columns(
         *(pl.when(is_weeks).then(f"{name}_weeks").otherwise(name).alias(name) for name in have),
         part(pl.col("n_observed"), pl.col("n_weeks")).alias("coverage_time"),
     )
+
+
+def _recorded() -> pl.Expr:
+    """By base, the part of the places whose lineage is recorded; null by publisher."""
+    is_base = pl.col("unrecorded").is_not_null().any()
+    part_without = exactly(pl.col("unrecorded")) / total(pl.col("top_n"))
+    return pl.when(is_base).then(1 - part_without)

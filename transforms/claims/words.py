@@ -131,6 +131,10 @@ def _not_testable(seen: pl.Expr, day: pl.Expr) -> dict[str, pl.Expr]:
             "{} ({}), but the source was not observed whole{}: what is missing could change it.",
             seen, day, _held(),
         ),
+        "lineage_not_recorded": pl.format(
+            "{}: by the roots of the lineage, which was recorded for {} of the weight; {} is due.",
+            "label", _percent("coverage_lineage"), due,
+        ),
         "of_its_day": pl.format(
             "{} ({}). A figure of its day is neither confirmed nor denied by today's.", seen, day
         ),

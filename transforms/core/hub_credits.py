@@ -10,6 +10,7 @@ from transforms.sums import total
 from warehouse.contract import contract
 
 OWNER = ["lab_id", "country_code", "family_id"]
+NAMES = [*OWNER, "named_family_id"]
 
 
 def hub_credits(
@@ -42,18 +43,21 @@ def hub_credits(
         *(pl.col(metric).is_not_null().cast(pl.Int64).alias(f"n_{metric}") for metric in METRICS),
         pl.col(OWNER).cast(pl.String),
         attribution=pl.lit("base"),
+        named_family_id=pl.lit(None, pl.String),
     )
-    whole = [_added_up(found.publisher, "publisher"), _added_up(found.whole, "base")]
+    # By name a family is counted once, with the publishers.
+    by_root = found.whole.with_columns(named_family_id=pl.lit(None, pl.Categorical))
+    whole = [_added_up(found.publisher, "publisher"), _added_up(by_root, "base")]
     rows = pl.concat([*whole, parts], how="diagonal")
     return rows.select(*contract("core.hub_credits").columns)
 
 
 def _added_up(rows: pl.LazyFrame, attribution: str) -> pl.LazyFrame:
     """One row per day, owner and set of populations."""
-    sums = rows.group_by("as_of_date", *OWNER, *FLAGS).agg(
+    sums = rows.group_by("as_of_date", *NAMES, *FLAGS, "lineage_recorded").agg(
         *(total(pl.col(metric)) for metric in METRICS),
         *(pl.col(metric).count().cast(pl.Int64).alias(f"n_{metric}") for metric in METRICS),
     )
     return sums.with_columns(
-        pl.col(OWNER).cast(pl.String), attribution=pl.lit(attribution), weight=pl.lit(1.0)
+        pl.col(NAMES).cast(pl.String), attribution=pl.lit(attribution), weight=pl.lit(1.0)
     )

@@ -37,6 +37,16 @@ def model_families(
             _claims("epoch", notable_models.select(model_name="model_name_epoch"), rules),
         ]
     )
+    return _best(claims)
+
+
+def hub_families(names: pl.LazyFrame, rules: pl.LazyFrame) -> pl.LazyFrame:
+    """The same for some repositories of the Hub (`model_name`) that no listing need hold."""
+    return _best(_claims("hub", names, rules.collect()))
+
+
+def _best(claims: pl.DataFrame) -> pl.LazyFrame:
+    """Of each model's claims those of the first rule."""
     first = claims.group_by(MODEL).agg(pl.col("priority").min())
     return _settled(claims.join(first, on=[*MODEL, "priority"], how="semi").lazy())
 

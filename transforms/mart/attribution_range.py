@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
-from transforms.sums import exactly
 from warehouse.contract import contract
 
 CUT = ["as_of_date", "metric", "window", "country_code", "country_name"]
@@ -16,9 +15,10 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
 
     Within a population over attribution and credit; under `any` over the populations too. Where a
     country is in no model of a definition it has no row there: that definition says 0, and as
-    upper bound all that is in doubt.
+    upper bound all that is in doubt. Definitions without a share (no lineage was recorded) are in
+    no range.
     """
-    each = country_share_daily.with_columns(
+    each = country_share_daily.filter(pl.col("share").is_not_null()).with_columns(
         definition=pl.concat_str("population", "attribution", "credit", separator=", ")
     )
     return pl.concat([_range(each), _range(each.with_columns(population=pl.lit("any")))])
@@ -27,8 +27,11 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
 def _range(shares: pl.LazyFrame) -> pl.LazyFrame:
     key = ["population", *CUT]
     within = ["as_of_date", "population", "metric", "window"]
-    in_doubt = exactly(pl.col("share").filter(pl.col("country_code").is_in(list(UNKNOWN))))
-    definitions = shares.group_by(*within, "definition").agg(in_doubt.clip(0, 1).alias("doubt"))
+    # ZZ and XX have all that is in doubt as upper bound, the models without lineage with it.
+    of_unknown = pl.col("share_upper").filter(pl.col("country_code").is_in(list(UNKNOWN))).max()
+    unrecorded = 1 - pl.col("lineage_coverage").first()
+    doubt = pl.coalesce(of_unknown, unrecorded, 0.0)
+    definitions = shares.group_by(*within, "definition").agg(doubt.alias("doubt"))
     every = shares.select(key).unique().join(definitions, on=within)
     filled = every.join(
         shares.select(*key, "definition", "share", "share_lower", "share_upper"),

@@ -8,10 +8,10 @@ import polars as pl
 
 from transforms.claims.ai_index import ai_index_value
 from transforms.claims.arena import arena
+from transforms.claims.derivatives import derivative_share
 from transforms.claims.epoch import frontier_lag, models_published, notable_count
 from transforms.claims.hub_models import (
     datasets_created,
-    derivative_share,
     model_rank,
     models_created,
     parameter_ratio,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
-from transforms.shares import DEFINITION, denominators, numerators
+from transforms.shares import DEFINITION, denominators, numerators, with_shares
 from transforms.sums import exactly
 
 GROUP = [*DEFINITION, "credit"]
@@ -16,7 +16,8 @@ def country_share_daily(
 ) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution, credit and country.
 
-    Every definition is computed in every run; bounds give none or all of ZZ and XX to the country.
+    Every definition is computed in every run. Bounds give none or all of ZZ and XX to the country,
+    and by base of all that has no recorded lineage too.
     """
     shares = _shares(numerators(hub_credits, "country_code"), denominators(hub_credits))
     return (
@@ -29,6 +30,8 @@ def country_share_daily(
             "share",
             "share_lower",
             "share_upper",
+            "lineage_coverage",
+            "share_missing",
             "numerator",
             "denominator",
             "n_models",
@@ -42,19 +45,26 @@ def country_share_daily(
 
 
 def _shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
-    """Shares, and bounds that give all of ZZ and XX to others or to this country."""
+    """Shares, and bounds that give all that is in doubt to others or to this country.
+
+    In doubt are ZZ and XX, and by base the models without recorded lineage: anybody's may be their
+    root. In full credit a model with roots in ZZ and in XX is twice in doubt.
+    """
     unknown = pl.col("country_code").is_in(list(UNKNOWN))
-    share = pl.col("numerator") / pl.col("denominator")
-    doubt = exactly(pl.col("numerator").filter(unknown)).over(GROUP) / pl.col("denominator")
-    upper = pl.when(unknown).then(pl.col("doubt")).otherwise(pl.col("share") + pl.col("doubt"))
+    is_base = pl.col("attribution") == "base"
+    guessed = pl.when(is_base).then(pl.col("unrecorded")).otherwise(0.0)
+    rest = pl.when(is_base).then(pl.col("denominator") - pl.col("recorded")).otherwise(0.0)
+    sure = pl.col("numerator") - guessed
+    doubt = (exactly(sure.filter(unknown)).over(GROUP) + rest) / pl.col("denominator")
+    lower = pl.when(unknown).then(0.0).otherwise(sure / pl.col("denominator"))
+    upper = pl.when(unknown).then(doubt).otherwise(sure / pl.col("denominator") + doubt)
+    has_share = pl.col("share").is_not_null()
     return (
-        sums.join(totals, on=["as_of_date", "population", "metric", "window"])
+        with_shares(sums, totals)
         .sort(*GROUP, "country_code")
-        .with_columns(share.alias("share"), doubt.alias("doubt"))
         .with_columns(
-            pl.when(unknown).then(0.0).otherwise(pl.col("share")).alias("share_lower"),
-            # in full credit a model with roots in ZZ and in XX is twice in doubt
-            upper.clip(upper_bound=1.0).alias("share_upper"),
+            pl.when(has_share).then(lower).alias("share_lower"),
+            pl.when(has_share).then(upper.clip(upper_bound=1.0)).alias("share_upper"),
         )
     )
 
@@ -65,7 +75,7 @@ def _concentration(lab_share_daily: pl.LazyFrame) -> pl.LazyFrame:
     What was not examined counts as many labs of no size, so the index is a lower bound.
     """
     return (
-        lab_share_daily.filter(pl.col("is_examined"))
+        lab_share_daily.filter(pl.col("is_examined") & pl.col("share").is_not_null())
         .sort(*DEFINITION, "share", "lab_id", descending=[False] * 5 + [True, False])
         .group_by(DEFINITION, maintain_order=True)
         .agg(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.shares import DEFINITION, denominators, numerators
+from transforms.shares import DEFINITION, denominators, numerators, with_shares
 
 NO_FAMILY = "none"
 
@@ -12,22 +12,29 @@ NO_FAMILY = "none"
 def family_share_daily(hub_credits: pl.LazyFrame, families: pl.LazyFrame) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution and family; fractional credit.
 
-    publisher: a model counts for its family only where the family's own lab uploaded it. base:
-    for the families of its roots, by parts. Models without a family stand under `none`.
+    publisher: models of the family's name that its maker uploaded. base: models whose recorded
+    lineage has its root in such a model, by parts; never more than the maker has by base. name:
+    models of the family's name, whoever uploaded them and whatever they are made of. Models
+    without a family stand under `none`.
     """
-    credited = hub_credits.with_columns(pl.col("family_id").fill_null(NO_FAMILY))
-    sums = numerators(credited, "family_id")
+    by_name = hub_credits.filter(pl.col("attribution") == "publisher").with_columns(
+        attribution=pl.lit("name"), family_id=pl.col("named_family_id")
+    )
+    credited = pl.concat([hub_credits, by_name]).with_columns(
+        pl.col("family_id").fill_null(NO_FAMILY)
+    )
+    sums = numerators(credited, "family_id").filter(pl.col("credit") == "fractional")
     names = families.select("family_id", "family_name")
-    share = pl.col("numerator") / pl.col("denominator")
     return (
-        sums.filter(pl.col("credit") == "fractional")
-        .join(denominators(hub_credits), on=["as_of_date", "population", "metric", "window"])
+        with_shares(sums, denominators(hub_credits))
         .join(names, on="family_id", how="left")
         .select(
             *DEFINITION,
             "family_id",
             pl.col("family_name").fill_null("No family"),
-            share.alias("share"),
+            "share",
+            "lineage_coverage",
+            "share_missing",
             "numerator",
             "denominator",
             "n_models",

@@ -19,14 +19,14 @@ def hub_leader_changes(
     """One row per population, metric, window, attribution and confirmed change of the leader.
 
     A country leads a day when its share is ahead of any other's by more than all that is unknown:
-    whoever the models of ZZ and XX may belong to, it would still be first. It becomes the leader
+    whoever the models of ZZ and XX, and by base those without recorded lineage, may belong to, it
+    would still be first. It becomes the leader
     when it does so on `N_DAYS` days in a row, and stays it until another has done the same. Days of
     a counter outage neither count nor break a row. Fractional credit.
     """
     believed = hub_counter_days.filter(pl.col("counter_outage").is_null())
-    shares = country_share_daily.filter(pl.col("credit") == "fractional").join(
-        believed, on="as_of_date", how="semi"
-    )
+    is_told = (pl.col("credit") == "fractional") & pl.col("share").is_not_null()
+    shares = country_share_daily.filter(is_told).join(believed, on="as_of_date", how="semi")
     leads = confirmed(_led(shares), SERIES, "as_of_date", N_DAYS)
     return (
         changes(leads, SERIES, "as_of_date")
@@ -50,7 +50,10 @@ def _led(shares: pl.LazyFrame) -> pl.LazyFrame:
             country.slice(1, 1).first().alias("rival"),
             share.slice(1, 1).first().fill_null(0.0).alias("rival_share"),
             exactly(pl.col("share").filter(~is_known)).alias("doubt"),
+            (1 - pl.col("lineage_coverage").first()).fill_null(0.0).alias("unrecorded"),
         )
+        # By base anybody's may be the root of what has no recorded lineage.
+        .with_columns((pl.col("doubt") + pl.col("unrecorded")).clip(0, 1).alias("doubt"))
         .with_columns((pl.col("share") - pl.col("rival_share")).alias("margin"))
         .with_columns(pl.when(pl.col("margin") > pl.col("doubt")).then("first").alias("holder"))
     )

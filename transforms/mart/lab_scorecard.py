@@ -77,15 +77,19 @@ def _hub(lab_share_daily: pl.LazyFrame, days: pl.LazyFrame, attribution: str) ->
         "lab_id",
         "is_examined",
         pl.col("share").alias(f"hub_share_{attribution}"),
+        pl.col("lineage_coverage").alias(f"hub_lineage_coverage_{attribution}"),
     )
     newest = _newest(days, shares, day)
-    unexamined = shares.filter(~pl.col("is_examined")).select(
-        day, (1.0 - pl.col(f"hub_share_{attribution}")).clip(0, 1).alias("examined")
+    lineage = f"hub_lineage_coverage_{attribution}"
+    is_told = pl.col(f"hub_share_{attribution}").is_not_null().any()
+    unexamined = pl.col(f"hub_share_{attribution}").filter(~pl.col("is_examined")).first()
+    examined = pl.when(is_told).then((1.0 - unexamined).clip(0, 1).fill_null(1.0))
+    coverages = shares.group_by(day).agg(
+        examined.alias(f"hub_coverage_{attribution}"), pl.col(lineage).first()
     )
-    coverage = pl.col("examined").fill_null(1.0).alias(f"hub_coverage_{attribution}")
-    about = newest.join(unexamined, on=day, how="left").select("as_of_date", day, coverage)
-    examined = shares.filter(pl.col("is_examined")).drop("is_examined")
-    return newest.join(examined, on=day).drop(day), about
+    about = newest.join(coverages, on=day, how="left")
+    held = pl.col("is_examined") & pl.col(f"hub_share_{attribution}").is_not_null()
+    return newest.join(shares.filter(held).drop("is_examined", lineage), on=day).drop(day), about
 
 
 def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
@@ -176,11 +180,18 @@ def _reasons() -> list[pl.Expr]:
         ("notable_missing", "n_notable_models", "notable_vintage_date", "no_vintage", "not_listed"),
     ]
     listed = pl.col("n_notable_models").is_not_null()
+    reasons = {
+        name: _reason(value, pl.col(day).is_null(), none, absent)
+        for name, value, day, none, absent in told
+    }
+    by_base = "hub_share_base_missing"
+    reasons[by_base] = (
+        pl.when(pl.col("hub_lineage_coverage_base") == 0)
+        .then(pl.lit("lineage_not_recorded"))
+        .otherwise(reasons[by_base])
+    )
     return [
-        *(
-            _reason(value, pl.col(day).is_null(), none, absent).alias(name)
-            for name, value, day, none, absent in told
-        ),
+        *(reason.alias(name) for name, reason in reasons.items()),
         pl.when(listed & pl.col("open_weights_share").is_null())
         .then(pl.lit("access_unknown"))
         .otherwise(

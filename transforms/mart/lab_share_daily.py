@@ -6,7 +6,7 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.knowledge import holds_on
-from transforms.shares import DEFINITION, denominators, numerators
+from transforms.shares import DEFINITION, denominators, numerators, with_shares
 
 UNEXAMINED = "unexamined"
 
@@ -18,9 +18,8 @@ def lab_share_daily(hub_credits: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFra
     """
     credited = hub_credits.with_columns(pl.col("lab_id").fill_null(UNEXAMINED))
     sums = numerators(credited, "lab_id").filter(pl.col("credit") == "fractional")
-    share = pl.col("numerator") / pl.col("denominator")
     return (
-        sums.join(denominators(hub_credits), on=["as_of_date", "population", "metric", "window"])
+        with_shares(sums, denominators(hub_credits))
         .join(_named(sums, labs), on=["lab_id", "as_of_date"], how="left")
         .select(
             *DEFINITION,
@@ -28,7 +27,9 @@ def lab_share_daily(hub_credits: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFra
             pl.col("lab_name").fill_null("Not examined yet"),
             pl.col("country_code").fill_null(NOT_EXAMINED),
             (pl.col("lab_id") != UNEXAMINED).alias("is_examined"),
-            share.alias("share"),
+            "share",
+            "lineage_coverage",
+            "share_missing",
             "numerator",
             "denominator",
             "n_models",

@@ -99,6 +99,7 @@ def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
             base_models_json, base_models_json IS NOT NULL OR base_model_tags_json IS NOT NULL
                 OR coalesce(tags_json = '[]' OR contains(tags_json, '"region:')
                     OR contains(tags_json, to_json(pipeline_tag)::VARCHAR), false) AS declares,
+            nullif(declares, false) AS lineage_recorded,
             downloads_30d, downloads_all_time, likes, trending_score
         FROM raw.hub_models WHERE snapshot_id = {literal(sweep.snapshot_id)}"""
     )

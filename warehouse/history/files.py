@@ -30,6 +30,7 @@ MODELS = {  # one row per model and id that it was ever listed under
     "license": "VARCHAR",
     "gated": "VARCHAR",
     "parameters_total": "BIGINT",
+    "lineage_recorded": "BOOLEAN",  # true once a snapshot said what its parents are; else null
     "lineage_date": "DATE",  # first snapshot with the lineage that was declared last
     "base_models_json": "VARCHAR",
     "base_model_tags_json": "VARCHAR",

@@ -14,6 +14,7 @@ DAYS = 30  # of a series: 120 definitions of three tables stay below half a mega
 LISTED, DRAWN = 10, 5  # names in a table and bar chart, lines in a chart over time
 SAME_PANEL = 1.25  # times more or fewer models than on the day before: another selection of them
 UNKNOWN = ("ZZ", "XX", "unexamined", "none")  # listed at the end, whatever their share
+ATTRIBUTIONS = ("publisher", "base")  # families also go by name, in the tables alone
 CHOICES = ("population", "metric", "attribution", "credit")
 DEFAULT = {
     "population": "all",
@@ -50,7 +51,9 @@ def shares(tables: Tables) -> dict[str, Any]:
     `panels` numbers the days' selections of models: no line leads from one to another.
 
     A definition is `population|metric|attribution[|credit]`; `now` lists the newest day, `series`
-    the drawn days. Shares are in thousandths, `[share, lower, upper]` where there are bounds.
+    the drawn days. Shares are in thousandths, `[share, lower, upper]` where there are bounds. By
+    base `lineage` is the part whose lineage is recorded; without any, `missing` says why `now` is
+    empty.
     """
     frames = {kind: tables.read(kind.table) for kind in KINDS}
     seen = sorted({day for f in frames.values() for day in f["as_of_date"].unique()})
@@ -72,11 +75,13 @@ def _newest(frame: pl.DataFrame, days: list[date]) -> pl.DataFrame:
 
 
 def _definitions(kind: Kind, frame: pl.DataFrame, days: list[date]) -> dict[str, Any]:
+    frame = frame.filter(pl.col("attribution").is_in(ATTRIBUTIONS))
     if frame.is_empty():
         return {}
     values: list[str] = [v for v in ("share", "share_lower", "share_upper") if v in frame.columns]
     frame = frame.with_columns(
         *map(thousandths, values),
+        thousandths("lineage_coverage"),
         is_unknown=pl.col(kind.who).is_in(UNKNOWN),
         definition=pl.concat_str(kind.definition, separator="|"),
     )
@@ -87,7 +92,8 @@ def _definitions(kind: Kind, frame: pl.DataFrame, days: list[date]) -> dict[str,
     )
     known = pl.col("is_unknown").cum_count().over("definition", "is_unknown")
     listed = ranked.filter(pl.col("is_unknown") | (known <= LISTED))
-    drawn = ranked.filter(~pl.col("is_unknown") & (known <= DRAWN))
+    has_share = pl.col("share").is_not_null()
+    drawn = ranked.filter(has_share & ~pl.col("is_unknown") & (known <= DRAWN))
     lists, series = _listed(kind, listed, values), _series(kind, frame, drawn, days, values)
     sizes = _sizes(frame, days) if "n_models_population" in frame.columns else {}
     return {
@@ -104,6 +110,9 @@ def _listed(kind: Kind, listed: pl.DataFrame, values: list[str]) -> dict[str, An
     has_country = kind.name == "lab"
     for row in listed.iter_rows(named=True):
         one = found.setdefault(row["definition"], {"now": [], **{c: row[c] for c in about}})
+        one["lineage"], one["missing"] = row["lineage_coverage"], row["share_missing"]
+        if row["share"] is None:
+            continue
         who = {"id": row[kind.who], "name": row[kind.label], "n": row["n_models"]}
         if has_country:
             who["country"] = row["country_code"]

@@ -67,10 +67,11 @@
   function defined(kind, found) {
     const said = Object.fromEntries(Object.entries(chosen).map(([choice, value]) => [choice, of(choice, value)]));
     const when = day(shares.days.at(-1));
-    if (kind !== "country") return text("definition.without_credit", { ...said, day: when });
+    const lineage = found?.lineage == null ? "" : " " + text("definition.lineage", { share: percent(found.lineage) });
+    if (kind !== "country") return text("definition.without_credit", { ...said, day: when }) + lineage;
     const missing = found?.n_models_without_counter;
     return text("definition", { ...said, day: when, n: integer(found?.n_models_population ?? 0) }) +
-      (missing ? " " + text("definition.missing", { count: missing, n: integer(missing) }) : "");
+      (missing ? " " + text("definition.missing", { count: missing, n: integer(missing) }) : "") + lineage;
   }
 
   function drawShares() {
@@ -83,6 +84,9 @@
       drawTime(kind, found);
     }
   }
+
+  // Why there is nothing to draw.
+  const empty = (found) => text(found?.missing ? `shares.missing.${found.missing}` : "shares.empty");
 
   function drawNow(kind, found) {
     const figure = $(`#${kind}-now`);
@@ -102,8 +106,8 @@
       ...(kind === "lab" ? [cell(country(row.country))] : []),
       cell(integer(row.n), { number: true }),
     ]));
-    const summary = rows.slice(0, 3).map((r) => `${r.label} ${percent(r.share)}`).join(", ") || text("shares.empty");
-    show(figure, (width) => (rows.length ? charts.now(rows, width) : text("shares.empty")), summary);
+    const summary = rows.slice(0, 3).map((r) => `${r.label} ${percent(r.share)}`).join(", ") || empty(found);
+    show(figure, (width) => (rows.length ? charts.now(rows, width) : empty(found)), summary);
   }
 
   function drawTime(kind, found) {
@@ -122,7 +126,7 @@
       ...series.map((s) => cell(percent(s.points[shares.days.indexOf(d)].y), { number: true })),
       ...(sizes ? [cell(integer(sizes[shares.days.indexOf(d)]), { number: true })] : []),
     ]));
-    const reason = seen.length ? text("shares.one_day") : text("shares.empty");
+    const reason = seen.length ? text("shares.one_day") : empty(found);
     const summary = seen.length > 1 ? `${day(seen[0])} – ${day(seen.at(-1))}: ` + series.map((s) => s.label).join(", ") : reason;
     show(figure, (width) => (seen.length > 1 ? charts.lines(series, width) : reason), summary);
   }
