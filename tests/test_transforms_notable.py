@@ -14,6 +14,8 @@ from polars.testing import assert_frame_equal
 
 from tests.ai_index_rows import figure, index, printed, revised
 from tests.frames import DAY, PROPERTY, Row, all_countries, compute, rows, shuffled, table_of
+from warehouse.ai_index import figures
+from warehouse.reference import read_registry
 
 OLDER = DAY - timedelta(days=90)
 SPELLED = {
@@ -209,6 +211,15 @@ def test_the_figure_of_a_single_year_wins_over_that_of_all_years() -> None:
         ("ai_index_2026", 2025, "KR", 5, None, "1.1"),
     ]
     assert set(made["vintage_date"]) == {DAY}
+
+
+def test_an_edition_has_the_day_of_its_publication_and_not_that_of_its_filing() -> None:
+    raw = index(printed("1.2", ["29", "China", "2024"]), figures=[figure("1.2")])
+    editions = read_registry("ai_index_editions.csv", "raw.registry_ai_index_editions").lazy()
+    table = "mart.notable_models_by_country"
+    made = table_of(table, **raw, raw_registry_ai_index_editions=editions)
+    assert made["vintage_date"].to_list() == [date(2026, 4, 13)]
+    assert set(editions.collect()["edition"]) == {f.edition for f in figures()}
 
 
 def test_a_later_revision_of_the_single_year_wins_over_both_csvs() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.identity import folded
+from transforms.names import folded
 from transforms.scale import BOARD
 
 _FILES = {

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
+from transforms.knowledge import as_known
 from transforms.sums import exactly
 
 COLUMNS = [
@@ -26,8 +27,10 @@ def notable_models_by_country(
     notable_model_labs: pl.LazyFrame,
     ai_index_series: pl.LazyFrame,
     raw_ai_index_rows: pl.LazyFrame,
+    raw_registry_ai_index_editions: pl.LazyFrame,
     countries: pl.LazyFrame,
     as_of: date,
+    known_at: date,
 ) -> pl.LazyFrame:
     """One row per source, year and country.
 
@@ -36,9 +39,8 @@ def notable_models_by_country(
     registry's country of each lab. AI Index: as printed, one series an edition, and of what an
     edition says twice the preferred value: the later revision, then the single year's figure.
     """
-    vintages = raw_ai_index_rows.group_by("edition").agg(
-        pl.col("snapshot_date").max().alias("vintage_date")
-    )
+    published = as_known(raw_registry_ai_index_editions, known_at)
+    vintages = _dated(raw_ai_index_rows, published)
     every = pl.concat(
         [
             _counted(_by_epoch(notable_models), "epoch", as_of),
@@ -47,6 +49,14 @@ def notable_models_by_country(
         ]
     )
     return every.join(countries, on="country_code", how="left").select(COLUMNS)
+
+
+def _dated(rows: pl.LazyFrame, editions: pl.LazyFrame) -> pl.LazyFrame:
+    """The day of each edition: that of its publication, or of filing where nobody listed it."""
+    filed = rows.group_by("edition").agg(pl.col("snapshot_date").max())
+    return filed.join(editions.select("edition", "published_on"), on="edition", how="left").select(
+        "edition", pl.coalesce("published_on", "snapshot_date").alias("vintage_date")
+    )
 
 
 def _by_epoch(notable_models: pl.LazyFrame) -> pl.LazyFrame:
