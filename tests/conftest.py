@@ -27,6 +27,7 @@ LONGEST = (
     *("test_hub_listings.py", "test_expectations.py", "test_hub_release.py", "test_pipeline.py"),
     *("test_s3.py", "test_bench.py", "test_hub_counters.py", "test_faults.py"),
     *("test_arena_history.py", "test_transforms_hub.py", "test_sources.py", "test_settled.py"),
+    *("test_oracles.py", "test_claims_release.py"),
 )
 
 
