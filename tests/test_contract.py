@@ -385,8 +385,8 @@ def test_the_lists_of_sources_are_one_list() -> None:
     assert {s for s, c in cards().items() if c.is_optional} == {*OPTIONAL_SOURCES}
     modules = {p.stem for p in (ROOT / "flows/sources").glob("*.py")}
     helpers = {"http", "pace", "raw", "repository", "safe_pickle", "pickled_frames", "space_boards"}
-    helpers |= {"hub_items", "hub_page", "hub_sweep"}
-    helpers |= {"csv_file", "edition_files", "editions", "zips"}
+    helpers |= {"hub_ask", "hub_check", "hub_columns", "hub_items", "hub_page", "hub_sweep"}
+    helpers |= {"hub_whole", "json_text", "csv_file", "edition_files", "editions", "zips"}
     assert modules - {"__init__", *helpers} == set(ALL_SOURCES)
 
 

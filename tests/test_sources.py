@@ -542,17 +542,18 @@ def test_duplicates_and_items_without_id_are_kept_apart_with_the_reason(tmp_path
         sealed = observe("hub", settings, DAY).snapshot
     con = loaded(settings, "hub")
     reasons = Counter(reason for _, _, reason in refused(con))
-    assert reasons == {
-        "no id": 5,
-        "duplicate": 2,
-        "downloads is no BIGINT": 1,
-        "likes is no BIGINT": 1,
-        "createdAt is no TIMESTAMP": 1,
-        "safetensors.total is no BIGINT": 1,
-        "trendingScore is no DOUBLE": 1,
+    cells = {
+        "downloads_30d is not written as integer, 0 or more": 1,
+        "likes is not written as integer, 0 or more": 1,
+        "created_at is not written as YYYY-MM-DDTHH:MM:SSZ": 1,
+        "parameters_total is not written as integer": 1,
+        "trending_score is not written as number": 1,
     }
+    assert reasons == {"no id": 5, "duplicate": 2, **cells}
     kept = counts(con, "raw.hub_models", "model_id_hf")
-    assert sealed.rows_seen == len(models) + len(extra) == sum(kept.values()) + len(refused(con))
+    assert {f"odd/{n}" for n in ("downloads", "likes", "created", "size", "score")} <= set(kept)
+    assert sum(kept.values()) == len(models) + len(extra) - 5 - 2
+    assert sealed.rows_seen == len(models) + len(extra) - 2
     assert set(kept.values()) == {1}
     assert "lab/renamed" in kept
     assert models[4]["id"] not in kept
@@ -588,9 +589,14 @@ def test_of_a_key_that_stands_twice_the_first_counts_and_the_sweep_goes_on(tmp_p
         observe("hub", settings, DAY)
     con = loaded(settings, "hub")
     odd = "SELECT model_id_hf, likes FROM raw.hub_models WHERE author = 'odd' ORDER BY ALL"
-    assert con.execute(odd).fetchall() == [("odd/text", None), ("odd/twice", 3)]
-    assert refused(con) == [("raw.hub_models", 3, "likes is no BIGINT")]
-    assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (5,)
+    assert con.execute(odd).fetchall() == [
+        ("odd/number", None),
+        ("odd/text", None),
+        ("odd/twice", 3),
+    ]
+    told = "likes is not written as integer, 0 or more"
+    assert refused(con) == [("raw.hub_models", 3, told)]
+    assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (6,)
 
 
 def test_a_model_that_slid_to_the_next_page_is_refused_there_by_its_line(tmp_path: Path) -> None:
@@ -669,13 +675,14 @@ def test_trending_items_that_cannot_be_used_are_kept_apart(
         settings = settings_for(server, tmp_path)
         observe("hub_trending", settings, DAY)
     con = loaded(settings, "hub_trending")
-    assert counts(con, "raw.hub_trending", "model_id_hf", "position") == {("a/b", 1): 1}
+    kept = counts(con, "raw.hub_trending", "model_id_hf", "position", "downloads_30d")
+    assert kept == {("a/b", 1, 3): 1, ("a/c", 5, None): 1}
     table = "raw.hub_trending"
     assert refused(con) == [
         (table, 2, "no id or no type"),
         (table, 3, "no id or no type"),
         (table, 4, "no id or no type"),
-        (table, 5, "downloads is no BIGINT"),
+        (table, 5, "downloads_30d is not written as integer"),
         (table, 6, "no id or no type"),
     ]
 

@@ -163,7 +163,7 @@ def test_rows_that_stay_moved_are_taken_and_counted_once(small: Path, tmp_path: 
         "SELECT count(*), count(DISTINCT model_id_hf) FROM raw.hub_models"
     ).fetchall() == [(43, 43)]
     assert {reason for _, _, reason in refused(con)} == {"duplicate"}
-    assert any("repeats 3 items of the page before" in note for note in sealed.notes)
+    assert any("repeats 3 items of earlier pages" in note for note in sealed.notes)
 
 
 # --- models that are created meanwhile -----------------------------------------------------------

@@ -76,6 +76,7 @@ class Draft:
         status: int | None = None,
         etag: str | None = None,
         rows_seen: int | None = None,
+        rows_repeated: int | None = None,
         next_url: str | None = None,
         retrieved_at: datetime | None = None,
         compress: bool = False,
@@ -94,6 +95,7 @@ class Draft:
             "http_etag": etag,
             "retrieved_at": retrieved_at or datetime.now(UTC),
             "rows_seen": rows_seen,
+            "rows_repeated": rows_repeated,
             "next_url": next_url,
         }
         if earlier:
@@ -172,6 +174,9 @@ class Draft:
             **about,
         )
         told = snapshot.model_dump(mode="json", exclude=None if self.slot else {"slot"})
+        for file in told["files"]:  # hardly any has it
+            if file["rows_repeated"] is None:
+                del file["rows_repeated"]
         text = json.dumps(told, indent=1, ensure_ascii=False)
         self._make_durable()
         write_atomically(self.folder / SIDECAR, text.encode() + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -34,7 +35,13 @@ class ArchivedFile(BaseModel):
     encoding: Literal["identity", "zstd"] = "identity"
     stored_sha256: str  # of the file on disk
     rows_seen: int | None = None
+    rows_repeated: int | None = None  # of these, rows that an earlier file of the snapshot holds
     next_url: str | None = None  # the cursor behind a page, so that a sweep can go on from here
+
+
+def distinct_rows(files: Iterable[ArchivedFile]) -> int:
+    """Records seen in files, each once."""
+    return sum((f.rows_seen or 0) - (f.rows_repeated or 0) for f in files)
 
 
 class Snapshot(BaseModel):
@@ -63,8 +70,8 @@ class Snapshot(BaseModel):
 
     @property
     def rows_seen(self) -> int:
-        """Records seen on receipt, over the files that count them."""
-        return sum(f.rows_seen or 0 for f in self.files)
+        """Distinct records seen on receipt, over the files that count them."""
+        return distinct_rows(self.files)
 
     @property
     def bytes(self) -> int:

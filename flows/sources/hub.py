@@ -9,24 +9,12 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from flows.settings import Settings
+from flows.sources.hub_columns import columns
 from flows.sources.hub_sweep import Sweep
 from warehouse.archive import Archive
 from warehouse.draft import Draft
 
-EXPAND = (
-    "author",
-    "createdAt",
-    "downloads",
-    "downloadsAllTime",
-    "likes",
-    "trendingScore",
-    "gated",
-    "pipeline_tag",
-    "library_name",
-    "tags",
-    "baseModels",
-    "safetensors",
-)
+EXPAND = columns("hub")
 
 
 def fetch_models(settings: Settings, archive: Archive, draft: Draft) -> None:

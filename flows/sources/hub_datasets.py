@@ -6,23 +6,14 @@ import duckdb
 
 from flows.settings import Settings
 from flows.sources.hub import listing_url
+from flows.sources.hub_columns import columns
 from flows.sources.hub_items import load_items
 from flows.sources.hub_sweep import Sweep
 from warehouse.archive import Archive
 from warehouse.draft import Draft
 from warehouse.snapshot import Snapshot
 
-EXPAND = (
-    "author",
-    "createdAt",
-    "lastModified",
-    "downloads",
-    "downloadsAllTime",
-    "likes",
-    "trendingScore",
-    "gated",
-    "tags",
-)
+EXPAND = columns("hub_datasets")
 
 
 def fetch_datasets(settings: Settings, archive: Archive, draft: Draft) -> None:

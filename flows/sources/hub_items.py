@@ -2,11 +2,12 @@
 
 A sweep is millions of items and few of them are odd, so what is sound goes straight from the
 pages into the table. Only pages from which not every item arrived are read a second time, item by
-item, to keep what was refused and say why.
+item: a value that cannot be used is null and noted, and what is nothing without it is refused.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,61 +15,41 @@ from pathlib import Path
 import duckdb
 
 from flows.sources.hub_page import NEWEST
-from flows.sources.raw import not_of_type, quarantine, snapshot_columns
+from flows.sources.json_text import readable_paths
+from flows.sources.raw import quarantine, snapshot_columns, typed
 from warehouse.archive import Archive
-from warehouse.contract import contract, literal, quote
+from warehouse.contract import Contract, contract, literal, quote
 from warehouse.snapshot import ArchivedFile, Snapshot
 
-# One item's keys and their types; keys that it lacks become NULL, keys unknown here are ignored.
-_ITEM: Mapping[str, str] = {
-    "id": "VARCHAR",
-    "_id": "VARCHAR",
-    "author": "VARCHAR",
-    "createdAt": "TIMESTAMP",
-    "lastModified": "TIMESTAMP",
-    "downloads": "BIGINT",
-    "downloadsAllTime": "BIGINT",
-    "likes": "BIGINT",
-    "trendingScore": "DOUBLE",
-    "gated": "VARCHAR",
-    "pipeline_tag": "VARCHAR",
-    "library_name": "VARCHAR",
-    "tags": "VARCHAR",
-    "baseModels": "VARCHAR",
-    "safetensors.total": "BIGINT",
-}
-_TYPED = [(key, quote(key), kind) for key, kind in _ITEM.items() if kind != "VARCHAR"]
+_KEYS = (
+    *("id", "_id", "author", "createdAt", "lastModified", "downloads", "downloadsAllTime"),
+    *("likes", "trendingScore", "gated", "pipeline_tag", "library_name", "tags", "baseModels"),
+)
 _TOTAL = "safetensors.total"
 _ROOM = 16 * 1024 * 1024  # bytes for one item where the pages are small; DuckDB's own default
 # An id that is a number or an object would pass for a text, so its JSON is looked at.
-_REFUSAL = f"""CASE WHEN left("id", 1) = '"' AND "id" <> '""' THEN
-    CASE {not_of_type(_TYPED)} END ELSE 'no id' END"""
+_REFUSAL = """CASE WHEN left("id", 1) = '"' AND "id" <> '""' THEN NULL ELSE 'no id' END"""
 _NAME = "\"id\" ->> '$'"
 
-
-def _typed(key: str) -> str:
-    return f"try_cast({quote(key)} AS {_ITEM[key]})"
-
-
-# What each column of a raw table is made of; a table takes the columns of its contract.
-_COLUMNS: Mapping[str, str] = {
+# The text of each column of a raw table; a table takes the columns of its contract.
+_TEXTS: Mapping[str, str] = {
     "file_name": "parse_filename(filename)",
     "model_id_hf": _NAME,
     "dataset_id_hf": _NAME,
     "object_id_hf": '"_id"',
     "author": f"coalesce(author, nullif(split_part({_NAME}, '/', 1), {_NAME}))",
-    "created_at": _typed("createdAt"),
-    "last_modified_at": _typed("lastModified"),
-    "downloads_30d": _typed("downloads"),
-    "downloads_all_time": _typed("downloadsAllTime"),
-    "likes": _typed("likes"),
-    "trending_score": _typed("trendingScore"),
+    "created_at": '"createdAt"',
+    "last_modified_at": '"lastModified"',
+    "downloads_30d": "downloads",
+    "downloads_all_time": '"downloadsAllTime"',
+    "likes": "likes",
+    "trending_score": '"trendingScore"',
     "gated": "gated",
     "pipeline_tag": "pipeline_tag",
     "library_name": "library_name",
     "tags_json": "tags",
     "base_models_json": '"baseModels"',
-    "parameters_total": _typed(_TOTAL),
+    "parameters_total": quote(_TOTAL),
 }
 
 
@@ -82,21 +63,41 @@ def load_items(
 ) -> None:
     """Loads a listing's kept pages into a raw table of the same shape.
 
-    Refused: an item without id (`no id`), with a value of another type (`likes is no BIGINT`),
-    and every further item of an object already met in this sweep (`duplicate`: the first one
-    stays, as pages are read in order). What the re-read of the newest pages meets again is passed
-    over: it is there to be met again.
+    Refused: an item that is no object or has no id (`no id`), and every further item of an object
+    already met in this sweep (`duplicate`: the first one stays, as pages are read in order). What
+    the re-read of the newest pages meets again is passed over: it is there to be met again. Any
+    other value that is not written as its contract says is null and noted in quarantine.
     """
     pages = snapshot.find("pages/")
     paths = archive.paths(pages)
     into = _Target(con, snapshot, table)
-    try:
-        into.insert_sound(_at_once(into.room), paths)
-    except duckdb.InvalidInputException:  # an item that repeats a key, or no object where one is
-        into.insert_sound(_one_by_one(into.room), paths)
-    into.drop_duplicates()
-    if odd := into.not_whole(pages, paths):
-        into.refuse(odd)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            into.insert_sound(_at_once(into.room), paths)
+        except duckdb.InvalidInputException:  # a key twice, no object where one is, half a letter
+            paths = readable_paths(archive, pages, Path(folder))
+            into.insert_sound(_one_by_one(into.room), paths)
+        into.drop_duplicates()
+        if odd := into.not_whole(pages, paths):
+            into.mend(odd)
+
+
+def _value(table: Contract, name: str) -> str:
+    """SQL of a column's value; null where its text is not written as the contract says."""
+    column = table.columns[name]
+    value = typed(_TEXTS[name], column)
+    if column.written is None or column.min is None:
+        return value
+    return f"CASE WHEN {value} >= {column.min!r} THEN {value} END"
+
+
+def _unusable(table: Contract) -> dict[str, str]:
+    """Columns whose text may be unusable: SQL that says whether it is."""
+    return {
+        name: f"({_TEXTS[name]} IS NOT NULL AND {_value(table, name)} IS NULL)"
+        for name, column in table.columns.items()
+        if name in _TEXTS and column.written
+    }
 
 
 def _pages(room: int) -> str:
@@ -109,10 +110,10 @@ def _pages(room: int) -> str:
 
 def _at_once(room: int) -> str:
     """The items' values as text, in one reading of the pages: numbers are judged afterwards."""
-    kinds = {key: "JSON" if key == "id" else "VARCHAR" for key in _ITEM if key != _TOTAL}
+    kinds = {key: "JSON" if key == "id" else "VARCHAR" for key in _KEYS}
     kinds["safetensors"] = "STRUCT(total VARCHAR)"
     columns = ", ".join(f"{literal(key)}: {literal(kind)}" for key, kind in kinds.items())
-    names = ", ".join(quote(key) for key in _ITEM if key != _TOTAL)
+    names = ", ".join(map(quote, _KEYS))
     return (
         f"SELECT filename, {names}, safetensors.total AS {quote(_TOTAL)} "
         f"FROM {_pages(room)}, columns = {{{columns}}})"
@@ -123,7 +124,7 @@ def _one_by_one(room: int) -> str:
     """The same from each item's own text `item`; of a key that stands twice, the first counts."""
     values = ", ".join(
         f"item {'->' if key == 'id' else '->>'} {literal(_path(key))} AS {quote(key)}"
-        for key in _ITEM
+        for key in (*_KEYS, _TOTAL)
     )
     return (
         f"SELECT filename, item, {values} "
@@ -162,14 +163,18 @@ class _Target:
         return f"snapshot_id = {literal(self.snapshot.snapshot_id)}"
 
     def insert_sound(self, items: str, paths: list[str]) -> None:
-        """Every item whose values are of their types, in the order received."""
-        columns = list(contract(self.table).columns)
-        values = ", ".join(_COLUMNS[column] for column in columns[2:])
+        """Every item whose values are written as the contract says, in the order received."""
+        odd = " OR ".join(_unusable(contract(self.table)).values())
+        self._insert(f"FROM ({items}) WHERE ({_REFUSAL}) IS NULL AND NOT ({odd})", [paths])
+
+    def _insert(self, source: str, parameters: Sequence[object] = ()) -> None:
+        table = contract(self.table)
+        columns = list(table.columns)
+        values = ", ".join(_value(table, column) for column in columns[2:])
         self.con.execute(
             f"""INSERT INTO {self._sql_name} ({", ".join(map(quote, columns))})
-            SELECT {snapshot_columns(self.snapshot)}, {values}
-            FROM ({items}) WHERE ({_REFUSAL}) IS NULL""",
-            [paths],
+            SELECT {snapshot_columns(self.snapshot)}, {values} {source}""",
+            list(parameters),
         )
 
     def drop_duplicates(self) -> None:
@@ -202,29 +207,69 @@ class _Target:
             if kept.get(Path(path).name, 0) != page.rows_seen
         ]
 
-    def refuse(self, paths: list[str]) -> None:
-        """Every item of these pages that is not in the table goes to quarantine, as it came."""
+    def mend(self, paths: list[str]) -> None:
+        """Takes what is left of these pages: items with an unusable value, without that value.
+
+        All others that are not in the table go to quarantine, as they came.
+        """
+        odd = " OR ".join(_unusable(contract(self.table)).values())
         self.con.execute(
             f"""CREATE OR REPLACE TEMP TABLE page_items AS
-            SELECT parse_filename(filename) AS file_name, item, {_NAME} AS name, "_id",
-                {_REFUSAL} AS refusal, row_number() OVER () AS met
-            FROM ({_one_by_one(self.room)})""",
+            SELECT *, parse_filename(filename) AS file, {_NAME} AS name, {_REFUSAL} AS refusal,
+                ({odd}) AS is_odd, row_number() OVER () AS met FROM ({_one_by_one(self.room)})""",
             [paths],
         )
-        again = f"starts_with(file_name, {literal(NEWEST.removeprefix('pages/'))})"
+        kept = f"""EXISTS (FROM {self._sql_name} AS kept WHERE kept.{self._ours}
+            AND (kept.{self._id} = name OR kept.object_id_hf = "_id"))"""
+        self.con.execute(
+            f"""CREATE OR REPLACE TEMP TABLE mended_items AS
+            SELECT * FROM page_items WHERE refusal IS NULL AND is_odd AND NOT {kept}
+            QUALIFY row_number() OVER (PARTITION BY name ORDER BY met) = 1
+                AND row_number() OVER (PARTITION BY coalesce("_id", name) ORDER BY met) = 1"""
+        )
+        self._insert("FROM mended_items ORDER BY met")
+        self._note_cells()
+        self._refuse_rest()
+        self.con.execute("DROP TABLE page_items")
+        self.con.execute("DROP TABLE mended_items")
+
+    def _note_cells(self) -> None:
+        """The values of the mended items that could not be used."""
+        table = contract(self.table)
+        notes = ", ".join(
+            f"CASE WHEN {sql} THEN {{'name': {literal(name)}, 'cell': ({_TEXTS[name]})::VARCHAR, "
+            f"'reason': {literal(_reason(table, name))}}} END"
+            for name, sql in _unusable(table).items()
+        )
+        self.con.execute(
+            f"""INSERT INTO raw.quarantine
+            SELECT {snapshot_columns(self.snapshot)}, {literal(self.table)}, file, line,
+                note.reason, note.cell, 'cell', note.name
+            FROM (SELECT file, line, unnest([{notes}]) AS note FROM mended_items
+                JOIN (SELECT met, met - min(met) OVER (PARTITION BY file) + 1 AS line
+                    FROM page_items) USING (met)) WHERE note IS NOT NULL"""
+        )
+
+    def _refuse_rest(self) -> None:
+        again = f"starts_with(file, {literal(NEWEST.removeprefix('pages/'))})"
         quarantine(
             self.con,
             self.snapshot,
             self.table,
-            f"""SELECT file_name, line, reason, item FROM (
-                SELECT file_name, met - min(met) OVER (PARTITION BY file_name) + 1 AS line,
+            f"""SELECT file, line, reason, item FROM (
+                SELECT file, met - min(met) OVER (PARTITION BY file) + 1 AS line,
                     coalesce(refusal, 'duplicate') AS reason, item::VARCHAR AS item
                 FROM page_items QUALIFY refusal IS NOT NULL
-                    OR row_number() OVER (PARTITION BY file_name, name, "_id" ORDER BY met) > 1
+                    OR row_number() OVER (PARTITION BY file, name, "_id" ORDER BY met) > 1
                     OR NOT EXISTS (FROM {self._sql_name} AS kept WHERE kept.{self._ours}
-                        AND kept.file_name = page_items.file_name
+                        AND kept.file_name = page_items.file
                         AND kept.{self._id} = page_items.name
                         AND kept.object_id_hf IS NOT DISTINCT FROM page_items."_id")
             ) WHERE NOT (reason = 'duplicate' AND {again})""",
         )
-        self.con.execute("DROP TABLE page_items")
+
+
+def _reason(table: Contract, name: str) -> str:
+    column = table.columns[name]
+    least = "" if column.min is None else f", {column.min:g} or more"
+    return f"{name} is not written as {column.written}{least}"

@@ -23,6 +23,7 @@ def fetch_namespaces(settings: Settings, archive: Archive, draft: Draft) -> None
     names = first_party_namespaces()
     sweep = Sweep(settings, archive, draft, "models", has_floor=False)
     sweep.read([listing_url(settings, "models", EXPAND, author=name) for name in names])
+    sweep.note_left_out()
     draft.is_complete = False
     draft.notes.append(
         f"the {len(names)} namespaces of labs, universities and communities in the registry: not "

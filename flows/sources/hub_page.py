@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-import orjson
 
 from flows.sources.http import without_secrets
+from flows.sources.json_text import read_document
 
 NEWEST = "pages/newest-"  # sorts behind the numbered pages: a parser meets them last
 FLOOR = "2022-03-02"
@@ -38,55 +38,91 @@ class DamagedPageError(ValueError):
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its items as received, and the address of the next one."""
+    """One page: its items, how many were received, and the address of the next one."""
 
     items: list[dict[str, Any]]
     following: str | None
+    received: int
+    is_mended: bool = False
 
     @cached_property
     def ids(self) -> frozenset[str]:
         """The Hub's object ids, or the names of items without one."""
-        found = (item.get("_id") or item.get("id") for item in self.items)
-        return frozenset(i for i in found if isinstance(i, str) and i)
+        return frozenset(filter(None, map(key_of, self.items)))
 
     @cached_property
     def newest(self) -> str | None:
         """The largest createdAt."""
-        times = (item.get("createdAt") for item in self.items)
-        return max((t for t in times if isinstance(t, str)), default=None)
-
-    def is_older_than(self, item: dict[str, Any]) -> bool:
-        """Whether an item was created after all of this page: no other page before had it."""
-        created = item.get("createdAt")
-        if not isinstance(created, str) or item.get("_id", item.get("id")) in self.ids:
-            return False
-        return self.newest is None or created >= self.newest
+        return max(filter(None, map(created_of, self.items)), default=None)
 
     @cached_property
     def oldest(self) -> str | None:
         """The smallest createdAt."""
-        times = (item.get("createdAt") for item in self.items)
-        return min((t for t in times if isinstance(t, str)), default=None)
+        return min(filter(None, map(created_of, self.items)), default=None)
+
+    def is_older_than(self, item: dict[str, Any]) -> bool:
+        """Whether an item was created after all of this page: no other page before had it."""
+        created = created_of(item)
+        if created is None or item.get("_id", item.get("id")) in self.ids:
+            return False
+        return self.newest is None or created >= self.newest
+
+
+def key_of(item: dict[str, Any]) -> str | None:
+    """An item's object id, or its name where it has none."""
+    key = item.get("_id") or item.get("id")
+    return key if isinstance(key, str) and key else None
+
+
+def created_of(item: dict[str, Any]) -> str | None:
+    """An item's createdAt."""
+    created = item.get("createdAt")
+    return created if isinstance(created, str) and created else None
+
+
+class Met:
+    """What came before a page: every object, by a hash of 64 bits (some 70 bytes each)."""
+
+    def __init__(self) -> None:
+        self.oldest: str | None = None  # createdAt of the oldest item of the last page
+        self._seen: set[int] = set()
+
+    def again(self, page: Page) -> int:
+        """How many items of a page came before, on an earlier page or on this one."""
+        keys = [hash(key) for item in page.items if (key := key_of(item))]
+        distinct = set(keys)
+        return len(keys) - len(distinct) + len(distinct & self._seen)
+
+    def add(self, page: Page) -> None:
+        """Takes a kept page in."""
+        self.oldest = page.oldest or self.oldest
+        self._seen.update(map(hash, page.ids))
 
 
 def read_page(answer: httpx2.Response) -> Page:
     """The page of an answer. Raises DamagedPageError where it is none."""
     following = answer.links.get("next", {}).get("url")
-    return Page(read_items(answer.content), without_secrets(following) if following else None)
+    return page_of(answer.content, without_secrets(following) if following else None)
 
 
-def read_items(content: bytes) -> list[dict[str, Any]]:
-    """The items of a page. Raises DamagedPageError where it is no list of them."""
+def page_of(content: bytes, following: str | None) -> Page:
+    """The page in received bytes. Raises DamagedPageError where they are no list of items.
+
+    An element that is no object, or a character that is none, costs no more than itself.
+    """
     try:
-        items: Any = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
+        elements, is_mended = read_document(content)
+    except ValueError as error:
         raise DamagedPageError(f"is not JSON ({error})") from error
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+    if not isinstance(elements, list):
         raise DamagedPageError("is JSON but no list of models")
-    nameless = sum(not item.get("id") for item in items)
-    if nameless * 2 > len(items):
-        raise DamagedPageError(f"has {nameless} of {len(items)} items without an id")
-    return items
+    items = [item for item in elements if isinstance(item, dict)]
+    if len(items) * 2 < len(elements):
+        raise DamagedPageError("is JSON but no list of models")
+    nameless = len(elements) - sum(bool(item.get("id")) for item in items)
+    if nameless * 2 > len(elements):
+        raise DamagedPageError(f"has {nameless} of {len(elements)} items without an id")
+    return Page(items, following, len(elements), is_mended)
 
 
 def is_at(url: str, hub: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Mapping
 
 import duckdb
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
 from flows.sources.http import SourceError
-from flows.sources.raw import not_of_type, quarantine, snapshot_columns
+from flows.sources.raw import quarantine, quarantine_cells, snapshot_columns, typed
 from flows.sources.repository import Repository, differs, digest_of, heard
 from warehouse.archive import Archive
 from warehouse.cards import card
@@ -27,6 +28,7 @@ from warehouse.snapshot import Snapshot
 log = logging.getLogger("observatory.hub_stats")
 
 NAME, TABLE = "hub_stats", "raw.hub_stats_models"
+_MOMENT = "'%Y-%m-%dT%H:%M:%S.%fZ'"
 
 
 def fetch_revision(settings: Settings, archive: Archive, draft: Draft) -> None:
@@ -89,40 +91,61 @@ def _found(column: str, names: list[str]) -> str | None:
 
 
 def parse_revision(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads raw.hub_stats_models; a row without id, doubled or of other types goes to quarantine.
+    """Loads raw.hub_stats_models; a row without id or doubled goes to quarantine.
 
-    The file's types drift (createdAt was a text once): every value is read as text and cast.
+    The file's types drift (createdAt was a text once), so every value is read as a text in the
+    format of its column; moments are UTC, whatever the machine's time zone. One that is written
+    otherwise is null and noted.
     """
     paths = archive.paths(snapshot.find(suffix=".parquet"))
-    names = [r[0] for r in con.execute("DESCRIBE FROM read_parquet(?)", [paths]).fetchall()]
-    columns = {n: c for n, c in contract(TABLE).columns.items() if n in card(NAME).map["columns"]}
-    texts = {c: _found(c, names) for c in columns}
-    picked = ", ".join(
-        f"{quote(theirs) if theirs else 'NULL'}::VARCHAR AS {quote(ours)}"
-        for ours, theirs in texts.items()
-    )
-    typed = [(n, quote(n), c.type) for n, c in columns.items() if c.type != "VARCHAR"]
+    described = con.execute("DESCRIBE FROM read_parquet(?)", [paths]).fetchall()
+    kinds = {name: kind for name, kind, *_ in described}
+    table = contract(TABLE)
+    columns = {n: c for n, c in table.columns.items() if n in card(NAME).map["columns"]}
+    picked = ", ".join(f"{_text(_found(c, [*kinds]), kinds)} AS {quote(c)}" for c in columns)
+    file = literal(snapshot.files[0].name)
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE stats_judged AS SELECT *, CASE
-            WHEN model_id_hf IS NULL OR model_id_hf = '' THEN 'no id' {not_of_type(typed)}
+        f"""CREATE OR REPLACE TEMP TABLE stats_judged AS SELECT *, {file} AS file, CASE
+            WHEN model_id_hf IS NULL OR model_id_hf = '' THEN 'no id'
             WHEN row_number() OVER (PARTITION BY model_id_hf ORDER BY line) > 1 THEN 'duplicate'
             END AS refusal
         FROM (SELECT {picked}, row_number() OVER () AS line FROM read_parquet(?))""",
         [paths],
     )
-    values = ", ".join(f"{quote(n)}::{c.type}" for n, c in columns.items())
+    values = ", ".join(typed(quote(n), c) for n, c in columns.items())
     con.execute(
-        f"""INSERT INTO {contract(TABLE).sql_name}
+        f"""INSERT INTO {table.sql_name}
             (snapshot_id, snapshot_date, {", ".join(map(quote, columns))})
         SELECT {snapshot_columns(snapshot)}, {values}
         FROM stats_judged WHERE refusal IS NULL ORDER BY line"""
     )
+    cells = {name: quote(name) for name in columns}
+    quarantine_cells(con, snapshot, table, cells, "(FROM stats_judged WHERE refusal IS NULL)")
     kept = ", ".join(f"{quote(n)} := {quote(n)}" for n in columns)
     quarantine(
         con,
         snapshot,
         TABLE,
-        f"""SELECT {literal(snapshot.files[0].name)}, line, refusal,
-            to_json(struct_pack({kept}))::VARCHAR FROM stats_judged WHERE refusal IS NOT NULL""",
+        f"""SELECT file, line, refusal, to_json(struct_pack({kept}))::VARCHAR
+        FROM stats_judged WHERE refusal IS NOT NULL""",
     )
     con.execute("DROP TABLE stats_judged")
+
+
+def _text(column: str | None, kinds: Mapping[str, str]) -> str:
+    """SQL of a column of the file as the text that our contracts read.
+
+    A moment with zone is put into UTC, one without is UTC already; a whole number in a column of
+    fractions (as pandas keeps numbers beside gaps) is written without them.
+    """
+    if column is None:
+        return "NULL::VARCHAR"
+    value, kind = quote(column), kinds[column]
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"strftime(timezone('UTC', {value}), {_MOMENT})"
+    if kind.startswith("TIMESTAMP") or kind == "DATE":
+        return f"strftime({value}::TIMESTAMP, {_MOMENT})"
+    if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
+        is_whole = f"{value} = trunc({value}) AND abs({value}) < 9e15"
+        return f"CASE WHEN {is_whole} THEN {value}::BIGINT::VARCHAR ELSE {value}::VARCHAR END"
+    return f"{value}::VARCHAR"

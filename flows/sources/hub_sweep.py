@@ -9,29 +9,30 @@ from __future__ import annotations
 
 import itertools
 import logging
-import time
 from collections.abc import Sequence
 
 import httpx2
-from huggingface_hub import HfApi
 
 from flows.settings import Settings
-from flows.sources.http import SourceError, get
+from flows.sources.http import SourceError
+from flows.sources.hub_ask import Asker
+from flows.sources.hub_check import Checks, check_newest
+from flows.sources.hub_columns import left_out, notes, optional, without
 from flows.sources.hub_page import (
     FLOOR,
     NEWEST,
     DamagedPageError,
+    Met,
     Page,
-    is_at,
     is_floor,
-    read_items,
+    page_of,
     read_page,
 )
-from flows.sources.pace import Pace
+from flows.sources.hub_whole import against, is_short, pages_with_gaps
+from flows.sources.pace import Progress
 from warehouse.archive import Archive
 from warehouse.draft import Draft
-from warehouse.files import sha256
-from warehouse.snapshot import ArchivedFile
+from warehouse.snapshot import ArchivedFile, distinct_rows
 from warehouse.urls import without_query_secrets
 
 log = logging.getLogger("observatory.hub")
@@ -39,11 +40,9 @@ log = logging.getLogger("observatory.hub")
 PAGE_TRIES = 3
 CURSOR_REFUSED = (400, 404, 410, 422)
 NEWEST_PAGES = 20
-LOG_EVERY = 30.0  # s
-LOST = 0.02  # of the rows of the sweep before: more must not vanish in a day
 
 
-class Sweep:
+class Sweep(Checks):
     """One observation of one or several listings, kept in a draft."""
 
     def __init__(
@@ -53,27 +52,22 @@ class Sweep:
         self.what, self.has_floor = what, has_floor  # has_floor: the whole Hub, down to its oldest
         self.source = draft.source
         self.before = archive.newest(self.source, before=draft.day)
-        self.pace = Pace(self.source, settings)
-        self.headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
-        self._asked = self._asked_rows = 0
-        self._logged = time.monotonic()
+        self.asker = Asker(self.source, settings)
+        self.progress = Progress(self.source, what, self.asker.pace, self.before)
         self._remember()
 
     def _remember(self) -> None:
         """What a check of the next page needs to know of the pages kept so far."""
         files = self.draft.files
-        self.rows = sum(f.rows_seen or 0 for f in files)
-        self._digests = {f.sha256 for f in files if f.rows_seen}
-        self._cursors = {f.next_url for f in files if f.next_url}
-        self._oldest: str | None = None
-        self._last: Page | None = None
+        self.rows = distinct_rows(files)
+        self.digests = {f.sha256 for f in files if f.rows_seen}
+        self.cursors = {f.next_url for f in files if f.next_url}
         pages = self.pages  # without the newest, which came last and are the youngest
-        for file in reversed(pages) if self.has_floor else pages[-1:]:
-            page = Page(read_items(self.archive.read(file)), file.next_url)
-            self._last = self._last or page
-            self._oldest = page.oldest
-            if self._oldest:  # the listing falls: further up all are younger
-                break
+        self.asker.left_out = list(left_out(pages, optional(self.source)))
+        self.met = Met()
+        last = [n for n, file in enumerate(pages[:-1], start=1) if file.next_url is None]
+        for file in pages[last[-1] if last else 0 :]:  # of the listing that is being read
+            self.met.add(page_of(self.archive.read(file), file.next_url))
 
     @property
     def pages(self) -> list[ArchivedFile]:
@@ -94,17 +88,20 @@ class Sweep:
                 return self.read(starts)
             done = sum(f.next_url is None for f in self.pages)
         for start in itertools.islice(starts, done, None):
-            url = url or start
+            is_first = url is None
+            url = url or without(start, self.asker.left_out)
             while url:
-                url = self._keep_page(url, is_first=url == start)
+                url = self._keep_page(url, is_first=is_first)
+                is_first = False
         return None
 
     def _was_begun_like(self, starts: Sequence[str]) -> bool:
-        """One sweep is of one Hub, of the same listings, and with the same columns."""
+        """One sweep is of one Hub, of the same listings, and with the same essential columns."""
         pages = self.pages
         firsts = [p for p, before in zip(pages, [None, *pages], strict=False) if _begins(before)]
-        asked = [without_query_secrets(s) for s in starts[: len(firsts)]]
-        return [f.url for f in firsts] == asked
+        names = optional(self.source)
+        wanted = [without(without_query_secrets(s), names) for s in starts[: len(firsts)]]
+        return [without(f.url, names) for f in firsts] == wanted
 
     def _go_on(self, url: str) -> str | None:
         """The first page after a pause; where the Hub no longer takes its cursor, all anew."""
@@ -128,10 +125,13 @@ class Sweep:
     def _keep_page(self, url: str, *, is_first: bool) -> str | None:
         """Keeps one page and returns the address of the next; a damaged one is asked for again."""
         name = f"pages/{len(self.pages) + 1:06d}.json"
+        if is_first:
+            self.met = Met()
         answer, page = self._sound_page(name, url, is_first=is_first)
-        self._keep(name, url, answer, page, page.following, rows=len(page.items))
-        self._last, self._oldest = page, page.oldest or self._oldest
-        self._progress(is_last=page.following is None)
+        again = self.met.again(page) or None
+        self._keep(name, url, answer, page.following, rows=page.received, again=again)
+        self.met.add(page)
+        self.progress.tell(len(self.pages), self.rows, is_last=page.following is None)
         return page.following
 
     def _sound_page(
@@ -139,14 +139,14 @@ class Sweep:
     ) -> tuple[httpx2.Response, Page]:
         """One page that may be kept. Raises SourceError; then the sweep stands before it."""
         for tried in range(1, PAGE_TRIES + 1):
-            answer = self._get(url)
+            answer = self.asker.answer(url)
             try:
                 page = read_page(answer)
-                self._check_host(page)
+                self.check_host(page)
                 if met:
-                    _check_newest(page, met)
+                    check_newest(page, met)
                 else:
-                    self._check(answer, page, is_first=is_first)
+                    self.check(answer, page, url, is_first=is_first)
                 return answer, page
             except DamagedPageError as error:
                 if error.is_hostile:
@@ -169,93 +169,33 @@ class Sweep:
             "and proxies",
         )
 
-    def _get(self, url: str) -> httpx2.Response:
-        self.pace.wait(url)
-        answer = get(
-            self.source,
-            url,
-            timeout=self.settings.http_timeout_seconds,
-            headers=self.headers,
-            first_wait=self.settings.http_first_wait_seconds,
-            deadline=self.pace.deadline,
-        )
-        self.pace.heed(answer.headers)
-        return answer
-
-    def _check_host(self, page: Page) -> None:
-        if page.following and not is_at(page.following, self.settings.hub_url):
-            told = "the next page lies on another host"
-            raise DamagedPageError(told, where=page.following, is_hostile=True)
-
-    def _check(self, answer: httpx2.Response, page: Page, *, is_first: bool) -> None:
-        """Raises DamagedPageError for a page that cannot follow the one before it."""
-        if page.following in self._cursors:
-            told = "names a next page that was read already: the listing goes in a circle"
-            raise DamagedPageError(told, where=page.following)
-        if page.items and sha256(answer.content) in self._digests:
-            raise DamagedPageError("repeats a page that came before")
-        known = page.ids & self._last.ids if self._last and not is_first else ()
-        if known:
-            told = f"repeats {len(known)} items of the page before"
-            raise DamagedPageError(told, is_tolerable=True)
-        if page.following is None:
-            self._check_end(page, is_first=is_first)
-
-    def _check_end(self, page: Page, *, is_first: bool) -> None:
-        """A missing Link is the only end marker, so the end itself must look like one."""
-        oldest = page.oldest or self._oldest
-        if (self.has_floor and is_floor(oldest)) or not page.items:
-            return
-        full = self.settings.hub_page_rows if is_first else self._first_rows()
-        if not self.has_floor:
-            if len(page.items) >= full:
-                raise DamagedPageError("is full and names no next page", is_tolerable=True)
-            return
-        if oldest:
-            told = f"names no next page, at createdAt {oldest}: the floor {FLOOR} was not reached"
-            is_torn = len(page.items) >= full or self._is_short(self.rows + len(page.items))
-            raise DamagedPageError(told, is_tolerable=not is_torn)
-
-    def _first_rows(self) -> int:
-        """Rows of the first page of the listing that is being read: the server's page size."""
-        first = 0
-        for file in reversed(self.pages):
-            if file.next_url is None:
-                break
-            first = file.rows_seen or 0
-        return first
-
-    def _is_short(self, rows: int) -> bool:
-        """Whether far more rows were there in the last whole sweep before this one."""
-        before = self.before
-        return bool(before and before.is_complete and rows < before.rows_seen * (1 - LOST))
-
     def _keep(
         self,
         name: str,
         url: str,
         answer: httpx2.Response,
-        page: Page,
         following: str | None,
         *,
         rows: int,
+        again: int | None = None,
     ) -> None:
         file = self.draft.keep(
             name,
             answer.content,
-            url=url,
+            url=without(url, self.asker.left_out),
             status=answer.status_code,
             etag=answer.headers.get("etag"),
             rows_seen=rows,
+            rows_repeated=again,
             next_url=following,
             compress=True,
         )
-        if page.items:
-            self._digests.add(file.sha256)
+        if rows:
+            self.digests.add(file.sha256)
         if following:
-            self._cursors.add(following)
-        self.rows += rows
-        self._asked, self._asked_rows = self._asked + 1, self._asked_rows + rows
+            self.cursors.add(following)
+        self.rows += rows - (again or 0)
+        self.progress.kept(rows)
 
     def read_newest(self, start: str) -> None:
         """What was created while the sweep went on: from the newest down to one it met first.
@@ -266,7 +206,7 @@ class Sweep:
         pages = self.pages
         if len(pages) < 2:
             return
-        met = Page(read_items(self.archive.read(pages[0])), None)
+        met = page_of(self.archive.read(pages[0]), None)
         again = self.draft.files[len(pages) :]
         url = again[-1].next_url if again else start
         while url and len(again) < NEWEST_PAGES:
@@ -276,7 +216,7 @@ class Sweep:
             if not new:
                 break
             following = None if page.ids & met.ids else page.following
-            self._keep(name, url, answer, page, following, rows=new)
+            self._keep(name, url, answer, following, rows=new)
             url = following
             again = self.draft.files[len(pages) :]
             log.info("%s: %d %s are new", self.source, new, self.what)
@@ -292,54 +232,26 @@ class Sweep:
                 "run again later; if it stays so, check HF_ENDPOINT or the API has changed",
                 is_transient=True,
             )
-        reached = is_floor(self._oldest)
+        oldest = self.met.oldest
+        reached, gaps = is_floor(oldest), pages_with_gaps(self.pages)
         self.draft.notes += [
-            f"sweep ended without a next link at createdAt {self._oldest}; floor {FLOOR} "
+            f"sweep ended without a next link at createdAt {oldest}; floor {FLOOR} "
             f"{'reached' if reached else 'not reached: not proved to be the whole Hub'}",
-            self._against_before(),
+            against(self.before, self.rows),
         ]
-        short = self.before is not None and self.rows < self.before.rows_seen * (1 - LOST)
-        self.draft.is_complete = reached and not short
+        if gaps:
+            self.draft.notes.append(
+                f"rows are missing: {', '.join(gaps)} repeat earlier rows or are empty, in place "
+                "of their own"
+            )
+        self.note_left_out()
+        self.draft.is_complete = reached and not gaps and not is_short(self.before, self.rows)
 
-    def _against_before(self) -> str:
-        if self.before is None:
-            return f"{self.rows:,} rows; no earlier sweep to compare with"
-        had, name = self.before.rows_seen, self.before.snapshot_id
-        change = f" ({(self.rows - had) / had:+.2%})" if had else ""
-        return f"{self.rows:,} rows; {name} had {had:,}{change}, {LOST:.0%} fewer would be too few"
-
-    def _progress(self, *, is_last: bool) -> None:
-        """One line a while: how far, how fast, how long still (by the sweep before)."""
-        now = time.monotonic()
-        if now - self._logged < LOG_EVERY and not is_last:
-            return
-        self._logged, spent = now, now - self.pace.begun
-        log.info(
-            "%s: %d pages, %s %s; %.1f pages/s%s%s",
-            self.source,
-            len(self.pages),
-            f"{self.rows:,}",
-            self.what,
-            self._asked / max(spent, 1e-9),
-            self._still_to_go(spent),
-            "" if self.pace.left is None else f"; quota left {self.pace.left}",
-        )
-
-    def _still_to_go(self, spent: float) -> str:
-        if self.before is None or not self._asked_rows:
-            return ""
-        left = max(self.before.rows_seen - self.rows, 0) * spent / self._asked_rows
-        return f"; about {left / 60:.0f} min left" if left >= 60 else f"; about {left:.0f} s left"
+    def note_left_out(self) -> None:
+        """Says in the sidecar which columns the Hub refused, and from which page on."""
+        self.draft.notes += notes(self.pages, optional(self.source))
 
 
 def _begins(before: ArchivedFile | None) -> bool:
     """Whether a page after this one is the first of its listing."""
     return before is None or before.next_url is None
-
-
-def _check_newest(page: Page, met: Page) -> None:
-    """Raises DamagedPageError for a page that holds older items than the newest there were."""
-    known = page.ids & met.ids
-    odd = [i for i in page.items if not met.is_older_than(i) and i.get("_id") not in known]
-    if not known and odd:
-        raise DamagedPageError(f"holds {len(odd)} items that are not among the newest")

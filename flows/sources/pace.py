@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 
@@ -9,8 +10,12 @@ from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-d
 
 from flows.settings import Settings
 from flows.sources.http import LONGEST_WAIT, SourceError
+from warehouse.snapshot import Snapshot
+
+log = logging.getLogger("observatory.hub")
 
 WINDOW = 300  # s, the Hub's
+LOG_EVERY = 30.0  # s
 SLOW_BELOW = 0.05  # of the quota
 
 
@@ -56,3 +61,39 @@ class Pace:
         elif quota.remaining < SLOW_BELOW * limit:
             pause = quota.reset_in_seconds / usable
         self._next = max(self._next, time.monotonic() + min(pause, LONGEST_WAIT))
+
+
+class Progress:
+    """One line a while: how far a sweep is, how fast, how long still (by the sweep before)."""
+
+    def __init__(self, source: str, what: str, pace: Pace, before: Snapshot | None) -> None:
+        self.source, self.what, self.pace, self.before = source, what, pace, before
+        self._pages = self._rows = 0  # of this run
+        self._logged = time.monotonic()
+
+    def kept(self, rows: int) -> None:
+        """Counts a page of this run."""
+        self._pages, self._rows = self._pages + 1, self._rows + rows
+
+    def tell(self, pages: int, rows: int, *, is_last: bool) -> None:
+        """Logs pages and rows of the whole sweep, if it is time to."""
+        now = time.monotonic()
+        if now - self._logged < LOG_EVERY and not is_last:
+            return
+        self._logged, spent = now, now - self.pace.begun
+        log.info(
+            "%s: %d pages, %s %s; %.1f pages/s%s%s",
+            self.source,
+            pages,
+            f"{rows:,}",
+            self.what,
+            self._pages / max(spent, 1e-9),
+            self._still_to_go(rows, spent),
+            "" if self.pace.left is None else f"; quota left {self.pace.left}",
+        )
+
+    def _still_to_go(self, rows: int, spent: float) -> str:
+        if self.before is None or not self._rows:
+            return ""
+        left = max(self.before.rows_seen - rows, 0) * spent / self._rows
+        return f"; about {left / 60:.0f} min left" if left >= 60 else f"; about {left:.0f} s left"
