@@ -16,10 +16,12 @@ from expectations.rule_sets.epoch import EPOCH
 from expectations.rule_sets.hub import HUB
 from expectations.rule_sets.identity import IDENTITY
 from expectations.rule_sets.leaders import LEADERS
+from expectations.rule_sets.pointers import POINTERS
 from expectations.rule_sets.refused import REFUSED, refusal_rules
 from warehouse.contract import Contract, quote
 
-RULES: tuple[Rule, ...] = (*AI_INDEX, *ARENA, *CLAIMS, *EPOCH, *HUB, *IDENTITY, *LEADERS, *REFUSED)
+_TOPICS = (AI_INDEX, ARENA, CLAIMS, EPOCH, HUB, IDENTITY, LEADERS, POINTERS, REFUSED)
+RULES: tuple[Rule, ...] = tuple(rule for topic in _TOPICS for rule in topic)
 
 # The recorded Hub days are lists of the most liked and most downloaded models, of any length;
 # only whole sweeps can be compared strictly.

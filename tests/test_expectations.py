@@ -16,10 +16,12 @@ import pytest
 from expectations.docs import build_docs
 from expectations.report import Report, Result, ValidationError
 from expectations.rule import Rule
+from expectations.rule_sets.pointers import POINTERS
 from expectations.rules import RULES
 from expectations.validate import validate_database
 from tests import ai_index_faults, rule_rows_epoch
 from tests.test_claims_release import FAULTS as LEDGER_FAULTS
+from tests.test_pointer_rules import FAULTS as POINTER_FAULTS
 from warehouse.contract import LAYERS, Contract, ContractError, contract, contracts
 
 NO_RULES: tuple[Rule, ...] = ()
@@ -1082,10 +1084,12 @@ SOUND_ROWS |= rule_rows_epoch.SOUND
 
 
 def test_every_rule_has_a_fault_that_it_finds() -> None:
-    """Those of sweeps in test_sweep_faults, those of the ledger in test_claims_release."""
+    """Others in test_sweep_faults, those of the ledger in test_claims_release, and of what names
+    other rows in test_pointer_rules."""
     here = {(t, n) for t, n, _, _ in RULE_FAULTS}
     sweeps = {"sweep_is_proved_whole", "no_torso_stands_for_the_whole_hub"}
-    elsewhere = sweeps.union(*(names for _, names in LEDGER_FAULTS.values()))
+    planted = (*LEDGER_FAULTS.values(), *POINTER_FAULTS.values())
+    elsewhere = sweeps.union(*(names for _, names in planted))
     others = {(r.table, r.name) for r in RULES} - here
     assert here <= {(r.table, r.name) for r in RULES}
     assert {name for _, name in others} <= elsewhere
@@ -1094,7 +1098,8 @@ def test_every_rule_has_a_fault_that_it_finds() -> None:
 @pytest.mark.parametrize("table", SOUND_ROWS)
 def test_sound_rows_keep_every_rule(tmp_path: Path, table: str) -> None:
     report = rule_report(tmp_path, table, SOUND_ROWS[table], strict=True)
-    assert {e for e, _ in broken(report)} <= {"reference_exists"}  # the other tables are not there
+    beside = {"reference_exists", *(rule.name for rule in POINTERS)}  # the other tables lack them
+    assert {e for e, _ in broken(report)} <= beside
     names = {rule.name for rule in RULES if rule.table == table}
     assert names <= {r.expectation for r in report.results}
 

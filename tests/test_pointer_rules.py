@@ -1,0 +1,122 @@
+"""A mart that names another row has that row's values: each planted fault breaks its rule."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from expectations.rule_sets.pointers import POINTERS
+from expectations.suites import select_offending
+
+CARD = "UPDATE mart.lab_scorecard SET"
+OF_TEXT = ("publish_date", "model", "rank_ordinal", "rating_arena", "gap_to_leader", "win_rate")
+# The fault that was found: one board's values in the columns of another.
+COPIED = ", ".join(f"{{}}_{c} = text_{c}" for c in (*OF_TEXT, "missing"))
+FAULTS = {
+    "one board's values under the name of a board that no source has": (
+        f"{CARD} {COPIED.format(*['webdev'] * 7)}",
+        {
+            *("boards_differ_from_each_other", "model_is_a_row_of_its_board"),
+            *("place_equals_the_row_it_points_to", "nothing_is_filled_without_a_board"),
+        },
+    ),
+    "a model of another lab": (
+        f"{CARD} text_model = (SELECT max(model_name_arena) FROM core.arena_ratings "
+        "WHERE board = 'text' AND lab_id <> 'openai') WHERE lab_id = 'openai'",
+        {"model_is_a_row_of_its_board"},
+    ),
+    "a rank one too good": (
+        f"{CARD} text_rank_ordinal = text_rank_ordinal - 1 WHERE text_rank_ordinal > 1",
+        {"place_equals_the_row_it_points_to"},
+    ),
+    "a gap to somebody else": (
+        f"{CARD} text_gap_to_leader = text_gap_to_leader + 1 WHERE text_model IS NOT NULL",
+        {"place_equals_the_row_it_points_to"},
+    ),
+    "a win rate of another gap": (
+        f"{CARD} text_win_rate = 0.1 WHERE text_gap_to_leader = 0",
+        {"place_equals_the_row_it_points_to"},
+    ),
+    "an older day of a board": (
+        f"{CARD} text_publish_date = text_publish_date - 1 WHERE text_publish_date IS NOT NULL",
+        {"nothing_is_filled_without_a_board"},
+    ),
+    "another lab's share": (
+        f"{CARD} hub_share_publisher = 0.123 WHERE lab_id = 'openai'",
+        {"hub_share_equals_the_row_it_points_to"},
+    ),
+    "a share by the wrong attribution": (
+        f"{CARD} hub_share_base = hub_share_publisher WHERE hub_share_base <> hub_share_publisher",
+        {"hub_share_equals_the_row_it_points_to"},
+    ),
+    "a notable model too many": (
+        f"{CARD} n_notable_models = n_notable_models + 1 WHERE n_notable_models IS NOT NULL",
+        {"notable_models_are_those_of_the_vintage"},
+    ),
+    "a country's model that is not its own": (
+        "UPDATE mart.arena_leaders SET country_code = CASE country_code WHEN 'US' THEN 'CN' "
+        "ELSE 'US' END WHERE country_code IN ('US', 'CN')",
+        {"best_model_is_a_row_of_its_board"},
+    ),
+    "a lab's model with another's rating": (
+        "UPDATE mart.arena_lab_leaders SET rating = rating + 1 WHERE lab_id = 'openai'",
+        {"best_model_is_a_row_of_its_board"},
+    ),
+    "a range below every share": (
+        "UPDATE mart.attribution_range SET share_lowest = share_lowest / 2 WHERE share_lowest > 0",
+        {"lowest_share_is_that_of_its_definition"},
+    ),
+    "a highest share of another population": (
+        "UPDATE mart.attribution_range SET definition_highest = 'likes' || definition_highest "
+        "WHERE population = 'all'",
+        {"highest_share_is_that_of_its_definition"},
+    ),
+    "a figure that no trial gives": (
+        "UPDATE mart.claims SET recomputed_value = recomputed_value + 1 "
+        "WHERE recomputed_value IS NOT NULL",
+        {"recomputed_value_is_that_of_a_trial"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def copy(sampled: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pointers")
+    return Path(shutil.copy(sampled[0] / "observatory.duckdb", folder / "warehouse.duckdb"))
+
+
+@pytest.fixture
+def tampered(copy: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse to tamper with; afterwards it is as it was."""
+    with duckdb.connect(str(copy)) as con:
+        con.execute("BEGIN")
+        yield con
+        con.execute("ROLLBACK")
+
+
+def broken(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The rules that find rows at fault."""
+    return {
+        rule.name
+        for rule in POINTERS
+        if con.sql(select_offending(rule.table, str(rule.check().offending))).fetchall()
+    }
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_value_of_another_row_does_not_pass(
+    tampered: duckdb.DuckDBPyConnection, fault: str
+) -> None:
+    change, expected = FAULTS[fault]
+    assert broken(tampered) == set()
+    assert tampered.execute(change).fetchall()[0][0] > 0
+    assert expected <= broken(tampered)
+
+
+def test_every_rule_of_a_pointer_bites_and_stops_the_build() -> None:
+    assert {rule.name for rule in POINTERS} == set().union(*(r for _, r in FAULTS.values()))
+    assert {rule.severity for rule in POINTERS} == {"critical"}
