@@ -39,8 +39,6 @@ TABLES = (
 ALL = ("hub", "hub_trending", "lmarena", "lmarena_space", "arena_catalog", "epoch", "ai_index")
 # In August the boards and Epoch's table were those of October: the Hub alone is built again.
 RECORDED = [(date(2026, 8, 15), ALL[:2], TABLES[:6]), (date(2026, 10, 15), ALL, TABLES)]
-# Shares by base can be compared once they say how much recorded lineage they rest on.
-BY_BASE = "lineage_coverage" in contract("mart.country_share_daily").columns
 ISO_3166 = Path(pycountry.DATABASE_DIR) / "iso3166-1.json"
 
 
@@ -59,8 +57,6 @@ class Reckoning:
             self.con.execute(statement)
         covers = re.search(r"^-- Covers: (.+)$", text, re.MULTILINE)
         where = covers[1] if covers else "true"
-        if not BY_BASE and "attribution" in contract(table).columns:
-            where = "attribution = 'publisher'"
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {query.query}")
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW ours AS FROM counted WHERE {where}")
         self.con.execute(
@@ -84,8 +80,6 @@ class Reckoning:
         counted = [d[0] for d in self.con.execute("FROM counted LIMIT 0").description or []]
         found: list[str] = []
         for column in counted:
-            if not BY_BASE and ("base" in column or column not in columns):
-                continue
             one, other = f'ours."{column}"', f'theirs."{column}"'
             differ = f"{one} IS DISTINCT FROM {other}"
             if columns[column].type == "DOUBLE":  # equal to 1e-9 of the larger figure
