@@ -7,6 +7,7 @@ import polars as pl
 from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, lines, nearest, of
 from transforms.claims.wholeness import vintages
+from transforms.countries import each_country
 from transforms.notable import placed
 from transforms.sums import how_many, rate, total
 
@@ -187,10 +188,8 @@ def _scored(capabilities: pl.LazyFrame, spellings: pl.LazyFrame) -> pl.LazyFrame
     """One row per vintage, scored and dated model, and country."""
     return (
         capabilities.drop_nulls(["eci_score", "release_date", "country_name"])
-        .with_columns(pl.col("country_name").str.split(",").alias("spelling"))
-        .explode("spelling")
-        .with_columns(pl.col("spelling").str.strip_chars())
-        .join(spellings.select("spelling", "country_code"), on="spelling")
+        .join(each_country(capabilities.select("country_name"), spellings), on="country_name")
+        .filter(pl.col("country_code") != NOT_EXAMINED)
         .select("snapshot_date", "line", "country_code", "eci_score", "release_date")
         .unique()
     )
