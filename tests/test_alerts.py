@@ -46,7 +46,6 @@ def change(day: date, holder: str, before: str | None = None, **more: object) ->
         "doubt": 5.0,
         "expected_win_rate": 0.53,
         "has_catalog_rows": False,
-        "n_missing": 0,
         **more,
     }
 

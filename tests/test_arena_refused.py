@@ -29,7 +29,7 @@ def line(name: str, rating: float, lab: str = "us-lab", **more: Any) -> Row:
 
 
 def quarantined(table: str, file: str, record: object, **more: Any) -> Row:
-    about = {"snapshot_id": f"lmarena/{DAY}", "snapshot_date": DAY, "line": 1, "kind": "record"}
+    about = {"snapshot_id": f"lmarena/{DAY}", "snapshot_date": DAY, "line": 1}
     text = record if isinstance(record, str) else json.dumps(record)
     reason = "rating is no DOUBLE"
     named = {"table_name": table, "file_name": file, "reason": reason, "record": text}
@@ -50,7 +50,7 @@ def made(*lines: Row, refused: list[Row] | None = None, **raw: pl.LazyFrame) -> 
         DAY,
         TARGETS,
         raw_arena_leaderboards=rows("raw.arena_leaderboards", *numbered),
-        raw_quarantine=rows("raw.quarantine", *(refused or [])),
+        raw_arena_refused_rows=rows("raw.arena_refused_rows", *(refused or [])),
         raw_registry_arena_categories=CATEGORIES,
         **registry({"us-lab": "US", "cn-lab": "CN"}, system="lmarena"),
         **raw,
@@ -91,7 +91,6 @@ def test_a_board_of_which_a_rated_row_was_refused_has_no_leader() -> None:
         refused_line("newcomer", category="french"),
         refused_line("newcomer", leaderboard_publish_date="2026-07-01"),
         {**refused_line("newcomer", rating=None), "reason": "no model, category or date"},
-        {**refused_line("newcomer"), "kind": "cell", "column_name": "variance"},
         {**refused_line("newcomer"), "table_name": "raw.epoch_models"},
         refused_line("MODEL-0 "),  # that model is rated on the board
     ],
@@ -166,7 +165,7 @@ def test_a_row_that_another_source_brings_back_is_not_missing() -> None:
 def test_the_board_of_a_refused_row_is_found_in_every_source(
     table: str, file: str, record: object, expected: tuple[str, str, date]
 ) -> None:
-    given = rows("raw.quarantine", quarantined(f"raw.{table}", file, record))
+    given = rows("raw.arena_refused_rows", quarantined(f"raw.{table}", file, record))
     found = refused_rows(given, CATEGORIES.select("source_category", "category")).collect()
     assert found.select("board", "category", "publish_date").rows() == [expected]
     assert found["name"][0].startswith("a")

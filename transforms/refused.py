@@ -7,18 +7,16 @@ import polars as pl
 from transforms.names import folded
 from transforms.scale import BOARD
 
-_FILES = {
-    "raw.arena_leaderboards": "lmarena",
-    "raw.arena_space_ratings": "lmarena_space",
-    "raw.arena_space_tables": "lmarena_space",
-    "raw.arena_catalog_ratings": "arena_catalog",
-}
+_TABLES = [
+    f"raw.arena_{name}"
+    for name in ("leaderboards", "space_ratings", "space_tables", "catalog_ratings")
+]
 # Boards of arena-catalog whose files have other names (flows/sources/arena_catalog.py).
 _CATALOG = {"data": "text", "data_style_control": "text_style_control", "image": "text_to_image"}
 _TEXT = r'"((?:[^"\\]|\\.)*)"'
 
 
-def refused_rows(raw_quarantine: pl.LazyFrame, categories: pl.LazyFrame) -> pl.LazyFrame:
+def refused_rows(raw_arena_refused_rows: pl.LazyFrame, categories: pl.LazyFrame) -> pl.LazyFrame:
     """One row per refused row of a board that has or may have a rating: its board and its name.
 
     Of each source and file the newest snapshot counts. A row whose board cannot be read is left
@@ -27,9 +25,8 @@ def refused_rows(raw_quarantine: pl.LazyFrame, categories: pl.LazyFrame) -> pl.L
     newest = pl.col("snapshot_date") == pl.col("snapshot_date").max().over(
         "table_name", "file_name"
     )
-    lines = raw_quarantine.filter(
-        pl.col("table_name").is_in(list(_FILES)) & (pl.col("kind") == "record")
-    ).filter(newest)
+    ranked = pl.col("table_name").is_in(_TABLES)
+    lines = raw_arena_refused_rows.filter(ranked).filter(newest)
     read = lines.with_columns(_board(), _category(), _day(), _name(), _has_rating())
     return (
         read.filter("has_rating")

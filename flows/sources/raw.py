@@ -164,3 +164,9 @@ def quarantine(
         FROM ({select})""",
         list(parameters),
     )
+    if table.startswith("raw.arena_"):  # boards are ranked without them, under their own licences
+        con.execute(
+            f"""INSERT INTO raw.arena_refused_rows
+            SELECT {snapshot_columns(snapshot)}, {literal(table)}, * FROM ({select})""",
+            list(parameters),
+        )

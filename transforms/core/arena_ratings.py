@@ -29,7 +29,7 @@ def arena_ratings(
     raw_registry_arena_licences: pl.LazyFrame,
     raw_registry_model_aliases: pl.LazyFrame,
     raw_registry_arena_categories: pl.LazyFrame,
-    raw_quarantine: pl.LazyFrame,
+    raw_arena_refused_rows: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
     """One row per board, category, publish date and model: the healed board, ranked anew.
@@ -49,7 +49,7 @@ def arena_ratings(
     licences = as_known(raw_registry_arena_licences, known_at).select("license", "is_open_weights")
     # collected once: what follows looks at the lines several times, and Polars would rank anew
     categories = raw_registry_arena_categories.select("source_category", "category")
-    whole = with_missing(lines, refused_rows(raw_quarantine, categories))
+    whole = with_missing(lines, refused_rows(raw_arena_refused_rows, categories))
     ranked = _where_whole(_with_rank_ub(_with_rank_ordinal(_with_number(whole)))).collect().lazy()
     placed = with_lab_and_country(
         _with_segment(_with_style_control(ranked), arena_scale_segments).join(
