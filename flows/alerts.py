@@ -94,8 +94,17 @@ def _both(before: Path, after: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+OF_A_PANEL = ("country_share_daily", "hub_leader_changes")
+
+
 def _tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-    query = "SELECT database_name, schema_name || '.' || table_name FROM duckdb_tables()"
+    """Database and name of each table; one of older code that does not say its panel is none."""
+    query = f"""
+        SELECT database_name, schema_name || '.' || table_name FROM duckdb_tables() AS t
+        WHERE table_name NOT IN {OF_A_PANEL} OR EXISTS (
+            SELECT 1 FROM duckdb_columns() AS c WHERE c.column_name = 'panel_id'
+            AND (c.database_name, c.schema_name, c.table_name)
+                = (t.database_name, t.schema_name, t.table_name))"""
     return {(database, table) for database, table in con.execute(query).fetchall()}
 
 
@@ -124,7 +133,8 @@ FROM after.mart.claims AS new JOIN before.mart.claims AS old USING (claim_id, mo
 WHERE new.verdict <> old.verdict"""
 
 # The newest day whose counters did not stall, in each file. Bounds give none or all of what is
-# unknown to the country, so that shares whose bounds overlap may be the same.
+# unknown to the country, so that shares whose bounds overlap may be the same. Days of two
+# panels are not compared.
 _HEADLINE = """
     FROM {file}.mart.country_share_daily AS s
     JOIN {file}.core.hub_counter_days AS d USING (as_of_date)
@@ -141,7 +151,7 @@ SELECT concat_ws(', ', country_code, population, attribution),
         attribution, 100 * new.share, 100 * new.share_lower, 100 * new.share_upper,
         new.as_of_date, 100 * old.share, 100 * old.share_lower, 100 * old.share_upper,
         old.as_of_date)
-FROM new JOIN old USING (population, attribution, country_code)
+FROM new JOIN old USING (population, attribution, country_code, panel_id)
 WHERE new.share_lower > old.share_upper OR new.share_upper < old.share_lower"""
 
 QUERIES = (
@@ -153,10 +163,10 @@ QUERIES = (
     (
         CHANGE_OF_LEADER,
         "mart.hub_leader_changes",
-        _leaders("mart.hub_leader_changes", "'Hub ' || population, metric, attribution"),
+        _leaders("mart.hub_leader_changes", "'Hub ' || population, metric, attribution, panel_id"),
     ),
     (CLAIM_VERDICT_CHANGED, "mart.claims", _CLAIMS),
-    (SHARE_MOVED, "core.hub_counter_days", _SHARES),
+    (SHARE_MOVED, "mart.country_share_daily", _SHARES),
 )
 
 

@@ -25,7 +25,7 @@ from warehouse import database
 from warehouse.contract import contract, literal
 from warehouse.files import write_atomically
 from warehouse.history.earlier import earlier_counters
-from warehouse.history.load import known_models
+from warehouse.history.load import history_days, known_models
 from warehouse.history.past import counters_on
 from warehouse.history.store import History
 
@@ -34,7 +34,10 @@ log = logging.getLogger("observatory.settled")
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ("mart.lab_share_daily", "mart.country_share_daily", "mart.family_share_daily")
 # What the history gives for a past day.
-PAST = ("raw.hub_models", "raw.hub_known_models", "raw.hub_earlier_counters")
+PAST = (
+    *("raw.hub_models", "raw.hub_known_models", "raw.hub_earlier_counters"),
+    "raw.hub_history_days",  # the panel of a day follows from the days before it
+)
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
 # Their rows are of other systems; no share of the Hub counts them.
 UNUSED = ("core.arena_ratings", "core.notable_models")
@@ -139,7 +142,8 @@ def _shares(
     tables = {
         **given,
         **{table: contract(table).polars_schema.to_frame() for table in UNUSED},
-        **{table: _frame(con, table, sql) for table, sql in zip(PAST, past, strict=True)},
+        **{table: _frame(con, table, sql) for table, sql in zip(PAST[:3], past, strict=True)},
+        PAST[3]: history_days(history.ledger.until(one.day)),
     }
     for step in steps():
         arguments: dict[str, object] = {p: tables[t].lazy() for p, t in step.inputs.items()}

@@ -12,7 +12,8 @@ from warehouse.database import open_read_only
 
 SHARES = """
 SELECT as_of_date, population, attribution, credit, country_code, country_name,
-    share, share_lower, share_upper, lineage_coverage, share_missing, n_models, n_models_population
+    share, share_lower, share_upper, lineage_coverage, share_missing, n_models, n_models_population,
+    panel_id, panel_models, hub_models_total, panel_share_of_models
 FROM mart.country_share_daily
 WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
   AND population IN ('all', 'llm_vlm') AND credit = 'fractional' AND metric = 'downloads_30d'
@@ -76,7 +77,7 @@ def rows_of(con: duckdb.DuckDBPyConnection, sql: str, *values: object) -> Rows:
 
 
 DEFINITION = (
-    "Share of 30-day downloads on the Hugging Face Hub, {n:,} models observed on {day}; "
+    "Share of 30-day downloads on the Hugging Face Hub, {n} observed on {day}; "
     "fractional credit; ZZ = examined, no single country, XX = not examined yet; "
     "in brackets the bounds if none or all of ZZ and XX belonged to the country."
 )
@@ -90,12 +91,22 @@ def shares_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
     cells = [[c, *(_share(by.get((c, *cut))) for cut in cuts)] for c in countries]
     first = next((r for r in rows if r["population"] == "all"), None)
     title = (
-        DEFINITION.format(n=first["n_models_population"], day=first["as_of_date"])
+        DEFINITION.format(n=_observed(first), day=first["as_of_date"])
         if first
         else "No Hub snapshot up to the day."
     )
     title += _lineage(rows)
     return title, ["country", *(f"{p}, by {a}" for p, a in cuts)], cells
+
+
+def _observed(row: dict[str, Any]) -> str:
+    """How many models, and of how many on the Hub where it was not swept whole."""
+    n = row["n_models_population"]
+    if row["panel_id"] == "whole_hub" or row["hub_models_total"] is None:
+        return f"{n:,} models"
+    total = row["hub_models_total"]
+    about = f"{total / 1e6:.2f} million" if total >= 10**6 else f"{total:,}"
+    return f"{n:,} of about {about} models"
 
 
 def _lineage(rows: Rows) -> str:

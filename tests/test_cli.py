@@ -317,7 +317,8 @@ def test_the_summary_says_what_was_read_and_what_the_numbers_mean(
     told = flat(said)
     for part in (
         f"SAMPLE of public figures as of {DAY}: a selection, not the whole Hub.",
-        f"Share of 30-day downloads on the Hugging Face Hub, 205 models observed on {DAY}",
+        "Share of 30-day downloads on the Hugging Face Hub, 205 of about 2.97 million models "
+        f"observed on {DAY}",
         "fractional credit; ZZ = examined, no single country, XX = not examined yet",
         "all, by base",
         "llm_vlm, by publisher",

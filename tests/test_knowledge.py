@@ -254,7 +254,7 @@ def test_the_macro_answers_as_the_build_of_that_day(built: Built, attribution: s
 
 def test_the_macro_sees_no_later_observation(built: Built) -> None:
     sql = "SELECT DISTINCT as_of_date, known_at FROM mart.as_of(?)"
-    assert asked(built.now, sql, date(2026, 8, 14)) == [(date(2026, 8, 7), FIRST)]
+    assert asked(built.now, sql, date(2026, 8, 14)) == [(date(2026, 8, 7), date(2026, 8, 14))]
     assert asked(built.now, sql, CORRECTED) == [(DAY, CORRECTED)]
     assert asked(built.now, sql, date(2026, 8, 6)) == []
 

@@ -55,17 +55,18 @@ def manifest_of(folder: Path) -> Manifest:
 # --- panels -------------------------------------------------------------------------------------
 
 
-def test_no_line_leads_from_one_selection_of_models_to_another() -> None:
-    """A quarter more or fewer is another one; a day without the population changes nothing."""
-    sizes = [100, 100, 120, 151, None, 150, 3_000_000, 3_010_000, 120]
-    days = [date(2026, 8, 1) + timedelta(days=7 * n) for n in range(len(sizes))]
+def test_no_line_joins_two_panels() -> None:
+    """A day without shares belongs to the panel before it."""
+    names = ["a", "a", "b", None, "b", "whole_hub", "whole_hub", "c"]
+    days = [date(2026, 8, 1) + timedelta(days=7 * n) for n in range(len(names))]
+    sizes = {"panel_models": 3, "hub_models_total": 9, "panel_share_of_models": 1 / 3}
     rows = [
-        {**DEFAULT, "as_of_date": day, "n_models_population": n}
-        for day, n in zip(days, sizes, strict=True)
-        if n
+        {**DEFAULT, "as_of_date": day, "panel_id": name, **sizes}
+        for day, name in zip(days, names, strict=True)
+        if name
     ]
-    rows += [{**row, "population": "llm_vlm", "n_models_population": 7} for row in rows]
-    assert _panels(pl.DataFrame(rows), days) == [0, 0, 0, 1, 1, 1, 2, 2, 3]
+    rows += [{**row, "population": "llm_vlm"} for row in rows]
+    assert _panels(pl.DataFrame(rows), days) == [0, 0, 1, 1, 1, 2, 2, 3]
     assert _panels(pl.DataFrame(rows), []) == []
 
 

@@ -21,7 +21,7 @@ WITH clock AS (
         AND valid_from <= seen AND (valid_to IS NULL OR seen < valid_to)
     GROUP BY ALL
 ), counted AS (
-    SELECT c.model_id_hf, m.author, c.downloads_30d
+    SELECT c.model_id_hf, m.author, c.downloads_30d, m.lineage_recorded
     FROM core.hub_daily_counters AS c JOIN core.hub_models AS m USING (model_id_hf), clock
     WHERE c.as_of_date = seen AND c.downloads_30d IS NOT NULL
 ), credited AS ( -- decimals add up exactly: the same sums on any number of threads
@@ -36,11 +36,16 @@ WITH clock AS (
     SELECT attribution, coalesce(country_code, 'XX') AS country_code, sum(downloads) AS numerator
     FROM credited LEFT JOIN names ON namespace_key = lower(namespace) LEFT JOIN labs USING (lab_id)
     GROUP BY ALL
+), told AS ( -- by base nothing is known where no lineage was recorded
+    SELECT * REPLACE (CASE WHEN attribution = 'publisher' OR EXISTS (
+        SELECT 1 FROM counted JOIN core.hub_model_roots AS r USING (model_id_hf)
+        WHERE downloads_30d > 0 AND (lineage_recorded OR r.root_model_id_hf <> counted.model_id_hf)
+    ) THEN numerator END AS numerator) FROM summed
 )
 SELECT (SELECT seen FROM clock) AS as_of_date, day::DATE AS known_at, attribution,
     country_code, numerator / sum(numerator) OVER (PARTITION BY attribution) AS share,
     numerator::DOUBLE AS numerator
-FROM summed ORDER BY attribution, share DESC, country_code;
+FROM told ORDER BY attribution, share DESC, country_code;
 
 -- Change of each model since its board before, in arena points, inside one segment of the scale: a
 -- model's first board after a break has none. Never difference core.arena_ratings across segments.

@@ -31,7 +31,20 @@ def _missing_shares(table: str) -> Rule:
     )
 
 
+def _one_panel(table: str) -> Rule:
+    return Rule(
+        "day_has_one_panel",
+        table,
+        "critical",
+        "Every row says which panel it is of, and those of one day are of one panel.",
+        "SELECT as_of_date, count(DISTINCT panel_id) AS n_panels, "
+        "count(*) FILTER (panel_id IS NULL) AS without FROM {batch} GROUP BY ALL "
+        "HAVING n_panels <> 1 OR without > 0",
+    )
+
+
 HUB: tuple[Rule, ...] = (
+    *(_one_panel(f"mart.{by}_share_daily") for by in ("country", "lab", "family")),
     *(_missing_shares(f"mart.{by}_share_daily") for by in ("country", "lab", "family")),
     Rule(
         "sweep_is_proved_whole",

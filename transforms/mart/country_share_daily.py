@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.attribution import UNKNOWN
+from transforms.panels import PANEL, with_panel
 from transforms.shares import DEFINITION, denominators, numerators, with_shares
 from transforms.sums import exactly
 
@@ -12,7 +13,10 @@ GROUP = [*DEFINITION, "credit"]
 
 
 def country_share_daily(
-    hub_credits: pl.LazyFrame, countries: pl.LazyFrame, lab_share_daily: pl.LazyFrame
+    hub_credits: pl.LazyFrame,
+    hub_panels: pl.LazyFrame,
+    countries: pl.LazyFrame,
+    lab_share_daily: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution, credit and country.
 
@@ -21,7 +25,8 @@ def country_share_daily(
     """
     shares = _shares(numerators(hub_credits, "country_code"), denominators(hub_credits))
     return (
-        shares.join(countries, on="country_code", how="left")
+        with_panel(shares, hub_panels)
+        .join(countries, on="country_code", how="left")
         .join(_concentration(lab_share_daily), on=DEFINITION, how="left")
         .select(
             *GROUP,
@@ -40,6 +45,7 @@ def country_share_daily(
             "herfindahl_labs",
             "top_lab_id",
             "top_lab_share",
+            *PANEL,
         )
     )
 

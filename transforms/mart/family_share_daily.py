@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.panels import PANEL, with_panel
 from transforms.shares import DEFINITION, denominators, numerators, with_shares
 
 NO_FAMILY = "none"
 
 
-def family_share_daily(hub_credits: pl.LazyFrame, families: pl.LazyFrame) -> pl.LazyFrame:
+def family_share_daily(
+    hub_credits: pl.LazyFrame, hub_panels: pl.LazyFrame, families: pl.LazyFrame
+) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution and family; fractional credit.
 
     publisher: models of the family's name that its maker uploaded. base: models whose recorded
@@ -26,7 +29,7 @@ def family_share_daily(hub_credits: pl.LazyFrame, families: pl.LazyFrame) -> pl.
     sums = numerators(credited, "family_id").filter(pl.col("credit") == "fractional")
     names = families.select("family_id", "family_name")
     return (
-        with_shares(sums, denominators(hub_credits))
+        with_panel(with_shares(sums, denominators(hub_credits)), hub_panels)
         .join(names, on="family_id", how="left")
         .select(
             *DEFINITION,
@@ -39,5 +42,6 @@ def family_share_daily(hub_credits: pl.LazyFrame, families: pl.LazyFrame) -> pl.
             "denominator",
             "n_models",
             "n_models_population",
+            *PANEL,
         )
     )

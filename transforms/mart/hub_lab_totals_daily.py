@@ -6,6 +6,7 @@ import polars as pl
 
 from transforms.attribution import with_lab_and_country
 from transforms.knowledge import holds_on
+from transforms.panels import PANEL, with_panel
 from transforms.sums import total
 
 FIRST_PARTIES = ("lab", "academia", "community")
@@ -15,6 +16,7 @@ COUNTERS = ("downloads_30d", "downloads_all_time", "likes")
 def hub_lab_totals_daily(
     hub_daily_counters: pl.LazyFrame,
     hub_models: pl.LazyFrame,
+    hub_panels: pl.LazyFrame,
     raw_hub_namespace_models: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
@@ -38,8 +40,17 @@ def hub_lab_totals_daily(
         pl.len().cast(pl.Int64).alias("n_models"),
         *(pl.when(pl.col(c).count() > 0).then(total(pl.col(c))).alias(c) for c in COUNTERS),
     )
+    named = sums.join(
+        labs.select("lab_id", "lab_name", "valid_from", "valid_to"), on="lab_id"
+    ).filter(holds_on(pl.col("as_of_date")))
+    # A day without a listing of the Hub has the labs' own: another panel.
+    panel = pl.coalesce("panel_id", "basis").alias("panel_id")
     return (
-        sums.join(labs.select("lab_id", "lab_name", "valid_from", "valid_to"), on="lab_id")
-        .filter(holds_on(pl.col("as_of_date")))
-        .select("as_of_date", "basis", "lab_id", "lab_name", "country_code", "n_models", *COUNTERS)
+        with_panel(named, hub_panels)
+        .with_columns(panel)
+        .select(
+            *("as_of_date", "basis", "lab_id", "lab_name", "country_code", "n_models"),
+            *COUNTERS,
+            *PANEL,
+        )
     )

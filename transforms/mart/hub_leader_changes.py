@@ -9,14 +9,15 @@ from transforms.hysteresis import changes, confirmed
 from transforms.sums import exactly
 from warehouse.contract import contract
 
-SERIES = ["population", "metric", "window", "attribution"]
+# Days of two panels are never compared.
+SERIES = ["population", "metric", "window", "attribution", "panel_id"]
 N_DAYS = 3  # observed days in a row, without those whose counters should not be believed
 
 
 def hub_leader_changes(
     country_share_daily: pl.LazyFrame, hub_counter_days: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per population, metric, window, attribution and confirmed change of the leader.
+    """One row per population, metric, window, attribution, panel and confirmed change of leader.
 
     A country leads a day when its share is ahead of any other's by more than all that is unknown:
     whoever the models of ZZ and XX, and by base those without recorded lineage, may belong to, it
@@ -41,7 +42,7 @@ def _led(shares: pl.LazyFrame) -> pl.LazyFrame:
     country, share = pl.col("country_code").filter(is_known), pl.col("share").filter(is_known)
     return (
         shares.sort(
-            *SERIES, "as_of_date", "share", "country_code", descending=[False] * 5 + [True, False]
+            *SERIES, "as_of_date", "share", "country_code", descending=[False] * 6 + [True, False]
         )
         .group_by(*SERIES, "as_of_date", maintain_order=True)
         .agg(

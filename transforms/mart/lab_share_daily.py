@@ -6,12 +6,15 @@ import polars as pl
 
 from transforms.attribution import NOT_EXAMINED
 from transforms.knowledge import holds_on
+from transforms.panels import PANEL, with_panel
 from transforms.shares import DEFINITION, denominators, numerators, with_shares
 
 UNEXAMINED = "unexamined"
 
 
-def lab_share_daily(hub_credits: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:
+def lab_share_daily(
+    hub_credits: pl.LazyFrame, hub_panels: pl.LazyFrame, labs: pl.LazyFrame
+) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution and lab; fractional credit.
 
     Namespaces that nobody examined stand together under `unexamined`.
@@ -19,7 +22,7 @@ def lab_share_daily(hub_credits: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFra
     credited = hub_credits.with_columns(pl.col("lab_id").fill_null(UNEXAMINED))
     sums = numerators(credited, "lab_id").filter(pl.col("credit") == "fractional")
     return (
-        with_shares(sums, denominators(hub_credits))
+        with_panel(with_shares(sums, denominators(hub_credits)), hub_panels)
         .join(_named(sums, labs), on=["lab_id", "as_of_date"], how="left")
         .select(
             *DEFINITION,
@@ -33,6 +36,7 @@ def lab_share_daily(hub_credits: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFra
             "numerator",
             "denominator",
             "n_models",
+            *PANEL,
         )
     )
 

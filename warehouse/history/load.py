@@ -32,7 +32,7 @@ def load_history(
     # The newest snapshot has a state, and a state lies in the order of the key.
     is_sorted = bool(entries[-1].state)
     _insert(con, "raw.hub_known_models", known_models(history, entries[-1].day), is_sorted)
-    _load_days(con, entries)
+    insert_frame(con, contract("raw.hub_history_days"), history_days(entries))
     _insert(con, "raw.hub_absences", absences_on(history, until))
     for entry in entries:
         if entry.day in loaded:
@@ -57,7 +57,8 @@ def _insert(
     con.execute(f"INSERT INTO {target.sql_name} SELECT {names} FROM ({query}) {order}")
 
 
-def _load_days(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
+def history_days(entries: Sequence[Entry]) -> pl.DataFrame:
+    """raw.hub_history_days of these snapshots, the first ones of the history."""
     table = contract("raw.hub_history_days")
     rows = [
         {
@@ -70,7 +71,7 @@ def _load_days(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None
         for e, before in zip(entries, [None, *(e.day for e in entries)], strict=False)
     ]
     frame = pl.DataFrame(rows, schema_overrides=table.polars_schema, infer_schema_length=None)
-    insert_frame(con, table, frame.select(*table.columns))
+    return frame.select(*table.columns)
 
 
 def _load_steps(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> None:

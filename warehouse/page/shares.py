@@ -12,7 +12,6 @@ from warehouse.page.tables import Tables
 
 DAYS = 30  # of a series: 120 definitions of three tables stay below half a megabyte
 LISTED, DRAWN = 10, 5  # names in a table and bar chart, lines in a chart over time
-SAME_PANEL = 1.25  # times more or fewer models than on the day before: another selection of them
 UNKNOWN = ("ZZ", "XX", "unexamined", "none")  # listed at the end, whatever their share
 ATTRIBUTIONS = ("publisher", "base")  # families also go by name, in the tables alone
 CHOICES = ("population", "metric", "attribution", "credit")
@@ -48,7 +47,7 @@ KINDS = (
 def shares(tables: Tables) -> dict[str, Any]:
     """`days` of the series, `choices` of the switch, and each kind's definitions.
 
-    `panels` numbers the days' selections of models: no line leads from one to another.
+    `panels` numbers the days' panels (core.hub_panels): no line joins two. `panel` is the newest.
 
     A definition is `population|metric|attribution[|credit]`; `now` lists the newest day, `series`
     the drawn days. Shares are in thousandths, `[share, lower, upper]` where there are bounds. By
@@ -63,6 +62,7 @@ def shares(tables: Tables) -> dict[str, Any]:
         "days": days,
         "n_days": len(seen),
         "panels": _panels(frames[KINDS[0]], days),
+        "panel": _panel(frames[KINDS[0]], days),
         "choices": {c: newest[c].unique(maintain_order=True).to_list() for c in CHOICES},
         "default": DEFAULT,
         **{kind.name: _definitions(kind, frame, days) for kind, frame in frames.items()},
@@ -144,17 +144,30 @@ def _sizes(frame: pl.DataFrame, days: list[date]) -> dict[str, list[int | None]]
 
 
 def _panels(frame: pl.DataFrame, days: list[date]) -> list[int]:
-    """One number per day, the same as the day before's where about as many models were observed."""
-    default = pl.all_horizontal(pl.col(choice) == value for choice, value in DEFAULT.items())
-    observed = (
-        frame.filter(default).group_by("as_of_date").agg(n=pl.col("n_models_population").max())
-    )
+    """One number per day, the same for days of one panel."""
     sizes = pl.DataFrame({"as_of_date": days}, schema={"as_of_date": pl.Date}).join(
-        observed, on="as_of_date", how="left", maintain_order="left"
-    )
-    times = pl.col("n") / pl.col("n").forward_fill().shift()
-    is_other = ~times.is_between(1 / SAME_PANEL, SAME_PANEL)
-    return sizes.select(is_other.fill_null(False).cum_sum()).to_series().to_list()
+        _panel_of(frame).select("as_of_date", "panel_id"),
+        on="as_of_date", how="left", maintain_order="left",
+    )  # fmt: skip
+    return sizes.select(pl.col("panel_id").forward_fill().rle_id()).to_series().to_list()
+
+
+def _panel_of(frame: pl.DataFrame) -> pl.DataFrame:
+    """The panel of each day."""
+    columns = ("panel_id", "panel_models", "hub_models_total", "panel_share_of_models")
+    return frame.group_by("as_of_date").agg(pl.col(columns).first())
+
+
+def _panel(frame: pl.DataFrame, days: list[date]) -> dict[str, Any]:
+    """How much of the Hub the newest listing holds: `models`, of `total`, a `share` of one."""
+    for row in _panel_of(_newest(frame, days)).iter_rows(named=True):
+        return {
+            "id": row["panel_id"],
+            "models": row["panel_models"],
+            "total": row["hub_models_total"],
+            "share": row["panel_share_of_models"],
+        }
+    return {}
 
 
 def _ranges(tables: Tables, days: list[date]) -> dict[str, Any]:

@@ -72,7 +72,15 @@ def _definition(shares: dict[str, Any], found: dict[str, Any], t: Words) -> str:
     default = shares["default"]
     said = {c: t.of(c, default[c]) for c in CHOICES}
     n = t.integer(found["n_models_population"])
-    return t("definition", **said, day=t.day(shares["days"][-1]), n=n)
+    whole = t("definition", **said, day=t.day(shares["days"][-1]), n=n)
+    return f"{whole} {_panel(shares['panel'], t)}".rstrip()
+
+
+def _panel(panel: dict[str, Any], t: Words) -> str:
+    """How much of the Hub the listing holds; nothing of a complete sweep."""
+    if panel.get("total") is None or panel["id"] == "whole_hub":
+        return ""
+    return t("definition.panel", n=t.integer(panel["models"]), total=t.integer(panel["total"]))
 
 
 def _lead(data: dict[str, Any], t: Words) -> list[dict[str, Any]]:

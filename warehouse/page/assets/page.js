@@ -68,10 +68,12 @@
     const said = Object.fromEntries(Object.entries(chosen).map(([choice, value]) => [choice, of(choice, value)]));
     const when = day(shares.days.at(-1));
     const lineage = found?.lineage == null ? "" : " " + text("definition.lineage", { share: percent(found.lineage) });
-    if (kind !== "country") return text("definition.without_credit", { ...said, day: when }) + lineage;
+    const panel = !shares.panel.total || shares.panel.id === "whole_hub" ? ""
+      : " " + text("definition.panel", { n: integer(shares.panel.models), total: integer(shares.panel.total) });
+    if (kind !== "country") return text("definition.without_credit", { ...said, day: when }) + panel + lineage;
     const missing = found?.n_models_without_counter;
     return text("definition", { ...said, day: when, n: integer(found?.n_models_population ?? 0) }) +
-      (missing ? " " + text("definition.missing", { count: missing, n: integer(missing) }) : "") + lineage;
+      (missing ? " " + text("definition.missing", { count: missing, n: integer(missing) }) : "") + panel + lineage;
   }
 
   function drawShares() {
@@ -110,6 +112,12 @@
     show(figure, (width) => (rows.length ? charts.now(rows, width) : empty(found)), summary);
   }
 
+  // Whether a day is the first of another panel than the day before it.
+  const begins = (d) => {
+    const i = shares.days.indexOf(d);
+    return i > 0 && shares.panels[i] !== shares.panels[i - 1];
+  };
+
   function drawTime(kind, found) {
     const figure = $(`#${kind}-time`);
     const names = new Map(unpacked(found?.now).map((row) => [row.id, label(kind, row)]));
@@ -122,7 +130,7 @@
     const sizes = kind === "country" ? found?.sizes : null;
     head(table, [text("column.date"), ...series.map((s) => s.label), ...(sizes ? [text("column.observed")] : [])]);
     fill($("tbody", table), seen.toReversed().map((d) => [
-      cell(day(d), { tag: "th" }),
+      cell(day(d) + (begins(d) ? ` ${text("shares.new_panel")}` : ""), { tag: "th" }),
       ...series.map((s) => cell(percent(s.points[shares.days.indexOf(d)].y), { number: true })),
       ...(sizes ? [cell(integer(sizes[shares.days.indexOf(d)]), { number: true })] : []),
     ]));
