@@ -183,6 +183,7 @@ def shares(day: date, share: float, doubt: float) -> dict[str, object]:
         "n_models": 1,
         "n_models_population": 1,
         "n_models_without_counter": 0,
+        "panel_id": "whole_hub",
     }
 
 
