@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.frames import DAY, PROPERTY, REVIEWED, Row, compute, everything, registry, rows
+from warehouse.contract import contract
 
 LABS = {"us-lab": "US", "cn-lab": "CN", "packer": "FR"}
 TABLES = {
@@ -40,8 +41,6 @@ def family(name: str, lab: str) -> dict[str, pl.LazyFrame]:
     about = {**reviewed, "confidence": "low", "kind": "lab"}
 
     def made(table: str, **given: Any) -> pl.LazyFrame:
-        from warehouse.contract import contract
-
         return rows(
             table, {k: v for k, v in {**about, **given}.items() if k in contract(table).columns}
         )
@@ -109,8 +108,6 @@ def test_partial_lineage_widens_the_bounds_by_what_is_not_recorded() -> None:
 
 def test_a_reviewed_parent_counts_as_recorded() -> None:
     added = {"model_id_hf": "us-lab/a", "base_model_id_hf": "cn-lab/c", "relation": "finetune"}
-    from warehouse.contract import contract
-
     table = "raw.registry_lineage_exceptions"
     about = {**REVIEWED, **added, "action": "add", "evidence": "x", "reason": "x", "basis": "x"}
     exceptions = rows(table, {k: v for k, v in about.items() if k in contract(table).columns})
@@ -119,6 +116,21 @@ def test_a_reviewed_parent_counts_as_recorded() -> None:
     )
     (china,) = shares(made)
     assert (china["country_code"], china["share"], china["lineage_coverage"]) == ("CN", 1.0, 0.75)
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_day_whose_listing_says_nothing_of_parents_has_no_shares_by_base(says: bool) -> None:
+    """Whatever another day's listing or review says of the same models."""
+    counts = dict.fromkeys(
+        (c for c, about in contract("raw.hub_history_days").columns.items() if about.min == 0), 0
+    )
+    day = {"snapshot_id": f"hub/{DAY}", "snapshot_date": DAY, "is_whole_sweep": False}
+    days = rows("raw.hub_history_days", {**counts, **day, "has_lineage": says})
+    made = marts(model("us-lab/a", 3, "cn-lab/c"), model("cn-lab/c", 1), raw_hub_history_days=days)
+    for by in ("country", "lab", "family"):
+        held = shares(made, by)
+        assert {r["share_missing"] for r in held} == {None if says else "lineage_not_recorded"}
+        assert {r["lineage_coverage"] for r in held} == {0.75 if says else 0.0}
 
 
 NAMES = ("cn-lab/big-1", "us-lab/big-1", "packer/big-q", "us-lab/other", "cn-lab/x", "who/big")

@@ -193,12 +193,11 @@ def parents_of(*sweeps: Row) -> list[tuple[Any, ...]]:
     return made.drop("declared_base_model_id_hf").rows()
 
 
-def test_the_parsed_field_is_believed_before_the_tags() -> None:
+def test_where_the_hub_resolved_a_parent_the_tags_add_none() -> None:
     tags = ["license:mit", "base_model:a/base", "base_model:adapter:a/base", "base_model:a/two"]
     (row,) = listing(model("b/x", parents=["a/base"], tags_json=json.dumps(tags)))
     assert parents_of(row) == [
         ("b/x", "a/base", "finetune", "base_models"),
-        ("b/x", "a/two", None, "tags"),
     ]
 
 

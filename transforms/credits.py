@@ -129,7 +129,7 @@ def _with_lineage(models: pl.LazyFrame, far: pl.LazyFrame) -> pl.LazyFrame:
 
     The registry adds parents of which no listing says anything.
     """
-    derived = far.select("model_no", is_derived=pl.lit(True)).unique("model_no", keep="any")
+    derived = far.select("model_no").unique().with_columns(is_derived=pl.lit(True))
     is_derived = pl.col("is_derived").fill_null(False)
     return models.join(derived, on="model_no", how="left").with_columns(
         is_derived, pl.col("lineage_recorded").fill_null(False) | is_derived

@@ -185,8 +185,12 @@ FROM populations;
 -- its roots, by parts. A namespace that nobody examined has no lab (null) and the country XX.
 -- By base it matters whether anything is recorded of a model's lineage: some snapshot says what its
 -- parents are, also that there are none, or review does. Without that it counts for its uploader.
+-- Of a day whose own listing has neither tags nor baseModels, nothing is recorded.
 CREATE OR REPLACE TEMP TABLE hub_with_lineage AS
 SELECT model FROM hub_lineage_records UNION SELECT model FROM hub_roots WHERE root <> model;
+
+CREATE OR REPLACE TEMP TABLE hub_days_with_lineage AS
+SELECT DISTINCT as_of_date FROM hub_lineage_records;
 
 CREATE OR REPLACE TEMP TABLE hub_credited AS
 WITH credited AS (
@@ -200,7 +204,7 @@ WITH credited AS (
 )
 SELECT
     credited.* EXCLUDE (namespace), lab_id, coalesce(country_code, 'XX') AS country_code,
-    model IN (FROM hub_with_lineage) AS is_recorded
+    model IN (FROM hub_with_lineage) AND as_of_date IN (FROM hub_days_with_lineage) AS is_recorded
 FROM credited LEFT JOIN hub_owners USING (as_of_date, namespace);
 
 -- The sum that every share is divided by: each model of the population once. The part of it whose
@@ -209,8 +213,9 @@ CREATE OR REPLACE TEMP TABLE hub_totals AS
 SELECT
     as_of_date, population, metric, "window",
     sum(value)::DOUBLE AS denominator,
-    coalesce(sum(value) FILTER (model IN (FROM hub_with_lineage)), 0) / denominator
-        AS lineage_coverage,
+    coalesce(sum(value) FILTER (
+        model IN (FROM hub_with_lineage) AND as_of_date IN (FROM hub_days_with_lineage)
+    ), 0) / denominator AS lineage_coverage,
     count(value) AS n_models_population,
     count(*) - count(value) AS n_models_without_counter
 FROM hub_counted GROUP BY ALL HAVING denominator > 0;

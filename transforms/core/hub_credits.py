@@ -22,12 +22,18 @@ def hub_credits(
     families: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
+    hub_panels: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """One row per day, attribution, owner and set of populations; of shared models, one per root.
 
     A model that is one owner's whole is added up with its like, once for all shares
-    (`transforms.credits` says whose it is); one that several roots share keeps a row for each.
+    (`transforms.credits` says whose it is); one that several roots share keeps a row for each. A
+    day whose listing says nothing of any lineage has none, whatever other days or review say.
     """
+    silent = hub_panels.filter(~pl.col("has_lineage")).select("as_of_date").collect()
+    is_recorded = pl.col("lineage_recorded") & ~pl.col("as_of_date").is_in(
+        silent.to_series().to_list()
+    )
     makers = makers_of(model_families, families).collect().lazy()
     found = credited(
         hub_daily_counters,
@@ -38,16 +44,20 @@ def hub_credits(
         namespaces,
         labs,
     )
+    publisher, by_root, parts = (
+        rows.with_columns(is_recorded.alias("lineage_recorded"))
+        for rows in (found.publisher, found.whole, found.parts)
+    )
     names = found.models.select("model_no", "model_id_hf")
-    parts = found.parts.join(names, on="model_no").with_columns(
+    parts = parts.join(names, on="model_no").with_columns(
         *(pl.col(metric).is_not_null().cast(pl.Int64).alias(f"n_{metric}") for metric in METRICS),
         pl.col(OWNER).cast(pl.String),
         attribution=pl.lit("base"),
         named_family_id=pl.lit(None, pl.String),
     )
     # By name a family is counted once, with the publishers.
-    by_root = found.whole.with_columns(named_family_id=pl.lit(None, pl.Categorical))
-    whole = [_added_up(found.publisher, "publisher"), _added_up(by_root, "base")]
+    by_root = by_root.with_columns(named_family_id=pl.lit(None, pl.Categorical))
+    whole = [_added_up(publisher, "publisher"), _added_up(by_root, "base")]
     rows = pl.concat([*whole, parts], how="diagonal")
     return rows.select(*contract("core.hub_credits").columns)
 

@@ -306,4 +306,10 @@ def _counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     chosen = ", ".join(f"coalesce({sql}, 0)::BIGINT" for sql in asked.values())
     row = con.execute(f"SELECT {chosen} FROM history_counters").fetchall()[0]
     changed = con.execute("SELECT count(*) FROM history_changes").fetchall()[0][0]
-    return {**dict(zip(asked, row, strict=True)), "models_changed": changed}
+    # One record is enough, so that a listing with tags is not read to its end.
+    declared = con.execute("SELECT 1 FROM history_seen WHERE declares LIMIT 1").fetchall()
+    return {
+        **dict(zip(asked, row, strict=True)),
+        "models_changed": changed,
+        "has_lineage": len(declared),
+    }

@@ -67,6 +67,7 @@ def history_days(entries: Sequence[Entry]) -> pl.DataFrame:
             "previous_date": before,
             "is_whole_sweep": e.sweep.is_whole,
             **e.counts,
+            "has_lineage": bool(e.counts["has_lineage"]),
         }
         for e, before in zip(entries, [None, *(e.day for e in entries)], strict=False)
     ]
