@@ -138,6 +138,39 @@ def built(observed: Settings, shared: Shared) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def recorded_days(observed: Settings, recordings: Path, shared: Shared) -> Path:
+    """An archive of every recorded day of every source; read it, do not write to it."""
+    from tests.recorded_days import write_days
+
+    def fill(folder: Path) -> None:
+        write_days(recordings, observed.archive, folder / "archive")
+
+    return shared("recorded-days", fill) / "archive"
+
+
+@pytest.fixture(scope="session")
+def generated(shared: Shared) -> Path:
+    """An archive with three days of a made-up Hub."""
+    from tests.builds import generate_hub
+
+    return shared("generated", generate_hub)
+
+
+@pytest.fixture(scope="session")
+def built_days(recorded_days: Path, shared: Shared) -> Callable[[date], Path]:
+    """The warehouse of every recorded day up to a day, without validation; read it only."""
+    from tests.builds import build_tables
+
+    def built(as_of: date) -> Path:
+        def fill(folder: Path) -> None:
+            build_tables(recorded_days, as_of, folder / "built.duckdb", folder / "history")
+
+        return shared(f"built-{as_of}", fill) / "built.duckdb"
+
+    return built
+
+
+@pytest.fixture(scope="session")
 def sampled(shared: Shared) -> tuple[Path, str]:
     """The bundled sample replayed: a folder with archive, warehouse and release; what was said."""
     from flows.cli import SAMPLE, app

@@ -18,10 +18,8 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from flows import build
-from flows.settings import Settings
+from tests.builds import build_tables
 from warehouse import database
-from warehouse.archive import Archive
 from warehouse.contract import contracts
 from warehouse.files import file_sha256
 from warehouse.parquet import write_table
@@ -60,13 +58,7 @@ def built(archive: Path, as_of: date) -> dict[str, str]:
     """Digest of each table of a build in this process."""
     with TemporaryDirectory() as scratch:
         path, history = Path(scratch) / "build.duckdb", Path(scratch) / "history"
-        held, clocks = Archive(archive), build.Clocks(as_of)
-        snapshots = build.chosen_snapshots(held, Settings(archive=archive).sources, as_of)
-        build.load_raw(path, held, snapshots, history)
-        for layer in ("core", "mart", "meta"):
-            if layer == "mart":
-                build.settle(path, held, snapshots, clocks, history)
-            build.transform(path, layer, clocks)
+        build_tables(archive, as_of, path, history)
         return dict(digests(path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -10,45 +11,22 @@ import duckdb
 import polars as pl
 import pytest
 
-from flows.observe import observe
-from flows.settings import Settings
-from infra.bench import generate
-from tests.conftest import DAY, Shared, settings_for
-from tests.reckoning import as_written, build_tables, differing, reckoned
-from tests.standin import StandIn
+from tests.builds import GENERATED, LATER, build_tables
+from tests.conftest import DAY
+from tests.reckoning import as_written, differing, reckoned
 from transforms.graph import plan
 
-LATER = date(2026, 10, 15)  # the last of the recordings
-HUB_DAYS = [*(date(2026, 8, day) for day in range(7, 15)), LATER]
-MODELS, DAYS = 20_000, 3
+Right = dict[tuple[object, ...], str]
 
 
 @pytest.fixture(scope="module")
-def everything(observed: Settings, recordings: Path, shared: Shared) -> Path:
-    """An archive of every source as recorded, and of the Hub on each of its days."""
-
-    def fill(folder: Path) -> None:
-        shutil.copytree(observed.archive, folder / "archive")
-        for day in HUB_DAYS:
-            with StandIn(recordings, hub_date=str(day)) as server:
-                observe("hub", settings_for(server, folder), day)
-
-    return shared("everything", fill) / "archive"
+def right() -> Right:
+    """What was counted again: the recordings of two days have most tables in common."""
+    return {}
 
 
-@pytest.fixture(scope="module")
-def generated(shared: Shared) -> Path:
-    """An archive with three days of a made-up Hub."""
-
-    def fill(folder: Path) -> None:
-        asked = ["--models", MODELS, "--days", DAYS, "--into", folder]
-        assert not generate.main([str(word) for word in asked])
-
-    return shared("generated", fill)
-
-
-def assert_reckoned(path: Path, as_of: date) -> None:
-    found = reckoned(path, {"as_of": as_of, "known_at": date.max})
+def assert_reckoned(path: Path, as_of: date, right: Right | None = None) -> None:
+    found = reckoned(path, {"as_of": as_of, "known_at": date.max}, right=right)
     assert set(found) == {step.table for step in plan()}
     assert {table: columns for table, columns in found.items() if columns} == {}
 
@@ -60,17 +38,16 @@ def test_the_sample_is_what_its_second_reckoning_gives(sampled: tuple[Path, str]
 def test_a_generated_hub_is_what_its_second_reckoning_gives(
     generated: Path, tmp_path: Path
 ) -> None:
-    build_tables(generated, date(2026, 8, 3), tmp_path / "built.duckdb", tmp_path / "history")
-    assert_reckoned(tmp_path / "built.duckdb", date(2026, 8, 3))
+    build_tables(generated, GENERATED, tmp_path / "built.duckdb", tmp_path / "history")
+    assert_reckoned(tmp_path / "built.duckdb", GENERATED)
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("as_of", [DAY, LATER], ids=str)
+@pytest.mark.parametrize("as_of", [LATER, DAY], ids=str)
 def test_the_recordings_are_what_their_second_reckoning_gives(
-    everything: Path, tmp_path: Path, as_of: date
+    built_days: Callable[[date], Path], right: Right, as_of: date
 ) -> None:
-    build_tables(everything, as_of, tmp_path / "built.duckdb", tmp_path / "history")
-    assert_reckoned(tmp_path / "built.duckdb", as_of)
+    assert_reckoned(built_days(as_of), as_of, right)
 
 
 # A number, a text and a row of a mart and of a core table, each changed alone.
