@@ -24,7 +24,7 @@ Period = tuple[str, date, date | None]
 
 # The same examples on every run: a red test is red for everybody.
 PROPERTY = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

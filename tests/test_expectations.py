@@ -529,7 +529,7 @@ def observed(name: str, **change: Any) -> dict[str, Any]:
 
 def shares(**change: Any) -> list[dict[str, Any]]:
     on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
-    on |= {"lineage_coverage": 1.0}
+    on |= {"lineage_coverage": 1.0, "panel_id": "whole_hub"}
     data = [
         {**on, "credit": credit, "country_code": code, "share": n / 3, "share_lower": n / 3,
          "share_upper": n / 3, "numerator": float(n), "denominator": 3.0}
@@ -587,7 +587,7 @@ def roots(**change: Any) -> list[dict[str, Any]]:
 
 def lab_shares(**change: Any) -> list[dict[str, Any]]:
     on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
-    on |= {"lineage_coverage": 1.0}
+    on |= {"lineage_coverage": 1.0, "panel_id": "whole_hub"}
     data = [
         {**on, "lab_id": lab, "share": n / 3, "numerator": float(n), "denominator": 3.0}
         for lab, n in (("a", 1), ("b", 2))
@@ -1036,6 +1036,14 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         {"snapshot_id": "hub/2026-08-15", "continues_with": "hub/2026-08-14"},
     ),
     *(
+        (f"mart.{by}_share_daily", "day_has_one_panel", data, {"without": without})
+        for by, data, without in (
+            ("country", shares(panel_id="excerpt_2026-08-15"), 0),
+            ("lab", lab_shares(panel_id=None), 1),
+            ("family", [{"family_id": "qwen", "panel_id": None}], 1),
+        )
+    ),
+    *(
         (f"mart.{by}_share_daily", "share_is_missing_only_without_lineage", data, {})
         for by, data in (
             ("country", shares(share=None)),
@@ -1218,6 +1226,11 @@ def test_the_recorded_leaderboards_keep_the_rules(tmp_path: Path, recordings: Pa
     promised = contract("raw.arena_leaderboards")
     path = database(tmp_path, promised.create_sql())
     with duckdb.connect(str(path)) as con:
+        con.execute(
+            "CREATE TABLE meta.snapshots AS SELECT 'lmarena' AS source, "
+            "'lmarena/2026-06-30' AS snapshot_id, true AS is_loaded"
+        )
+        con.execute(contract("raw.quarantine").create_sql())
         for subset in ("text", "vision", "webdev", "text_to_image"):
             file = recordings / f"lmarena/leaderboard-dataset/{subset}/full-00000-of-00001.parquet"
             con.execute(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.sources.raw import typed, unusable
+from flows.sources.raw import typed
 from tests.frames import PROPERTY
 from warehouse.contract import Column, contracts
 from warehouse.formats import FORMATS
@@ -37,7 +37,10 @@ def read(
 ) -> list[tuple[object, bool]]:
     """Value of each text, and whether it is unusable."""
     column = Column(type=kind, description="d", nullable=True)  # type: ignore[arg-type]
-    query = f"SELECT {typed('t', column)}, {unusable('t', column)} FROM (SELECT unnest(?) AS t)"
+    query = (
+        f"SELECT {typed('t', column)} AS value, t IS NOT NULL AND value IS NULL "
+        "FROM (SELECT unnest(?) AS t)"
+    )
     return con.execute(query, [list(texts)]).fetchall()
 
 

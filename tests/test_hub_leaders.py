@@ -30,6 +30,7 @@ def shares(*days: dict[str, float]) -> pl.LazyFrame:
         "attribution": "base",
         "credit": "fractional",
         "country_name": "x",
+        "panel_id": "whole_hub",
         "share_lower": 0.0,
         "share_upper": 1.0,
         "numerator": 1.0,

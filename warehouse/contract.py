@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from warehouse.formats import FORMATS, default_format
 from warehouse.vocabulary import WARNINGS, warnings
@@ -49,11 +56,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# A text of a contract may be wrapped in its file; it is one line wherever it is shown.
+Text = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
+
+
 class Column(Strict):
     """One column: its physical type, meaning and what its values must satisfy."""
 
     type: Literal["BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"]
-    description: str
+    description: Text
     unit: str | None = None
     nullable: bool = False
     values: tuple[str, ...] | None = None
@@ -119,8 +130,8 @@ class Contract(Strict):
     """One table as its YAML file promises it."""
 
     table: str
-    description: str
-    grain: str
+    description: Text
+    grain: Text
     key: tuple[str, ...]
     columns: dict[str, Column]
     warnings: tuple[str, ...] = ()  # codes of warnings.yml

@@ -46,6 +46,7 @@ WITH declared AS (
         unnest(regexp_extract_all(tags_json, '"base_model:([^"\\]+)"', 1)),
         '^(finetune|adapter|quantized|merge):', ''))
     FROM raw.hub_models WHERE contains(tags_json, '"base_model:')
+        AND NOT coalesce(contains(base_models_json, '"id"'), false)
 )
 SELECT child, parent, 1.0 / count(*) OVER (PARTITION BY child) AS part
 FROM (SELECT DISTINCT child, parent FROM declared WHERE child <> parent) ORDER BY 1, 2;
@@ -73,8 +74,8 @@ WITH names AS (
 ), counted AS (
     SELECT c.model_id_hf, author, downloads_30d, downloads_all_time, likes,
         coalesce(is_llm_vlm, false) AS llm_vlm,
-        created_at > as_of_date - INTERVAL 365 DAY AS created_1y,
-        created_at > as_of_date - INTERVAL 30 DAY AS created_30d,
+        created_at::DATE > as_of_date - 365 AS created_1y,
+        created_at::DATE > as_of_date - 30 AS created_30d,
         coalesce(kind IN ('lab', 'academia', 'community'), false) AS first_party,
         coalesce(kind <> 'ci', true) AS without_ci, lab_id, country_code, family_id
     FROM core.hub_daily_counters AS c JOIN core.hub_models AS m USING (model_id_hf)
