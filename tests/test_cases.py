@@ -10,14 +10,18 @@ import os
 import runpy
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from expectations.report import Report
+from expectations.validate import validate_database
 from flows import stages
 from tests.conftest import ROOT
+from warehouse.contract import contracts
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +75,14 @@ def _own_process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+def _tables_with_rows(path: Path, tables: Sequence[str], stage: str) -> Report:
+    """Most tables of a case are empty, and what is asked of them takes half of its time."""
+    with duckdb.connect(str(path), read_only=True) as con:
+        names = {table: contracts()[table].sql_name for table in tables}
+        filled = [t for t, name in names.items() if con.sql(f"FROM {name} LIMIT 1").fetchone()]
+    return validate_database(path, filled, stage)
+
+
 def _no_pages(_reports: object, folder: Path, _as_of: date) -> None:
     """The pages about the expectations take a sixth of a case and show none of its numbers."""
     folder.mkdir(parents=True)
@@ -85,6 +97,7 @@ def test_case_comes_out_right(
         pytest.skip(f"no recorded cases at {CASES} (set OBSERVATORY_CASES)")
     monkeypatch.setattr(sys, "argv", ["run_case.py", str(folder), "--repo", str(ROOT)])
     monkeypatch.setattr(stages, "build_docs", _no_pages)
+    monkeypatch.setattr(stages, "validate_database", _tables_with_rows)
     runpy.run_path(str(CASES / "run_case.py"), run_name="__main__")
     answer = capsys.readouterr().out
     expected, forbidden = RIGHT[name]
