@@ -191,11 +191,12 @@ def test_shares_are_parts_of_the_downloads_that_were_recorded(
         "AND metric = 'downloads_30d' AND credit = 'fractional'"
     )
     sums = shares.aggregate("attribution, sum(share), sum(numerator), max(denominator)").fetchall()
-    assert {row[0] for row in sums} == {"publisher", "base"}
-    for _, share, numerator, denominator in sums:
-        assert share == pytest.approx(1)
-        assert numerator == pytest.approx(downloads)
-        assert denominator == pytest.approx(downloads)
+    found = {attribution: rest for attribution, *rest in sums}
+    assert found.pop("publisher") == pytest.approx([1, downloads, downloads])
+    # the listing of that day names no parents, and what was not recorded is no share by base
+    assert found == {"base": [None, None, pytest.approx(downloads)]}
+    missing = shares.filter("attribution = 'base'").aggregate("any_value(share_missing)").fetchall()
+    assert missing == [("lineage_not_recorded",)]
 
 
 # --- the clock -----------------------------------------------------------------------------------
