@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from transforms.credits import credited, makers_of
@@ -30,10 +32,6 @@ def hub_credits(
     (`transforms.credits` says whose it is); one that several roots share keeps a row for each. A
     day whose listing says nothing of any lineage has none, whatever other days or review say.
     """
-    silent = hub_panels.filter(~pl.col("has_lineage")).select("as_of_date").collect()
-    is_recorded = pl.col("lineage_recorded") & ~pl.col("as_of_date").is_in(
-        silent.to_series().to_list()
-    )
     makers = makers_of(model_families, families).collect().lazy()
     found = credited(
         hub_daily_counters,
@@ -44,8 +42,9 @@ def hub_credits(
         namespaces,
         labs,
     )
+    silent = _silent_days(hub_panels)
     publisher, by_root, parts = (
-        rows.with_columns(is_recorded.alias("lineage_recorded"))
+        rows.with_columns(pl.col("lineage_recorded") & ~pl.col("as_of_date").is_in(silent))
         for rows in (found.publisher, found.whole, found.parts)
     )
     names = found.models.select("model_no", "model_id_hf")
@@ -60,6 +59,17 @@ def hub_credits(
     whole = [_added_up(publisher, "publisher"), _added_up(by_root, "base")]
     rows = pl.concat([*whole, parts], how="diagonal")
     return rows.select(*contract("core.hub_credits").columns)
+
+
+def _silent_days(hub_panels: pl.LazyFrame) -> list[date]:
+    """The days whose listing says nothing of any model's parents."""
+    return (
+        hub_panels.filter(~pl.col("has_lineage"))
+        .select("as_of_date")
+        .collect()
+        .to_series()
+        .to_list()
+    )
 
 
 def _added_up(rows: pl.LazyFrame, attribution: str) -> pl.LazyFrame:
