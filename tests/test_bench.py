@@ -17,6 +17,8 @@ from infra.bench.targets import judged, judged_days
 from tests.conftest import Shared
 from warehouse.contract import contract
 
+pytestmark = pytest.mark.slow  # `.ci/run` runs the bench itself too
+
 MODELS = 3000
 
 

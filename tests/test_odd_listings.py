@@ -337,7 +337,10 @@ def test_an_empty_strip_is_asked_for_again_and_is_no_observation(
 # --- moments of a third party --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York"])
+SLOW_ZONES = [pytest.param(zone, marks=pytest.mark.slow) for zone in ("UTC", "America/New_York")]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Seoul", *SLOW_ZONES])
 def test_a_moment_with_zone_is_utc_on_every_machine(
     zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

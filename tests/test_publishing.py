@@ -319,6 +319,7 @@ def test_damage_in_storage_is_told_and_never_pointed_at(sample: Path) -> None:
     assert call(sample, "rollback", first, "--channel=nightly").exit_code == 2
 
 
+@pytest.mark.slow
 def test_an_open_release_has_docs_of_its_own_tables(
     sample: Path, tmp_path: Path, asked: list[set[str]]
 ) -> None:

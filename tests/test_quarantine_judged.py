@@ -258,6 +258,7 @@ def noted(settings: Settings, as_of: date, tmp_path: Path) -> list[tuple[Any, ..
         return con.sql(f"SELECT {columns} FROM meta.refused_snapshots").fetchall()
 
 
+@pytest.mark.slow
 def test_a_newest_answer_that_was_refused_at_arrival_is_reported(tmp_path: Path) -> None:
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"), record("b"))
@@ -286,6 +287,7 @@ def test_what_is_sealed_later_is_no_longer_refused(tmp_path: Path) -> None:
     assert status_of(settings)["refused_at_arrival"] == {}
 
 
+@pytest.mark.slow
 def test_a_snapshot_that_a_person_excluded_is_reported_too(tmp_path: Path) -> None:
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"))
