@@ -358,6 +358,8 @@ def test_the_build_fills_what_it_promises(built: Any) -> None:
         ]
     assert set(empty) == {
         "raw.quarantine",
+        "raw.arena_refused_rows",
+        "meta.refused_snapshots",
         "raw.arena_agent_leaderboards",
         "raw.arena_space_ratings",
         "raw.hub_datasets",

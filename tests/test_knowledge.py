@@ -152,8 +152,9 @@ def test_exactly_one_country_on_every_day_at_every_state_of_knowledge(
 
 @dataclass(frozen=True)
 class Built:
-    """The same sample by the first registry, and by the corrected one as of two days."""
+    """The same sample by the registry, also as first known, and by a corrected one on two days."""
 
+    oldest: Path
     first: Path
     then: Path
     now: Path
@@ -177,6 +178,9 @@ def correct(folder: Path) -> None:
 def build(path: Path, known_at: date) -> Path:
     archive, clocks = Archive(SAMPLE), steps.Clocks(DAY, known_at)
     steps.load_raw(path, archive, archive.snapshots("hub"))
+    with duckdb.connect(str(path)) as con:  # the sample's listings say nothing of parents; by base
+        con.execute("UPDATE raw.hub_history_days SET has_lineage = true")  # there would be no share
+        con.execute("UPDATE raw.hub_known_models SET lineage_recorded = true")
     for layer in ("core", "mart"):
         steps.transform(path, layer, clocks)
     steps.write_about(path, archive.snapshots("hub"), clocks)
@@ -189,11 +193,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     registry = shutil.copytree(reference.REGISTRY, place / "registry")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reference, "REGISTRY", registry)
+        oldest = build(place / "oldest.duckdb", FIRST)  # before the rows that it has corrected
         first = build(place / "first.duckdb", date.max)
         correct(registry)
         then = build(place / "then.duckdb", CORRECTED - timedelta(days=1))
         now = build(place / "now.duckdb", date.max)
-    return Built(first, then, now)
+    return Built(oldest, first, then, now)
 
 
 def asked(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -242,14 +247,12 @@ def test_every_table_of_the_earlier_day_is_as_it_was(built: Built) -> None:
 
 @pytest.mark.parametrize("attribution", ["publisher", "base"])
 def test_the_macro_answers_as_the_build_of_that_day(built: Built, attribution: str) -> None:
-    for day in (DAY, FIRST, CORRECTED - timedelta(days=1)):
-        assert recalled(built.now, day, attribution) == pytest.approx(
-            shares(built.first, attribution)
-        )
-    for day in (CORRECTED, date(2030, 1, 1)):
-        assert recalled(built.now, day, attribution) == pytest.approx(
-            shares(built.now, attribution)
-        )
+    oldest, first, now = (shares(p, attribution) for p in (built.oldest, built.first, built.now))
+    assert oldest != first != now
+    readings = {DAY: oldest, FIRST: oldest, CORRECTED - timedelta(days=1): first}
+    readings |= {CORRECTED: now, date(2030, 1, 1): now}
+    for day, expected in readings.items():
+        assert recalled(built.now, day, attribution) == pytest.approx(expected), day
 
 
 def test_the_macro_sees_no_later_observation(built: Built) -> None:

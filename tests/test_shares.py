@@ -298,9 +298,9 @@ def whole_of(models: Sequence[Row]) -> dict[tuple[Any, ...], tuple[float, int]]:
         }
         day, created = m["snapshot_date"], m.get("created_at")
         assert isinstance(day, date)
-        is_new = isinstance(created, datetime) and timedelta(days=-1) < (
+        is_new = isinstance(created, datetime) and timedelta(0) <= (
             at_midnight(day) - created
-        ) <= timedelta(days=30)
+        ) < timedelta(days=30)
         values |= {"models": 1, "new_models_30d": 1 if is_new else None}
         for metric, value in values.items():
             total, n = sums[day, metric]
