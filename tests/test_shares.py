@@ -244,7 +244,10 @@ BEFORE = DAY - timedelta(days=40)
 
 @st.composite
 def listings(draw: st.DrawFn) -> list[Row]:
-    """Two days of a few models of any uploader, counter, age, task and lineage."""
+    """Two days of a few models of any uploader, counter, age, task and lineage.
+
+    Every model says what its parents are, also that there are none: else by base less is known.
+    """
     names = [
         f"{a}/m{i}"
         for i, a in enumerate(draw(st.lists(st.sampled_from(AUTHORS), min_size=1, max_size=7)))
@@ -259,11 +262,10 @@ def listings(draw: st.DrawFn) -> list[Row]:
             "pipeline_tag": draw(st.sampled_from([None, "text-generation", "fill-mask"])),
         }
         declared = draw(parents)
+        fixed["base_models_json"] = json.dumps({"models": [{"id": p} for p in declared]})
         for day in (BEFORE, DAY):
             counters = {c: draw(counter) for c in ("likes", "downloads_all_time")}
-            models.append(
-                model(name, draw(counter), *declared, snapshot_date=day, **fixed, **counters)
-            )
+            models.append(model(name, draw(counter), snapshot_date=day, **fixed, **counters))
     return models
 
 
