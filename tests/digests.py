@@ -44,6 +44,11 @@ def few() -> list[Environment]:
     return [{name: v[nth % len(v)] for name, v in AXES.items()} for nth in range(longest)]
 
 
+def ends() -> list[Environment]:
+    """Two: the first value of every axis, and the last."""
+    return [{name: v[at] for name, v in AXES.items()} for at in (0, -1)]
+
+
 def elsewhere(environment: Environment, archive: Path, as_of: date) -> dict[str, str]:
     """Digest of each table, built in a process with this environment."""
     command = [sys.executable, "-m", "tests.digests", str(archive), str(as_of)]
