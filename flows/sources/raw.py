@@ -8,7 +8,7 @@ the contract's `on_unusable` says which.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 
@@ -20,14 +20,6 @@ from warehouse.snapshot import Snapshot
 def snapshot_columns(snapshot: Snapshot) -> str:
     """SQL of the first two columns of every raw table: snapshot_id, snapshot_date."""
     return f"{literal(snapshot.snapshot_id)}, DATE {literal(str(snapshot.snapshot_date))}"
-
-
-def not_of_type(values: Iterable[tuple[str, str, str]]) -> str:
-    """SQL WHEN branches that name the first value not of its type; each is (name, SQL, type)."""
-    return " ".join(
-        f"WHEN {text} IS NOT NULL AND {_misfit(text, kind)} THEN {literal(f'{name} is no {kind}')}"
-        for name, text, kind in values
-    )
 
 
 def _misfit(text: str, kind: str) -> str:
