@@ -34,14 +34,9 @@ def hub_credits(
     """
     makers = makers_of(model_families, families).collect().lazy()
     found = credited(
-        hub_daily_counters,
-        hub_models,
-        hub_counter_spikes,
-        hub_model_roots,
-        makers,
-        namespaces,
-        labs,
-    )
+        hub_daily_counters, hub_models, hub_counter_spikes, hub_model_roots, makers,
+        namespaces, labs,
+    )  # fmt: skip
     silent = _silent_days(hub_panels)
     publisher, by_root, parts = (
         rows.with_columns(pl.col("lineage_recorded") & ~pl.col("as_of_date").is_in(silent))
