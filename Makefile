@@ -11,7 +11,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-exhaustive test-all lint format bench votes lock clean
+.PHONY: help run test test-slow test-exhaustive test-all lint format bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,15 +60,6 @@ format: $(VENV)/.installed-dev ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# It pins an older numpy than the lock, so it goes beside the environment and not into it.
-$(VENV)/votes/.installed: infra/requirements-votes.txt $(VENV)/.installed
-	@echo "environment: installing arena-rank from infra/requirements-votes.txt into $(VENV)/votes"
-	@rm -rf $(VENV)/votes
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/votes -r infra/requirements-votes.txt
-	@touch $@
-
-votes: $(VENV)/votes/.installed ## arena-rank, for `PYTHONPATH=.venv/votes .venv/bin/observatory votes`
-
 # dlt and the chart renderer are for the bench alone, so they too go beside the environment.
 $(VENV)/bench/.installed: infra/requirements-bench.txt $(VENV)/.installed
 	@echo "environment: installing the bench's peers from infra/requirements-bench.txt into $(VENV)/bench"
@@ -84,10 +75,6 @@ lock: ## resolve the dependencies anew (needs uv)
 		pyproject.toml --extra checkout -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		pyproject.toml --extra checkout --extra dev -c requirements.txt -o requirements-dev.txt
-	grep -oE '^[^ ]+==[^ ]+( ;[^\\]+)?' requirements.txt | grep -v '^numpy==' | \
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
-		pyproject.toml --extra votes -c /dev/stdin -o infra/requirements-votes.txt \
-		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u | grep -v ' numpy$$')
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		infra/requirements-validators.in -c requirements-dev.txt -o infra/requirements-validators.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements-dev.txt | sort -u)
@@ -96,7 +83,6 @@ lock: ## resolve the dependencies anew (needs uv)
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u)
 	sed -i.list '/^#/d' infra/requirements-bench.txt && rm infra/requirements-bench.txt.list
 	sed -i.list '/^#/d' infra/requirements-validators.txt && rm infra/requirements-validators.txt.list
-	sed -i.list '/^#/d' infra/requirements-votes.txt && rm infra/requirements-votes.txt.list
 
 clean: ## remove what `make run` made; the environment stays
 	-@$(BIN)/python -m infra.s3 stop --dir $(S3_DIR)

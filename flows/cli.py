@@ -20,7 +20,6 @@ from flows.commands import (
     publish_hub,
     registry,
     releases,
-    votes,
     why,
 )
 from flows.inert import inert
@@ -232,7 +231,6 @@ def tables(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
 
 app.add_typer(history.app, name="history")
 app.add_typer(registry.app, name="registry")
-app.command()(votes.votes)
 app.command()(why.why)
 app.command("publish-hub")(publish_hub.publish_hub)
 app.command()(observe.observe)

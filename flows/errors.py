@@ -6,8 +6,6 @@ from expectations.report import ValidationError
 from flows.build import NothingToBuildError
 from flows.sources.http import SourceError
 from flows.tracing.question import WhyError
-from flows.votes import VotesCallError
-from transforms.votes import VotesError
 from warehouse.cards import CardError
 from warehouse.claims import ClaimError
 from warehouse.contract import ContractError
@@ -19,9 +17,9 @@ from warehouse.snapshot import ArchiveError
 from warehouse.storage import StorageError
 
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((VotesCallError, WhyError), 2),
+    ((WhyError,), 2),
     ((SourceError,), 3),
-    ((ValidationError, VotesError), 4),
+    ((ValidationError,), 4),
     ((ArchiveError, WarehouseError, NothingToBuildError, HistoryError), 5),
     ((RegistryError, ContractError, CardError, ClaimError), 5),
     ((ReleaseError, StorageError), 6),

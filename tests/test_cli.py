@@ -51,7 +51,6 @@ COMMANDS = {
     "why": ["--archive", "--warehouse", "--limit", "--json"],
     "claims": ["--warehouse", "--id", "--json"],
     "page": ["--out", "--warehouse", "--audience", "--json"],
-    "votes": ["--warehouse", "--board", "--category", "--date", "--anchor", "--out", "--json"],
 }
 HOSTILE = "[bold]x[/red] \x1b[2J\x1b]0;owned\x07\u202eevil\u202c |cell|`code`<script>[a](b)\r\nnext"
 
