@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 
 from expectations.report import Outcome, Report, Result, ValidationError
-from warehouse.contract import literal, quote
-from warehouse.database import connect
+from warehouse.contracts.table import literal, quote
+from warehouse.database.duckdb_file import connect
 
 SAME_ROWS = "same_rows_as_parquet"
 RELEASE_ID = "names_its_release"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from expectations.suites import Severity
-from warehouse.contract import contract
+from warehouse.contracts.table import contract
 
 Outcome = Literal["passed", "failed", "not_asked"]
 

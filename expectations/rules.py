@@ -18,7 +18,7 @@ from expectations.rule_sets.identity import IDENTITY
 from expectations.rule_sets.leaders import LEADERS
 from expectations.rule_sets.pointers import POINTERS
 from expectations.rule_sets.refused import REFUSED, refusal_rules
-from warehouse.contract import Contract, quote
+from warehouse.contracts.table import Contract, quote
 
 _TOPICS = (AI_INDEX, ARENA, CLAIMS, EPOCH, HUB, IDENTITY, LEADERS, POINTERS, REFUSED)
 RULES: tuple[Rule, ...] = tuple(rule for topic in _TOPICS for rule in topic)

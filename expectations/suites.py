@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from expectations.context import GxObject
-from warehouse.contract import Column, Contract, literal, quote
+from warehouse.contracts.table import Column, Contract, literal, quote
 
 if TYPE_CHECKING:
     import great_expectations as gx

@@ -27,7 +27,7 @@ from expectations.suites import (
     select_offending,
     suite_for,
 )
-from warehouse.contract import Contract, ContractError, contracts
+from warehouse.contracts.table import Contract, ContractError, contracts
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

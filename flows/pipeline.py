@@ -22,17 +22,18 @@ from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
-from flows import backfill as backfilling
-from flows import observe as observing
-from flows import run_page, stages
+from flows import prefect_artifacts
 from flows.settings import Settings
-from flows.settled import Settled
 from flows.sources.http import SourceError
-from flows.stages import Step
-from warehouse import mirror
-from warehouse.archive import Archive
-from warehouse.code import code_version
-from warehouse.places import open_storage
+from flows.steps import backfill as backfilling
+from flows.steps import observe as observing
+from flows.steps import sequence
+from flows.steps.past_shares import Settled
+from flows.steps.sequence import Step
+from warehouse.archive import backup
+from warehouse.archive.archive import Archive
+from warehouse.code_version import code_version
+from warehouse.storage.open import open_storage
 
 log = logging.getLogger("observatory.pipeline")
 
@@ -137,7 +138,7 @@ def observe_source(
 @flow(name="release", flow_run_name=_run_name, validate_parameters=True)
 def release(
     as_of: date | None = None,
-    audience: stages.Audience = "internal",
+    audience: sequence.Audience = "internal",
     allow_shrink: bool = False,
     overrides: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
@@ -145,20 +146,20 @@ def release(
     _give_up_after_crashes()
     settings = Settings(**overrides or {})
     with concurrency(BUILD_LIMIT, occupy=1):
-        _copy_archive(mirror.pull, settings, settings.sources)
-        built = stages.build(settings, as_of or today(), wrap=_as_task)
-        run_page.leave_artifacts(settings, built.report)
-        published = stages.publish(
+        _copy_archive(backup.pull, settings, settings.sources)
+        built = sequence.build(settings, as_of or today(), wrap=_as_task)
+        prefect_artifacts.leave_artifacts(settings, built.report)
+        published = sequence.publish(
             settings, settings.publish_to, audience, allow_shrink=allow_shrink, wrap=_as_task
         )
     for place in published:
-        run_page.materialize(place.url)
-    run_page.send_alerts(settings)
+        prefect_artifacts.materialize(place.url)
+    prefect_artifacts.send_alerts(settings)
     return [vars(p) for p in published]
 
 
 def _copy_archive(
-    direction: Callable[..., mirror.Mirrored], settings: Settings, sources: tuple[str, ...]
+    direction: Callable[..., backup.Mirrored], settings: Settings, sources: tuple[str, ...]
 ) -> None:
     """A worker whose disk does not last keeps the archive in storage, where one is named."""
     if settings.archive_copy:
@@ -180,7 +181,7 @@ def _give_up_after_crashes() -> None:
 @flow(name="observatory", flow_run_name=_run_name, validate_parameters=True)
 def observatory(
     as_of: date | None = None,
-    audience: stages.Audience = "internal",
+    audience: sequence.Audience = "internal",
     allow_shrink: bool = False,
     observe: bool = True,
     overrides: dict[str, Any] | None = None,

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from warehouse.places import open_storage
-from warehouse.storage import StorageError
+from warehouse.storage.open import open_storage
+from warehouse.storage.protocol import StorageError
 
 ALL_SOURCES = (
     "hub_namespaces",  # first: the labs have their day whatever becomes of the long sweep

@@ -25,11 +25,11 @@ import orjson
 import polars as pl
 import pyarrow.parquet as pq
 
-from warehouse.archive import Archive
-from warehouse.cards import card
-from warehouse.draft import Draft
-from warehouse.files import file_sha256
-from warehouse.snapshot import ArchiveError, Snapshot
+from warehouse.archive.archive import Archive
+from warehouse.archive.draft import Draft
+from warehouse.archive.files import file_sha256
+from warehouse.archive.snapshot import ArchiveError, Snapshot
+from warehouse.contracts.source import card
 
 HUB_DAYS = (date(2026, 8, 7), date(2026, 8, 15))
 # Recordings that also say licence and base model; the newest that says one is believed.

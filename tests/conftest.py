@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.settings import Settings
 from tests.standin import StandIn
-from warehouse.archive import Archive
+from warehouse.archive.archive import Archive
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = date(2026, 8, 15)
@@ -26,9 +26,14 @@ LONGEST = (
     *("test_publishing.py", "test_hub_history.py"),
     "test_second_reckoning.py",  # builds what test_oracles.py reads
     *("test_same_bytes.py", "test_page.py"),
-    *("test_hub_listings.py", "test_expectations.py", "test_hub_release.py", "test_pipeline.py"),
+    *(
+        "test_hub_listings.py",
+        "test_expectations.py",
+        "test_publish_to_huggingface.py",
+        "test_pipeline.py",
+    ),
     *("test_s3.py", "test_bench.py", "test_hub_counters.py", "test_faults.py"),
-    *("test_arena_history.py", "test_transforms_hub.py", "test_sources.py", "test_settled.py"),
+    *("test_arena_history.py", "test_transforms_hub.py", "test_sources.py", "test_past_shares.py"),
     *("test_oracles.py", "test_claims_release.py"),
 )
 
@@ -114,7 +119,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Shared
 @pytest.fixture(scope="session")
 def observed(standin: StandIn, shared: Shared) -> Settings:
     """Every source observed once from the recordings; read it, do not write to it."""
-    from flows.observe import observe
+    from flows.steps.observe import observe
 
     def fill(folder: Path) -> None:
         settings = settings_for(standin, folder)
@@ -127,10 +132,10 @@ def observed(standin: StandIn, shared: Shared) -> Settings:
 @pytest.fixture(scope="session")
 def built(observed: Settings, shared: Shared) -> Settings:
     """The validated warehouse of those observations, at `settings.warehouse`."""
-    from flows import stages
+    from flows.steps import sequence
 
     def fill(folder: Path) -> None:
-        stages.build(_in(folder), DAY)
+        sequence.build(_in(folder), DAY)
 
     def _in(folder: Path) -> Settings:
         places = {"warehouse": folder / "observatory.duckdb", "docs": folder / "validation"}
@@ -142,7 +147,7 @@ def built(observed: Settings, shared: Shared) -> Settings:
 @pytest.fixture(scope="session")
 def recorded_days(observed: Settings, recordings: Path, shared: Shared) -> Path:
     """An archive of every recorded day of every source; read it, do not write to it."""
-    from tests.recorded_days import write_days
+    from tests.support.recorded_days import write_days
 
     def fill(folder: Path) -> None:
         write_days(recordings, observed.archive, folder / "archive")
@@ -153,7 +158,7 @@ def recorded_days(observed: Settings, recordings: Path, shared: Shared) -> Path:
 @pytest.fixture(scope="session")
 def generated(shared: Shared) -> Path:
     """An archive with three days of a made-up Hub."""
-    from tests.builds import generate_hub
+    from tests.support.builds import generate_hub
 
     return shared("generated", generate_hub)
 
@@ -161,7 +166,7 @@ def generated(shared: Shared) -> Path:
 @pytest.fixture(scope="session")
 def built_days(recorded_days: Path, shared: Shared) -> Callable[[date], Path]:
     """The warehouse of every recorded day up to a day, without validation; read it only."""
-    from tests.builds import build_tables
+    from tests.support.builds import build_tables
 
     def built(as_of: date) -> Path:
         def fill(folder: Path) -> None:
@@ -175,7 +180,7 @@ def built_days(recorded_days: Path, shared: Shared) -> Callable[[date], Path]:
 @pytest.fixture(scope="session")
 def sampled(shared: Shared) -> tuple[Path, str]:
     """The bundled sample replayed: a folder with archive, warehouse and release; what was said."""
-    from flows.cli import SAMPLE, app
+    from flows.cli.app import SAMPLE, app
 
     def fill(folder: Path) -> None:
         shutil.copytree(SAMPLE, folder / "archive")

@@ -35,7 +35,7 @@ AI_INDEX: tuple[Rule, ...] = (
         "raw.ai_index_files",
         "critical",
         "No mapped figure has the content of another figure, unless the pair is listed in "
-        "warehouse/corrections/ai_index.yml.",
+        "warehouse/ai_index/corrections.yml.",
         f"FROM ({_TWINS}) AS twins SELECT * WHERE EXISTS (SELECT 1 FROM ({_MAPPED}) AS m "
         "WHERE m.edition = twins.edition AND m.figure IN (twins.figure, twins.other_figure))",
     ),
@@ -44,7 +44,7 @@ AI_INDEX: tuple[Rule, ...] = (
         "raw.ai_index_files",
         "warning",
         "No two figures of an edition have one content, unless the pair is listed in "
-        "warehouse/corrections/ai_index.yml.",
+        "warehouse/ai_index/corrections.yml.",
         _TWINS,
     ),
     Rule(
@@ -70,7 +70,7 @@ AI_INDEX: tuple[Rule, ...] = (
         "areas_are_known",
         "core.ai_index_series",
         "warning",
-        "Every area is a country by a spelling of warehouse/registry/country_aliases.csv or a "
+        "Every area is a country by a spelling of warehouse/registry/data/country_aliases.csv or a "
         "region that the source card lists.",
         "SELECT edition, figure, subject, count(*) AS n_rows FROM {batch} "
         "WHERE subject_kind = 'area' AND subject_key IS NULL GROUP BY ALL",

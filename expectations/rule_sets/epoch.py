@@ -41,7 +41,7 @@ EPOCH: tuple[Rule, ...] = (
         "warning",
         "From a vintage near the 2026 edition and by its own method the US comes out within 1 and "
         "China within 2 in every year from 2014 to 2024, but for residuals that a person has "
-        "looked at (warehouse/registry/ai_index_residuals.csv).",
+        "looked at (warehouse/registry/data/ai_index_residuals.csv).",
         f"SELECT {_CELL}, n_printed, n_derived, residual, vintage_date FROM {{batch}} "
         "WHERE edition = 2026 AND measure = 'notable_models' AND is_edition_method "
         "AND year BETWEEN 2014 AND 2024 AND NOT is_reviewed AND explanation <> 'vintage_far' "

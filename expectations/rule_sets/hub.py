@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from expectations.rule import Rule
 from expectations.rule_sets.sql import bounds_sql
-from warehouse.cards import card
+from warehouse.contracts.source import card
 
 _BY_LAB = "as_of_date, population, metric, attribution"
 _SHARES = f"{_BY_LAB}, credit"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.rule import Rule
-from warehouse.contract import contract
+from warehouse.contracts.table import contract
 
 _RATINGS, _SHARES = '"core"."arena_ratings"', '"mart"."lab_share_daily"'
 _CARD = contract("mart.lab_scorecard").columns

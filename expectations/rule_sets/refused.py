@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from expectations.rule import Rule
-from warehouse.contract import Contract, literal
+from warehouse.contracts.table import Contract, literal
 
 _RECORD = "CASE WHEN json_valid(record) THEN record END"
 _SUBSET = "split_part(file_name, '/', 1)"

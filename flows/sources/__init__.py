@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import duckdb
 
 from flows.settings import Settings
-from flows.sources.ai_index import fetch_editions, parse_editions
-from flows.sources.arena_catalog import fetch_catalog, parse_catalog
+from flows.sources.ai_index.public_data import fetch_editions, parse_editions
 from flows.sources.epoch import fetch_tables, parse_tables
-from flows.sources.hub import fetch_models
-from flows.sources.hub_datasets import fetch_datasets, parse_datasets
-from flows.sources.hub_items import parse_models
-from flows.sources.hub_namespaces import fetch_namespaces, parse_namespaces
-from flows.sources.hub_stats import fetch_revision, parse_revision
-from flows.sources.hub_trending import fetch_trending, parse_trending
-from flows.sources.lmarena import fetch_leaderboards, parse_leaderboards
-from flows.sources.lmarena_space import fetch_space, parse_space
-from warehouse.archive import Archive
-from warehouse.draft import Draft
-from warehouse.snapshot import Snapshot
+from flows.sources.hub.datasets import fetch_datasets, parse_datasets
+from flows.sources.hub.models import fetch_models
+from flows.sources.hub.namespaces import fetch_namespaces, parse_namespaces
+from flows.sources.hub.parse_listing import parse_models
+from flows.sources.hub.stats_mirror import fetch_revision, parse_revision
+from flows.sources.hub.trending import fetch_trending, parse_trending
+from flows.sources.lmarena.catalog import fetch_catalog, parse_catalog
+from flows.sources.lmarena.leaderboards import fetch_leaderboards, parse_leaderboards
+from flows.sources.lmarena.space import fetch_space, parse_space
+from warehouse.archive.archive import Archive
+from warehouse.archive.draft import Draft
+from warehouse.archive.snapshot import Snapshot
 
 Fetch = Callable[[Settings, Archive, Draft], None]
 Parse = Callable[[duckdb.DuckDBPyConnection, Archive, Snapshot], None]

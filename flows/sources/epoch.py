@@ -16,14 +16,21 @@ import httpx2
 import polars as pl
 
 from flows.settings import Settings
-from flows.sources.csv_file import CsvFile, DamagedCsvError, as_json, read_csv, stripped, utf8
+from flows.sources.formats.csv_file import (
+    CsvFile,
+    DamagedCsvError,
+    as_json,
+    read_csv,
+    stripped,
+    utf8,
+)
+from flows.sources.formats.zips import DAMAGED_ZIP, members, one_each, open_zip, parts_of
 from flows.sources.http import SourceError, get
-from flows.sources.raw import quarantine, quarantine_cells, refusal, snapshot_columns, typed
-from flows.sources.zips import DAMAGED_ZIP, members, one_each, open_zip, parts_of
-from warehouse.archive import Archive
-from warehouse.contract import Contract, contract, quote
-from warehouse.draft import Draft
-from warehouse.snapshot import ArchivedFile, Snapshot
+from flows.sources.quarantine import quarantine, quarantine_cells, refusal, snapshot_columns, typed
+from warehouse.archive.archive import Archive
+from warehouse.archive.draft import Draft
+from warehouse.archive.snapshot import ArchivedFile, Snapshot
+from warehouse.contracts.table import Contract, contract, quote
 
 log = logging.getLogger("observatory.epoch")
 

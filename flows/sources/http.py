@@ -12,7 +12,7 @@ import httpx2
 from huggingface_hub import close_session, get_session
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
-from warehouse.urls import without_query_secrets
+from warehouse.storage.redact import without_query_secrets
 
 TRIES = 6
 LONGEST_WAIT = 900  # s: three windows of the Hub's quota; who asks for more is asked another day

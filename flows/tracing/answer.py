@@ -8,16 +8,16 @@ from typing import Any
 
 import duckdb
 
-from flows.summary import rows_of
+from flows.reports.headline import rows_of
 from flows.tracing.contributions import Contributions, contributions, seeds
 from flows.tracing.question import Question, ask, held
 from flows.tracing.records import Records
 from flows.tracing.walk import Visited, walk
-from warehouse.archive import Archive
-from warehouse.code import code_version
-from warehouse.contract import contracts
-from warehouse.database import open_read_only
-from warehouse.vocabulary import warnings
+from warehouse.archive.archive import Archive
+from warehouse.code_version import code_version
+from warehouse.contracts.table import contracts
+from warehouse.contracts.usage_warnings import warnings
+from warehouse.database.duckdb_file import open_read_only
 
 SNAPSHOTS = """
 SELECT snapshot_id, url, retrieved_at, licence, redistribution, citation, sidecar_sha256, is_sample

@@ -11,9 +11,9 @@ import duckdb
 import polars as pl
 
 from flows.tracing.question import Question
-from transforms.credits import credited
-from warehouse.contract import contract
-from warehouse.database import scan
+from transforms.hub.credits import credited
+from warehouse.contracts.table import contract
+from warehouse.database.duckdb_file import scan
 
 # Shares of the Hub that are sums over models -> the column of whom they credit.
 SHARES = {"mart.country_share_daily": "country_code", "mart.lab_share_daily": "lab_id"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.contract import Contract, contracts, quote
+from warehouse.contracts.table import Contract, contracts, quote
 
 SHOWN = 12
 

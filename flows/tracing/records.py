@@ -10,12 +10,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from warehouse.archive import Archive
-from warehouse.code import ROOT
-from warehouse.contract import Contract, Origin, contracts
-from warehouse.files import file_sha256
-from warehouse.locate import Located, LocateError, locate, member
-from warehouse.snapshot import ArchivedFile, ArchiveError, Snapshot
+from warehouse.archive.archive import Archive
+from warehouse.archive.files import file_sha256
+from warehouse.archive.record_locator import Located, LocateError, locate, member
+from warehouse.archive.snapshot import ArchivedFile, ArchiveError, Snapshot
+from warehouse.code_version import ROOT
+from warehouse.contracts.table import Contract, Origin, contracts
 
 EXCERPT = 400  # bytes of a record that are shown
 

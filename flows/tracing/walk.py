@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from flows.tracing.question import Question, held
-from warehouse.contract import Contract, contracts, quote
+from warehouse.contracts.table import Contract, contracts, quote
 
 NO_TRACE = {"snapshot_id", "snapshot_date"}  # alone they name a delivery, not a record
 

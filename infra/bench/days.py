@@ -10,12 +10,12 @@ from typing import Any
 
 import duckdb
 
-from flows.history import up_to_date
-from flows.sources.hub_items import parse_models
+from flows.sources.hub.parse_listing import parse_models
+from flows.steps.hub_history import up_to_date
 from infra.bench.generate import FIRST_DAY, GeneratedHub
-from warehouse import database
-from warehouse.archive import Archive
-from warehouse.history.load import load_history
+from warehouse.archive.archive import Archive
+from warehouse.database import duckdb_file
+from warehouse.hub_history.load import load_history
 
 
 def days(models: int, n_days: int) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def days(models: int, n_days: int) -> dict[str, Any]:
     listed, changed, change_bytes = [], [], []
     with tempfile.TemporaryDirectory(prefix="bench-days-") as folder:
         archive, root = Archive(Path(folder) / "archive"), Path(folder) / "history"
-        con = database.create(Path(folder) / "days.duckdb")
+        con = duckdb_file.create(Path(folder) / "days.duckdb")
         snapshots = []
         for number in range(n_days):
             day = FIRST_DAY + timedelta(days=number)

@@ -17,7 +17,7 @@ from expectations.rules import rules_for
 from infra.bench.ours import VALIDATED, WRITTEN, Work
 from infra.bench.places import NEXT_DAY, Place
 from infra.bench.places import load as load_day
-from warehouse.contract import Column, Contract, contract, literal, quote
+from warehouse.contracts.table import Column, Contract, contract, literal, quote
 
 _ITEM = """{'_id': 'VARCHAR', 'id': 'VARCHAR', 'author': 'VARCHAR', 'createdAt': 'TIMESTAMP',
     'lastModified': 'TIMESTAMP', 'downloads': 'BIGINT', 'downloadsAllTime': 'BIGINT',

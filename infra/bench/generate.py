@@ -13,13 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.sources.hub import EXPAND
+from flows.sources.hub.models import EXPAND
 from infra.bench.population import Population
 from infra.bench.wire import Wire
-from warehouse import reference
-from warehouse.archive import Archive
-from warehouse.cards import card
-from warehouse.snapshot import Snapshot
+from warehouse.archive.archive import Archive
+from warehouse.archive.snapshot import Snapshot
+from warehouse.contracts.source import card
+from warehouse.registry import load
 
 PAGE_ROWS = 1000
 FIRST_DAY = date(2026, 8, 1)
@@ -59,7 +59,7 @@ class GeneratedHub:
 
 def registry_namespaces() -> tuple[str, ...]:
     """The Hub namespaces of the registry, in the order of the alphabet."""
-    path = Path(reference.__file__).parent / "registry" / "namespaces.csv"
+    path = load.REGISTRY / "namespaces.csv"
     rows = pl.read_csv(path, infer_schema=False).filter(pl.col("system") == "hub")
     return tuple(rows["namespace"].unique().sort())
 

@@ -17,15 +17,15 @@ from typing import cast
 import duckdb
 
 from expectations.validate import validate_database
-from flows import build, stages
 from flows.settings import Settings
-from flows.stages import Step
+from flows.steps import build, sequence
+from flows.steps.sequence import Step
 from infra.bench.generate import FIRST_DAY
 from infra.bench.places import NEXT_DAY, Place, empty, fill, keep_history
 from infra.bench.places import load as load_day
-from transforms.graph import plan
-from warehouse.contract import LAYERS, contract, contracts
-from warehouse.parquet import write_table
+from transforms.plan import plan
+from warehouse.contracts.table import LAYERS, contract, contracts
+from warehouse.releases.parquet import write_table
 
 Work = Callable[[], object]
 YEAR = 365  # days
@@ -145,7 +145,7 @@ def publish(place: Place, scratch: Path) -> Work:
     """Parquet, DuckDB file and page into a folder, read back and validated."""
     chosen = settings(place, scratch)
     shutil.copyfile(place.built, chosen.warehouse)
-    return lambda: stages.publish(chosen, chosen.publish_to)
+    return lambda: sequence.publish(chosen, chosen.publish_to)
 
 
 def whole(place: Place, scratch: Path) -> Work:
@@ -168,8 +168,8 @@ def whole(place: Place, scratch: Path) -> Work:
         return cast(Step, run)
 
     def work() -> dict[str, float]:
-        stages.build(chosen, FIRST_DAY, timed)
-        stages.publish(chosen, chosen.publish_to, wrap=timed)
+        sequence.build(chosen, FIRST_DAY, timed)
+        sequence.publish(chosen, chosen.publish_to, wrap=timed)
         return seconds
 
     return work

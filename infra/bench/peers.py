@@ -12,7 +12,7 @@ import duckdb
 
 from infra.bench.ours import VALIDATED, WRITTEN, Work
 from infra.bench.places import Place
-from warehouse.contract import contract
+from warehouse.contracts.table import contract
 
 MAX_DEPTH = 32
 Frame: TypeAlias = Any  # pandas and Great Expectations come without types

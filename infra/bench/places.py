@@ -11,16 +11,16 @@ from pathlib import Path
 
 import duckdb
 
-from flows import build
-from flows.history import up_to_date
-from flows.sources.hub_items import parse_models
+from flows.sources.hub.parse_listing import parse_models
+from flows.steps import build
+from flows.steps.hub_history import up_to_date
 from infra.bench.generate import FIRST_DAY, GeneratedHub
-from warehouse import database
-from warehouse.archive import Archive
-from warehouse.history.load import load_history
-from warehouse.history.store import History
-from warehouse.reference import load_reference
-from warehouse.snapshot import Snapshot
+from warehouse.archive.archive import Archive
+from warehouse.archive.snapshot import Snapshot
+from warehouse.database import duckdb_file
+from warehouse.hub_history.load import load_history
+from warehouse.hub_history.store import History
+from warehouse.registry.load import load_reference
 
 NEXT_DAY = FIRST_DAY + timedelta(days=1)
 
@@ -94,7 +94,7 @@ def load(place: Place, path: Path, day: date = FIRST_DAY) -> None:
 
 def empty(path: Path) -> duckdb.DuckDBPyConnection:
     """A fresh warehouse file with the registry alone."""
-    con = database.create(path)
+    con = duckdb_file.create(path)
     load_reference(con)
     con.execute("CHECKPOINT")
     return con
@@ -108,7 +108,7 @@ def fill(con: duckdb.DuckDBPyConnection, place: Place, day: date = FIRST_DAY) ->
 
 def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) -> None:
     """Brings the history up to the day, from what the warehouse file has loaded of it."""
-    with database.bounded(duckdb.connect(str(path))) as con:
+    with duckdb_file.bounded(duckdb.connect(str(path))) as con:
         with history_of(place, root, con, day) as history:
             load_history(con, history, day, [day])
         con.execute("CHECKPOINT")

@@ -23,7 +23,9 @@ import duckdb
 import pytest
 
 from infra.s3 import SeaweedS3
-from tests.integration.places import (
+from tests.support.processes import observatory, publish_at_once, until
+from tests.support.releases import build_warehouse
+from tests.support.s3_places import (
     BUCKET,
     aws_environment,
     carry,
@@ -32,15 +34,13 @@ from tests.integration.places import (
     needs_weed,
     reader_sees,
 )
-from tests.processes import observatory, publish_at_once, until
-from tests.releases import build_warehouse
-from tests.test_release import stage
-from warehouse.channels import latest_manifest
-from warehouse.manifest import Manifest
-from warehouse.places import open_storage
-from warehouse.pointer import hold, journal, read_pointer
-from warehouse.retention import clean, plan
-from warehouse.storage import Storage
+from tests.warehouse.releases.test_release import stage
+from warehouse.publishing.channels import latest_manifest
+from warehouse.publishing.pointer import hold, journal, read_pointer
+from warehouse.publishing.retention import clean, plan
+from warehouse.releases.manifest import Manifest
+from warehouse.storage.open import open_storage
+from warehouse.storage.protocol import Storage
 
 pytestmark = [
     pytest.mark.integration,

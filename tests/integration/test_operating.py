@@ -28,7 +28,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 
-from tests.integration.prefect_server import (
+from tests.standin import Answer, Call, StandIn
+from tests.support.prefect_server import (
     ROOT,
     begin,
     below,
@@ -41,8 +42,7 @@ from tests.integration.prefect_server import (
     wait_for,
     worker,
 )
-from tests.recorded_sample import DAY, write_recordings
-from tests.standin import Answer, Call, StandIn
+from tests.support.recorded_sample import DAY, write_recordings
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

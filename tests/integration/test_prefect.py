@@ -24,7 +24,9 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 
-from tests.integration.prefect_server import (
+from tests.conftest import ROOT
+from tests.standin import StandIn
+from tests.support.prefect_server import (
     below,
     copy_of_the_code,
     finished,
@@ -33,12 +35,10 @@ from tests.integration.prefect_server import (
     wait_for,
     worker,
 )
-from tests.recorded_sample import DAY, write_recordings
-from tests.standin import StandIn
+from tests.support.recorded_sample import DAY, write_recordings
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 FILE = "infra/prefect.yaml"
 DEPLOYMENTS: dict[str, dict[str, Any]] = {
     f"{d['entrypoint'].split(':')[1].replace('_', '-')}/{d['name']}": d

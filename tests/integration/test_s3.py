@@ -19,25 +19,20 @@ import boto3
 import pytest
 
 from infra.s3 import SeaweedS3
-from tests.integration.places import BUCKET, carry, forget_aws, needs_weed, reader_sees
-from tests.releases import build_warehouse
-from tests.test_release import digests, stage
-from warehouse.catalogue import releases
-from warehouse.channels import latest_manifest, point
-from warehouse.folder import LocalStorage
-from warehouse.manifest import Manifest, ReleaseError
-from warehouse.places import open_storage
-from warehouse.pointer import journal, read_pointer
-from warehouse.publish import (
-    read_back,
-    upload,
-)
-from warehouse.retention import clean
-from warehouse.storage import MissingObjectError, RefusedError, Storage, StorageError
-from warehouse.verify import verify
-
-ROOT = Path(__file__).parents[2]
-
+from tests.conftest import ROOT
+from tests.support.releases import build_warehouse
+from tests.support.s3_places import BUCKET, carry, forget_aws, needs_weed, reader_sees
+from tests.warehouse.releases.test_release import digests, stage
+from warehouse.publishing.catalog import releases
+from warehouse.publishing.channels import latest_manifest, point
+from warehouse.publishing.pointer import journal, read_pointer
+from warehouse.publishing.retention import clean
+from warehouse.publishing.upload import read_back, upload
+from warehouse.publishing.verify import verify
+from warehouse.releases.manifest import Manifest, ReleaseError
+from warehouse.storage.local import LocalStorage
+from warehouse.storage.open import open_storage
+from warehouse.storage.protocol import MissingObjectError, RefusedError, Storage, StorageError
 
 pytestmark = [pytest.mark.integration, needs_weed]
 

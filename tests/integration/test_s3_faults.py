@@ -26,24 +26,17 @@ import botocore.auth
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from flows.errors import exit_code
+from flows.cli.exit_codes import exit_code
 from infra.s3 import SeaweedS3
 from tests.conftest import ROOT
-from tests.fault_proxy import Fault, FaultProxy, Request
-from tests.integration.places import (
-    BUCKET,
-    carry,
-    copies_are,
-    forget_aws,
-    needs_weed,
-    reader_sees,
-)
-from tests.releases import build_warehouse
-from tests.test_release import stage
-from warehouse import s3
-from warehouse.manifest import Manifest, ReleaseError
-from warehouse.places import open_storage
-from warehouse.storage import Storage, StorageError
+from tests.support.fault_proxy import Fault, FaultProxy, Request
+from tests.support.releases import build_warehouse
+from tests.support.s3_places import BUCKET, carry, copies_are, forget_aws, needs_weed, reader_sees
+from tests.warehouse.releases.test_release import stage
+from warehouse.releases.manifest import Manifest, ReleaseError
+from warehouse.storage import s3
+from warehouse.storage.open import open_storage
+from warehouse.storage.protocol import Storage, StorageError
 
 pytestmark = [pytest.mark.integration, needs_weed]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
+from transforms.arena.leaders import expected_win_rate
+from transforms.arena.probability_best import log_normal_cdf
 from transforms.claims.requests import answers, nearest, of, part
 from transforms.claims.wholeness import partial
-from transforms.leaders import expected_win_rate
-from transforms.probability import log_normal_cdf
-from transforms.sums import exactly, how_many, rate
+from transforms.numeric.exact_sums import exactly, how_many, rate
+from transforms.registry.attribution import NOT_EXAMINED
 
 TESTS = ("arena_count", "arena_rank", "arena_first", "arena_lead", "arena_ahead")
 SERIES = ["board", "category"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED, with_lab_and_country
 from transforms.claims.hub_models import newest_listing, within
 from transforms.claims.requests import answers, of
-from transforms.sums import exactly, how_many, total
+from transforms.numeric.exact_sums import exactly, how_many, total
+from transforms.registry.attribution import NOT_EXAMINED, with_lab_and_country
 
 
 def derivative_share(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
+from transforms.ai_index.notable import placed
 from transforms.claims.requests import answers, lines, nearest, of
 from transforms.claims.wholeness import vintages
-from transforms.countries import each_country
-from transforms.notable import placed
-from transforms.sums import how_many, rate, total
+from transforms.numeric.exact_sums import how_many, rate, total
+from transforms.registry.attribution import NOT_EXAMINED
+from transforms.registry.countries import each_country
 
 MONTHS_A_DAY = 12 / 365.25
 

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.claims.requests import NEEDED, answers, lines, nearest, of
-from transforms.sums import running
+from transforms.numeric.exact_sums import running
 
 FLOOR = date(2022, 3, 2)  # older repositories were stamped with this day: it is no creation
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")

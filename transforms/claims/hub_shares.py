@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
 from transforms.claims.wholeness import partial
 from transforms.mart.family_share_daily import NO_FAMILY
-from transforms.sums import exactly, how_many
+from transforms.numeric.exact_sums import exactly, how_many
+from transforms.registry.attribution import NOT_EXAMINED
 
 TESTS = ("hub_share", "hub_amount", "hub_lead", "hub_rank")
 TILE_DAYS = 30  # what a rolling counter covers

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
 from transforms.claims.requests import answers, nearest, of, part
+from transforms.hub.trending import last_strips
 from transforms.mart.trending_share_daily import TOPS
-from transforms.sums import exactly, how_many, rate, total
-from transforms.trending import last_strips
+from transforms.numeric.exact_sums import exactly, how_many, rate, total
+from transforms.registry.attribution import NOT_EXAMINED
 
 TESTS = ("trending_days", "trending_weeks")
 WEEK = 7

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.cells import number, period, year
-from transforms.names import folded
-from warehouse.contract import contract
+from transforms.ai_index.cells import number, period, year
+from transforms.registry.names import folded
+from warehouse.contracts.table import contract
 
 
 class CellError(ValueError):
@@ -102,7 +102,7 @@ def _whole(read: pl.DataFrame) -> pl.DataFrame:
         .iter_rows()
     ]
     if wrong:
-        adapt = "adapt the figure's forms in warehouse/sources/ai_index.yml"
+        adapt = "adapt the figure's forms in warehouse/contracts/sources/ai_index.yml"
         raise CellError("\n".join(["AI Index cells that cannot be read", *wrong, adapt]))
     return read
 

@@ -6,11 +6,11 @@ from datetime import date
 
 import polars as pl
 
-from transforms.attribution import with_lab_and_country
-from transforms.identity import board_ids
-from transforms.knowledge import as_known
-from transforms.scale import BOARD
-from warehouse.contract import contract
+from transforms.arena.scale import BOARD
+from transforms.registry.attribution import with_lab_and_country
+from transforms.registry.bitemporal import as_known
+from transforms.registry.model_identity import board_ids
+from warehouse.contracts.table import contract
 
 
 def arena_agent_scores(

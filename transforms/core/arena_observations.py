@@ -20,11 +20,11 @@ from datetime import date
 
 import polars as pl
 
-from transforms.identity import board_ids
-from transforms.knowledge import as_known
-from transforms.names import folded
-from transforms.scale import BOARD
-from warehouse.contract import contract
+from transforms.arena.scale import BOARD
+from transforms.registry.bitemporal import as_known
+from transforms.registry.model_identity import board_ids
+from transforms.registry.names import folded
+from warehouse.contracts.table import contract
 
 MODEL = [*BOARD, "model_id"]
 ROW = ["snapshot_id", "file_name", "line"]

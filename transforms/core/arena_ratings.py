@@ -6,14 +6,14 @@ from datetime import date
 
 import polars as pl
 
-from transforms.attribution import with_lab_and_country
-from transforms.carried import carried
-from transforms.identity import board_ids
-from transforms.knowledge import as_known
-from transforms.probability import with_probability_best
-from transforms.refused import refused_rows, with_missing
-from transforms.scale import BOARD, PLACED, SERIES
-from warehouse.contract import contract
+from transforms.arena.carry_labels import carried
+from transforms.arena.probability_best import with_probability_best
+from transforms.arena.refused import refused_rows, with_missing
+from transforms.arena.scale import BOARD, PLACED, SERIES
+from transforms.registry.attribution import with_lab_and_country
+from transforms.registry.bitemporal import as_known
+from transforms.registry.model_identity import board_ids
+from warehouse.contracts.table import contract
 
 MODEL = [*BOARD, "model_id"]
 CONTROLLED = "_style_control"
@@ -38,8 +38,8 @@ def arena_ratings(
     exceeds my upper bound. A blank organisation is the last one known of the model up to that
     day, else the next, by any source; a licence label is filled so only where its source has no
     labels at all (the Space's pickles, arena-catalog), for a blank one of the data set says less.
-    `probability_best` is that of `transforms.probability`. A board of which a rated row was refused
-    (`n_missing`) has neither ranks nor probabilities: the refused model may lead it.
+    `probability_best` is that of `transforms.arena.probability_best`. A board of which a rated row
+    was refused (`n_missing`) has neither ranks nor probabilities: the refused model may lead it.
     """
     aliases = as_known(raw_registry_model_aliases, known_at)
     labels = pl.concat(

@@ -6,10 +6,10 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
-from transforms.scale import SERIES, is_break, shifts
-from transforms.sums import running
-from warehouse.contract import contract
+from transforms.arena.scale import SERIES, is_break, shifts
+from transforms.numeric.exact_sums import running
+from transforms.registry.bitemporal import as_known
+from warehouse.contracts.table import contract
 
 ANY = "*"
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
+from transforms.registry.bitemporal import as_known
 
 
 def families(raw_registry_families: pl.LazyFrame, known_at: date) -> pl.LazyFrame:

@@ -6,8 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
-from transforms.lineage import (
+from transforms.hub.lineage import (
     NAME,
     PARENT,
     RELATIONS,
@@ -16,8 +15,9 @@ from transforms.lineage import (
     is_resolved,
     newest_declarations,
 )
-from transforms.renames import ID, PRESENT, present_ids
-from transforms.repository_ids import has_form_of_id, trimmed
+from transforms.hub.renames import ID, PRESENT, present_ids
+from transforms.hub.repository_ids import has_form_of_id, trimmed
+from transforms.registry.bitemporal import as_known
 
 
 def hub_base_models(

@@ -6,10 +6,10 @@ from datetime import date
 
 import polars as pl
 
-from transforms.credits import credited, makers_of
-from transforms.shares import FLAGS, METRICS
-from transforms.sums import total
-from warehouse.contract import contract
+from transforms.hub.credits import credited, makers_of
+from transforms.hub.shares import FLAGS, METRICS
+from transforms.numeric.exact_sums import total
+from warehouse.contracts.table import contract
 
 OWNER = ["lab_id", "country_code", "family_id"]
 NAMES = [*OWNER, "named_family_id"]
@@ -29,8 +29,8 @@ def hub_credits(
     """One row per day, attribution, owner and set of populations; of shared models, one per root.
 
     A model that is one owner's whole is added up with its like, once for all shares
-    (`transforms.credits` says whose it is); one that several roots share keeps a row for each. A
-    day whose listing says nothing of any lineage has none, whatever other days or review say.
+    (`transforms.hub.credits` says whose it is); one that several roots share keeps a row for each.
+    A day whose listing says nothing of any lineage has none, whatever other days or review say.
     """
     makers = makers_of(model_families, families).collect().lazy()
     found = credited(

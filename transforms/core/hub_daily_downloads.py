@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import with_lab_and_country
-from transforms.shares import LAUNCH_DAYS
-from transforms.windows import age_in_days
+from transforms.hub.shares import LAUNCH_DAYS
+from transforms.numeric.windows import age_in_days
+from transforms.registry.attribution import with_lab_and_country
 
 RESET_FACTOR = 10  # an all-time counter below a tenth of what it was has begun anew
 LAUNCH_LAG_DAYS = 3

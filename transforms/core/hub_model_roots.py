@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.sums import exactly
+from transforms.numeric.exact_sums import exactly
 
 MAX_DEPTH = 32
 

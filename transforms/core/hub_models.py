@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import LLM_VLM_TAGS
-from warehouse.contract import contract
+from transforms.registry.attribution import LLM_VLM_TAGS
+from warehouse.contracts.table import contract
 
 
 def hub_models(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:

@@ -6,8 +6,8 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
-from warehouse.contract import contract
+from transforms.registry.bitemporal import as_known
+from warehouse.contracts.table import contract
 
 WHOLE = "whole_hub"
 # Of the models of two days, the least part that both list, for one panel. Of the recordings the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.lineage import (
+from transforms.hub.lineage import (
     NAME,
     PARENT,
     TEXT,
@@ -14,7 +14,7 @@ from transforms.lineage import (
     is_resolved,
     newest_declarations,
 )
-from transforms.repository_ids import trimmed, why_not
+from transforms.hub.repository_ids import trimmed, why_not
 
 
 def hub_refused_base_models(

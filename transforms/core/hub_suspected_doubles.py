@@ -6,8 +6,8 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
-from transforms.renames import ID, PRESENT, present_ids, that_may_have_moved
+from transforms.hub.renames import ID, PRESENT, present_ids, that_may_have_moved
+from transforms.registry.bitemporal import as_known
 
 SAME_SIZE = 0.99  # counts of parameters of one repository, made at two times
 SAME_LIKES = 0.9  # likes of a repository that was recorded twice differ by a few days' growth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import with_lab_and_country
+from transforms.registry.attribution import with_lab_and_country
 
 
 def hub_trending(

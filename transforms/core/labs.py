@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
+from transforms.registry.bitemporal import as_known
 
 
 def labs(raw_registry_labs: pl.LazyFrame, countries: pl.LazyFrame, known_at: date) -> pl.LazyFrame:

@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
+from transforms.registry.bitemporal import as_known
 
 MODEL = ["system", "model_name"]
 CLAIM = [*MODEL, "family_id", "priority", "rule"]

@@ -6,8 +6,8 @@ from datetime import date
 
 import polars as pl
 
-from transforms.identity import identified
-from transforms.knowledge import as_known
+from transforms.registry.bitemporal import as_known
+from transforms.registry.model_identity import identified
 
 
 def model_identities(
@@ -19,7 +19,8 @@ def model_identities(
     raw_registry_model_aliases: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
-    """One row per system and name, with the model that it stands for (`transforms.identity`).
+    """One row per system and name, with the model that it stands for
+    (`transforms.registry.model_identity`).
 
     Names of the boards are those of every source, believed or not, so that a retired model has
     its identity too. On no recorded board do two names that differ by case alone stand side by

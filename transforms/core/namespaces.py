@@ -6,8 +6,8 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
-from transforms.names import folded
+from transforms.registry.bitemporal import as_known
+from transforms.registry.names import folded
 
 
 def namespaces(raw_registry_namespaces: pl.LazyFrame, known_at: date) -> pl.LazyFrame:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED, with_lab_and_country, with_top_lab
-from transforms.lists import listed
-from transforms.names import folded
-from warehouse.contract import contract
+from transforms.registry.attribution import NOT_EXAMINED, with_lab_and_country, with_top_lab
+from transforms.registry.lists import listed
+from transforms.registry.names import folded
+from warehouse.contracts.table import contract
 
 RECORD = ["vintage_date", "line"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.countries import codes_of
+from transforms.registry.countries import codes_of
 
 OPEN = r"(?i)^open (weights|access|source)"
 

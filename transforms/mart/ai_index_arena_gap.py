@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.leaders import expected_win_rate
-from warehouse.contract import contract
+from transforms.arena.leaders import expected_win_rate
+from warehouse.contracts.table import contract
 
 # comparison -> its series, the first subject, the second
 COMPARED = {

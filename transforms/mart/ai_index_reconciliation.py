@@ -6,10 +6,10 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import as_known
-from transforms.notable import METHODS, placed
-from transforms.sums import how_many, total
-from warehouse.contract import contract
+from transforms.ai_index.notable import METHODS, placed
+from transforms.numeric.exact_sums import how_many, total
+from transforms.registry.bitemporal import as_known
+from warehouse.contracts.table import contract
 
 MEASURES = ("notable_models", "notable_models_cumulative")
 FAR_DAYS = 60  # further from publication the residuals tell of Epoch's recuts, not of the method

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from warehouse.contract import contract
+from warehouse.contracts.table import contract
 
 QUANTITY = ["series", "detail", "subject_key", "period"]
 SIDES = ["value", "period", "figure", "revision", "basis"]
@@ -38,7 +38,7 @@ def ai_index_restated(ai_index_series: pl.LazyFrame) -> pl.LazyFrame:
 def _comparable(series: pl.LazyFrame) -> pl.LazyFrame:
     """Preferred values in units that are the same in every edition."""
     is_percent = pl.col("unit") == "percent"
-    share = pl.col("value") * 0.01  # no division by a number: see `transforms.leaders`
+    share = pl.col("value") * 0.01  # no division by a number: see `transforms.arena.leaders`
     return series.filter(
         pl.col("is_preferred") & ~pl.col("is_point") & pl.col("value").is_not_null()
     ).with_columns(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.leaders import leaders_by
-from transforms.scale import BOARD
-from transforms.sums import how_many
-from warehouse.contract import contract
+from transforms.arena.leaders import leaders_by
+from transforms.arena.scale import BOARD
+from transforms.numeric.exact_sums import how_many
+from warehouse.contracts.table import contract
 
 
 def arena_lab_leaders(arena_ratings: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import UNKNOWN
-from transforms.hysteresis import changes, confirmed
-from transforms.leaders import expected_win_rate
-from transforms.refused import ranked_boards
-from transforms.scale import BOARD, PLACED
-from warehouse.contract import contract
+from transforms.arena.leaders import expected_win_rate
+from transforms.arena.refused import ranked_boards
+from transforms.arena.scale import BOARD, PLACED
+from transforms.numeric.confirmed_changes import changes, confirmed
+from transforms.registry.attribution import UNKNOWN
+from warehouse.contracts.table import contract
 
 SERIES = ["board", "category", "level"]
 HOLDERS = {"country": "country_code", "lab": "lab_id"}

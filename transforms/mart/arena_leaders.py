@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.lags import lags
-from transforms.leaders import leaders_by
-from transforms.scale import BOARD
-from warehouse.contract import contract
+from transforms.arena.lags import lags
+from transforms.arena.leaders import leaders_by
+from transforms.arena.scale import BOARD
+from warehouse.contracts.table import contract
 
 
 def arena_leaders(arena_ratings: pl.LazyFrame, countries: pl.LazyFrame) -> pl.LazyFrame:

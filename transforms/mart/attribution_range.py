@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import UNKNOWN
-from warehouse.contract import contract
+from transforms.registry.attribution import UNKNOWN
+from warehouse.contracts.table import contract
 
 CUT = ["as_of_date", "metric", "window", "country_code", "country_name"]
 

@@ -18,11 +18,11 @@ from transforms.claims.hub_models import (
     repositories_created,
 )
 from transforms.claims.hub_shares import hub_shares, listing_coverage
-from transforms.claims.judgement import with_judgement
 from transforms.claims.requests import asked
 from transforms.claims.trending import trending
-from transforms.knowledge import as_known
-from warehouse.contract import contract
+from transforms.claims.verdicts import with_judgement
+from transforms.registry.bitemporal import as_known
+from warehouse.contracts.table import contract
 
 
 def claim_trials(

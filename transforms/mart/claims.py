@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.claims.judgement import COVERAGES, by_definition, verdicts
-from transforms.claims.words import found, reason, stated
-from warehouse.contract import contract
+from transforms.claims.verdicts import COVERAGES, by_definition, verdicts
+from transforms.claims.wording import found, reason, stated
+from warehouse.contracts.table import contract
 
 ROW = ["claim_id", "moment"]
 SEEN = ("coverage", *COVERAGES)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import UNKNOWN
-from transforms.panels import PANEL, with_panel
-from transforms.shares import DEFINITION, denominators, numerators, with_shares
-from transforms.sums import exactly
+from transforms.hub.panels import PANEL, with_panel
+from transforms.hub.shares import DEFINITION, denominators, numerators, with_shares
+from transforms.numeric.exact_sums import exactly
+from transforms.registry.attribution import UNKNOWN
 
 GROUP = [*DEFINITION, "credit"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import with_lab_and_country
-from transforms.knowledge import holds_on
-from transforms.panels import PANEL, with_panel
-from transforms.sums import total
+from transforms.hub.panels import PANEL, with_panel
+from transforms.numeric.exact_sums import total
+from transforms.registry.attribution import with_lab_and_country
+from transforms.registry.bitemporal import holds_on
 
 FIRST_PARTIES = ("lab", "academia", "community")
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import UNKNOWN
-from transforms.hysteresis import changes, confirmed
-from transforms.sums import exactly
-from warehouse.contract import contract
+from transforms.numeric.confirmed_changes import changes, confirmed
+from transforms.numeric.exact_sums import exactly
+from transforms.registry.attribution import UNKNOWN
+from warehouse.contracts.table import contract
 
 # Days of two panels are never compared.
 SERIES = ["population", "metric", "window", "attribution", "panel_id"]

@@ -6,12 +6,12 @@ from datetime import date
 
 import polars as pl
 
-from transforms.knowledge import holds_on
-from transforms.leaders import expected_win_rate
-from transforms.refused import ranked_boards
-from transforms.scale import PLACED
-from transforms.sums import exactly, how_many, rate
-from warehouse.contract import contract
+from transforms.arena.leaders import expected_win_rate
+from transforms.arena.refused import ranked_boards
+from transforms.arena.scale import PLACED
+from transforms.numeric.exact_sums import exactly, how_many, rate
+from transforms.registry.bitemporal import holds_on
+from warehouse.contracts.table import contract
 
 # A column each, so that BI tools need no pivot; mart.arena_lab_leaders has every board.
 BOARDS = (

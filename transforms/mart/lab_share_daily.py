@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
-from transforms.knowledge import holds_on
-from transforms.panels import PANEL, with_panel
-from transforms.shares import DEFINITION, denominators, numerators, with_shares
+from transforms.hub.panels import PANEL, with_panel
+from transforms.hub.shares import DEFINITION, denominators, numerators, with_shares
+from transforms.registry.attribution import NOT_EXAMINED
+from transforms.registry.bitemporal import holds_on
 
 UNEXAMINED = "unexamined"
 

@@ -6,9 +6,9 @@ from datetime import date
 
 import polars as pl
 
-from transforms.attribution import NOT_EXAMINED
-from transforms.knowledge import as_known
-from transforms.sums import exactly
+from transforms.numeric.exact_sums import exactly
+from transforms.registry.attribution import NOT_EXAMINED
+from transforms.registry.bitemporal import as_known
 
 COLUMNS = [
     "source",

@@ -6,9 +6,9 @@ from hashlib import sha256
 
 import polars as pl
 
-from transforms.scale import BOARD, SERIES, consecutive_boards
-from transforms.sums import how_many
-from warehouse.contract import contract
+from transforms.arena.scale import BOARD, SERIES, consecutive_boards
+from transforms.numeric.exact_sums import how_many
+from warehouse.contracts.table import contract
 
 MODEL = [*BOARD, "model_id"]
 DISAGREES = 1.0  # arena points

@@ -1,1 +1,0 @@
-"""Commands of `observatory`, one module a topic; `flows.cli` registers them."""

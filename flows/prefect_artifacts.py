@@ -1,0 +1,117 @@
+"""What a run leaves on its page in Prefect: artifacts, assets, and the observatory's own events."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+from prefect.assets import Asset, AssetProperties
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+from prefect.tasks import MaterializingTask
+
+from expectations.report import Report
+from flows.reports import alerts, headline
+from flows.settings import Settings
+from warehouse.publishing.channels import latest_manifest
+from warehouse.releases.manifest import TableEntry
+from warehouse.storage.open import open_storage
+
+log = logging.getLogger("observatory.run_page")
+
+
+def leave_artifacts(settings: Settings, report: Report) -> None:
+    """Headline, chart of shares, validation summary and a link to the Data Docs."""
+    told = headline.headline(settings.warehouse)
+    create_markdown_artifact(
+        headline.markdown(told), key="headline", description="Shares, leaders, notable models"
+    )
+    create_markdown_artifact(
+        headline.share_chart(told),
+        key="country-shares",
+        description="Share of 30-day downloads by country, with bounds",
+    )
+    create_table_artifact(
+        validation_table(report), key="validation", description="Expectations by stage and outcome"
+    )
+    create_link_artifact(
+        (settings.docs / "index.html").resolve().as_uri(),
+        key="data-docs",
+        link_text="Great Expectations: Data Docs of this build",
+        description="Every expectation of this build, table by table, and what it found",
+    )
+
+
+def validation_table(report: Report) -> list[dict[str, object]]:
+    """One record per stage and outcome, then one per expectation that does not hold."""
+    counts = Counter((r.stage, r.outcome) for r in report.results)
+    rows: list[dict[str, object]] = [
+        {"stage": stage, "outcome": outcome, "expectations": n, "what": ""}
+        for (stage, outcome), n in sorted(counts.items())
+    ]
+    for severity in ("critical", "warning"):
+        rows += [
+            {
+                "stage": r.stage,
+                "outcome": severity,
+                "expectations": 1,
+                "what": headline.cell(f"{r.table_name}: {r.description}"),
+            }
+            for r in report.failures(severity)
+        ]
+    return rows
+
+
+def materialize(url: str) -> None:
+    """One asset per table of the newest release in a place, with rows, bytes and digest."""
+    manifest = latest_manifest(open_storage(url))
+    if manifest is None:
+        return
+    made = {_asset(url, table): table for table in manifest.tables}
+
+    def tables() -> None:
+        for asset, table in made.items():
+            asset.add_metadata(
+                {"release_id": manifest.release_id, "rows": table.rows, "sha256": table.sha256}
+            )
+
+    MaterializingTask(
+        tables,
+        name="published-tables",
+        assets=list(made),
+        materialized_by="origin-observatory",
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )()
+
+
+def _asset(url: str, table: TableEntry) -> Asset:
+    place = url if "://" in url else Path(url).resolve().as_uri()
+    about = AssetProperties(name=table.name, description=f"{table.description} {table.grain}.")
+    return Asset(key=f"{place}/latest/{table.path}", properties=about)
+
+
+def send_alerts(settings: Settings) -> list[alerts.Alert]:
+    """Emits each noted alert as an event `observatory.<kind>`, on which automations act."""
+    noted = alerts.unsent(settings.warehouse)
+    for alert in noted:
+        log.warning("%s: %s", alert.kind, alert.text)
+        emit_event(
+            event=f"observatory.{alert.kind}",
+            resource={
+                "prefect.resource.id": f"observatory.alert.{alert.kind}.{alert.subject}",
+                "prefect.resource.name": alert.subject,
+            },
+            payload={"before": alert.before, "after": alert.after, "text": alert.text},
+        )
+    if noted:
+        rows = [{"kind": a.kind, "what": headline.cell(a.text)} for a in noted]
+        create_table_artifact(rows, key="alerts", description="What changed beyond its doubt")
+    alerts.drop(settings.warehouse)
+    return noted

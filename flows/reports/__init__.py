@@ -1,0 +1,1 @@
+"""What a run and its commands report, read from the warehouse file."""

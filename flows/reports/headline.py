@@ -1,0 +1,241 @@
+"""What a run tells people at its end: read off the warehouse file, never kept elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from flows.reports.sanitize import inert
+from warehouse.database.duckdb_file import open_read_only
+
+SHARES = """
+SELECT as_of_date, population, attribution, credit, country_code, country_name,
+    share, share_lower, share_upper, lineage_coverage, share_missing, n_models, n_models_population,
+    panel_id, panel_models, hub_models_total, panel_share_of_models
+FROM mart.country_share_daily
+WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
+  AND population IN ('all', 'llm_vlm') AND credit = 'fractional' AND metric = 'downloads_30d'
+  AND country_code IN (SELECT country_code FROM (
+      SELECT country_code, max(share) AS top FROM mart.country_share_daily
+      WHERE as_of_date = (SELECT max(as_of_date) FROM mart.country_share_daily)
+        AND credit = 'fractional' AND metric = 'downloads_30d'
+      GROUP BY ALL ORDER BY top DESC, country_code LIMIT 5))
+ORDER BY population, attribution, share DESC, country_code
+"""
+LEADERS = """
+SELECT board, category, publish_date, country_code, country_name, best_model, best_rank_ordinal,
+    rating, gap_to_leader, expected_win_rate_of_leader, probability_first, n_top10, n_top20
+FROM mart.arena_leaders
+WHERE board = 'text' AND category = 'overall' AND publish_date = (
+    SELECT max(publish_date) FROM mart.arena_leaders WHERE board = 'text' AND category = 'overall')
+ORDER BY best_rank_ordinal, best_model LIMIT 5
+"""
+NOTABLE = """
+SELECT source, year, country_code, country_name, n_models FROM mart.notable_models_by_country
+WHERE country_code IN ('US', 'CN', 'GB', 'FR', 'KR') AND source <> 'epoch_registry'
+  AND year > (SELECT max(year) FROM mart.notable_models_by_country) - 4
+ORDER BY source, year, n_models DESC, country_code
+"""
+READ = """
+SELECT s.source, count(*) AS snapshots, max(s.snapshot_date) AS newest, sum(s.rows_seen) AS records
+FROM meta.snapshots AS s GROUP BY ALL ORDER BY ALL
+"""
+VERDICTS = """
+SELECT verdict, count(*) FILTER (moment = 'stated') AS of_its_day,
+    count(*) FILTER (moment = 'newest') AS said_today
+FROM mart.claims GROUP BY verdict ORDER BY list_position(
+    ['reproduced', 'differs_by_definition', 'contradicted', 'not_testable'], verdict)
+"""
+ABOUT = "SELECT as_of, code_version, code_digest, is_sample FROM meta.build"
+REFUSED = (
+    "SELECT table_name, reason, count(*) AS records FROM raw.quarantine GROUP BY ALL ORDER BY ALL"
+)
+Rows = list[dict[str, Any]]
+
+
+def headline(warehouse: Path) -> dict[str, Any]:
+    """What was read and the headline tables, as plain values ready for JSON."""
+    with open_read_only(warehouse) as con:
+        return {
+            "about": rows_of(con, ABOUT)[0],
+            "read": rows_of(con, READ),
+            "refused": rows_of(con, REFUSED),
+            "country_share_daily": rows_of(con, SHARES),
+            "arena_leaders": rows_of(con, LEADERS),
+            "notable_models_by_country": rows_of(con, NOTABLE),
+            "claims": rows_of(con, VERDICTS),
+        }
+
+
+def rows_of(con: duckdb.DuckDBPyConnection, sql: str, *values: object) -> Rows:
+    """The rows of a query by column name."""
+    cursor = con.execute(sql, list(values))
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+DEFINITION = (
+    "Share of 30-day downloads on the Hugging Face Hub, {n} observed on {day}; "
+    "fractional credit; ZZ = examined, no single country, XX = not examined yet; "
+    "in brackets the bounds if none or all of ZZ and XX belonged to the country."
+)
+
+
+def shares_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """Title, header and cells: one line per country, one column per population and attribution."""
+    cuts = sorted({(r["population"], r["attribution"]) for r in rows})
+    by = {(r["country_code"], r["population"], r["attribution"]): r for r in rows}
+    countries = list(dict.fromkeys(r["country_code"] for r in rows))
+    cells = [[c, *(_share(by.get((c, *cut))) for cut in cuts)] for c in countries]
+    first = next((r for r in rows if r["population"] == "all"), None)
+    title = (
+        DEFINITION.format(n=_observed(first), day=first["as_of_date"])
+        if first
+        else "No Hub snapshot up to the day."
+    )
+    title += _lineage(rows)
+    return title, ["country", *(f"{p}, by {a}" for p, a in cuts)], cells
+
+
+def _observed(row: dict[str, Any]) -> str:
+    """How many models, and of how many on the Hub where it was not swept whole."""
+    n = row["n_models_population"]
+    if row["panel_id"] == "whole_hub" or row["hub_models_total"] is None:
+        return f"{n:,} models"
+    total = row["hub_models_total"]
+    about = f"{total / 1e6:.2f} million" if total >= 10**6 else f"{total:,}"
+    return f"{n:,} of about {about} models"
+
+
+def _lineage(rows: Rows) -> str:
+    """How much of the shares by base rests on a recorded lineage."""
+    known = {r["population"]: r["lineage_coverage"] for r in rows if r["attribution"] == "base"}
+    parts = [f"{100 * part:.1f} % ({name})" for name, part in sorted(known.items())]
+    return f" Lineage is recorded for {', '.join(parts)} of the downloads." if parts else ""
+
+
+def _share(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    if row["share"] is None:
+        return "lineage not recorded"
+    low, share, high = (100 * row[k] for k in ("share_lower", "share", "share_upper"))
+    return f"{share:.1f} % ({low:.1f}–{high:.1f})"
+
+
+def leaders_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """Best model of each country on the newest raw text board."""
+    day = rows[0]["publish_date"] if rows else "no board"
+    title = (
+        f"Leaders of LMArena text, overall, not style-controlled, board of {day}, by country; "
+        "leader wins = how often the first model would win against it; holds #1 = probability that "
+        "one of the country's models is truly the best, ratings taken as independent."
+    )
+    header = ["country", "best model", "rank", "rating", "behind", "leader wins", "holds #1"]
+    header += ["in top 10", "in top 20"]
+    cells = [
+        [
+            r["country_code"],
+            r["best_model"],
+            str(r["best_rank_ordinal"]),
+            f"{r['rating']:.0f}",
+            f"{r['gap_to_leader']:.0f}",
+            f"{100 * r['expected_win_rate_of_leader']:.1f} %",
+            _probability(r["probability_first"]),
+            str(r["n_top10"]),
+            str(r["n_top20"]),
+        ]
+        for r in rows
+    ]
+    return title, header, cells
+
+
+def _probability(value: float | None) -> str:
+    """A percentage that never says 0 or 100 of what is merely very likely; – if unknown."""
+    if value is None:
+        return "–"
+    if value < 0.001:
+        return "< 0.1 %"
+    return f"{100 * value:.1f} %" if value <= 0.999 else "> 99.9 %"
+
+
+def notable_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """Notable models by source and country, one column per year."""
+    years = sorted({r["year"] for r in rows})
+    by = {(r["source"], r["country_code"], r["year"]): r["n_models"] for r in rows}
+    lines = sorted({(r["source"], r["country_code"]) for r in rows})
+    cells = [[s, c, *(str(by.get((s, c, y), "–")) for y in years)] for s, c in lines]
+    title = (
+        "Notable AI models by country and year, each counted once in full for every distinct "
+        "country of its organisations; editions are never merged."
+    )
+    return title, ["source", "country", *map(str, years)], cells
+
+
+def claims_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
+    """How many published statements came to which verdict."""
+    title = (
+        "Published statements tried against the data (`observatory claims` lists them): of the day "
+        "that each speaks of, and were it said today."
+    )
+    cells = [[r["verdict"], str(r["of_its_day"]), str(r["said_today"])] for r in rows]
+    return title, ["verdict", "of its day", "said today"], cells
+
+
+def tables(summary: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The headline tables, for the terminal and for Prefect's artifacts alike."""
+    return [
+        shares_table(summary["country_share_daily"]),
+        leaders_table(summary["arena_leaders"]),
+        notable_table(summary["notable_models_by_country"]),
+        claims_table(summary["claims"]),
+    ]
+
+
+def sample_banner(summary: dict[str, Any]) -> str | None:
+    """The line that keeps a sample from being read as the world."""
+    about = summary["about"]
+    if not about["is_sample"]:
+        return None
+    return f"SAMPLE of public figures as of {about['as_of']}: a selection, not the whole Hub."
+
+
+def markdown(summary: dict[str, Any]) -> str:
+    """The headline as Markdown."""
+    parts = [sample_banner(summary) or f"As of {summary['about']['as_of']}."]
+    for title, header, cells in tables(summary):
+        lines = [header, ["---"] * len(header), *cells]
+        parts.append(
+            "\n".join([title, "", *("| " + " | ".join(map(cell, c)) + " |" for c in lines)])
+        )
+    return "\n\n".join(parts)
+
+
+BAR = 40  # characters of a share of 1
+
+
+def share_chart(summary: dict[str, Any]) -> str:
+    """Shares by country as bars of text, one block per definition; ░ is the doubt above."""
+    rows = summary["country_share_daily"]
+    lines = [shares_table(rows)[0]]
+    for cut in sorted({(r["population"], r["attribution"]) for r in rows}):
+        lines += ["", f"{cut[0]}, by {cut[1]}", "", "```text"]
+        lines += [_bar(r) for r in rows if (r["population"], r["attribution"]) == cut]
+        lines += ["```"]
+    return "\n".join(lines)
+
+
+def _bar(row: dict[str, Any]) -> str:
+    if row["share"] is None:
+        return f"{row['country_code']} {_share(row)}"
+    sure = round(BAR * row["share"])
+    doubt = round(BAR * row["share_upper"]) - sure
+    return f"{row['country_code']} {'█' * sure}{'░' * doubt} {_share(row)}"
+
+
+def cell(text: str) -> str:
+    """A name from outside that cannot break the table or become markup."""
+    text = inert(" ".join(text.split())).replace("\\", "\\\\").replace("|", "\\|")
+    return text.replace("<", "&lt;").replace("[", "\\[").replace("`", "\\`")

@@ -1,0 +1,1 @@
+"""The Stanford AI Index: the public data of an edition."""

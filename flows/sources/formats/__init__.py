@@ -1,0 +1,1 @@
+"""Readers of CSV, JSON and zip files as they arrive from outside."""

@@ -1,0 +1,93 @@
+"""Files of a Hugging Face repository at one commit, and their bytes checked against its tree."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import httpx2
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.hf_api import RepoFile
+
+from flows.sources.http import SourceError
+from warehouse.archive.files import sha256
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One repository at one commit; every call may raise what `heard` turns into a SourceError."""
+
+    api: HfApi
+    repo: str
+    kind: Literal["dataset", "space"]
+    commit: str
+
+    @classmethod
+    def newest(cls, api: HfApi, repo: str, kind: Literal["dataset", "space"]) -> Repository:
+        """The repository as it is now, pinned."""
+        return cls(api, repo, kind, str(api.repo_info(repo, repo_type=kind).sha))
+
+    def files(self) -> list[RepoFile]:
+        """Every file of the tree, by path."""
+        tree = self.api.list_repo_tree(
+            self.repo, recursive=True, revision=self.commit, repo_type=self.kind
+        )
+        return sorted((f for f in tree if isinstance(f, RepoFile)), key=lambda f: f.path)
+
+    def url(self, path: str) -> str:
+        """Address of a file at this commit."""
+        return f"{self.api.endpoint}/{self.kind}s/{self.repo}/resolve/{self.commit}/{path}"
+
+    def download(self, path: str) -> bytes:
+        """The bytes of a file, unchecked."""
+        with tempfile.TemporaryDirectory() as cache:
+            got = self.api.hf_hub_download(
+                self.repo, path, revision=self.commit, repo_type=self.kind, cache_dir=cache
+            )
+            return Path(got).read_bytes()
+
+
+@contextmanager
+def heard(source: str, day: date, address: str) -> Iterator[None]:
+    """What a client trips over when the answers are no sound ones, as a SourceError."""
+    try:
+        yield
+    except (httpx2.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
+        raise SourceError(
+            source,
+            f"{day} no sound answer ({type(error).__name__}: {error})",
+            address,
+            "check the network and whether the repository has moved, then run again",
+            is_transient=_is_transient(error),
+        ) from error
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code == 429
+    return isinstance(error, (httpx2.HTTPError, OSError))
+
+
+def digest_of(file: RepoFile) -> str:
+    """What the tree says of a file's bytes: their sha256, or git's id of a small file."""
+    return file.lfs.sha256 if file.lfs else str(file.blob_id)
+
+
+def differs(data: bytes, digest: str) -> str | None:
+    """How bytes differ from the digest (sha256 or git's id) that a tree gives; None if they fit."""
+    name, found = ("sha256", sha256(data)) if len(digest) == 64 else ("blob id", blob_id(data))
+    if found == digest:
+        return None
+    return f"has {name} {found[:12]}… where the tree says {digest[:12]}…"
+
+
+def blob_id(data: bytes) -> str:
+    """Git's id of a file with these bytes."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

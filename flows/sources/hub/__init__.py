@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: listings of models and datasets, and the trending strip."""

@@ -1,0 +1,36 @@
+"""Hugging Face Hub: the models of the registry's labs, namespace by namespace.
+
+Some hundred requests instead of thousands: it is done before the sweep of the whole Hub begins, so
+that the labs have their day even where the sweep does not come to its end.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from flows.settings import Settings
+from flows.sources.hub.models import EXPAND, listing_url
+from flows.sources.hub.parse_listing import load_items
+from flows.sources.hub.sweep import Sweep
+from warehouse.archive.archive import Archive
+from warehouse.archive.draft import Draft
+from warehouse.archive.snapshot import Snapshot
+from warehouse.registry.load import first_party_namespaces
+
+
+def fetch_namespaces(settings: Settings, archive: Archive, draft: Draft) -> None:
+    """Keeps the listing of every namespace, one after another: `pages/000001.json` onwards."""
+    names = first_party_namespaces()
+    sweep = Sweep(settings, archive, draft, "models", has_floor=False)
+    sweep.read([listing_url(settings, "models", EXPAND, author=name) for name in names])
+    sweep.note_left_out()
+    draft.is_complete = False
+    draft.notes.append(
+        f"the {len(names)} namespaces of labs, universities and communities in the registry: not "
+        "the whole Hub, and never its denominator"
+    )
+
+
+def parse_namespaces(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
+    """Loads raw.hub_namespace_models: one row per model and snapshot; refused ones apart."""
+    load_items(con, archive, snapshot, "raw.hub_namespace_models")

@@ -1,0 +1,1 @@
+"""LMArena: the leaderboard dataset, the catalog on GitHub and the frozen Space."""

@@ -1,0 +1,263 @@
+"""Build: from the archive to a validated warehouse file, stage by stage.
+
+Every stage is a plain function on the path of the private build file, opens it, does its work
+and closes it again: Great Expectations needs the file to itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import polars as pl
+
+from flows.sources import SOURCES
+from flows.sources.http import SourceError
+from flows.steps.hub_history import SOURCE, up_to_date
+from flows.steps.past_shares import TABLES as SETTLED
+from flows.steps.past_shares import Settled, load_settled
+from flows.steps.snapshot_window import loaded, settled_on
+from transforms.plan import Step, plan
+from warehouse.archive.archive import Archive
+from warehouse.archive.files import file_sha256
+from warehouse.archive.snapshot import Snapshot, read_moment
+from warehouse.code_version import code_version
+from warehouse.contracts.source import card
+from warehouse.contracts.table import contract
+from warehouse.database import duckdb_file
+from warehouse.hub_history.load import load_history
+from warehouse.registry.load import load_reference
+from warehouse.releases.licensing import table_sources
+
+log = logging.getLogger("observatory.build")
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The run's two clocks: true when, and known when."""
+
+    as_of: date  # the last day that the build looks at
+    known_at: date = date.max  # whose knowledge of the registry it uses; date.max = all of it
+
+
+class NothingToBuildError(RuntimeError):
+    """The archive holds no snapshot up to the day."""
+
+
+def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) -> list[Snapshot]:
+    """The snapshots a build reads: all up to the day, or the newest where it holds the rest.
+
+    A source that stands in for another one is read for the days alone that the other one lacks.
+    """
+    chosen: list[Snapshot] = []
+    for source in sources:
+        found = archive.snapshots(source, until=as_of)
+        if whole := card(source).stands_in_for:
+            own = archive.days(whole)
+            found = [s for s in found if s.snapshot_date not in own]
+            if card(source).is_optional and not own:
+                found = []  # a stranger's copy fills gaps; by itself it is no observation of ours
+        chosen += found[-1:] if card(source).loads == "newest_snapshot" else found
+    if not chosen:
+        later = [s.snapshot_date for source in sources for s in archive.snapshots(source)]
+        do = f"give --as-of {min(later)} or later: the first is of that day" if later else ""
+        raise NothingToBuildError(
+            f"{archive.root} holds no snapshot of {', '.join(sources)} up to {as_of}; "
+            + (do or "`observatory run` fetches some, or check --archive")
+        )
+    return chosen
+
+
+def load_raw(
+    build: Path, archive: Archive, snapshots: list[Snapshot], history: Path | None = None
+) -> None:
+    """A fresh build file with every raw table filled, and meta.snapshots.
+
+    `history` is the folder of the history of the Hub's counters; without one it is made in a
+    scratch folder. The tables are the same either way.
+    """
+    con = duckdb_file.create(build)
+    held = [s.snapshot_id for s in loaded(snapshots)]
+    try:
+        load_reference(con)
+        for snapshot in snapshots:
+            if snapshot.snapshot_id in held:
+                _parse(con, archive, snapshot)
+        rows = [_snapshot_row(archive, s, s.snapshot_id in held) for s in snapshots]
+        table = contract("meta.snapshots")
+        duckdb_file.insert_frame(con, table, pl.DataFrame(rows, schema=table.polars_schema))
+        with (
+            _folder(history) as root,
+            up_to_date(root, archive, snapshots, con, held) as counted,
+        ):
+            if counted:
+                days = [s.snapshot_date for s in snapshots if s.snapshot_id in held]
+                load_history(con, counted, counted.sweeps[-1].snapshot_date, days)
+    finally:
+        con.close()
+
+
+def note_refused(
+    build: Path, archive: Archive, snapshots: list[Snapshot], sources: tuple[str, ...], as_of: date
+) -> None:
+    """meta.refused_snapshots: what was refused up to the day, and what is built from instead."""
+    newest = {s.source: s.snapshot_id for s in snapshots}  # by source and time: the last one stays
+    refused = {"person": archive.refused(), "arrival": archive.refused_at_arrival()}
+    rows = [
+        {
+            "snapshot_id": name,
+            "source": source,
+            "snapshot_date": read_moment(moment)[0],
+            "refused_by": by,
+            "reason": refusal.reason,
+            "continues_with": newest.get(source),
+            "is_newest": name > newest.get(source, ""),
+        }
+        for by, found in refused.items()
+        for name, refusal in found.items()
+        for source, _, moment in [name.partition("/")]
+        if source in sources and read_moment(moment)[0] <= as_of
+    ]
+    table = contract("meta.refused_snapshots")
+    with _opened(build) as con:
+        duckdb_file.insert_frame(con, table, pl.DataFrame(rows, schema=table.polars_schema))
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given:
+        yield given
+        return
+    with TemporaryDirectory(prefix="observatory-history-") as scratch:
+        yield Path(scratch)
+
+
+def settle(
+    build: Path,
+    archive: Archive,
+    snapshots: list[Snapshot],
+    clocks: Clocks,
+    history: Path | None = None,
+) -> int:
+    """The shares of the Hub's days that are not loaded, into their tables. Returns how many were
+    computed; the others were kept from an earlier build and are the same.
+    """
+    days = [Settled(*d) for d in settled_on([s for s in snapshots if s.source == SOURCE]).items()]
+    if not days:
+        return 0
+    with (
+        _opened(build) as con,
+        _folder(history) as root,
+        up_to_date(root, archive, snapshots) as counted,
+    ):
+        assert counted is not None  # it has days
+        return load_settled(con, counted, days, vars(clocks))
+
+
+def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
+    try:
+        SOURCES[snapshot.source].parse(con, archive, snapshot)
+    except (duckdb.Error, ValueError) as error:
+        raise SourceError(
+            snapshot.source,
+            f"{snapshot.snapshot_id} cannot be read: {error}",
+            str(archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot)),
+            "if the format is new, adapt the parser and its contract; the bytes stay as they are",
+        ) from error
+    log.info("%s: loaded %s", snapshot.source, snapshot.snapshot_id)
+
+
+def _snapshot_row(archive: Archive, snapshot: Snapshot, is_loaded: bool) -> dict[str, object]:
+    sidecar = (
+        archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot) / "snapshot.json"
+    )
+    return {
+        "snapshot_id": snapshot.snapshot_id,
+        "source": snapshot.source,
+        "snapshot_date": snapshot.snapshot_date,
+        "producer": snapshot.producer,
+        "url": snapshot.url,
+        "licence": snapshot.licence,
+        "redistribution": snapshot.redistribution,
+        "citation": snapshot.citation,
+        "retrieved_at": snapshot.retrieved_at.replace(tzinfo=None),
+        "files": len(snapshot.files),
+        "bytes": snapshot.bytes,
+        "rows_seen": snapshot.rows_seen,
+        "is_complete": snapshot.is_complete,
+        "is_sample": snapshot.is_sample,
+        "sidecar_sha256": file_sha256(sidecar),
+        "is_loaded": is_loaded,
+    }
+
+
+def transform(build: Path, layer: str, clocks: Clocks) -> dict[str, int]:
+    """Computes every table of a layer in the order of `plan()`. Returns rows by table."""
+    with _opened(build) as con:
+        return {s.table: _compute(con, s, clocks) for s in plan() if s.table.startswith(layer)}
+
+
+def _compute(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> int:
+    rows = duckdb_file.insert_frame(con, contract(step.table), _frame(con, step, clocks))
+    log.info("%s: %s rows", step.table, f"{rows:,}")
+    return rows
+
+
+def _frame(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> pl.DataFrame:
+    arguments: dict[str, object] = {
+        parameter: duckdb_file.scan(con, contract(table), _loaded_days(step, table))
+        for parameter, table in step.inputs.items()
+    }
+    arguments |= {clock: getattr(clocks, clock) for clock in step.clocks}
+    return step.function(**arguments).collect()
+
+
+def _loaded_days(step: Step, table: str) -> str:
+    """Of one share table another computes the loaded days alone: `settle` gave the rest."""
+    if step.table not in SETTLED or table not in SETTLED:
+        return "true"
+    first = "SELECT min(snapshot_date) FROM meta.snapshots WHERE is_loaded AND source = 'hub'"
+    return f"as_of_date >= ({first})"
+
+
+def write_lineage(build: Path) -> None:
+    """meta.lineage, one row per table and table it was computed from, and meta.table_sources."""
+    rows = [(s.table, i) for s in plan() for i in sorted(set(s.inputs.values()))]
+    with _opened(build) as con:
+        for name, held in (("meta.lineage", rows), ("meta.table_sources", table_sources(rows))):
+            table = contract(name)
+            frame = pl.DataFrame(held, schema=table.polars_schema, orient="row")
+            duckdb_file.insert_frame(con, table, frame)
+
+
+def write_results(build: Path, results: pl.DataFrame) -> None:
+    """meta.validation_results of this build."""
+    with _opened(build) as con:
+        duckdb_file.insert_frame(con, contract("meta.validation_results"), results)
+
+
+@contextmanager
+def _opened(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    con = duckdb_file.bounded(duckdb_file.connect(build))
+    try:
+        yield con
+        con.execute("CHECKPOINT")
+    finally:
+        con.close()
+
+
+def write_about(build: Path, snapshots: list[Snapshot], clocks: Clocks) -> None:
+    """meta.build: the clock, the code and whether this is the sample."""
+    code = code_version()
+    is_sample = any(s.is_sample for s in snapshots)
+    with _opened(build) as con:
+        con.execute(
+            "INSERT INTO meta.build VALUES (?, ?, ?, ?, ?)",
+            [clocks.as_of, clocks.known_at, code["version"], code["digest"], is_sample],
+        )

@@ -1,0 +1,188 @@
+"""The history of the Hub's counters, brought up to the archive."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from flows.settings import Settings
+from flows.sources import SOURCES
+from warehouse.archive.archive import Archive
+from warehouse.archive.files import file_sha256
+from warehouse.archive.snapshot import Snapshot
+from warehouse.contracts.source import card
+from warehouse.database import duckdb_file
+from warehouse.hub_history.ledger import HistoryError, Sweep
+from warehouse.hub_history.series import series
+from warehouse.hub_history.store import History
+from warehouse.releases.hub_history_export import LIST, list_json, shared_files
+from warehouse.releases.manifest import Audience, FileEntry
+
+log = logging.getLogger("observatory.history")
+
+SOURCE = "hub"
+
+
+def is_whole_sweep(snapshot: Snapshot) -> bool:
+    """Whether a model that the snapshot lacks is gone: a sweep of the whole Hub, to its end.
+
+    Sidecars written before a sweep could be incomplete say so in their notes alone.
+    """
+    short = any("not reached" in note for note in snapshot.notes)
+    enough = snapshot.rows_seen >= (card(snapshot.source).whole_records or 0)
+    return snapshot.is_complete and not snapshot.is_sample and not short and enough
+
+
+def sweep_of(archive: Archive, snapshot: Snapshot) -> Sweep:
+    """A snapshot as the history looks at it."""
+    sidecar = (
+        archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot) / "snapshot.json"
+    )
+    return Sweep(
+        snapshot_id=snapshot.snapshot_id,
+        snapshot_date=snapshot.snapshot_date,
+        sidecar_sha256=file_sha256(sidecar),
+        is_whole=is_whole_sweep(snapshot),
+    )
+
+
+@contextmanager
+def up_to_date(
+    root: Path,
+    archive: Archive,
+    snapshots: Sequence[Snapshot],
+    con: duckdb.DuckDBPyConnection | None = None,
+    loaded: Collection[str] = (),
+) -> Iterator[History | None]:
+    """The history of these snapshots, with all of them applied and no other run writing.
+
+    Those of the ids `loaded` are taken from raw.hub_models of `con`; the others are parsed aside.
+    None where no snapshot is of the Hub.
+    """
+    by_id = {s.snapshot_id: s for s in snapshots if s.source == SOURCE}
+    if not by_id:
+        yield None
+        return
+    history = History(root, [sweep_of(archive, s) for s in by_id.values()])
+    with history.locked():
+        for sweep in history.missing():
+            if con is not None and sweep.snapshot_id in loaded:
+                history.apply(con, sweep)
+            else:
+                with _parsed_aside(archive, by_id[sweep.snapshot_id]) as aside:
+                    history.apply(aside, sweep)
+            log.info("history: applied %s", sweep.snapshot_id)
+        yield history
+
+
+@contextmanager
+def _parsed_aside(archive: Archive, snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The raw tables of one snapshot in a scratch file, on disk: it may be a whole sweep."""
+    with TemporaryDirectory(prefix="observatory-history-") as folder:
+        con = duckdb_file.create(Path(folder) / "scratch.duckdb")
+        try:
+            SOURCES[SOURCE].parse(con, archive, snapshot)
+            yield con
+        finally:
+            con.close()
+
+
+def shared_with_releases(
+    settings: Settings, until: date, audience: Audience
+) -> tuple[dict[str, bytes], list[tuple[FileEntry, Path]]]:
+    """The documents and the shared files by which a release holds the history up to a day.
+
+    Nothing where there is none, or where it is not the archive's: a release can do without.
+    """
+    archive = Archive(settings.archive)
+    snapshots = [s for s in archive.snapshots(SOURCE) if s.snapshot_date <= until]
+    if not snapshots or not (audience == "internal" or card(SOURCE).may_share_derived):
+        return {}, []
+    history = History(settings.history, [sweep_of(archive, s) for s in snapshots])
+    entries = history.ledger.until(until)
+    if [e.sweep for e in entries] != list(history.sweeps) or not history.is_whole(entries):
+        log.warning(
+            "%s does not hold the days of %s: the release goes without the Hub's history; "
+            "`observatory history update` brings it up to date",
+            history.folder,
+            archive.root,
+        )
+        return {}, []
+    shared = [(file, local) for file, local, _ in shared_files(history, entries)]
+    return {LIST: list_json(history, entries)}, shared
+
+
+def _opened(settings: Settings) -> tuple[Archive, list[Snapshot], History]:
+    """The archive's snapshots of the Hub and their history, as it lies there."""
+    archive = Archive(settings.archive)
+    snapshots = archive.snapshots(SOURCE)
+    if not snapshots:
+        raise HistoryError(
+            f"{archive.root} holds no snapshot of the Hub; `observatory run` fetches one, "
+            "or check --archive"
+        )
+    return archive, snapshots, History(settings.history, [sweep_of(archive, s) for s in snapshots])
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """What the history holds and lacks: one record per applied snapshot, sizes in bytes."""
+    _, _, history = _opened(settings)
+    entries = history.ledger.entries
+    held = {e.sweep for e in entries}
+    changed = sum(e.counts["models_changed"] for e in entries)
+    change_bytes = sum(e.changes.bytes for e in entries)
+    return {
+        "folder": str(history.folder),
+        "days": [
+            {
+                "day": e.day,
+                "whole sweep": e.sweep.is_whole,
+                "models": e.counts["models"],
+                **{c: e.counts[f"models_{c}"] for c in ("changed", "new", "left")},
+                "bytes": e.changes.bytes + e.models.bytes,
+                "state kept": bool(e.state),
+            }
+            for e in entries
+        ],
+        "models": entries[-1].counts["keys"] if entries else 0,
+        "bytes": sum(f.bytes for f in history.files()),
+        "state_bytes": sum(f.bytes for e in entries for f in e.state),
+        "bytes_per_change": change_bytes / changed if changed else 0.0,
+        "missing": [s.snapshot_id for s in history.sweeps if s not in held],
+    }
+
+
+def apply_all(settings: Settings, *, anew: bool = False) -> int:
+    """Brings the history up to the archive, after deleting it if `anew`. Returns how many."""
+    archive, snapshots, history = _opened(settings)
+    if anew:
+        with history.locked():
+            history.clear()
+    before = {e.sweep for e in history.ledger.entries}
+    with up_to_date(settings.history, archive, snapshots) as now:
+        return len({e.sweep for e in now.ledger.entries} - before) if now else 0
+
+
+def verified(settings: Settings) -> int:
+    """Number of files, once all are what the ledger says. Raises HistoryError."""
+    _, _, history = _opened(settings)
+    if wrong := history.verify():
+        raise HistoryError(
+            f"{history.folder}: not as the ledger says: {', '.join(wrong)}\n"
+            "  what to do: `observatory history rebuild` makes them anew from the archive"
+        )
+    return len(history.files()) + sum(len(e.state) for e in history.ledger.entries)
+
+
+def series_of(settings: Settings, model: str, until: date) -> list[dict[str, Any]]:
+    """One model's counters, one record per snapshot day from its first."""
+    _, _, history = _opened(settings)
+    with duckdb_file.connect() as con:
+        return [point._asdict() for point in series(con, history, model, until)]

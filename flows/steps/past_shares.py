@@ -1,0 +1,217 @@
+"""Shares of the days that are no longer loaded: computed once, and kept beside the history.
+
+A day whose snapshot has left the raw tables keeps the shares that the last build with it in them
+would have given: by the attributes and the lineage known then, and by the registry of this build.
+That follows from archive, clocks and code alone; the kept files only save the work.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from transforms.plan import Step, plan
+from warehouse.archive.files import write_atomically
+from warehouse.contracts.table import contract, literal
+from warehouse.database import duckdb_file
+from warehouse.hub_history.earlier import earlier_counters
+from warehouse.hub_history.load import history_days, known_models
+from warehouse.hub_history.past import counters_on
+from warehouse.hub_history.store import History
+
+log = logging.getLogger("observatory.settled")
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = ("mart.lab_share_daily", "mart.country_share_daily", "mart.family_share_daily")
+# What the history gives for a past day.
+PAST = (
+    *("raw.hub_models", "raw.hub_known_models", "raw.hub_earlier_counters"),
+    "raw.hub_history_days",  # the panel of a day follows from the days before it
+)
+COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
+# Their rows are of other systems; no share of the Hub counts them.
+UNUSED = ("core.arena_ratings", "core.notable_models")
+CODE = (
+    "flows/steps/past_shares.py",
+    "warehouse/hub_history/earlier.py",
+    "warehouse/hub_history/load.py",
+    "warehouse/hub_history/past.py",
+)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A day that is no longer loaded, and the last day on which it was."""
+
+    day: date
+    on: date
+
+
+@cache
+def steps() -> tuple[Step, ...]:
+    """The transforms behind the shares that depend on what the history gives, in order."""
+    wanted = set(TABLES)
+    for step in reversed(plan()):
+        if step.table in wanted and step.table not in PAST:
+            wanted |= set(step.inputs.values())
+    moved = set(PAST)
+    for step in plan():
+        if step.table in wanted and moved & set(step.inputs.values()):
+            moved.add(step.table)
+    return tuple(s for s in plan() if s.table in moved and s.table not in PAST)
+
+
+def beside() -> tuple[str, ...]:
+    """The tables that these transforms read as this build has them: registry and spellings."""
+    made = {*PAST, *UNUSED, *(s.table for s in steps())}
+    return tuple(sorted({i for s in steps() for i in s.inputs.values()} - made))
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What the shares of any day follow from beside the day itself, read once."""
+
+    con: duckdb.DuckDBPyConnection
+    history: History
+    clocks: dict[str, date]
+    given: dict[str, pl.DataFrame]
+    about: str  # their digest
+
+    def kept(self, one: Settled) -> dict[str, Path]:
+        """Where the shares of a day are kept, by table; the name tells what they follow from."""
+        known_at = self.clocks["known_at"]
+        folder = self.history.folder / "shares" / ("all" if known_at == date.max else str(known_at))
+        name = f"{one.day}.{_digest(self.history, one, self.about)}.parquet"
+        return {table: folder / table / name for table in TABLES}
+
+
+def settling(con: duckdb.DuckDBPyConnection, history: History, clocks: dict[str, date]) -> Settling:
+    """Reads registry and spellings from a build that has its core tables; it is only read."""
+    given = {table: duckdb_file.scan(con, contract(table)).collect() for table in beside()}
+    return Settling(con, history, clocks, given, _digest_of(given, clocks))
+
+
+def settle_day(shared: Settling, one: Settled) -> bool:
+    """Computes and keeps the shares of a day. False where they were kept already."""
+    kept = shared.kept(one)
+    if all(path.exists() for path in kept.values()):
+        return False
+    log.info("shares of %s, as of %s", one.day, one.on)
+    _keep(_shares(shared.con, shared.history, one, shared.given, shared.clocks), kept)
+    return True
+
+
+def load_settled(
+    con: duckdb.DuckDBPyConnection, history: History, days: list[Settled], clocks: dict[str, date]
+) -> int:
+    """Puts the shares of these days into their tables. Returns how many had to be computed."""
+    shared = settling(con, history, clocks)
+    computed = sum(settle_day(shared, one) for one in days)
+    for table in TABLES:
+        listed = ", ".join(literal(str(shared.kept(one)[table])) for one in days)
+        con.execute(f"INSERT INTO {contract(table).sql_name} FROM read_parquet([{listed}])")
+    return computed
+
+
+def _shares(
+    con: duckdb.DuckDBPyConnection,
+    history: History,
+    one: Settled,
+    given: dict[str, pl.DataFrame],
+    clocks: dict[str, date],
+) -> dict[str, pl.DataFrame]:
+    """The tables of one day, by the transforms that every build uses."""
+    entry = history.entry(one.day)
+    assert entry is not None  # the day is that of a snapshot
+    day = f"DATE {literal(str(one.day))}"
+    past = (
+        _listing(counters_on(history, one.day), day),
+        known_models(history, one.on),
+        earlier_counters(con, history, entry),
+    )
+    tables = {
+        **given,
+        **{table: contract(table).polars_schema.to_frame() for table in UNUSED},
+        **{table: _frame(con, table, sql) for table, sql in zip(PAST[:3], past, strict=True)},
+        PAST[3]: history_days(history.ledger.until(one.day)),
+    }
+    for step in steps():
+        arguments: dict[str, object] = {p: tables[t].lazy() for p, t in step.inputs.items()}
+        arguments |= {clock: clocks[clock] for clock in step.clocks}
+        tables[step.table] = step.function(**arguments).collect()
+    return {table: tables[table] for table in TABLES}
+
+
+def _listing(counters: str, day: str) -> str:
+    """SQL of raw.hub_models of a past day; null is what the history does not keep by day."""
+    kept = {"snapshot_date": day, "snapshot_id": "''", "file_name": "''"}
+    kept |= {c: c for c in ("model_id_hf", *COUNTERS) if c not in kept}
+    columns = contract("raw.hub_models").columns
+    listed = ", ".join(f"{kept.get(n, 'NULL')}::{c.type} AS {n}" for n, c in columns.items())
+    return f"SELECT {listed} FROM ({counters})"
+
+
+def _frame(con: duckdb.DuckDBPyConnection, table: str, sql: str) -> pl.DataFrame:
+    """The rows of a query with exactly the columns of a contract."""
+    columns = ", ".join(contract(table).columns)
+    return con.sql(f"SELECT {columns} FROM ({sql})").pl().cast(contract(table).polars_schema)
+
+
+def _keep(tables: dict[str, pl.DataFrame], paths: dict[str, Path]) -> None:
+    """Writes the files of a day; those that other inputs gave go."""
+    for name, path in paths.items():
+        table = contract(name)
+        table.check_frame(tables[name])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob(f"{path.name.partition('.')[0]}.*"):
+            old.unlink(missing_ok=True)
+        part = io.BytesIO()
+        tables[name].sort(table.key).write_parquet(part, compression="zstd")
+        write_atomically(path, part.getvalue())
+
+
+def _digest(history: History, one: Settled, about: str) -> str:
+    """What the shares of a day follow from: every snapshot up to the last with it, and the rest."""
+    sweeps = [entry.sweep.model_dump_json() for entry in history.ledger.until(one.on)]
+    text = "\n".join([about, history.ledger.code, str(one.day), str(one.on), *sweeps])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest_of(given: dict[str, pl.DataFrame], clocks: dict[str, date]) -> str:
+    """Digest of the other tables' rows, the clocks that a step takes, the code and its engines."""
+    whole = hashlib.sha256(f"{duckdb.__version__} {pl.__version__}".encode())
+    for clock in sorted({c for s in steps() for c in s.clocks}):
+        whole.update(f"{clock} {clocks[clock]}\n".encode())
+    for table, frame in sorted(given.items()):
+        whole.update(f"{table}\n{frame.sort(pl.all()).write_csv()}".encode())
+    for path in sorted(_sources()):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def _sources() -> set[Path]:
+    """The files of the transforms and all that they import of transforms, and of this module."""
+    found = {ROOT / name for name in CODE}
+    rest = [f"transforms.{step.table}" for step in steps()]
+    while rest:
+        path = ROOT / (rest.pop().replace(".", "/") + ".py")
+        if path not in found:
+            found.add(path)
+            rest += _imported(path)
+    return found
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("transforms."):
+            yield str(node.module)

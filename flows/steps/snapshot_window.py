@@ -1,0 +1,52 @@
+"""Which snapshots of a source stand in the raw tables, and as of when the others are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from warehouse.archive.snapshot import Snapshot
+from warehouse.contracts.source import card
+
+
+def recent(snapshots: Sequence[Snapshot], records: int | None) -> list[Snapshot]:
+    """The newest snapshots that together have no more records than that; at least the last."""
+    kept: list[Snapshot] = []
+    total = 0
+    for snapshot in reversed(snapshots):
+        total += snapshot.rows_seen
+        if kept and records is not None and total > records:
+            break
+        kept.append(snapshot)
+    return kept[::-1]
+
+
+def loaded(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """Those of a build's snapshots whose records are loaded, by the cards of their sources."""
+    chosen: list[Snapshot] = []
+    for source in dict.fromkeys(s.source for s in snapshots):
+        of_source = [s for s in snapshots if s.source == source]
+        about = card(source)
+        is_windowed = about.loads == "recent_snapshots"
+        chosen += recent(of_source, about.recent_records) if is_windowed else of_source
+    return chosen
+
+
+def settled_on(snapshots: Sequence[Snapshot]) -> dict[date, date]:
+    """Day of each snapshot that is no longer loaded -> the last day on which it was.
+
+    What a build then said of it, by the attributes and the lineage known then, stays said. Both
+    days follow from the archive and the card alone.
+    """
+    records = card(snapshots[0].source).recent_records if snapshots else None
+    oldest = [recent(snapshots[: i + 1], records)[0].snapshot_date for i in range(len(snapshots))]
+    settled: dict[date, date] = {}
+    for snapshot in snapshots:
+        if snapshot.snapshot_date < oldest[-1]:
+            last = [
+                later.snapshot_date
+                for later, first in zip(snapshots, oldest, strict=True)
+                if first <= snapshot.snapshot_date <= later.snapshot_date
+            ]
+            settled[snapshot.snapshot_date] = max(last)
+    return settled

@@ -1,0 +1,205 @@
+"""The release on the Hub: one commit through the real client, or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import huggingface_hub.constants
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from flows.cli.app import app
+from flows.settings import Settings
+from flows.steps.publish_to_huggingface import Change, publish_to_hub
+from tests.standin import Answer, Call, RefusalError, StandIn
+from tests.standin.push import Pushes
+from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
+from warehouse.archive.files import file_sha256
+from warehouse.releases.manifest import Manifest, ReleaseError
+from warehouse.releases.stage import stage_release
+
+REPO, TOKEN = "someone/observatory", "hf_of_the_test"
+
+
+class Hub(StandIn):
+    """The stand-in, with a race that can be switched on."""
+
+    before_commit: Any = None
+
+    def answer(self, call: Call) -> Answer:
+        if self.before_commit and "commit" in call.segments:
+            self.before_commit, run = None, self.before_commit
+            run()
+        return super().answer(call)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub that takes commits from one token; parts of 400 kB, so that files go up in several."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    (tmp_path / "empty").mkdir()
+    pushes = Pushes(tmp_path / "hub", TOKEN, part_size=400_000)
+    with Hub(tmp_path / "empty", pushes=pushes) as server:
+        yield server
+
+
+def release(folder: Path, audience: str = "public", models: int = 50) -> tuple[Path, Manifest]:
+    manifest = stage_release(
+        build_warehouse(folder.with_suffix(".duckdb"), models=models), folder,
+        audience=audience, as_of=AS_OF, code=CODE, sample=False,  # type: ignore[arg-type]
+        tables=small_tables(), source_cards=small_cards(),
+    )  # fmt: skip
+    return folder, manifest
+
+
+def push(hub: Hub, staged: tuple[Path, Manifest], *, really: bool = True) -> Change:
+    return publish_to_hub(Settings(hub_url=hub.url), REPO, *staged, really=really)
+
+
+def held(hub: Hub) -> Path:
+    assert hub.pushes is not None
+    return hub.pushes.root / "datasets" / REPO
+
+
+def commits(hub: Hub) -> int:
+    return sum("/commit/" in r.path and r.status == 200 for r in hub.requests)
+
+
+def test_the_repository_becomes_the_release(hub: Hub, tmp_path: Path) -> None:
+    staged = release(tmp_path / "a")
+    change = push(hub, staged)
+    assert (change.is_new, commits(hub)) == (True, 1)
+    assert change.commit
+    for entry in staged[1].objects:
+        assert file_sha256(held(hub) / entry.path) == entry.sha256
+    assert (held(hub) / "manifest.json").read_bytes() == staged[1].to_json()
+    parts = {r.path for r in hub.requests if r.path.startswith("/lfs/part/")}
+    assert len(parts) > 2  # the DuckDB file went up in parts
+    assert any(r.path.startswith("/lfs/object/") for r in hub.requests)
+
+
+def test_a_dry_run_sends_nothing(hub: Hub, tmp_path: Path) -> None:
+    change = push(hub, release(tmp_path / "a"), really=False)
+    assert "core.counts.parquet" in change.adds
+    assert change.commit is None
+    assert not held(hub).exists()
+    assert {r.method for r in hub.requests} == {"GET"}
+
+
+def test_the_same_release_is_not_committed_again(hub: Hub, tmp_path: Path) -> None:
+    push(hub, release(tmp_path / "a"))
+    again = release(tmp_path / "b")  # its DuckDB file differs in a random number
+    change = push(hub, again)
+    assert change.is_empty
+    assert (change.commit, commits(hub)) == (None, 1)
+
+
+def test_the_next_release_sends_what_changed_and_deletes_what_is_gone(
+    hub: Hub, tmp_path: Path
+) -> None:
+    push(hub, release(tmp_path / "a"))
+    (held(hub) / "mart.gone.parquet").write_bytes(b"of a table that is no more")
+    staged = release(tmp_path / "b", models=60)
+    change = push(hub, staged)
+    assert change.deletes == ("mart.gone.parquet",)
+    assert "core.counts.parquet" in change.adds
+    assert "mart.by_country.parquet" not in change.adds  # the same bytes
+    files = {p.relative_to(held(hub)).as_posix() for p in held(hub).rglob("*") if p.is_file()}
+    assert files == {".gitattributes", "README.md", "manifest.json",
+                     *(o.path for o in staged[1].objects)}  # fmt: skip
+
+
+def test_a_damaged_file_on_the_hub_is_mended(hub: Hub, tmp_path: Path) -> None:
+    staged = release(tmp_path / "a")
+    push(hub, staged)
+    (held(hub) / "core.counts.parquet").write_bytes(b"damaged")
+    assert "core.counts.parquet" in push(hub, staged).adds
+    assert commits(hub) == 2
+    (held(hub) / "manifest.json").write_text("no manifest")
+    assert "manifest.json" in push(hub, staged).adds
+
+
+def test_an_internal_release_never_leaves(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="only a public one"):
+        push(hub, release(tmp_path / "a", audience="internal"))
+    assert hub.requests == []
+
+
+def test_without_a_token_nothing_is_tried(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = release(tmp_path / "a")
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(ReleaseError, match="HF_TOKEN is not set"):
+        push(hub, staged)
+    assert push(hub, staged, really=False).adds
+    assert not any("authorization" in r.headers for r in hub.requests)
+
+
+def test_a_token_that_may_not_write_is_told_and_not_shown(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong_one")
+    with pytest.raises(ReleaseError, match="HTTP 401") as caught:
+        push(hub, release(tmp_path / "a"))
+    assert "hf_wrong_one" not in str(caught.value)
+    assert not held(hub).exists()
+
+
+def test_of_two_at_once_the_second_is_told(hub: Hub, tmp_path: Path) -> None:
+    push(hub, release(tmp_path / "a"))
+    other = held(hub) / "core.counts.parquet"
+    hub.before_commit = lambda: other.write_bytes(b"the commit of another")
+    with pytest.raises(ReleaseError, match="another commit came in between"):
+        push(hub, release(tmp_path / "b", models=60))
+    assert other.read_bytes() == b"the commit of another"
+
+
+def test_an_upload_that_is_cut_commits_nothing(hub: Hub, tmp_path: Path) -> None:
+    staged = release(tmp_path / "a")
+    push(hub, staged)
+    before = (held(hub) / "manifest.json").read_bytes()
+
+    def refuse() -> None:
+        raise RefusalError(400, "disk full")
+
+    hub.before_commit = refuse
+    with pytest.raises(ReleaseError, match="disk full"):
+        push(hub, release(tmp_path / "b", models=60))
+    assert (held(hub) / "manifest.json").read_bytes() == before
+
+
+def test_the_card_has_a_config_for_every_table(hub: Hub, tmp_path: Path) -> None:
+    staged = release(tmp_path / "a")
+    push(hub, staged)
+    text = (held(hub) / "README.md").read_text("utf-8")
+    _, header, body = text.split("---\n", 2)
+    about = yaml.safe_load(header)
+    configs = {c["config_name"]: c["data_files"][0]["path"] for c in about["configs"]}
+    assert configs == {t.name: t.path for t in staged[1].tables}
+    assert about["size_categories"] == ["n<1K"]
+    assert "open, example.org" in body
+    assert "strict, example.org" not in text
+    assert all((held(hub) / path).exists() for path in configs.values())
+
+
+def test_the_sample_goes_up_from_the_command_line(hub: Hub, sampled: tuple[Path, str]) -> None:
+    options = [f"--warehouse={sampled[0] / 'observatory.duckdb'}", "--json"]
+    env = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
+    told = CliRunner().invoke(app, ["publish-hub", REPO, "--really", *options], env=env)
+    assert told.exit_code == 0, told.output
+    done = json.loads(told.stdout)
+    assert done["commit"]
+    assert "observatory.duckdb" in done["adds"]
+    with duckdb.connect(str(held(hub) / "observatory.duckdb"), read_only=True) as con:
+        assert con.execute("SELECT audience, is_sample FROM meta.release").fetchall() == [
+            ("public", True)
+        ]
+    bad = CliRunner().invoke(app, ["publish-hub", "no-owner", *options], env=env)
+    assert bad.exit_code == 2

@@ -1,6 +1,0 @@
-"""What every forked process needs; imported once."""
-
-import boto3  # noqa: F401
-import great_expectations  # noqa: F401
-
-import warehouse.s3  # noqa: F401

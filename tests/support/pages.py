@@ -1,0 +1,82 @@
+"""Releases with a page, for the tests of the page: the sample, and warehouses made worse."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from flows.steps.publish import add_page
+from warehouse.code_version import code_version
+from warehouse.releases.manifest import MANIFEST, Audience, Manifest, parse_manifest
+from warehouse.releases.stage import DATABASE, stage_release
+from warehouse.site.build import write_page
+from warehouse.site.i18n import FILES
+
+HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\">'\"&\u2028{{ 7*7 }}"
+PAGES = sorted(FILES.values())
+
+
+def staged(
+    warehouse: Path, folder: Path, audience: Audience = "internal", *changes: str
+) -> Manifest:
+    """The warehouse, changed by SQL in a copy, as a release in `folder`; without Data Docs."""
+    copy = folder.with_suffix(".duckdb")
+    shutil.copyfile(warehouse, copy)
+    with duckdb.connect(str(copy)) as con:
+        for change in changes:
+            con.execute(change)
+        as_of, is_sample = con.execute("SELECT as_of, is_sample FROM meta.build").fetchall()[0]
+    about = {"as_of": as_of, "code": code_version(), "sample": is_sample}
+    return add_page(folder, stage_release(copy, folder, audience=audience, **about))
+
+
+def paged(release: Path, folder: Path, *changes: str) -> Path:
+    """The page anew, of a copy of a release's DuckDB file changed by SQL; nothing else is staged.
+
+    What `meta.snapshots` says of a source goes into the manifest too, as staging would have it.
+    """
+    folder.mkdir()
+    shutil.copyfile(release / DATABASE, folder / DATABASE)
+    with duckdb.connect(str(folder / DATABASE)) as con:
+        for change in changes:
+            con.execute(change)
+        told = con.execute("FROM meta.snapshots SELECT source, producer, citation").fetchall()
+    manifest = parse_manifest((release / MANIFEST).read_bytes(), str(release))
+    said = {source: {"producer": p, "citation": c} for source, p, c in told}
+    sources = tuple(s.model_copy(update=said.get(s.source)) for s in manifest.sources)
+    files = tuple(f for f in manifest.files if not f.path.startswith(("index.", "page/")))
+    write_page(folder, manifest.model_copy(update={"sources": sources, "files": files}))
+    return folder
+
+
+def page_files(folder: Path) -> dict[str, str]:
+    """Everything that the page of a release says, by file; the libraries are not it."""
+    own = [folder / name for name in PAGES]
+    own += [p for p in sorted((folder / "page").iterdir()) if not p.name.endswith(".min.js")]
+    return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in own}
+
+
+def emptied(warehouse: Path) -> list[str]:
+    """SQL that empties every mart."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        query = "FROM duckdb_tables() SELECT table_name WHERE schema_name = 'mart'"
+        return [f"DELETE FROM mart.{name}" for (name,) in con.execute(query).fetchall()]
+
+
+def hostile_names() -> Sequence[str]:
+    """SQL that puts markup where names from outside stand."""
+    name = "'" + HOSTILE.replace("'", "''") + "'"
+    return [
+        f"UPDATE mart.lab_share_daily SET lab_name = {name} || lab_id",
+        f"UPDATE mart.family_share_daily SET family_name = {name} || family_id",
+        f"UPDATE mart.arena_leaders SET best_model = {name}, best_open_model = {name}",
+        f"UPDATE mart.arena_lab_leaders SET best_model = {name}, lab_name = {name}",
+        f"UPDATE meta.validation_results SET outcome = 'failed', description = {name}"
+        " WHERE severity = 'warning'",
+        f"UPDATE meta.snapshots SET citation = {name}, producer = {name}",
+        f"INSERT INTO raw.quarantine SELECT snapshot_id, snapshot_date, {name}, {name}, 1, {name},"
+        " NULL, 'record', NULL FROM meta.snapshots LIMIT 1",
+    ]

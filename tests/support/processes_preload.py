@@ -1,0 +1,6 @@
+"""What every forked process needs; imported once."""
+
+import boto3  # noqa: F401
+import great_expectations  # noqa: F401
+
+import warehouse.storage.s3  # noqa: F401

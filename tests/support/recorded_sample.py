@@ -1,0 +1,37 @@
+"""The bundled sample in the stand-in's layout: real records for tests, small and always there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import zstandard
+
+from tests.conftest import ROOT
+from warehouse.archive.archive import Archive
+from warehouse.archive.snapshot import Snapshot
+
+SAMPLE = ROOT / "warehouse" / "sample"
+DAY = "2026-08-15"  # of its newest Hub listing
+
+
+def write_recordings(folder: Path) -> Path:
+    """Lays the sample's bytes down as recordings of the Hub, LMArena and Epoch."""
+    archive = Archive(SAMPLE)
+    for snapshot in archive.snapshots():
+        for name, data in _recordings(archive, snapshot).items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    return folder
+
+
+def _recordings(archive: Archive, snapshot: Snapshot) -> dict[str, bytes]:
+    files = {file.name: archive.read(file) for file in snapshot.files}
+    if snapshot.source == "lmarena":
+        return {f"lmarena/leaderboard-dataset/{name}": data for name, data in files.items()}
+    if snapshot.source == "hub":
+        models = [model for page in files.values() for model in orjson.loads(page)]
+        lines = b"\n".join(map(orjson.dumps, models)) + b"\n"
+        return {f"{snapshot.snapshot_id}/models.ndjson.zst": zstandard.compress(lines)}
+    return {f"{snapshot.snapshot_id}/{name}": data for name, data in files.items()}

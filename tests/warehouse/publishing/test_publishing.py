@@ -1,0 +1,363 @@
+"""Publishing the bundled sample: what storage returns is proved, and releases are looked after."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from expectations.copies import RELEASE_ID, SAME_ROWS, validate_copies
+from expectations.report import ValidationError
+from flows.cli.app import app
+from flows.steps import publish
+from tests.support.releases import build_warehouse
+from tests.support.s3_places import reader_sees
+from tests.warehouse.releases.test_release import stage
+from warehouse.database.duckdb_file import remove_dead_builds
+from warehouse.publishing.channels import latest_manifest, point
+from warehouse.publishing.pointer import read_pointer
+from warehouse.publishing.release_objects import DamagedError
+from warehouse.publishing.upload import mend, read_back, upload
+from warehouse.publishing.verify import verify
+from warehouse.releases.manifest import Manifest
+from warehouse.storage.local import LocalStorage
+
+Staged = tuple[Path, Manifest]
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Staged:
+    folder = tmp_path / "staged"
+    return folder, stage(build_warehouse(tmp_path / "wh.duckdb"), folder)
+
+
+@pytest.fixture
+def sample(sampled: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of the replayed and published sample that a test may change."""
+    return shutil.copytree(sampled[0], tmp_path / "sample")
+
+
+def call(folder: Path, *arguments: object) -> Result:
+    place = f"--publish-to={folder / 'published'}"
+    return CliRunner().invoke(app, [*map(str, arguments), place], env={"COLUMNS": "200"})
+
+
+def publish_as_of(folder: Path, day: date) -> str:
+    """Publishes the warehouse as one of another day; returns the release's id."""
+    with duckdb.connect(str(folder / "observatory.duckdb")) as con:
+        con.execute("UPDATE meta.build SET as_of = ?", [day])
+    done = call(folder, "publish", f"--warehouse={folder / 'observatory.duckdb'}", "--json")
+    assert done.exit_code == 0, done.output
+    return str(json.loads(done.stdout)["published"][0]["release_id"])
+
+
+# --- the DuckDB file is what the Parquet files are --------------------------------------------
+
+
+def copies(staged: Staged) -> dict[tuple[str, str], str]:
+    folder, manifest = staged
+    files = {t.name: folder / t.path for t in manifest.tables}
+    report = validate_copies(folder / "observatory.duckdb", files, manifest.release_id, "published")
+    return {(r.table_name, r.expectation): r.outcome for r in report.results}
+
+
+def test_every_table_of_the_duckdb_file_is_held_against_its_parquet(staged: Staged) -> None:
+    found = copies(staged)
+    assert set(found.values()) == {"passed"}
+    assert {table for table, what in found if what == SAME_ROWS} == {
+        t.name for t in staged[1].tables
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE core.counts SET downloads = downloads + 1 WHERE day = '2026-08-01'",
+        "DELETE FROM core.counts WHERE model = 'lab/m1'",
+        "INSERT INTO core.counts FROM core.counts LIMIT 1",
+        "UPDATE core.counts SET model = NULL WHERE model = 'lab/m0'",
+        "ALTER TABLE core.counts ALTER downloads TYPE INTEGER",
+    ],
+)
+def test_a_row_that_differs_is_found(staged: Staged, change: str) -> None:
+    with duckdb.connect(str(staged[0] / "observatory.duckdb")) as con:
+        con.execute("ALTER TABLE core.counts ALTER model DROP NOT NULL")
+        con.execute(change)
+    found = copies(staged)
+    assert [table for (table, _), outcome in found.items() if outcome != "passed"] == [
+        "core.counts"
+    ]
+
+
+def test_a_table_that_is_gone_and_a_wrong_release_are_found(staged: Staged) -> None:
+    with duckdb.connect(str(staged[0] / "observatory.duckdb")) as con:
+        con.execute("UPDATE meta.release SET release_id = 'another'")
+        con.execute("ALTER TABLE core.counts DROP COLUMN is_open")
+    found = copies(staged)
+    assert found["meta.release", RELEASE_ID] == "failed"
+    assert found["core.counts", SAME_ROWS] == "failed"
+
+
+def test_a_file_that_is_no_database_is_told(staged: Staged) -> None:
+    (staged[0] / "observatory.duckdb").write_bytes(b"<html>" * 100)
+    with pytest.raises(ValidationError, match=r"observatory\.duckdb of release .* cannot be read"):
+        copies(staged)
+
+
+# --- damage is mended where the bytes are at hand ------------------------------------------------
+
+
+def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None:
+    folder, manifest = staged
+    storage = LocalStorage(tmp_path / "published")
+    upload(folder, manifest, storage)
+    place = storage.root / "releases" / manifest.release_id
+    damaged = place / "core.counts.parquet"
+    damaged.write_bytes(damaged.read_bytes()[::-1])
+    (place / "raw.figures.parquet").unlink()
+    sent = mend(folder, storage, manifest, believe=False)
+    assert {e.path for e in sent} == {"core.counts.parquet", "raw.figures.parquet"}
+    assert verify(storage, manifest.release_id).is_intact
+    read_back(storage, manifest.release_id, tmp_path / "back")
+
+
+def test_a_lost_file_is_taken_from_its_copy_under_a_stable_name(
+    staged: Staged, tmp_path: Path
+) -> None:
+    """A DuckDB file differs from run to run: a later staging has other bytes of the same tables."""
+    folder, manifest = staged
+    storage = LocalStorage(tmp_path / "published")
+    upload(folder, manifest, storage)
+    point(storage, manifest.release_id)
+    stored = storage.root / "releases" / manifest.release_id / "observatory.duckdb"
+    stored.unlink()
+    mend(tmp_path / "nothing", storage, manifest)
+    assert verify(storage, manifest.release_id).is_intact
+    stored.unlink()
+    (storage.root / "latest" / "observatory.duckdb").write_bytes(b"damaged too")
+    with pytest.raises(DamagedError, match="no such bytes"):
+        mend(tmp_path / "nothing", storage, manifest)
+
+
+class Overtaken(LocalStorage):
+    """Storage in which somebody does something just before our DuckDB file arrives."""
+
+    def __init__(self, root: Path, act: Callable[[], object]) -> None:
+        super().__init__(root)
+        self.act = act
+
+    def put_file(
+        self, key: str, path: Path, sha256: str | None = None, if_absent: bool = False
+    ) -> bool:
+        if key.endswith("observatory.duckdb"):
+            self.act()
+        return super().put_file(key, path, sha256, if_absent)
+
+
+@pytest.fixture
+def other(staged: Staged, tmp_path: Path) -> Staged:
+    """The same release, staged by another run: its DuckDB file has other bytes."""
+    folder = tmp_path / "other"
+    manifest = stage(build_warehouse(tmp_path / "other.duckdb"), folder)
+    assert manifest.release_id == staged[1].release_id
+    ours, theirs = (f / "observatory.duckdb" for f in (staged[0], folder))
+    assert ours.read_bytes() != theirs.read_bytes()
+    return folder, manifest
+
+
+def test_of_two_publishers_of_one_release_the_first_to_end_it_tells_the_bytes(
+    staged: Staged, other: Staged, tmp_path: Path
+) -> None:
+    root = tmp_path / "published"
+    done = upload(*staged, Overtaken(root, lambda: upload(*other, LocalStorage(root))))
+    assert (done.was_whole, done.manifest) == (True, other[1])
+    assert verify(LocalStorage(root), done.manifest.release_id).is_intact
+
+
+def test_the_duckdb_file_of_a_publisher_that_died_or_goes_on_is_never_replaced(
+    staged: Staged, other: Staged, tmp_path: Path
+) -> None:
+    storage = LocalStorage(tmp_path / "published")
+    key = f"releases/{staged[1].release_id}/observatory.duckdb"
+    storage.put_file(key, other[0] / "observatory.duckdb")
+    done = upload(*staged, storage)
+    assert "observatory.duckdb" not in done.uploaded
+    assert storage.get_bytes(key) == (other[0] / "observatory.duckdb").read_bytes()
+    assert verify(storage, done.manifest.release_id).is_intact
+    late = upload(*other, storage)  # the one that was slow
+    assert late.manifest == done.manifest
+
+
+@pytest.mark.parametrize("left", [b"", b"half a file", "of another release"])
+def test_what_is_no_duckdb_file_of_the_release_is_replaced(
+    staged: Staged, tmp_path: Path, left: bytes | str
+) -> None:
+    storage = LocalStorage(tmp_path / "published")
+    key = f"releases/{staged[1].release_id}/observatory.duckdb"
+    if isinstance(left, str):
+        storage.put_file(key, build_warehouse(tmp_path / "bigger.duckdb", models=60))
+    else:
+        storage.put_bytes(key, left)
+    done = upload(*staged, storage)
+    assert storage.get_bytes(key) == (staged[0] / "observatory.duckdb").read_bytes()
+    assert done.manifest == staged[1]
+    assert verify(storage, done.manifest.release_id).is_intact
+
+
+# --- the command line, on the sample -------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """The tables of each time that Great Expectations is asked about a release."""
+    times: list[set[str]] = []
+    real = publish.validate_database
+
+    def spy(path: Path, tables: list[str], stage: str, *, alone: bool) -> Any:
+        times.append(set(tables))
+        return real(path, tables, stage, alone=alone)
+
+    monkeypatch.setattr(publish, "validate_database", spy)
+    return times
+
+
+def test_only_what_is_new_is_asked_again(sample: Path, asked: list[set[str]]) -> None:
+    storage = LocalStorage(sample / "published")
+    before = latest_manifest(storage)
+    assert before is not None
+    with duckdb.connect(str(sample / "observatory.duckdb")) as con:
+        con.execute("UPDATE mart.arena_leaders SET best_model = best_model || ' '")
+    second = publish_as_of(sample, date(2026, 8, 16))
+    assert asked == [{"mart.arena_leaders"}]
+    after = latest_manifest(storage)
+    assert after is not None
+    assert after.release_id == second == reader_sees(storage)
+    # Another code may ask other questions: everything is asked.
+    other = before.model_copy(update={"code": before.code | {"digest": "other"}})
+    assert publish._proven_before(after, other) == set()
+
+
+# Two countries in each other's place: other shares, and every rule still holds.
+SWAPPED = """
+UPDATE mart.country_share_daily SET
+    country_code = CASE country_code WHEN 'CN' THEN 'US' ELSE 'CN' END,
+    country_name = CASE country_code WHEN 'CN' THEN 'United States' ELSE 'China' END
+WHERE country_code IN ('CN', 'US')
+"""
+
+
+def test_releases_are_listed_compared_moved_and_cleaned(sample: Path) -> None:
+    storage = LocalStorage(sample / "published")
+    first = reader_sees(storage)
+    with duckdb.connect(str(sample / "observatory.duckdb")) as con:
+        con.execute(SWAPPED)
+    second = publish_as_of(sample, date(2026, 8, 16))
+    listed = json.loads(call(sample, "releases", "--json").stdout)[storage.url]
+    assert [(r["release_id"], r["pointers"]) for r in listed] == [(second, "latest"), (first, None)]
+    assert listed[0]["as_of"] == "2026-08-16"
+    told = json.loads(call(sample, "diff", first, "latest", "--json").stdout)
+    (table,) = told["tables"]
+    assert table["table"] == "mart.country_share_daily"
+    assert table["changed"] > 0
+    assert table["added"] == table["removed"]
+    largest = told["shares"][0]
+    assert largest["key"]["country_code"] in ("CN", "US")
+    assert largest["after"] != largest["before"]
+    assert "largest changes of a share" in call(sample, "diff", first, second).stdout
+
+    assert call(sample, "promote").exit_code == 0
+    assert call(sample, "rollback", first).exit_code == 0
+    assert reader_sees(storage) == first
+    moves = json.loads(call(sample, "journal", "--json").stdout)[storage.url]
+    assert [(m["channel"], m["action"], m["to"]) for m in moves] == [
+        ("latest", "publish", first),
+        ("latest", "publish", second),
+        ("latest", "rollback", first),
+        ("stable", "promote", second),
+    ]
+    plan = json.loads(call(sample, "clean", "--keep=1", "--json").stdout)[storage.url]
+    assert plan["expired"] == []
+    assert plan["kept"][second] == "named by stable.json"
+    assert "stays" in call(sample, "clean", "--apply").stdout
+    assert call(sample, "pin", first, "--reason", "cited").exit_code == 0
+    assert call(sample, "pin", first).exit_code == 2
+    assert json.loads(call(sample, "releases", "--json").stdout)[storage.url][1]["kept_for"] == (
+        "pinned: cited"
+    )
+    assert call(sample, "pin", first, "--undo").exit_code == 0
+
+
+def test_damage_in_storage_is_told_and_never_pointed_at(sample: Path) -> None:
+    storage = LocalStorage(sample / "published")
+    first = reader_sees(storage)
+    done = call(sample, "verify")
+    assert done.exit_code == 0
+    assert f"release {first} intact" in done.stdout
+    key = f"releases/{first}/mart.arena_leaders.parquet"
+    path = storage.root / key
+    path.write_bytes(path.read_bytes()[:-4] + b"PAR2")
+    done = call(sample, "verify", first)
+    assert done.exit_code == 6
+    assert f"damaged: {key}" in done.stdout
+    assert "observatory rollback" in done.stderr
+    done = call(sample, "promote", first)
+    assert done.exit_code == 6
+    assert "readers are not pointed at it" in " ".join(done.stderr.split())
+    assert read_pointer(storage, "stable") is None
+    for name in ("2026-01-01-000000000000", "../../etc", "stable"):
+        assert call(sample, "rollback", name).exit_code == 6
+    assert call(sample, "rollback", first, "--channel=nightly").exit_code == 2
+
+
+@pytest.mark.slow
+def test_an_open_release_has_docs_of_its_own_tables(
+    sample: Path, tmp_path: Path, asked: list[set[str]]
+) -> None:
+    place = tmp_path / "open"
+    warehouse = f"--warehouse={sample / 'observatory.duckdb'}"
+    done = CliRunner().invoke(
+        app, ["publish", warehouse, f"--publish-to={place}", "--audience=public", "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    storage = LocalStorage(place)
+    manifest = latest_manifest(storage)
+    assert manifest is not None
+    pages = [e.path for e in manifest.files if e.path.startswith("validation/")]
+    assert "validation/index.html" in pages
+    tables = {t.name for t in manifest.tables}
+    assert asked == [tables, set()]  # for the docs; what is read back has the same bytes
+    shown = {p.rsplit("/", 1)[1].removesuffix(".html") for p in pages if "/validations/" in p}
+    assert shown == tables
+    left_out = {x.table for x in manifest.left_out if x.predicate is None}
+    text = storage.get_bytes("latest/validation/index.html").decode()
+    assert left_out
+    assert not [table for table in left_out if table in text]
+    pointer = read_pointer(storage)
+    assert pointer is not None
+    assert pointer.moved_by is None  # nobody's machine is named to the world
+
+
+def test_what_killed_builds_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    warehouse = tmp_path / "observatory.duckdb"
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    names = [f".observatory.duckdb.{pid}.build" for pid in (ended.pid, os.getpid())]
+    old, living = (tmp_path / name for name in names)
+    wal, stranger = old.with_name(old.name + ".wal"), tmp_path / ".observatory.duckdb.x.build"
+    for path in (old, living, wal, stranger, warehouse):
+        path.touch()
+    assert remove_dead_builds(warehouse) == []  # too young: it may live in another container
+    for path in (old, living, wal, stranger):
+        os.utime(path, (0, 0))
+    assert set(remove_dead_builds(warehouse)) == {old, wal}
+    assert set(tmp_path.iterdir()) == {living, stranger, warehouse}

@@ -1,0 +1,175 @@
+"""The history in a release: sent once, listed, and enough to tell any day without our code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+
+from flows.settings import Settings
+from flows.steps import sequence
+from tests.conftest import ROOT
+from tests.support.frames import PROPERTY
+from tests.support.releases import build_warehouse
+from tests.warehouse.hub_history.test_hub_history import (
+    Listing,
+    applied,
+    histories,
+    raw,
+    said,
+    sweep,
+    three_days,
+)
+from tests.warehouse.releases.test_release import stage
+from warehouse.database.duckdb_file import create_tables
+from warehouse.hub_history.files import CHANGES
+from warehouse.hub_history.store import History
+from warehouse.publishing.release_objects import DamagedError
+from warehouse.publishing.upload import upload
+from warehouse.publishing.verify import verify
+from warehouse.releases.hub_history_export import CHANGES_MEAN, LIST, list_json, shared_files
+from warehouse.releases.manifest import Manifest
+from warehouse.releases.stage import add_files
+from warehouse.storage.local import LocalStorage
+
+RECIPES = (ROOT / "infra" / "recipes" / "recipes.md").read_text(encoding="utf-8")
+RECIPE = RECIPES.split("## Any past day of the whole Hub", 1)[1].split('"""')[1]
+SAMPLE = ROOT / "warehouse" / "sample"
+
+
+@pytest.fixture(scope="module")
+def con() -> duckdb.DuckDBPyConnection:
+    found = duckdb.connect()
+    create_tables(found)
+    return found
+
+
+def published(history: History, place: Path) -> dict[str, dict]:
+    """The shared files as storage has them, and what the list says of them."""
+    entries = history.ledger.entries
+    for entry, path, _ in shared_files(history, entries):
+        target = place / entry.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    return json.loads(list_json(history, entries))["tables"]
+
+
+def told_by_the_recipe(tables: dict[str, dict], place: Path, when: date) -> list[tuple]:
+    files = {
+        kind: [str(place / f["path"]) for f in table["files"] if f["snapshot_date"] <= str(when)]
+        for kind, table in tables.items()
+    }
+    return duckdb.execute(RECIPE, files).fetchall()
+
+
+@settings(PROPERTY, max_examples=15)
+@given(histories())
+def test_the_recipe_tells_any_day_from_the_files_alone(
+    con: duckdb.DuckDBPyConnection,
+    tmp_path_factory: pytest.TempPathFactory,
+    listings: dict[date, Listing],
+) -> None:
+    raw(con, listings)
+    history = applied(con, tmp_path_factory.mktemp("history"), [sweep(when) for when in listings])
+    place = tmp_path_factory.mktemp("place")
+    tables = published(history, place)
+    for when, models in listings.items():
+        expected = sorted((name, downloads) for name, downloads, *_ in said(models))
+        assert sorted(told_by_the_recipe(tables, place, when)) == expected, when
+
+
+def test_every_column_of_the_files_has_a_meaning(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    assert list(CHANGES_MEAN) == list(CHANGES)
+    raw(con, three_days())
+    history = applied(con, tmp_path / "history", [sweep(when) for when in three_days()])
+    for table in published(history, tmp_path / "place").values():
+        assert all(column["description"] for column in table["columns"])
+        first = str(tmp_path / "place" / table["files"][0]["path"])
+        found = duckdb.execute(
+            "DESCRIBE FROM read_parquet(?, hive_partitioning = false)", [first]
+        ).fetchall()
+        assert [(c["name"], c["type"]) for c in table["columns"]] == [(n, t) for n, t, *_ in found]
+
+
+# ---- in storage ------------------------------------------------------------------------------
+
+
+def staged(database: Path, folder: Path, history: History, days: int) -> Manifest:
+    entries = history.ledger.entries[:days]
+    return stage(
+        database,
+        folder,
+        code={"version": "1", "digest": str(days)},
+        documents={LIST: list_json(history, entries)},
+        shared=[(entry, path) for entry, path, _ in shared_files(history, entries)],
+    )
+
+
+def test_a_day_is_sent_once_and_shared_by_every_release(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw(con, three_days())
+    history = applied(con, tmp_path / "history", [sweep(when) for when in three_days()])
+    database, storage = build_warehouse(tmp_path / "wh.duckdb"), LocalStorage(tmp_path / "place")
+    sent: list[str] = []
+    put = LocalStorage.put_file
+    monkeypatch.setattr(
+        LocalStorage,
+        "put_file",
+        lambda self, key, *rest, **asked: (sent.append(key), put(self, key, *rest, **asked))[1],
+    )
+    manifests = []
+    for days in (2, 3):
+        folder = tmp_path / f"release-{days}"
+        manifests.append(add_files(folder, staged(database, folder, history, days)))
+        assert not [e.path for e in manifests[-1].objects if e.path.startswith("hub_history/")]
+        upload(folder, manifests[-1], storage)
+    shared = [key for key in sent if key.startswith("hub_history/")]
+    assert sorted(shared) == sorted(e.path for e in manifests[1].shared)
+    assert len(shared) == 2 * 3
+    for manifest in manifests:
+        assert verify(storage, manifest.release_id).is_intact
+    first = tmp_path / "place" / manifests[0].shared[0].path
+    first.write_bytes(first.read_bytes()[:-1])
+    assert verify(storage, manifests[0].release_id).damaged == (manifests[0].shared[0].path,)
+    folder = tmp_path / "again"
+    manifest = staged(database, folder, history, 4)
+    with pytest.raises(DamagedError, match="a shared object never changes"):
+        upload(folder, manifest, storage)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("audience", ["internal", "public"])
+def test_a_published_build_holds_its_history_and_one_without_it_says_so(
+    tmp_path: Path, audience: sequence.Audience, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = Settings(
+        archive=SAMPLE,
+        warehouse=tmp_path / "observatory.duckdb",
+        docs=tmp_path / "validation",
+        history=tmp_path / "history",
+        sources=("hub",),
+        publish_to=(str(tmp_path / "place"),),
+    )
+    sequence.build(asked, date(2026, 8, 15))
+    sequence.publish(asked, asked.publish_to, audience)
+    place = tmp_path / "place"
+    tables = json.loads((place / "latest" / LIST).read_text(encoding="utf-8"))["tables"]
+    day = date(2026, 8, 7)
+    with duckdb.connect(str(asked.warehouse), read_only=True) as con:
+        query = "SELECT model_id_hf, downloads_30d FROM raw.hub_models WHERE snapshot_date = ?"
+        recorded = con.execute(query, [day]).fetchall()
+    assert recorded and sorted(told_by_the_recipe(tables, place, day)) == sorted(recorded)
+    assert "goes without" not in caplog.text
+    other = asked.model_copy(update={"history": tmp_path / "none"})
+    sequence.publish(other, [str(tmp_path / "other")], audience)
+    assert re.search("the release goes without the Hub's history", caplog.text)
+    assert not (tmp_path / "other" / "latest" / LIST).exists()

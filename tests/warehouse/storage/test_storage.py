@@ -1,0 +1,129 @@
+"""A folder as storage: whole objects, checked keys, errors for people."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from warehouse.storage.local import LocalStorage, whole_file
+from warehouse.storage.open import open_storage
+from warehouse.storage.protocol import MissingObjectError, StorageError, check_key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../b",
+        "a//b",
+        "a/",
+        ".hidden",
+        "a/.x.part",
+        "a\\b",
+        "a\0b",
+        "ü",
+    ],
+)
+def test_a_key_never_leads_out_of_the_storage(key: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="not a storage key"):
+        LocalStorage(tmp_path).put_bytes(key, b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ordinary_keys_pass() -> None:
+    key = "releases/2026-08-15-0123456789ab/mart.country_share_daily.parquet"
+    assert check_key(key) == key
+
+
+def test_objects_round_trip(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path / "out"))
+    assert storage.put_bytes("a/b.json", b"one")
+    (tmp_path / "local").write_bytes(b"four")
+    storage.put_file("a/c", tmp_path / "local")
+    storage.copy("a/c", "d")
+    storage.download("d", tmp_path / "back")
+    assert storage.get_bytes("a/b.json") == b"one"
+    assert (tmp_path / "back").read_bytes() == b"four"
+    assert storage.size("a/c") == 4
+    assert storage.keys() == ["a/b.json", "a/c", "d"]
+    assert storage.keys("a/") == storage.keys("a") == ["a/b.json", "a/c"]
+    assert storage.keys("nothing/") == []
+    storage.delete("d")
+    storage.delete("d")
+    assert storage.size("d") is None
+    assert storage.size("d") is None
+
+
+def test_if_absent_leaves_what_is_there(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    assert storage.put_bytes("k", b"first", if_absent=True)
+    assert not storage.put_bytes("k", b"second", if_absent=True)
+    assert storage.get_bytes("k") == b"first"
+    assert [p.name for p in tmp_path.iterdir()] == ["k"]
+
+
+def test_if_absent_works_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("no links on this file system")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    test_if_absent_leaves_what_is_there(tmp_path)
+
+
+def test_a_write_that_dies_leaves_the_old_object_and_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "k"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), whole_file(path) as stream:
+        stream.write(b"new, but half")
+        raise RuntimeError("power cut")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_unfinished_files_of_a_killed_process_are_no_objects(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / ".manifest.json.0a1b2c.part").write_bytes(b"half")
+    assert LocalStorage(tmp_path).keys("latest/") == []
+
+
+def test_a_missing_object_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingObjectError, match=r"a/b\.json: no such object"):
+        LocalStorage(tmp_path).get_bytes("a/b.json")
+
+
+def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "latest").write_bytes(b"")
+    with pytest.raises(StorageError, match="latest/x: "):
+        LocalStorage(tmp_path).put_bytes("latest/x", b"")
+
+
+def test_addresses(tmp_path: Path) -> None:
+    assert open_storage(f"file://{tmp_path}/a%20b").url == f"{tmp_path}/a b"
+    assert open_storage(str(tmp_path)).url == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url", ["gs://bucket", "https://user:hunter2@host/x", "file://host/x", "", "s3://Bad_Bucket/x"]
+)
+def test_addresses_we_do_not_know_are_refused(url: str) -> None:
+    with pytest.raises(StorageError) as told:
+        open_storage(url)
+    assert "hunter2" not in str(told.value)
+
+
+def test_a_password_in_an_s3_address_is_not_repeated() -> None:
+    with pytest.raises(StorageError) as told:
+        open_storage("s3://key:hunter2@bucket/x")
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize("error", [StorageError("a", "b", "c"), MissingObjectError("a")])
+def test_errors_survive_the_way_between_processes(error: StorageError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (type(error), str(error))

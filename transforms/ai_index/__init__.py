@@ -1,0 +1,1 @@
+"""What the tables of the AI Index and Epoch's notable models share."""

@@ -1,0 +1,212 @@
+"""From an answer to a judgement: does the quantity hold, does the statement, and what of it.
+
+Three answers each time: yes, no, and null for what the data cannot tell. Where they see too little
+the answer is null, whatever the value says: a verdict is never better than its coverage. So it is
+where a source is not whole and what it lacks could change the answer: absence contradicts nobody.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.claims.requests import NEEDED
+from transforms.claims.wording import shown
+from transforms.numeric.exact_sums import how_many
+
+SLACK = 1e-9  # of floating point, never of judgement
+# What was not seen is a gate; whom nobody examined is in the bounds, and told beside.
+SEEN = ("coverage_time", "coverage_population", "coverage_lineage")
+COVERAGES = (*SEEN, "coverage_names")
+# Tests on sources that are published whole: what has too little of one is an excerpt of it.
+EXCERPTS = (
+    *("notable_count", "frontier_lag"),
+    *("arena_count", "arena_rank", "arena_first", "arena_lead", "trending_days", "trending_weeks"),
+)
+CHANGING = r"^(hub|arena|trending)_"  # tests whose value is another one every day
+NAMED = (
+    "repositories_created",
+    "datasets_created",
+    "models_published",
+)  # what is not found there is not disproved
+
+
+def with_judgement(trials: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds coverage, whether a trial can be told at all, whether it agrees and whether it holds."""
+    seen = pl.min_horizontal(pl.col(c).fill_null(1.0) for c in SEEN)
+    known = pl.col("value").is_not_null()
+    return (
+        trials.with_columns(
+            pl.when(known).then(seen).otherwise(0.0).alias("coverage"),
+            pl.lit(NEEDED).alias("coverage_needed"),
+        )
+        .with_columns((known & (pl.col("coverage") >= NEEDED)).alias("is_testable"))
+        .with_columns(
+            _relation(pl.col("value"), pl.col("value")).alias("agrees"),
+            pl.when(pl.col("is_testable") & ~_is_of_its_day() & _is_whole())
+            .then(_holds())
+            .alias("holds"),
+        )
+        .with_columns(_missing().alias("missing"))
+    )
+
+
+def _relation(low: pl.Expr, high: pl.Expr) -> pl.Expr:
+    """Whether everything from `low` to `high` stands to the stated value as it was said to."""
+    stated, tolerance = pl.col("stated_value"), pl.col("tolerance") + SLACK
+    relation = pl.col("relation")
+    return (
+        pl.when(relation == "equals")
+        .then(((low - stated).abs() <= tolerance) & ((high - stated).abs() <= tolerance))
+        .when(relation.is_in(["at_least", "ahead"]))
+        .then(low >= stated - tolerance)
+        .when(relation == "at_most")
+        .then(high <= stated + tolerance)
+        .when(relation == "above")
+        .then(low > stated)
+        .otherwise(high < stated)
+    )
+
+
+def _excluded() -> pl.Expr:
+    """Whether nothing between the outer bounds could make it hold."""
+    stated, tolerance = pl.col("stated_value"), pl.col("tolerance") + SLACK
+    lower, upper, relation = pl.col("value_lower"), pl.col("value_upper"), pl.col("relation")
+    return (
+        pl.when(relation == "equals")
+        .then((upper < stated - tolerance) | (lower > stated + tolerance))
+        .when(relation == "at_least")
+        .then(upper < stated - tolerance)
+        .when(relation == "ahead")  # neither is ahead while the chance is between
+        .then(upper <= 1 - stated + tolerance)
+        .when(relation == "at_most")
+        .then(lower > stated + tolerance)
+        .when(relation == "above")
+        .then(upper <= stated)
+        .otherwise(lower >= stated)
+    )
+
+
+def _holds() -> pl.Expr:
+    """True if it holds whatever the unseen may be, false if nothing could make it hold."""
+    return (
+        pl.when(_relation(pl.col("low"), pl.col("high")))
+        .then(True)
+        .when(_excluded())
+        .then(False)
+        .otherwise(None)
+    )
+
+
+def _is_whole() -> pl.Expr:
+    """Whether nothing that the source lacks could change the answer."""
+    return pl.col("is_whole").fill_null(value=True)
+
+
+def _is_of_its_day() -> pl.Expr:
+    """A figure of a past day: that today's happens to be the same would be a coincidence."""
+    is_figure = (pl.col("relation") == "equals") & pl.col("test").str.contains(CHANGING)
+    return (pl.col("moment") == "newest") & is_figure
+
+
+def _missing() -> pl.Expr:
+    """Why a trial has no answer; null where it has one."""
+    too_little = {c: pl.col(c).fill_null(1.0) < NEEDED for c in SEEN}
+    named = pl.col("test").is_in(list(NAMED))
+    return (
+        pl.when(pl.col("test") == "outside")
+        .then(pl.lit("outside_sources"))
+        .when(pl.col("day").is_null())
+        .then(pl.lit("no_day"))
+        .when(pl.col("value").is_null() & too_little["coverage_lineage"])
+        .then(pl.lit("lineage_not_recorded"))
+        .when(pl.col("value").is_null())
+        .then(pl.lit("no_observation"))
+        .when(too_little["coverage_time"])
+        .then(pl.lit("window_not_covered"))
+        .when(too_little["coverage_population"] & named)
+        .then(pl.lit("not_found"))
+        .when(too_little["coverage_population"] & ~pl.col("test").is_in(list(EXCERPTS)))
+        .then(pl.lit("panel_not_population"))
+        .when(too_little["coverage_population"] | ~_is_whole())
+        .then(pl.lit("source_not_whole"))
+        .when(too_little["coverage_lineage"])
+        .then(pl.lit("lineage_not_recorded"))
+        .when(_is_of_its_day())
+        .then(pl.lit("of_its_day"))
+        .when(pl.col("holds").is_null() & (pl.col("coverage_names") < 1))
+        .then(pl.lit("names_not_examined"))
+        .when(pl.col("holds").is_null())
+        .then(pl.lit("undecided"))
+    )
+
+
+def by_definition(trials: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per claim, moment and definition: whether all its quantities hold.
+
+    One that fails decides, whatever cannot be told of the others.
+    """
+    holds = pl.col("holds")
+    is_look_up = (pl.col("evidence") == "publishers_file").any()
+    return trials.group_by("claim_id", "moment", "definition_id").agg(
+        pl.when((holds == False).any())  # noqa: E712 - null is neither
+        .then(False)
+        .when(holds.is_null().any())
+        .then(None)
+        .otherwise(True)
+        .alias("holds"),
+        pl.col("definition", "is_own").first(),
+        pl.col("position").min(),
+        is_look_up.alias("is_look_up"),
+        shown().sort_by("position").str.join(", ").alias("found_text"),
+        pl.col("value").is_not_null().any().alias("has_value"),
+    )
+
+
+def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per claim and moment: the verdict, and under which definitions it holds.
+
+    reproduced: it holds under every definition that is its own. differs_by_definition: it fails
+    under one of these and holds under some definition. contradicted: it fails under all of its
+    own and holds under none. The rest is not_testable. A look-up in the
+    publisher's own file is no definition: it says whether the citation is right (`is_printed`).
+    """
+    holds = pl.col("holds").filter(~pl.col("is_look_up"))
+    return (
+        definitions.sort("claim_id", "moment", "position")
+        .group_by("claim_id", "moment", maintain_order=True)
+        .agg(
+            _verdict(holds).alias("verdict"),
+            pl.col("holds").filter("is_look_up").first().alias("is_printed"),
+            pl.col("definition")
+            .filter(~pl.col("is_look_up"))
+            .filter(holds.fill_null(False))
+            .str.join("; ")
+            .alias("holds_under"),
+            pl.col("definition").filter("is_own").str.join("; or: ").alias("definition"),
+            pl.format("{}: {}", "definition", "found_text")
+            .filter(~pl.col("is_own") & ~pl.col("is_look_up") & pl.col("has_value"))
+            .str.join("; ")
+            .alias("others_text"),
+            how_many(~pl.col("is_look_up")).cast(pl.Int32).alias("n_definitions"),
+            how_many(holds.is_not_null()).cast(pl.Int32).alias("n_testable"),
+            how_many(holds.fill_null(False)).cast(pl.Int32).alias("n_holding"),
+        )
+        .with_columns(
+            pl.when(pl.col(c) != "").then(c).alias(c) for c in ("holds_under", "others_text")
+        )
+    )
+
+
+def _verdict(holds: pl.Expr) -> pl.Expr:
+    own = pl.col("is_own").filter(~pl.col("is_look_up"))
+    fails = (holds == False).fill_null(False).filter(own)  # noqa: E712
+    any_holds = holds.fill_null(False).any()
+    return (
+        pl.when(holds.filter(own).fill_null(False).all())
+        .then(pl.lit("reproduced"))
+        .when(fails.any() & any_holds)
+        .then(pl.lit("differs_by_definition"))
+        .when(fails.all() & ~any_holds)
+        .then(pl.lit("contradicted"))
+        .otherwise(pl.lit("not_testable"))
+    )

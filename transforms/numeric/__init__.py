@@ -1,0 +1,1 @@
+"""Exact sums, windows of days and confirmed changes: arithmetic without a subject."""

@@ -1,0 +1,1 @@
+"""Names, labs and countries: what the registry says, and on which day."""

@@ -1,0 +1,1 @@
+"""The AI Index: its figure map and the guarded corrections of its files."""

@@ -1,0 +1,1 @@
+"""The archive: bytes as received, sealed snapshots, and their copy in storage."""

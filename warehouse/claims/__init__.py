@@ -1,0 +1,1 @@
+"""Published statements and the closed vocabulary of tests they can be put to."""

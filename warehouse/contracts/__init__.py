@@ -1,0 +1,1 @@
+"""Table contracts, source cards and usage warnings: YAML files and their readers."""

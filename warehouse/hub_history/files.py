@@ -1,0 +1,90 @@
+"""The history's Parquet files: their columns, and how they are written and read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from warehouse.contracts.table import literal
+
+# Bits of `status`: what the snapshot said of a model. A value that it did not say keeps standing
+# in the state as the last one that was said, without its bit.
+LISTED, HAS_30D, HAS_ALL_TIME, HAS_LIKES, HAS_TRENDING = 1, 2, 4, 8, 16
+STATUS = 31
+NEW_TRENDING = 32  # in a change row: its trending score is the new one
+
+MODELS = {  # one row per model and id that it was ever listed under
+    "model_key": "INTEGER",
+    "model_id_hf": "VARCHAR",
+    "is_current": "BOOLEAN",  # the newest id of the model
+    "object_id_hf": "VARCHAR",
+    "author": "VARCHAR",
+    "created_at": "TIMESTAMP",
+    "first_seen_date": "DATE",
+    "last_seen_date": "DATE",  # null while it is listed
+    "pipeline_tag": "VARCHAR",
+    "library_name": "VARCHAR",
+    "license": "VARCHAR",
+    "gated": "VARCHAR",
+    "parameters_total": "BIGINT",
+    "lineage_recorded": "BOOLEAN",  # true once a snapshot said what its parents are; else null
+    "lineage_date": "DATE",  # first snapshot with the lineage that was declared last
+    "base_models_json": "VARCHAR",
+    "base_model_tags_json": "VARCHAR",
+}
+COUNTERS = {  # one row per model ever seen: the last counters that a snapshot said
+    "model_key": "INTEGER",
+    "status": "UTINYINT",
+    "downloads_30d": "BIGINT",
+    "downloads_all_time": "BIGINT",
+    "likes": "BIGINT",
+    "trending_score": "DOUBLE",
+}
+CHANGES = {  # one row per model whose counters are not those of the snapshot before
+    "snapshot_date": "DATE",
+    "model_key": "INTEGER",
+    "downloads_30d_change": "BIGINT",
+    "downloads_all_time_change": "BIGINT",
+    "likes_change": "BIGINT",
+    "status_flips": "UTINYINT",  # xor of status before and after, and NEW_TRENDING
+    "trending_score": "DOUBLE",
+}
+ABSENCES = {  # one row per model and time of absence from the whole Hub
+    "model_key": "INTEGER",
+    "model_id_hf": "VARCHAR",
+    "last_seen_date": "DATE",
+    "absent_since_date": "DATE",  # first whole sweep without it
+    "returned_date": "DATE",  # null while it is absent
+    "downloads_30d": "BIGINT",
+    "downloads_all_time": "BIGINT",
+    "likes": "BIGINT",
+}
+# V2 packs sorted keys and small differences into bits: half the size of plain pages under zstd.
+OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, PARQUET_VERSION V2"
+
+
+def columns(table: dict[str, str], prefix: str = "") -> str:
+    """The columns of a file as a SQL list."""
+    return ", ".join(prefix + name for name in table)
+
+
+def write(con: duckdb.DuckDBPyConnection, query: str, path: Path, level: int = 3) -> None:
+    """The rows of a query as one Parquet file, durable before it gets its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    con.execute(f"COPY ({query}) TO {literal(str(part))} ({OPTIONS.format(level=level)})")
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def scan(table: dict[str, str], paths: Iterable[Path]) -> str:
+    """SQL that reads files of one kind; no rows where there are none."""
+    listed = ", ".join(literal(str(path)) for path in paths)
+    if listed:
+        return f"SELECT {columns(table)} FROM read_parquet([{listed}])"
+    nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in table.items())
+    return f"SELECT {nothing} WHERE false"

@@ -1,0 +1,120 @@
+"""The ledger of the history: which snapshots were applied, in which order, and to which files.
+
+<history>/<archive>/ledger.json                  the commit point: what it does not name is not
+<history>/<archive>/changes/<date>.parquet       counters of the models that changed, immutable
+<history>/<archive>/models/<date>.parquet        attributes of the models that changed, immutable
+<history>/<archive>/state/<date>/*.parquet       all of it after a snapshot: the newest one, and
+                                                 the last one of every month as a checkpoint
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from warehouse.archive.files import file_sha256, write_atomically
+
+LEDGER = "ledger.json"
+ROOT = Path(__file__).resolve().parents[2]
+# What decides the content of the files: when one of these changes, the history is built anew.
+CODE = (
+    "flows/sources/hub/parse_listing.py",
+    "flows/sources/quarantine.py",
+    "warehouse/hub_history/apply.py",
+    "warehouse/hub_history/files.py",
+    "warehouse/contracts/tables/raw/hub_models.yml",
+)
+
+
+class HistoryError(RuntimeError):
+    """The history lacks a file, or holds one that is not what its ledger says."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sweep(_Record):
+    """A snapshot of the Hub's listing as the history looks at it."""
+
+    snapshot_id: str
+    snapshot_date: date
+    sidecar_sha256: str
+    is_whole: bool  # a sweep of the whole Hub: a model that it lacks is gone
+
+
+class HistoryFile(_Record):
+    """One file of the history, by its path below the history's folder."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Entry(_Record):
+    """One applied snapshot: its counts and its files."""
+
+    sweep: Sweep
+    counts: dict[str, int]
+    changes: HistoryFile
+    models: HistoryFile
+    state: tuple[HistoryFile, ...]  # () once a later snapshot of the month replaced it
+
+    @property
+    def day(self) -> date:
+        """Day of the snapshot."""
+        return self.sweep.snapshot_date
+
+
+class Ledger(_Record):
+    """All applied snapshots, oldest first."""
+
+    code: str
+    entries: tuple[Entry, ...] = ()
+
+    def until(self, day: date) -> tuple[Entry, ...]:
+        """The entries up to and including a day."""
+        return tuple(entry for entry in self.entries if entry.day <= day)
+
+
+@cache
+def code_digest() -> str:
+    """Digest of what decides the content: the code named above and DuckDB, which writes it."""
+    whole = hashlib.sha256(duckdb.__version__.encode())
+    for name in CODE:
+        whole.update((ROOT / name).read_bytes())
+    return whole.hexdigest()
+
+
+def read_ledger(folder: Path) -> Ledger:
+    """The ledger of a history; an empty one where there is none or other code wrote it."""
+    path = folder / LEDGER
+    if not path.exists():
+        return Ledger(code=code_digest())
+    try:
+        found = Ledger.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise HistoryError(
+            f"{path} is no ledger: {error}; delete {folder}, the next build makes it anew"
+        ) from error
+    return found if found.code == code_digest() else Ledger(code=code_digest())
+
+
+def write_ledger(folder: Path, ledger: Ledger) -> None:
+    """Commits: from here on the history is what this ledger says."""
+    text = ledger.model_dump_json(indent=1)
+    write_atomically(folder / LEDGER, text.encode() + b"\n")
+
+
+def describe(folder: Path, path: Path) -> HistoryFile:
+    """A file with its size and digest."""
+    return HistoryFile(
+        path=path.relative_to(folder).as_posix(),
+        bytes=path.stat().st_size,
+        sha256=file_sha256(path),
+    )

@@ -1,0 +1,1 @@
+"""Publishing: uploading a release, moving pointers, verifying, and cleaning up."""

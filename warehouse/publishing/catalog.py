@@ -1,0 +1,139 @@
+"""What a place holds: its releases, whole or not, and why each of them stays."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from warehouse.publishing.pointer import CHANNELS, Channel, journal, read_pointer
+from warehouse.publishing.release_objects import each, find_manifest, read_manifest
+from warehouse.releases.manifest import MANIFEST, Audience, ReleaseError
+from warehouse.storage.protocol import MissingObjectError, Storage, Stored
+
+PINS = "pins/"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of a place. Without a manifest it is unfinished, and nobody can read it.
+
+    `published_at` and `last_change` are by storage's clock. `marks` are the channels whose pointer
+    names it; `promoted` and `pinned` say that it was once stable, or that a person wants it kept.
+    """
+
+    release_id: str
+    is_whole: bool
+    published_at: datetime | None
+    last_change: datetime
+    bytes: int
+    objects: int
+    marks: tuple[Channel, ...] = ()
+    promoted: bool = False
+    pinned: str | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the manifest of a whole release says in short; None where it cannot be read."""
+
+    as_of: date | None
+    audience: Audience | None
+    is_sample: bool | None
+    tables: int | None
+
+
+def releases(storage: Storage) -> list[Release]:
+    """Every release of a place, whole ones first, the newest of them first."""
+    found: dict[str, list[Stored]] = defaultdict(list)
+    for stored in storage.listing("releases/"):
+        found[stored.key.split("/")[1]].append(stored)
+    marks, promoted, pins = _marks(storage), _promoted(storage), pinned(storage)
+    listed = [
+        _release(release_id, objects, marks, promoted, pins)
+        for release_id, objects in found.items()
+    ]
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return sorted(listed, key=lambda r: (r.published_at or oldest, r.release_id), reverse=True)
+
+
+def _release(
+    release_id: str,
+    objects: list[Stored],
+    marks: dict[Channel, str],
+    promoted: set[str],
+    pins: dict[str, str],
+) -> Release:
+    key = f"releases/{release_id}/{MANIFEST}"
+    published_at = next((o.modified for o in objects if o.key == key), None)
+    return Release(
+        release_id=release_id,
+        is_whole=published_at is not None,
+        published_at=published_at,
+        last_change=max(o.modified for o in objects),
+        bytes=sum(o.bytes for o in objects),
+        objects=len(objects),
+        marks=tuple(channel for channel in CHANNELS if marks.get(channel) == release_id),
+        promoted=release_id in promoted,
+        pinned=pins.get(release_id),
+    )
+
+
+def _marks(storage: Storage) -> dict[Channel, str]:
+    pointers = {channel: read_pointer(storage, channel) for channel in CHANNELS}
+    return {channel: p.release_id for channel, p in pointers.items() if p}
+
+
+def _promoted(storage: Storage) -> set[str]:
+    return {pointer.release_id for pointer in journal(storage, "stable")}
+
+
+def describe(storage: Storage, release: Release) -> Described:
+    """The manifest in short; a release that cannot be understood is listed all the same."""
+    try:
+        manifest = find_manifest(storage, release.release_id)
+    except ReleaseError:
+        manifest = None
+    if manifest is None:
+        return Described(None, None, None, None)
+    return Described(manifest.as_of, manifest.audience, manifest.is_sample, len(manifest.tables))
+
+
+def described(storage: Storage, found: list[Release]) -> list[Described]:
+    """The manifests in short, in the order of the releases."""
+    return each(lambda release: describe(storage, release), found)
+
+
+def resolve(storage: Storage, name: str) -> str:
+    """A release's id from its id or from a channel's name. Raises ReleaseError."""
+    for channel in CHANNELS:
+        if name == channel:
+            pointer = read_pointer(storage, channel)
+            if pointer is None:
+                raise ReleaseError(f"{storage.url}/{channel}.json: nothing was published there yet")
+            return pointer.release_id
+    try:
+        return read_manifest(storage, name).release_id
+    except MissingObjectError as error:
+        raise ReleaseError(
+            f"{storage.url} holds no whole release {name}; `observatory releases` lists them"
+        ) from error
+
+
+def pinned(storage: Storage) -> dict[str, str]:
+    """Releases that a person wants kept, with the reason."""
+    keys = storage.keys(PINS)
+    reasons = [json.loads(storage.get_bytes(key)).get("reason", "") for key in keys]
+    ids = [key.removeprefix(PINS).removesuffix(".json") for key in keys]
+    return dict(zip(ids, reasons, strict=True))
+
+
+def pin(storage: Storage, release_id: str, reason: str) -> None:
+    """Keeps a release out of every clean-up, such as one that a paper cites."""
+    storage.put_bytes(f"{PINS}{release_id}.json", json.dumps({"reason": reason}).encode() + b"\n")
+
+
+def unpin(storage: Storage, release_id: str) -> None:
+    """Takes a pin back."""
+    storage.delete(f"{PINS}{release_id}.json")

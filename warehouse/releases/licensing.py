@@ -1,0 +1,193 @@
+"""What a release may hold: decided from the contracts' licence inputs and the source cards.
+
+`internal` holds everything. `public` holds what every source behind a table lets us share in
+adapted form; a table under stricter terms is left out, or only its rows that carry them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from warehouse.contracts.source import Card, card
+from warehouse.contracts.table import Contract, contracts, literal, quote
+from warehouse.releases.manifest import Audience, LicenceEntry, ReleaseError
+
+NOTHING = "false"  # as a predicate of `licence_rows`: read, and nothing of it is held
+
+
+@dataclass(frozen=True)
+class Share:
+    """One table's part in a release, and the cards whose terms keep something of it out."""
+
+    contract: Contract
+    cards: tuple[Card, ...]
+    withheld: tuple[Card, ...] = ()
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the whole table stays out: strict terms, and no predicate that names its rows."""
+        return any(c.id not in self.contract.licence_rows for c in self.withheld)
+
+    @property
+    def kept_rows(self) -> str:
+        """SQL condition of the rows that go in.
+
+        A predicate that answers NULL does not prove that the row is free: the row stays out.
+        """
+        rules = [f"NOT coalesce(({self.contract.licence_rows[c.id]}), true)" for c in self.withheld]
+        return " AND ".join(rules) or "true"
+
+    @property
+    def licences(self) -> tuple[LicenceEntry, ...]:
+        """The terms of every source whose data the released table holds."""
+        free = [c for c in self.cards if c not in self.withheld]
+        return tuple(licence_entry(c) for c in free)
+
+
+def licence_entry(card: Card) -> LicenceEntry:
+    """A card's terms as the manifest names them."""
+    terms = card.licence
+    return LicenceEntry(source=card.id, **terms.model_dump())
+
+
+def share(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> Share:
+    """What of one table a release for this audience may hold.
+
+    Raises ReleaseError for a source without a card, and in a public release for a table that
+    names no source at all: nothing is shared by omission.
+    """
+    named = _named(contract)
+    if unknown := sorted(s for s in named if s not in cards):
+        raise ReleaseError(
+            f"{contract.table}: licence input {unknown[0]!r} has no source card; write "
+            f"warehouse/contracts/sources/{unknown[0]}.yml or correct the contract"
+        )
+    known = tuple(cards[s] for s in sorted(named) if contract.licence_rows.get(s) != NOTHING)
+    if audience == "internal":
+        return Share(contract, known)
+    if not named:
+        raise ReleaseError(
+            f"{contract.table} names no licence_inputs, so nobody knows whether it may be public; "
+            "name its sources in the contract (`registry` for what is the project's own)"
+        )
+    return Share(contract, known, tuple(c for c in known if not c.may_share_derived))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What goes into a release, by table name in the order of the contracts."""
+
+    shares: dict[str, Share]  # raw, core and mart
+    meta: dict[str, Contract]
+    withheld: tuple[str, ...]  # sources whose terms keep something out
+
+    @property
+    def held(self) -> list[Share]:
+        """Tables that go in, wholly or in part."""
+        return [s for s in self.shares.values() if not s.is_left_out]
+
+    @property
+    def contracts(self) -> list[Contract]:
+        """Every table that the release reads from the warehouse."""
+        return [*(s.contract for s in self.shares.values()), *self.meta.values()]
+
+    @property
+    def _touched(self) -> list[str]:
+        return [table for table, s in self.shares.items() if s.withheld]
+
+    def meta_rows(self, contract: Contract) -> str:
+        """SQL condition of the rows of a meta table that tell nothing of what was left out.
+
+        Lineage loses the edges of tables that are not there. A validation result about a table
+        that lost only some rows stays out as well, and so does one that names no table.
+        """
+        wholly = [t for t, s in self.shares.items() if s.is_left_out]
+        tables = wholly if contract.table == "meta.lineage" else self._touched
+        barred = {"source": self.withheld, "table_name": tables, "input_table": tables}
+        rules = [
+            f"coalesce({quote(column)} NOT IN ({', '.join(map(literal, names))}), false)"
+            for column, names in barred.items()
+            if column in contract.columns and names
+        ]
+        return " AND ".join(rules) or "true"
+
+    def meta_relation(self, contract: Contract, relation: str) -> str:
+        """A meta table without what quotes other rows: a rule may look at a table left out."""
+        if self._touched and contract.table == "meta.validation_results":
+            return f"(FROM {relation} SELECT * REPLACE (CAST(NULL AS VARCHAR) AS details))"
+        return relation
+
+
+def inherit(
+    tables: Mapping[str, Contract], edges: Iterable[tuple[str, str]]
+) -> dict[str, Contract]:
+    """The contracts with the sources of everything that each table was computed from.
+
+    `edges` are (table, input table). A contract need not repeat what its inputs name; what it says
+    of itself stays: a source of which it holds nothing is not passed on to those that read it.
+    """
+    reads: dict[str, set[str]] = {}
+    for table, input_table in edges:
+        if table in tables and input_table in tables:
+            reads.setdefault(table, set()).add(input_table)
+    found = dict(tables)
+    for name in TopologicalSorter(reads).static_order():
+        contract = tables[name]
+        passed = {s for i in reads.get(name, ()) for s in _held(found[i])}
+        named = sorted(passed - _named(contract)) if contract.layer != "meta" else []
+        inputs = (*contract.licence_inputs, *named)
+        found[name] = contract.model_copy(update={"licence_inputs": inputs})
+    return {name: found[name] for name in tables}
+
+
+def table_sources(edges: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Rows of meta.table_sources for the tables of the contracts, with these edges of lineage."""
+    found = inherit(contracts(), edges)
+    return [
+        (name, source, terms.raw, terms.ours, terms.redistribution, card(source).citation)
+        for name, contract in found.items()
+        for source in sorted(_held(contract))
+        for terms in (card(source).licence,)
+    ]
+
+
+def _held(contract: Contract) -> set[str]:
+    return {s for s in _named(contract) if contract.licence_rows.get(s) != NOTHING}
+
+
+def plan(tables: Mapping[str, Contract], cards: Mapping[str, Card], audience: Audience) -> Plan:
+    """What a release for this audience holds of these contracts. Raises ReleaseError."""
+    published = {name: contract for name, contract in tables.items() if contract.published}
+    strict = tuple(c.id for c in cards.values() if not c.may_share_derived)
+    return Plan(
+        shares={n: share(c, cards, audience) for n, c in published.items() if c.layer != "meta"},
+        meta={n: c for n, c in published.items() if c.layer == "meta"},
+        withheld=strict if audience == "public" else (),
+    )
+
+
+def check_lineage(
+    tables: Mapping[str, Contract], cards: Mapping[str, Card], edges: Iterable[tuple[str, str]]
+) -> None:
+    """Raises ReleaseError where a table does not name the strict source of a table it reads.
+
+    `edges` are (table, input table). Checked edge by edge, it holds along every chain, so a
+    contract that forgot a source cannot carry its figures into the open. A table that reads a
+    strict source and holds nothing of it says so by `licence_rows: {<source>: "false"}`.
+    """
+    for table, input_table in edges:
+        if table not in tables or input_table not in tables:
+            continue
+        unnamed = _named(tables[input_table]) - _named(tables[table])
+        if missing := sorted(s for s in unnamed if s in cards and not cards[s].may_share_derived):
+            raise ReleaseError(
+                f"{table} reads {input_table}, which carries the terms of {missing[0]!r}, but does "
+                f"not name it; add it to licence_inputs of warehouse/contracts/tables/"
+                f"{table.replace('.', '/')}.yml"
+            )
+
+
+def _named(contract: Contract) -> set[str]:
+    return {*contract.licence_inputs, *contract.licence_rows}

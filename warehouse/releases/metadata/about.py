@@ -1,0 +1,56 @@
+"""What every description of a release says in the same words."""
+
+from __future__ import annotations
+
+import json
+
+from warehouse.releases.manifest import LicenceEntry, Manifest, TableEntry
+
+NAME = "origin-observatory"
+TITLE = "Origin Observatory: where open AI models come from and how they rank"
+DESCRIPTION = (
+    "Daily observations of the Hugging Face Hub, LMArena's leaderboards and Epoch AI's tables, "
+    "tied to the labs behind the models and the countries of these labs. A share or rank carries "
+    "its definition in columns; null means not recorded, never 0."
+)
+KEYWORDS = ("open models", "AI", "Hugging Face Hub", "LMArena", "rankings", "country of origin")
+
+# Terms as the cards write them -> SPDX id and deed. Other terms go by the producer's statement.
+KNOWN = {
+    "Apache-2.0": ("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
+    "CC BY 4.0": ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"),
+    "CC BY-ND 4.0": ("CC-BY-ND-4.0", "https://creativecommons.org/licenses/by-nd/4.0/"),
+}
+
+
+def version(manifest: Manifest) -> str:
+    """The release as a semantic version: 2026.8.15+eb29c93bae16."""
+    day = manifest.as_of
+    return f"{day.year}.{day.month}.{day.day}+{manifest.release_id[-12:]}"
+
+
+def licence_address(licence: LicenceEntry) -> str:
+    """Where the terms can be read: the deed of a known licence, else the producer's statement."""
+    return KNOWN[licence.raw][1] if licence.raw in KNOWN else licence.statement_url
+
+
+def credit(manifest: Manifest) -> str:
+    """How to cite the release as a whole."""
+    sample = ", SAMPLE of public figures" if manifest.is_sample else ""
+    return f"{TITLE}. Release {manifest.release_id}, as of {manifest.as_of}{sample}."
+
+
+def all_licences(manifest: Manifest) -> tuple[LicenceEntry, ...]:
+    """The terms of every source that a table holds, by source."""
+    found = {x.source: x for table in manifest.tables for x in table.licences}
+    return tuple(found[source] for source in sorted(found))
+
+
+def about_table(table: TableEntry) -> str:
+    """A table in one paragraph."""
+    return f"{table.description} Grain: {table.grain}."
+
+
+def to_text(document: dict[str, object]) -> str:
+    """A document as stable JSON."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

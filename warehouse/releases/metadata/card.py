@@ -1,0 +1,72 @@
+"""`README.md` of the release as a data set repository of the Hub: the card, with its YAML."""
+
+from __future__ import annotations
+
+import yaml
+
+from warehouse.releases.manifest import Manifest, TableEntry
+from warehouse.releases.metadata.about import (
+    DESCRIPTION,
+    TITLE,
+    all_licences,
+    credit,
+    licence_address,
+)
+
+FIRST = "mart.country_share_daily"  # what the viewer shows before somebody chooses
+TAGS = [
+    "open-models",
+    "leaderboards",
+    "country-of-origin",
+    "huggingface-hub",
+    "lmarena",
+    "epoch-ai",
+]
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
+         (10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"))  # fmt: skip
+
+
+def card(manifest: Manifest) -> str:
+    """One config a table, so that the viewer and `load_dataset` know each by its name."""
+    about = {
+        "pretty_name": "Origin Observatory",
+        "language": ["en"],
+        "license": "other",
+        "license_name": "by-table",
+        "license_link": "CITATION.md",
+        "size_categories": [_size(sum(t.rows for t in manifest.tables))],
+        "tags": TAGS,
+        "configs": [_config(t) for t in manifest.tables],
+    }
+    header = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
+    return f"---\n{header}---\n\n{_text(manifest)}"
+
+
+def _config(table: TableEntry) -> dict[str, object]:
+    config: dict[str, object] = {"config_name": table.name}
+    data = {"data_files": [{"split": "train", "path": table.path}]}
+    return config | data | ({"default": True} if table.name == FIRST else {})
+
+
+def _size(rows: int) -> str:
+    """The Hub's own words for a number of rows."""
+    return next((name for limit, name in SIZES if rows < limit), "100M<n<1B")
+
+
+def _text(manifest: Manifest) -> str:
+    sample = "**SAMPLE of public figures, not the whole Hub.**\n\n" if manifest.is_sample else ""
+    tables = "\n".join(f"| `{t.name}` | {t.rows:,} | {t.grain} |" for t in manifest.tables)
+    terms = "\n".join(
+        f"* {x.source}: [{x.raw}]({licence_address(x)}); {x.ours}" for x in all_licences(manifest)
+    )
+    credits = "\n".join(f"* {s.citation}" for s in manifest.sources)
+    return (
+        f"# {TITLE}\n\n{sample}{DESCRIPTION}\n\n"
+        f"Release `{manifest.release_id}`, as of {manifest.as_of}. `DICTIONARY.md` explains every "
+        "column and usage warning, `manifest.json` names every file's sha256 and every snapshot "
+        "behind it, `observatory.duckdb` holds the same tables with comments and macros.\n\n"
+        f"## Tables\n\n| table | rows | grain |\n| --- | --- | --- |\n{tables}\n\n"
+        f"## Licences\n\nEach table is under the terms of its sources (`CITATION.md` lists them "
+        f"by table). Figures whose licence allows no adaptation are not here.\n\n{terms}\n\n"
+        f"## Citation\n\n{credit(manifest)}\n\nWith:\n\n{credits}\n"
+    )

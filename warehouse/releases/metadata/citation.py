@@ -1,0 +1,39 @@
+"""`CITATION.md`: how to credit the release, and every producer behind each table."""
+
+from __future__ import annotations
+
+from warehouse.releases.manifest import Manifest, SourceEntry
+from warehouse.releases.metadata.about import credit, licence_address
+
+
+def citation_markdown(manifest: Manifest) -> str:
+    """The release, its sources with licence and days, the sources of each table."""
+    parts = [
+        f"# How to cite\n\n{credit(manifest)}",
+        "Name the table, the definition (its columns say which) and the release id beside every "
+        "number, and credit the sources of that table.",
+        "## Sources",
+        *map(_source, manifest.sources),
+        "## Sources of each table",
+        "\n".join(
+            f"* {table.name}: {', '.join(x.source for x in table.licences)}"
+            for table in manifest.tables
+        ),
+    ]
+    if manifest.left_out:
+        told = dict.fromkeys(
+            f"* {x.table}, {'whole' if x.predicate is None else 'some rows'}: {x.licence}"
+            for x in manifest.left_out
+        )
+        parts += ["## Left out of this release for its licence", "\n".join(told)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _source(source: SourceEntry) -> str:
+    days = [s.snapshot_date for s in source.snapshots]
+    seen = f"observed on {len(days)} days, {min(days)} to {max(days)}" if days else "with the code"
+    return (
+        f"### {source.source}\n\n{source.citation}\n\n"
+        f"* producer: {source.producer}\n* licence: {source.licence.raw} "
+        f"({licence_address(source.licence)})\n* our use: {source.licence.ours}\n* {seen}"
+    )

@@ -1,0 +1,134 @@
+"""`datapackage.json`: the release as a Frictionless Data Package (datapackage.org, version 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from warehouse.contracts.table import Column, Contract
+from warehouse.releases.manifest import LicenceEntry, Manifest, SourceEntry, TableEntry
+from warehouse.releases.metadata.about import (
+    DESCRIPTION,
+    KEYWORDS,
+    KNOWN,
+    NAME,
+    TITLE,
+    about_table,
+    all_licences,
+    licence_address,
+    to_text,
+    version,
+)
+
+# The physical types of the contracts in the words of Table Schema.
+TYPES: Mapping[str, str] = {
+    "BOOLEAN": "boolean",
+    "INTEGER": "integer",
+    "BIGINT": "integer",
+    "DOUBLE": "number",
+    "DATE": "date",
+    "TIMESTAMP": "datetime",
+    "VARCHAR": "string",
+}
+
+
+def datapackage(manifest: Manifest, tables: Mapping[str, Contract]) -> str:
+    """One resource a Parquet file, with schema, licences and sources; DuckDB file left aside.
+
+    No `bytes` and `hash`: frictionless does not measure Parquet and would call both wrong. The
+    manifest and croissant.json have them.
+    """
+    known = {source.source: source for source in manifest.sources}
+    return to_text(
+        {
+            "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+            "name": NAME,
+            "id": manifest.release_id,
+            "title": TITLE,
+            "description": DESCRIPTION,
+            "version": version(manifest),
+            "created": f"{manifest.as_of}T00:00:00Z",
+            "keywords": list(KEYWORDS),
+            "licenses": _licences(all_licences(manifest)),
+            "sources": [_source(known[x.source]) for x in all_licences(manifest)],
+            "resources": [
+                _resource(table, known, {t.name: tables[t.name] for t in manifest.tables})
+                for table in manifest.tables
+            ],
+        }
+    )
+
+
+def _resource(
+    table: TableEntry, known: Mapping[str, SourceEntry], held: Mapping[str, Contract]
+) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "type": "table",
+        "path": table.path,
+        "format": "parquet",
+        "mediatype": "application/vnd.apache.parquet",
+        "description": about_table(table),
+        "usageWarnings": list(table.warnings),
+        "licenses": _licences(table.licences),
+        "sources": [_source(known[x.source]) for x in table.licences],
+        "schema": _schema(held[table.name], held),
+    }
+
+
+def _schema(contract: Contract, held: Mapping[str, Contract]) -> dict[str, Any]:
+    """Table Schema; a key with nulls in it is none for Frictionless, and is left out."""
+    fields = [_field(name, column) for name, column in contract.columns.items()]
+    schema: dict[str, Any] = {"fields": fields, "missingValues": [""]}
+    if not any(contract.columns[c].nullable for c in contract.key):
+        schema["primaryKey"] = list(contract.key)
+    if keys := [k for name, c in contract.columns.items() if (k := _foreign_key(name, c, held))]:
+        schema["foreignKeys"] = keys
+    return schema
+
+
+def _foreign_key(name: str, column: Column, held: Mapping[str, Contract]) -> dict[str, Any] | None:
+    """Where the column leads, if that is the whole key of a table of this release."""
+    table, _, target = (column.references or "").rpartition(".")
+    if table not in held or held[table].key != (target,):
+        return None
+    return {"fields": [name], "reference": {"resource": table, "fields": [target]}}
+
+
+def _field(name: str, column: Column) -> dict[str, Any]:
+    limits = {
+        "required": True if not column.nullable else None,
+        "enum": list(column.values) if column.values else None,
+        "minimum": _limit(column, column.min),
+        "maximum": _limit(column, column.max),
+    }
+    field: dict[str, Any] = {
+        "name": name,
+        "type": TYPES[column.type],
+        "description": column.description,
+    }
+    if column.unit:
+        field["unit"] = column.unit
+    if constraints := {rule: value for rule, value in limits.items() if value is not None}:
+        field["constraints"] = constraints
+    return field
+
+
+def _limit(column: Column, value: float | None) -> float | None:
+    """A bound in the column's own type."""
+    return int(value) if value is not None and TYPES[column.type] == "integer" else value
+
+
+def _licences(licences: Iterable[LicenceEntry]) -> list[dict[str, str]]:
+    """Each distinct licence once: its SPDX id where it has one, its address, the terms' words."""
+    found = {}
+    for one in licences:
+        named = {"name": KNOWN[one.raw][0]} if one.raw in KNOWN else {}
+        address = licence_address(one)
+        found[one.raw, address] = named | {"path": address, "title": one.raw}
+    return list(found.values())
+
+
+def _source(source: SourceEntry) -> dict[str, str]:
+    place = {"path": source.homepage} if source.homepage.startswith("https://") else {}
+    return {"title": source.citation} | place

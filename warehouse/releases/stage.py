@@ -1,0 +1,246 @@
+"""A release as a folder: one Parquet file a table, a DuckDB file, and the manifest.
+
+Made from a finished, validated warehouse file, which is only read. `warehouse.publishing.upload`
+carries the folder to storage.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from warehouse.archive.files import file_sha256
+from warehouse.contracts.source import Card, cards
+from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
+from warehouse.database.duckdb_file import STORAGE_VERSION, bounded, connect, create_macros
+from warehouse.releases.licensing import Plan, Share, check_lineage, inherit, plan
+from warehouse.releases.manifest import (
+    DATABASE,
+    MANIFEST,
+    Audience,
+    FileEntry,
+    Manifest,
+    ReleaseError,
+    TableEntry,
+    make_release_id,
+)
+from warehouse.releases.metadata import FILES as METADATA
+from warehouse.releases.metadata import write_metadata
+from warehouse.releases.parquet import select_sql, table_entry, write_table
+from warehouse.releases.provenance import left_out, lineage, sources, validation
+from warehouse.storage.protocol import check_key
+
+# Never `raw`, `core`, `mart` or `meta`: DuckDB could not tell a file's name from a schema's.
+RELEASE = "meta.release"  # written here: the build before it does not know its id
+# What the macros read: a release that leaves one of them out has no macros.
+MACRO_TABLES = {
+    "mart.country_share_daily",
+    "core.arena_ratings",
+    "core.hub_model_roots",
+    "raw.registry_namespaces",
+}
+ENGINES = ("duckdb", "polars", "great-expectations")
+
+
+def stage_release(
+    database: Path,
+    folder: Path,
+    *,
+    audience: Audience,
+    as_of: date,
+    code: Mapping[str, str],
+    sample: bool,
+    documents: Mapping[str, Path | bytes] | None = None,
+    shared: Sequence[tuple[FileEntry, Path]] = (),
+    tables: Mapping[str, Contract] | None = None,
+    source_cards: Mapping[str, Card] | None = None,
+) -> Manifest:
+    """Writes a release into an empty folder and returns its manifest.
+
+    Every contract with `published` goes in: raw, core and mart as `<table>.parquet` and in
+    `observatory.duckdb`, meta in the DuckDB file alone. `code` names at least `version` and
+    `digest`. `documents` are further files by their path in the release, `shared` those that lie
+    beside the releases, with the local file; in a public release the caller answers for what they
+    tell. Raises ReleaseError; the folder then holds no manifest.
+    """
+    if missing := {"version", "digest"} - set(code):
+        raise ReleaseError(f"code must name {sorted(missing)}: the release's id depends on it")
+    tables = contracts() if tables is None else tables
+    source_cards = cards() if source_cards is None else source_cards
+    _need_empty(folder)
+    with _opened(database) as con:
+        edges = lineage(con)
+        if audience == "public":
+            check_lineage(tables, source_cards, edges)
+        decided = plan(inherit(tables, edges), source_cards, audience)
+        _need_tables(con, database, decided)
+        head = Head(as_of, audience, sample, dict(code))
+        _put_documents(folder, documents or {})
+        manifest = _stage(con, decided, folder, head, source_cards)
+    manifest = manifest.model_copy(update={"shared": _link(folder, shared)})
+    (folder / MANIFEST).write_bytes(manifest.to_json())
+    return manifest
+
+
+class Head(NamedTuple):
+    """What the run says of a release, before anything is written."""
+
+    as_of: date
+    audience: Audience
+    is_sample: bool
+    code: dict[str, str]
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection,
+    decided: Plan,
+    folder: Path,
+    head: Head,
+    source_cards: Mapping[str, Card],
+) -> Manifest:
+    tables = tuple(_write(con, one, folder) for one in decided.held)
+    release_id = make_release_id(tables, as_of=head.as_of, audience=head.audience, code=head.code)
+    _write_database(con, decided, folder, release_id, head)
+    manifest = Manifest(
+        release_id=release_id,
+        **head._asdict(),
+        engines={name: version(name) for name in ENGINES},
+        tables=tables,
+        files=(),
+        sources=sources(con, decided, source_cards),
+        validation=validation(con, decided),
+        left_out=left_out(con, decided),
+    )
+    write_metadata(folder, manifest, {s.contract.table: s.contract for s in decided.held})
+    return manifest.model_copy(update={"files": _files(folder, {t.path for t in tables})})
+
+
+def _need_empty(folder: Path) -> None:
+    """A release is staged whole: a file of an earlier one must not slip into it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ReleaseError(f"{folder} is not empty; give a new folder to stage a release in")
+
+
+@contextmanager
+def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own that reads the warehouse file; large sorts spill beside no one."""
+    if not database.is_file():
+        raise ReleaseError(f"no warehouse file {database}; build it first")
+    with tempfile.TemporaryDirectory() as spill, connect() as con:
+        bounded(con).execute(f"SET temp_directory = {literal(spill)}")
+        try:
+            con.execute(f"ATTACH {literal(str(database))} AS built (READ_ONLY)")
+        except duckdb.Error as error:
+            raise ReleaseError(
+                f"{database} cannot be read: {error}; close whatever still writes it"
+            ) from error
+        con.execute("USE built")
+        yield con
+
+
+def _need_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: Plan) -> None:
+    query = "FROM duckdb_tables() SELECT schema_name, table_name WHERE database_name = 'built'"
+    there = {f"{schema}.{name}" for schema, name in con.execute(query).fetchall()}
+    wanted = [c.table for c in decided.contracts if c.table != RELEASE]
+    if missing := [t for t in wanted if t not in there]:
+        raise ReleaseError(f"{database} has no table {', '.join(missing)}; build it again")
+
+
+def _write(con: duckdb.DuckDBPyConnection, one: Share, folder: Path) -> TableEntry:
+    path = folder / f"{one.contract.table}.parquet"
+    rows = write_table(con, one.contract, path, one.kept_rows)
+    return table_entry(one.contract, path, rows, one.licences)
+
+
+def _write_database(
+    con: duckdb.DuckDBPyConnection, decided: Plan, folder: Path, release_id: str, head: Head
+) -> None:
+    """The DuckDB file, from the Parquet just written: both hold the same rows."""
+    path = folder / DATABASE
+    options = f"STORAGE_VERSION {literal(STORAGE_VERSION)}"
+    con.execute(f"ATTACH {literal(str(path))} AS observatory ({options})")
+    con.execute("USE observatory")
+    try:
+        _fill(con, decided, folder)
+        if RELEASE in decided.meta:
+            row = [release_id, *head[:3], head.code["version"], head.code["digest"]]
+            con.execute("INSERT INTO meta.release VALUES (?, ?, ?, ?, ?, ?)", row)
+    except duckdb.Error as error:
+        raise ReleaseError(f"{path} cannot be written: {error}") from error
+    con.execute("USE built")
+    con.execute("CHECKPOINT observatory")
+    con.execute("DETACH observatory")
+
+
+def _fill(con: duckdb.DuckDBPyConnection, decided: Plan, folder: Path) -> None:
+    for layer in LAYERS:
+        con.execute(f"CREATE SCHEMA {quote(layer)}")
+    for one in decided.held:
+        parquet = literal(str(folder / f"{one.contract.table}.parquet"))
+        _create(con, one.contract, f"FROM read_parquet({parquet})")
+    for name, contract in decided.meta.items():
+        built = decided.meta_relation(contract, f"built.{contract.sql_name}")
+        rows = select_sql(contract, built, decided.meta_rows(contract))
+        _create(con, contract, None if name == RELEASE else rows)
+    if {one.contract.table for one in decided.held} >= MACRO_TABLES:
+        create_macros(con)
+
+
+def _create(con: duckdb.DuckDBPyConnection, contract: Contract, rows: str | None) -> None:
+    con.execute(contract.create_sql())
+    for comment in contract.comment_sql():
+        con.execute(comment)
+    if rows:
+        con.execute(f"INSERT INTO {contract.sql_name} {rows}")
+
+
+def _put_documents(folder: Path, documents: Mapping[str, Path | bytes]) -> None:
+    for name, document in documents.items():
+        if name in (DATABASE, MANIFEST, *METADATA) or name.endswith(".parquet"):
+            raise ReleaseError(f"document {name} has the name of a file of the release; rename it")
+        target = folder / check_key(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(document, bytes):
+            target.write_bytes(document)
+        else:
+            shutil.copyfile(document, target)
+
+
+def _link(folder: Path, shared: Sequence[tuple[FileEntry, Path]]) -> tuple[FileEntry, ...]:
+    """Puts the shared files where an upload looks for them; years of days are not copied."""
+    for entry, path in shared:
+        target = folder / check_key(entry.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(path)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(path, target)
+    return tuple(entry for entry, _ in shared)
+
+
+def add_files(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest, written anew, of a staged release into whose folder files were put."""
+    known = {MANIFEST, *(entry.path for entry in (*manifest.objects, *manifest.shared))}
+    files = sorted((*manifest.files, *_files(folder, known)), key=lambda entry: entry.path)
+    manifest = manifest.model_copy(update={"files": tuple(files)})
+    (folder / MANIFEST).write_bytes(manifest.to_json())
+    return manifest
+
+
+def _files(folder: Path, known: set[str]) -> tuple[FileEntry, ...]:
+    """Everything staged beside what is known, by path."""
+    found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    return tuple(
+        FileEntry(path=name, bytes=path.stat().st_size, sha256=file_sha256(path))
+        for name, path in sorted(found.items())
+        if name not in known
+    )

@@ -1,0 +1,1 @@
+"""The sections of the page, each read from the release's own tables."""

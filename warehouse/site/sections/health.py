@@ -1,0 +1,89 @@
+"""Whether the data behind a release are fresh and sound, as the page tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warehouse.contracts.source import Card
+from warehouse.contracts.table import LAYERS, contracts
+from warehouse.releases.manifest import Manifest, SourceEntry
+from warehouse.site.release_tables import Tables
+
+# Days between two snapshots, by the first word of a card's cadence. The rest have no rhythm.
+CADENCE = {"every six hours": 1, "daily": 1, "weekly": 7, "monthly": 31, "yearly": 366}
+
+
+def health(manifest: Manifest, tables: Tables, cards: dict[str, Card]) -> dict[str, Any]:
+    """Sources with their age, validation counts by stage, refused records and flags."""
+    return {
+        "sources": [_source(s, manifest, cards) for s in manifest.sources],
+        "validation": {
+            stage: {o: counts.get(o, 0) for o in ("passed", "failed", "not_asked")}
+            for stage, counts in sorted(manifest.validation.items(), key=lambda s: _order(s[0]))
+        },
+        "failures": _failures(tables),
+        "refused": _refused(tables),
+        "has_quarantine": tables.holds("raw.quarantine"),
+        "quarantine": tables.count("raw.quarantine", "table_name || ': ' || reason"),
+        "flags": _flags(manifest),
+    }
+
+
+def _order(stage: str) -> int:
+    return LAYERS.index(stage) if stage in LAYERS else len(LAYERS)
+
+
+def _source(entry: SourceEntry, manifest: Manifest, cards: dict[str, Card]) -> dict[str, Any]:
+    """A source is late when its newest snapshot is older than twice its cadence."""
+    cadence = cards[entry.source].cadence.split(";")[0].split(",")[0].strip()
+    days = CADENCE.get(cadence)
+    newest = max((s.snapshot_date for s in entry.snapshots), default=None)
+    age = (manifest.as_of - newest).days if newest else None
+    return {
+        "source": entry.source,
+        "title": cards[entry.source].title,
+        "producer": entry.producer,
+        "homepage": entry.homepage,
+        "cadence": cadence,
+        "n_snapshots": len(entry.snapshots),
+        "newest": newest,
+        "age": age,
+        "state": _state(age, days),
+        "bytes": entry.bytes,
+        "files": entry.files,
+        "n_incomplete": sum(not s.is_complete for s in entry.snapshots),
+        "is_sample": any(s.is_sample for s in entry.snapshots),
+    }
+
+
+def _state(age: int | None, days: int | None) -> str:
+    """Whether a source is in time; one without any snapshot is neither in time nor late."""
+    if age is None:
+        return "no_data"
+    if days is None:
+        return "still"
+    return "late" if age > 2 * days else "good"
+
+
+def _failures(tables: Tables) -> list[dict[str, Any]]:
+    frame = tables.read("meta.validation_results", "outcome <> 'passed'")
+    columns = ["stage", "table_name", "severity", "outcome", "description", "unexpected_count"]
+    return frame.select(columns).to_dicts()
+
+
+def _refused(tables: Tables) -> list[dict[str, Any]]:
+    """Newest observations that were refused, so that figures continue with an older snapshot."""
+    if not tables.holds("meta.refused_snapshots"):
+        return []
+    columns = ["source", "snapshot_date", "reason", "refused_by", "continues_with"]
+    return tables.read("meta.refused_snapshots", "is_newest").select(columns).to_dicts()
+
+
+def _flags(manifest: Manifest) -> list[tuple[str, list[str]]]:
+    """Usage warning -> the tables of the release that carry it."""
+    held = {t.name for t in manifest.tables}
+    found: dict[str, list[str]] = {}
+    for name, contract in contracts().items():
+        for flag in contract.warnings if name in held else ():
+            found.setdefault(flag, []).append(name)
+    return sorted(found.items())

@@ -1,0 +1,191 @@
+"""What the template is given in one language: sentences, and the rows of static tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warehouse.releases.manifest import Manifest
+from warehouse.releases.metadata import FILES as METADATA
+from warehouse.releases.metadata.about import TITLE, credit
+from warehouse.site.i18n import FILES, LANGUAGES, LOCALES, Words, words
+from warehouse.site.sections.shares import CHOICES
+
+BOARDS = ("text", "text_style_control", "webdev", "vision", "search_style_control")
+# What is offered beside the tables -> its text.
+DOCUMENTS = {
+    "observatory.duckdb": "database",
+    "dictionary.html": "dictionary",
+    "validation/index.html": "validation",
+    **dict.fromkeys(METADATA[:2], "description"),
+    "CITATION.md": "citation",
+}
+NAMES = {"en": "English", "hi": "हिन्दी"}
+# `'self'` of a page opened from a disk is its own folder. The hash is the style sheet of 25 lines
+# that Plot 0.6.17 puts into each chart; whatever else tries to be inline is refused.
+POLICY = (
+    "default-src 'none'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "style-src 'self' 'sha256-vf2v+4SmM6Fw8Kogv29THmFd1MRu8WeFzpoZMPoXFeM='"
+)
+
+
+def view(data: dict[str, Any], manifest: Manifest, language: str) -> dict[str, Any]:
+    """Names of the template: `t` the language, `d` the data, `m` the manifest, and sentences."""
+    t = words(language)
+    key, found = _default(data["shares"])
+    kinds = {"country": key, "lab": key.rpartition("|")[0], "family": key.rpartition("|")[0]}
+    return {
+        "t": t,
+        "d": data,
+        "m": manifest,
+        "language": language,
+        "languages": LANGUAGES,
+        "locales": LOCALES,
+        "files": FILES,
+        "names": NAMES,
+        "policy": POLICY,
+        "choices": CHOICES,
+        "now": {k: data["shares"][k].get(one, {}).get("now", []) for k, one in kinds.items()},
+        "ranges": _ranges(data["shares"]),
+        "lead": _lead(data, t),
+        "lead_definition": _definition(data["shares"], found, t),
+        "leader": _leader(data["arena"]["boards"], t),
+        "verdicts": _verdicts(data["claims"], t),
+        **_boards(data["arena"]["boards"]),
+        "downloads": _downloads(manifest, t),
+        "citation": _citation(manifest),
+    }
+
+
+def _default(shares: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    key = "|".join(shares["default"][c] for c in CHOICES)
+    return key, shares["country"].get(key, {})
+
+
+def _ranges(shares: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = shares["range"].get(shares["default"]["metric"], {})
+    return found
+
+
+def _definition(shares: dict[str, Any], found: dict[str, Any], t: Words) -> str:
+    if not found:
+        return ""
+    default = shares["default"]
+    said = {c: t.of(c, default[c]) for c in CHOICES}
+    n = t.integer(found["n_models_population"])
+    whole = t("definition", **said, day=t.day(shares["days"][-1]), n=n)
+    return f"{whole} {_panel(shares['panel'], t)}".rstrip()
+
+
+def _panel(panel: dict[str, Any], t: Words) -> str:
+    """How much of the Hub the listing holds; nothing of a complete sweep."""
+    if panel.get("total") is None or panel["id"] == "whole_hub":
+        return ""
+    return t("definition.panel", n=t.integer(panel["models"]), total=t.integer(panel["total"]))
+
+
+def _lead(data: dict[str, Any], t: Words) -> list[dict[str, Any]]:
+    """The two countries with the largest shares under the default definition, with their doubt."""
+    _, found = _default(data["shares"])
+    rows = [row for row in found.get("now", []) if row["id"] not in ("ZZ", "XX")][:2]
+    ranges = _ranges(data["shares"])
+    return [
+        {**r, "country": t.country(r["id"], r["name"]), "range": ranges.get(r["id"])} for r in rows
+    ]
+
+
+def _verdicts(claims: dict[str, Any], t: Words) -> str:
+    if not claims["entries"]:
+        return ""
+    counts = {verdict: t.integer(n) for verdict, n in claims["counts"].items()}
+    return t("claims.tally", n=t.integer(len(claims["entries"])), **counts)
+
+
+def _leader(boards: dict[str, Any], t: Words) -> str:
+    """Who leads the first board and how surely, and how it would fare against the next country."""
+    first = next(iter(_boards(boards)["boards"]), None)
+    if first is None:
+        return ""
+    board = boards[f"{first}|overall"]
+    best, *others = board["countries"]
+    key = "lead.unsure" if best["first"] is None else "lead.first"
+    said = t(
+        key,
+        board=t.of("board", first),
+        day=t.day(board["day"]),
+        model=best["model"],
+        country=t.country(best["id"], best["name"]),
+        probability=t.percent(best["first"]),
+    )
+    other = next((row for row in others if row["id"] not in ("ZZ", "XX")), None)
+    if other is None:
+        return said
+    country = t.country(other["id"], other["name"])
+    return f"{said} " + t(
+        "lead.gap", country=country, model=other["model"], win=t.percent(other["win"])
+    )
+
+
+def _boards(found: dict[str, Any]) -> dict[str, list[str]]:
+    """`boards` with a category overall and countries, the best known first; and `all_boards`."""
+    every = {key.partition("|")[0] for key in found}
+    overall = {b for b in every if found.get(f"{b}|overall", {}).get("countries")}
+
+    def order(board: str) -> tuple[int, str]:
+        return (BOARDS.index(board) if board in BOARDS else len(BOARDS), board)
+
+    return {"boards": sorted(overall, key=order), "all_boards": sorted(every, key=order)}
+
+
+def _downloads(manifest: Manifest, t: Words) -> list[dict[str, Any]]:
+    """Every file of the release but the page: results first, then what they rest on."""
+    tables = [
+        {
+            "path": e.path,
+            "about": e.description,
+            "is_english": True,
+            "is_result": e.name.startswith("mart."),
+            "rows": e.rows,
+            "bytes": e.bytes,
+            "sha256": e.sha256,
+        }
+        for e in manifest.tables
+    ]
+    files = [
+        {
+            "path": e.path,
+            "about": t(f"downloads.{DOCUMENTS[e.path]}"),
+            "is_english": False,
+            "is_result": True,
+            "rows": None,
+            "bytes": e.bytes,
+            "sha256": e.sha256,
+        }
+        # A DuckDB file differs from run to run: its size and digest are in the manifest alone, so
+        # that the same content gives the same page.
+        | ({"bytes": None, "sha256": None} if e.path.endswith(".duckdb") else {})
+        for e in manifest.files
+        if e.path in DOCUMENTS
+    ]
+    order = {"mart": 0, "core": 1, "raw": 2}
+    tables.sort(key=lambda e: (order.get(str(e["path"]).split(".")[0], 3), e["path"]))
+    return [*files, *tables]
+
+
+def _citation(manifest: Manifest) -> dict[str, str]:
+    """The release as a reference, in words and as BibTeX."""
+    key = manifest.release_id.replace("-", "")
+    until = f"data up to {manifest.as_of.isoformat()}"
+    return {
+        "text": credit(manifest),
+        "bibtex": "\n".join(
+            [
+                f"@misc{{origin-observatory-{key},",
+                f"  title   = {{{{{TITLE}}}}},",
+                "  author  = {{The Origin Observatory developers}},",
+                f"  year    = {{{manifest.as_of.year}}},",
+                f"  version = {{{manifest.release_id}}},",
+                f"  note    = {{{until[0].upper() + until[1:]}; sources in manifest.json}}",
+                "}",
+            ]
+        ),
+    }
