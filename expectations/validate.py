@@ -63,7 +63,7 @@ def validate_database(
     """Asks every promise and rule of the tables in a closed, checkpointed DuckDB file.
 
     The file is opened read-only and closed again. Of tables that stand `alone`, as in a release
-    from which a licence took others, references and rules that look at other tables are left out.
+    from which a license took others, references and rules that look at other tables are left out.
     `known` and `rules` stand in for the repository's contracts and RULES. Raises ContractError for
     a table without a contract and ValidationError when the file cannot be opened.
     """

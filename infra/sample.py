@@ -32,7 +32,7 @@ from warehouse.archive.snapshot import ArchiveError, Snapshot
 from warehouse.contracts.source import card
 
 HUB_DAYS = (date(2026, 8, 7), date(2026, 8, 15))
-# Recordings that also say licence and base model; the newest that says one is believed.
+# Recordings that also say license and base model; the newest that says one is believed.
 HUB_DETAILS = ("2026-10-15", "2025-11-27", "2025-11-10")
 HUB_TOP = 80
 HUB_AUTHOR_LIKES = 1500
@@ -388,8 +388,8 @@ def sample_draft(archive: Archive, source: str, day: date) -> Iterator[Draft]:
             producer=terms.producer,
             url=terms.homepage,
             citation=terms.citation,
-            licence=terms.licence.raw,
-            redistribution=terms.licence.redistribution,
+            license=terms.license.raw,
+            redistribution=terms.license.redistribution,
             is_sample=True,
         )
     (draft.folder / ".lock").unlink()

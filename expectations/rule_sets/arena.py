@@ -138,8 +138,8 @@ _HEALED: tuple[Rule, ...] = (
         "the last digit: that is one model under two names, which needs an alias.",
         f"SELECT one.board, one.category, one.publish_date, one.model_name_arena, one.board_source,"
         " other.model_name_arena AS other_name FROM {batch} AS one JOIN {batch} AS other "
-        f"USING ({_RATED}, rating_arena, rating_arena_lower, rating_arena_upper) "
-        "WHERE one.board_source > other.board_source AND rating_arena <> round(rating_arena)",
+        f"USING ({_RATED}, rating, rating_lower, rating_upper) "
+        "WHERE one.board_source > other.board_source AND rating <> round(rating)",
     ),
     Rule(
         "renamed_model_has_an_alias",
@@ -174,7 +174,7 @@ _HEALED: tuple[Rule, ...] = (
         "critical",
         "Of the rated models of a board all have a probability or none has; they sum to 1.",
         f"SELECT {_RATED}, sum(probability_best) AS sum_of_probabilities, "
-        "count(probability_best) AS n_known, count(rating_arena) AS n_rated FROM {batch} "
+        "count(probability_best) AS n_known, count(rating) AS n_rated FROM {batch} "
         f"GROUP BY {_RATED} HAVING n_known NOT IN (0, n_rated) "
         "OR abs(sum_of_probabilities - 1) > 1e-6",
     ),
@@ -192,9 +192,9 @@ _HEALED: tuple[Rule, ...] = (
         "warning",
         f"The best rating moves by less than {_LEADERS_JUMP} points between two boards of a "
         "segment.",
-        f"SELECT *, best - previous_best AS jump FROM (SELECT {_RATED}, max(rating_arena) AS best, "
-        "lag(max(rating_arena)) OVER (PARTITION BY board, category, segment_id "
-        "ORDER BY publish_date) AS previous_best FROM {batch} WHERE rating_arena IS NOT NULL "
+        f"SELECT *, best - previous_best AS jump FROM (SELECT {_RATED}, max(rating) AS best, "
+        "lag(max(rating)) OVER (PARTITION BY board, category, segment_id "
+        "ORDER BY publish_date) AS previous_best FROM {batch} WHERE rating IS NOT NULL "
         f"GROUP BY {_RATED}, segment_id) WHERE abs(best - previous_best) >= {_LEADERS_JUMP}",
     ),
     Rule(
@@ -282,23 +282,23 @@ ARENA: tuple[Rule, ...] = (
         "critical",
         "A model's rank is 1 + the number of models of its board that are rated higher, and n_tied "
         "counts those of its rating. Unrated models and boards that lack a row have neither.",
-        f"SELECT {_RATED}, model_name_arena, rating_arena, n_missing, rank_ordinal, n_tied, "
+        f"SELECT {_RATED}, model_name_arena, rating, n_missing, rank_ordinal, n_tied, "
         "CASE WHEN is_due THEN place END AS due_rank, CASE WHEN is_due THEN alike END AS due_tied "
-        "FROM (SELECT *, rating_arena IS NOT NULL AND n_missing = 0 AS is_due, "
-        f"rank() OVER (PARTITION BY {_RATED} ORDER BY rating_arena DESC NULLS LAST) AS place, "
-        f"count(*) OVER (PARTITION BY {_RATED}, rating_arena) AS alike FROM {{batch}}) "
+        "FROM (SELECT *, rating IS NOT NULL AND n_missing = 0 AS is_due, "
+        f"rank() OVER (PARTITION BY {_RATED} ORDER BY rating DESC NULLS LAST) AS place, "
+        f"count(*) OVER (PARTITION BY {_RATED}, rating) AS alike FROM {{batch}}) "
         "WHERE rank_ordinal IS DISTINCT FROM due_rank OR n_tied IS DISTINCT FROM due_tied",
     ),
     Rule(
         "value_lies_within_bounds",
         "core.arena_ratings",
         "critical",
-        "rating_arena lies within its bounds, where there are any.",
+        "rating lies within its bounds, where there are any.",
         bounds_sql(
             f"{_RATED}, model_name_arena",
-            "rating_arena",
-            "rating_arena_lower",
-            "rating_arena_upper",
+            "rating",
+            "rating_lower",
+            "rating_upper",
         ),
     ),
     Rule(
@@ -306,7 +306,7 @@ ARENA: tuple[Rule, ...] = (
         "core.arena_ratings",
         "warning",
         "variance = ((upper - lower) / 2 / 1.95996)^2, within one part in a million.",
-        variance_sql(f"{_RATED}, model_name_arena", "rating_arena_lower", "rating_arena_upper"),
+        variance_sql(f"{_RATED}, model_name_arena", "rating_lower", "rating_upper"),
     ),
     Rule(
         "sources_of_a_board_agree",

@@ -238,7 +238,7 @@ HUB: tuple[Rule, ...] = (
         "mart.family_share_daily",
         "critical",
         "The shares of all families and of the models without one sum to 1 under one definition.",
-        'SELECT as_of_date, population, metric, "window", attribution, '
+        "SELECT as_of_date, population, metric, metric_window, attribution, "
         "sum(share) AS sum_of_shares FROM {batch} WHERE share_missing IS NULL GROUP BY ALL "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
     ),

@@ -10,7 +10,7 @@ _CARD = contract("mart.lab_scorecard").columns
 _BOARDS = tuple(c.removesuffix("_publish_date") for c in _CARD if c.endswith("_publish_date"))
 _ATTRIBUTIONS = ("publisher", "base")
 _RATED = "board, category, publish_date"
-_FIELDS = ("publish_date", "model", "rank_ordinal", "rating_arena", "gap_to_leader", "win_rate")
+_FIELDS = ("publish_date", "model", "rank_ordinal", "rating", "gap_to_leader", "win_rate")
 
 
 def _cards() -> str:
@@ -27,11 +27,11 @@ def _on_a_board(found: str) -> str:
     """Places of the scorecard whose own row of the board is not as `found` says."""
     return f"""
         WITH cards AS ({_cards()}), rated AS (
-            SELECT *, max(rating_arena) OVER (PARTITION BY {_RATED}) - rating_arena AS gap
-            FROM {_RATINGS} WHERE category = 'overall' AND rating_arena IS NOT NULL
+            SELECT *, max(rating) OVER (PARTITION BY {_RATED}) - rating AS gap
+            FROM {_RATINGS} WHERE category = 'overall' AND rating IS NOT NULL
         )
         SELECT c.lab_id, c.as_of_date, c.board, c.publish_date, c.model, c.rank_ordinal,
-            c.rating_arena, c.gap_to_leader, c.win_rate
+            c.rating, c.gap_to_leader, c.win_rate
         FROM cards AS c LEFT JOIN rated AS r ON r.board = c.board
             AND r.publish_date = c.publish_date AND r.model_name_arena = c.model
             AND r.lab_id = c.lab_id
@@ -46,7 +46,7 @@ def _same_boards() -> str:
             SELECT as_of_date, board, count(*) AS n_labs FROM cards GROUP BY ALL
         )
         SELECT a.as_of_date, a.board, b.board AS other_board, count(*) AS n_labs
-        FROM cards AS a JOIN cards AS b USING (lab_id, as_of_date, model, rating_arena)
+        FROM cards AS a JOIN cards AS b USING (lab_id, as_of_date, model, rating)
         JOIN counted AS na ON na.as_of_date = a.as_of_date AND na.board = a.board
         JOIN counted AS nb ON nb.as_of_date = a.as_of_date AND nb.board = b.board
         WHERE a.board < b.board
@@ -60,7 +60,7 @@ def _newest_boards() -> str:
     return f"""
         WITH cards AS ({_cards()}), dates AS (
             SELECT DISTINCT board, publish_date FROM {_RATINGS}
-            WHERE category = 'overall' AND rating_arena IS NOT NULL
+            WHERE category = 'overall' AND rating IS NOT NULL
         ), due AS (
             SELECT d.as_of_date, d.board, max(dates.publish_date) AS newest
             FROM (SELECT DISTINCT as_of_date, board FROM cards) AS d
@@ -70,7 +70,7 @@ def _newest_boards() -> str:
         SELECT c.lab_id, c.as_of_date, c.board, c.publish_date, due.newest, c.model, c.missing
         FROM cards AS c JOIN due USING (as_of_date, board)
         WHERE c.publish_date IS DISTINCT FROM due.newest
-            OR (c.model IS NULL) <> (c.rating_arena IS NULL)
+            OR (c.model IS NULL) <> (c.rating IS NULL)
             OR (c.model IS NULL) <> (c.missing IS NOT NULL)
             OR due.newest IS NULL AND c.missing IS DISTINCT FROM 'no_board'
             OR due.newest IS NOT NULL AND c.missing = 'no_board'
@@ -131,7 +131,7 @@ def _leader_rule(table: str, holder: str) -> Rule:
         f"l.best_rank_ordinal FROM {{batch}} AS l LEFT JOIN {_RATINGS} AS r "
         f"ON r.model_id = l.best_model_id AND r.{holder} = l.{holder} "
         f"AND r.board = l.board AND r.category = l.category AND r.publish_date = l.publish_date "
-        "WHERE (r.model_name_arena = l.best_model AND r.rating_arena = l.rating "
+        "WHERE (r.model_name_arena = l.best_model AND r.rating = l.rating "
         "AND r.rank_ordinal = l.best_rank_ordinal) IS NOT TRUE",
     )
 
@@ -145,7 +145,8 @@ def _range_rule(end: str) -> Rule:
         f"SELECT a.as_of_date, a.population, a.metric, a.country_code, a.definition_{end}, "
         f"a.share_{end}, s.share FROM {{batch}} AS a LEFT JOIN "
         '"mart"."country_share_daily" AS s ON s.as_of_date = a.as_of_date '
-        'AND s.metric = a.metric AND s."window" = a."window" AND s.country_code = a.country_code '
+        "AND s.metric = a.metric AND s.metric_window = a.metric_window "
+        "AND s.country_code = a.country_code "
         "AND concat_ws(', ', s.population, s.attribution, s.credit) = "
         f"a.definition_{end} WHERE a.share_{end} <> coalesce(s.share, 0) "
         "OR a.population NOT IN ('any', split_part(a.definition_" + end + ", ', ', 1))",
@@ -173,7 +174,7 @@ POINTERS: tuple[Rule, ...] = (
         "critical",
         "Rank, rating and gap are those of the row of the board; the win rate follows from it.",
         _on_a_board(
-            "r.rank_ordinal = c.rank_ordinal AND r.rating_arena = c.rating_arena "
+            "r.rank_ordinal = c.rank_ordinal AND r.rating = c.rating "
             "AND abs(r.gap - c.gap_to_leader) <= 1e-9 "
             "AND abs(1 / (1 + pow(10, r.gap / 400)) - c.win_rate) <= 1e-9"
         ),

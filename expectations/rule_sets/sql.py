@@ -95,11 +95,11 @@ def renames_sql(points: float) -> str:
         ), spans AS (
             SELECT *, min(publish_date) OVER model AS first_date,
                 max(publish_date) OVER model AS last_date
-            FROM {{batch}} WHERE rating_arena IS NOT NULL AND lab_id IS NOT NULL
+            FROM {{batch}} WHERE rating IS NOT NULL AND lab_id IS NOT NULL
             WINDOW model AS (PARTITION BY board, category, model_id)
         ), pairs AS (
             SELECT gone.model_name_arena AS old_name, came.model_name_arena AS new_name,
-                came.publish_date, abs(came.rating_arena - gone.rating_arena) AS difference
+                came.publish_date, abs(came.rating - gone.rating) AS difference
             FROM spans AS came JOIN steps USING (board, category, publish_date)
             JOIN spans AS gone ON gone.board = came.board AND gone.category = came.category
                 AND gone.publish_date = steps.previous_publish_date

@@ -313,7 +313,7 @@ def _print_published(published: list[dict[str, Any]], as_json: bool) -> None:
         how = "was there already, reused" if p["is_reused"] else f"{p['uploaded_bytes']:,} bytes"
         out.print(
             f"release      {p['release_id']} ({p['audience']}, {p['n_tables']} tables, "
-            f"{p['n_left_out']} left out for their licence; {how})\n"
+            f"{p['n_left_out']} left out for their license; {how})\n"
             f"             {p['url']}/latest.json\n"
             f"             {p['url']}/latest/index.html",
             markup=False,

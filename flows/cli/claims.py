@@ -23,7 +23,15 @@ ClaimId = Annotated[
 ]
 ABOUT = (
     *("statement", "publisher", "source", "url", "published_on", "as_of", "period", "quantity"),
-    *("window", "population", "attribution", "credit", "denominator", "definition", "stated_text"),
+    *(
+        "metric_window",
+        "population",
+        "attribution",
+        "credit",
+        "denominator",
+        "definition",
+        "stated_text",
+    ),
     *("untested", "data_needed"),
 )
 VERDICT = (

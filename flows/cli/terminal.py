@@ -87,8 +87,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, f
 ForAudience = Annotated[
     Audience,
     typer.Option(
-        help="internal: every table. public: without what a licence does not let us share in "
-        "adapted form (AI Index, CC BY-ND; arena-catalog, no licence stated)."
+        help="internal: every table. public: without what a license does not let us share in "
+        "adapted form (AI Index, CC BY-ND; arena-catalog, no license stated)."
     ),
 ]
 AllowShrink = Annotated[

@@ -72,7 +72,7 @@ def _print(told: dict[str, Any]) -> None:
     for record in told["records"]:
         _print_record(record)
     print_rows("\nSnapshots", [
-        {k: s[k] for k in ("snapshot_id", "retrieved_at", "licence", "url", "sidecar_sha256")}
+        {k: s[k] for k in ("snapshot_id", "retrieved_at", "license", "url", "sidecar_sha256")}
         for s in told["snapshots"]
     ])  # fmt: skip
     _print_code(told)

@@ -156,7 +156,7 @@ def quarantine(
         FROM ({select})""",
         list(parameters),
     )
-    if table.startswith("raw.arena_"):  # boards are ranked without them, under their own licences
+    if table.startswith("raw.arena_"):  # boards are ranked without them, under their own licenses
         con.execute(
             f"""INSERT INTO raw.arena_refused_rows
             SELECT {snapshot_columns(snapshot)}, {literal(table)}, * FROM ({select})""",

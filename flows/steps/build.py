@@ -183,7 +183,7 @@ def _snapshot_row(archive: Archive, snapshot: Snapshot, is_loaded: bool) -> dict
         "snapshot_date": snapshot.snapshot_date,
         "producer": snapshot.producer,
         "url": snapshot.url,
-        "licence": snapshot.licence,
+        "license": snapshot.license,
         "redistribution": snapshot.redistribution,
         "citation": snapshot.citation,
         "retrieved_at": snapshot.retrieved_at.replace(tzinfo=None),

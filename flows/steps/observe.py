@@ -62,8 +62,8 @@ def observe(source: str, settings: Settings, as_of: date, slot: str | None = Non
             producer=terms.producer,
             url=terms.homepage,
             citation=terms.citation,
-            licence=terms.licence.raw,
-            redistribution=terms.licence.redistribution,
+            license=terms.license.raw,
+            redistribution=terms.license.redistribution,
         )
     return _told(Observation(sealed, is_reused=False))
 

@@ -132,7 +132,7 @@ def _proven_before(manifest: Manifest, before: Manifest | None) -> set[str]:
 def add_docs(folder: Path, manifest: Manifest, proven: set[str] | None = None) -> Manifest:
     """Data Docs of exactly the tables in a staged release, added to it.
 
-    For an open release: the docs of the build show rows of tables that a licence leaves out. The
+    For an open release: the docs of the build show rows of tables that a license leaves out. The
     digests of tables that pass are added to `proven`, so that `prove` need not ask again.
     """
     tables = [t.name for t in manifest.tables]

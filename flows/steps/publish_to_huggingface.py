@@ -56,7 +56,7 @@ def publish_to_hub(
     if manifest.audience != "public":
         raise ReleaseError(
             f"release {manifest.release_id} is {manifest.audience}: only a public one may go to "
-            "the Hub, for it leaves out what a licence does not let us share"
+            "the Hub, for it leaves out what a license does not let us share"
         )
     token = os.environ.get("HF_TOKEN")
     if really and not token:

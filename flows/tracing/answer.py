@@ -20,7 +20,7 @@ from warehouse.contracts.usage_warnings import warnings
 from warehouse.database.duckdb_file import open_read_only
 
 SNAPSHOTS = """
-SELECT snapshot_id, url, retrieved_at, licence, redistribution, citation, sidecar_sha256, is_sample
+SELECT snapshot_id, url, retrieved_at, license, redistribution, citation, sidecar_sha256, is_sample
 FROM meta.snapshots ORDER BY snapshot_id
 """
 
@@ -106,7 +106,7 @@ def _snapshots(
     for one in (*behind, Visited(question.contract.table, (), 1, (), [dict(question.row)])):
         if one.table.startswith("raw."):
             named |= {r["snapshot_id"] for r in one.first if r.get("snapshot_id")}
-            whole |= set(contracts()[one.table].licence_inputs) if one.rows is None else set()
+            whole |= set(contracts()[one.table].license_inputs) if one.rows is None else set()
     kept = rows_of(con, SNAPSHOTS)
     return [
         s | {"is_traced": s["snapshot_id"] in named}

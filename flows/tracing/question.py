@@ -57,7 +57,7 @@ def _table(con: duckdb.DuckDBPyConnection, name: str) -> Contract:
         return contracts()[found[0]]
     if len(found) == 1:
         raise WhyError(
-            f"{found[0]} is not in this file; a public release leaves out what a licence forbids "
+            f"{found[0]} is not in this file; a public release leaves out what a license forbids "
             "(see left_out in its manifest)"
         )
     near = get_close_matches(name, [*there, *(t.split(".")[1] for t in there)], SHOWN)

@@ -52,8 +52,8 @@ class GeneratedHub:
                 producer=terms.producer,
                 url=terms.homepage,
                 citation=terms.citation,
-                licence=terms.licence.raw,
-                redistribution=terms.licence.redistribution,
+                license=terms.license.raw,
+                redistribution=terms.license.redistribution,
             )
 
 

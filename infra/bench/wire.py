@@ -159,7 +159,7 @@ class _Models:
         return _number(np.where(is_up, np.minimum(score, 1000), 0).astype(np.int64))
 
     def _tags(self) -> pl.Series:
-        """A JSON list: library, task, licence, lineage (twice, as the Hub does), region, more."""
+        """A JSON list: library, task, license, lineage (twice, as the Hub does), region, more."""
         relation = _pick(
             [*RELATIONS, None], np.where(self._parents[0] == NO_PARENT, 4, self._relation)
         )
@@ -187,7 +187,7 @@ class _Models:
 
     @cached_property
     def _license(self) -> Indexes:
-        """Position in the licences; behind the last where a model has none (55 %)."""
+        """Position in the licenses; behind the last where a model has none (55 %)."""
         some = self.draws.unit("licensed", self.index) < 0.45
         skewed = (self.draws.unit("license", self.index) ** 2 * len(_LICENSES)).astype(np.int64)
         return np.where(some, skewed, len(_LICENSES))

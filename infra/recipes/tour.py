@@ -86,7 +86,7 @@ print(newest.filter(country_code="XX", credit="fractional", **ONE).select("share
 
 # %% Where does a number come from?
 print(con.sql("FROM meta.lineage WHERE table_name = 'mart.country_share_daily'").pl())
-print(con.sql("SELECT snapshot_id, url, licence, sidecar_sha256 FROM meta.snapshots").pl())
+print(con.sql("SELECT snapshot_id, url, license, sidecar_sha256 FROM meta.snapshots").pl())
 
 # %% And may it be shared?
 left_out = pl.read_json(LATEST / "manifest.json").select("audience", "left_out")

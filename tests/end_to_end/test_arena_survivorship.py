@@ -24,7 +24,7 @@ FULL = "lmarena/leaderboard-dataset/{}/full-00000-of-00001.parquet"
 KEPT = f"leaderboard_publish_date IN ('{DAYS[0]}', '{DAYS[1]}')"
 # As the official history drops whoever leaves the registry: from every date at once.
 RETIRED = "regexp_matches(lower(model_name), '^(gemini-(1|2.0|exp)|gpt-4o|claude-3-5|deepseek)')"
-SHOWN = "board, category, model_id, round(rating_arena), rank_ordinal, rank_ub, country_code"
+SHOWN = "board, category, model_id, round(rating), rank_ordinal, rank_ub, country_code"
 
 
 def recorded(recordings: Path, folder: Path, keeps: str) -> Path:

@@ -22,7 +22,7 @@ CATALOGUE = date(2026, 10, 15)
 
 @pytest.fixture(scope="module")
 def history(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Nine August days, the October catalogue and every recorded strip: 226 of 128 days."""
+    """Nine August days, the October catalog and every recorded strip: 226 of 128 days."""
     folder = tmp_path_factory.mktemp("history")
     settings: Settings | None = None
     for day in [*AUGUST, CATALOGUE]:
@@ -79,7 +79,7 @@ def test_one_day_gives_china_a_quarter_or_more_than_half_by_definition_alone(
     assert low <= share["all"] < share["llm_vlm"] <= high
 
 
-def test_the_catalogue_of_language_models_is_mostly_chinese(history: Settings) -> None:
+def test_the_catalog_of_language_models_is_mostly_chinese(history: Settings) -> None:
     """hub.md section 14: CN 47.8, US 34.6 % of the 16,849 models of October."""
     share = dict(
         rows(

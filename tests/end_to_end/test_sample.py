@@ -110,7 +110,7 @@ def test_a_sidecar_says_sample_source_and_date(name: str) -> None:
     snapshot = next(s for s in snapshots() if s.snapshot_id == name)
     terms = card(snapshot.source)
     assert snapshot.is_sample
-    assert (snapshot.licence, snapshot.url) == (terms.licence.raw, terms.homepage)
+    assert (snapshot.license, snapshot.url) == (terms.license.raw, terms.homepage)
     assert snapshot.redistribution == "derived"
     assert snapshot.retrieved_at.date() == snapshot.snapshot_date
     assert snapshot.notes[0].startswith("sample of ")
@@ -302,7 +302,7 @@ def test_a_recording_that_is_not_as_listed_is_refused(tmp_path: Path) -> None:
     name = "hub/2026-08-07/models.ndjson.zst"
     row = [name, "hub", "2026-08-07", "somewhere", "none", "0" * 64, "1", "1", "no"]
     listing = io.StringIO()
-    head = "path source observation_date origin licence sha256 bytes rows original_bytes"
+    head = "path source observation_date origin license sha256 bytes rows original_bytes"
     csv.writer(listing).writerows([head.split(), row])
     (tmp_path / "MANIFEST.csv").write_text(listing.getvalue())
     with pytest.raises(SampleError, match="is not the file"):

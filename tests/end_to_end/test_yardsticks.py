@@ -148,7 +148,7 @@ def test_leaders_of_the_text_board(
     # ratings are recorded rounded: among equal ones the published place is one of several
     above, level = one(
         con,
-        "SELECT count(*) FILTER (rating_arena > ?), count(*) FILTER (rating_arena = ?) "
+        "SELECT count(*) FILTER (rating > ?), count(*) FILTER (rating = ?) "
         "FROM core.arena_ratings WHERE board = 'text' AND category = 'overall' "
         "AND publish_date = ?",
         chinese[1], chinese[1], day,

@@ -498,7 +498,7 @@ def rated(**change: Any) -> list[dict[str, Any]]:
     """Three rated models on one board and one without rating; `change` is to the third."""
     data = [
         {**RATED, "model_name_arena": name, "model_id": name, "rank_ordinal": rank,
-         "rating_arena": rating, "n_tied": 1}
+         "rating": rating, "n_tied": 1}
         for name, rank, rating in (("a", 1, 1500.25), ("b", 2, 1400.25), ("c", 3, 1300.25))
     ]  # fmt: skip
     unrated = {**RATED, "model_name_arena": "d", "model_id": "d"}
@@ -529,7 +529,12 @@ def observed(name: str, **change: Any) -> dict[str, Any]:
 
 
 def shares(**change: Any) -> list[dict[str, Any]]:
-    on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
+    on = {
+        "population": "all",
+        "metric": "downloads_30d",
+        "metric_window": "30d",
+        "attribution": "base",
+    }
     on |= {"lineage_coverage": 1.0, "panel_id": "whole_hub"}
     data = [
         {**on, "credit": credit, "country_code": code, "share": n / 3, "share_lower": n / 3,
@@ -587,7 +592,12 @@ def roots(**change: Any) -> list[dict[str, Any]]:
 
 
 def lab_shares(**change: Any) -> list[dict[str, Any]]:
-    on = {"population": "all", "metric": "downloads_30d", "window": "30d", "attribution": "base"}
+    on = {
+        "population": "all",
+        "metric": "downloads_30d",
+        "metric_window": "30d",
+        "attribution": "base",
+    }
     on |= {"lineage_coverage": 1.0, "panel_id": "whole_hub"}
     data = [
         {**on, "lab_id": lab, "share": n / 3, "numerator": float(n), "denominator": 3.0}
@@ -676,10 +686,10 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         for change, at_fault in (
             ({"rank_ordinal": 1}, {"due_rank": 3}),
             ({"rank_ordinal": None}, {"due_rank": 3}),
-            ({"rating_arena": 1400.25}, {"rank_ordinal": 3, "due_rank": 2}),
+            ({"rating": 1400.25}, {"rank_ordinal": 3, "due_rank": 2}),
             ({"n_tied": 2}, {"due_tied": 1}),
             ({"n_missing": 1}, {"rank_ordinal": 3, "due_rank": None}),
-            ({"rating_arena": None, "n_tied": None}, {"rank_ordinal": 3, "due_rank": None}),
+            ({"rating": None, "n_tied": None}, {"rank_ordinal": 3, "due_rank": None}),
         )
     ),
     (
@@ -691,13 +701,13 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
     (
         "core.arena_ratings",
         "value_lies_within_bounds",
-        rated(rating_arena_lower=1301.0),
+        rated(rating_lower=1301.0),
         {"model_name_arena": "c"},
     ),
     (
         "core.arena_ratings",
         "variance_fits_the_bounds",
-        rated(rating_arena_lower=1299.0, rating_arena_upper=1301.0, variance=1.0),
+        rated(rating_lower=1299.0, rating_upper=1301.0, variance=1.0),
         {"model_name_arena": "c"},
     ),
     (
@@ -710,8 +720,8 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
         "core.arena_ratings",
         "model_that_came_back_was_not_there",
         [
-            {**row, "rating_arena_lower": 1290.0, "rating_arena_upper": 1510.0}
-            for row in rated(rating_arena=1500.25, board_source="arena_catalog")
+            {**row, "rating_lower": 1290.0, "rating_upper": 1510.0}
+            for row in rated(rating=1500.25, board_source="arena_catalog")
         ],
         {"model_name_arena": "a", "other_name": "c"},
     ),
@@ -752,7 +762,7 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
     (
         "core.arena_ratings",
         "leader_does_not_jump",
-        also(7, rating_arena=1440.25),
+        also(7, rating=1440.25),
         {"best": 1500.25, "previous_best": 1440.25, "jump": 60.0},
     ),
     (
@@ -815,7 +825,7 @@ RULE_FAULTS: list[tuple[str, str, list[dict[str, Any]], dict[str, Any]]] = [
             for category in ("overall", "coding", "math")
             for row in [
                 *also(7, models=2),
-                {**rated()[2], "publish_date": date(2026, 8, 7), **WAS, "rating_arena": 1302.0},
+                {**rated()[2], "publish_date": date(2026, 8, 7), **WAS, "rating": 1302.0},
             ]
         ],
         {"old_name": "was", "new_name": "c", "n_boards": 3, "largest_difference": 1.75},
@@ -1137,7 +1147,7 @@ def test_a_refused_line_explains_the_gap_that_it_leaves(
     assert result(report, "gaps_of_ranks_are_healed").outcome == outcome
 
 
-@pytest.mark.parametrize("change", [{"lab_id": "other"}, {"rating_arena": 1299.0}])
+@pytest.mark.parametrize("change", [{"lab_id": "other"}, {"rating": 1299.0}])
 def test_a_model_that_comes_as_another_goes_is_most_often_a_new_one(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:

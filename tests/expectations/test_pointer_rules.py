@@ -13,7 +13,7 @@ from expectations.rule_sets.pointers import POINTERS
 from expectations.suites import select_offending
 
 CARD = "UPDATE mart.lab_scorecard SET"
-OF_TEXT = ("publish_date", "model", "rank_ordinal", "rating_arena", "gap_to_leader", "win_rate")
+OF_TEXT = ("publish_date", "model", "rank_ordinal", "rating", "gap_to_leader", "win_rate")
 # The fault that was found: one board's values in the columns of another.
 COPIED = ", ".join(f"{{}}_{c} = text_{c}" for c in (*OF_TEXT, "missing"))
 FAULTS = {

@@ -53,6 +53,6 @@ def _seal(archive: Archive, source: str, moment: str, files: Mapping[str, object
             producer=terms.producer,
             url=terms.homepage,
             citation=terms.citation,
-            licence=terms.licence.raw,
-            redistribution=terms.licence.redistribution,
+            license=terms.license.raw,
+            redistribution=terms.license.redistribution,
         )

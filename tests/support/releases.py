@@ -25,7 +25,7 @@ TABLES = """
     figure: {type: VARCHAR, description: Figure id.}
     country: {type: VARCHAR, description: Country.}
     value: {type: DOUBLE, nullable: true, unit: models, description: Value.}
-  licence_inputs: [strict]
+  license_inputs: [strict]
 - table: core.counts
   description: Daily counters.
   grain: one row per model and day
@@ -38,7 +38,7 @@ TABLES = """
     is_open: {type: BOOLEAN, nullable: true, description: Open weights.}
   warnings: [ci_suspect]
   thresholds: {rows_fall_pct: 10}
-  licence_inputs: [open]
+  license_inputs: [open]
 - table: mart.by_country
   description: Models by country, from two sources.
   grain: one row per source and country
@@ -47,8 +47,8 @@ TABLES = """
     source: {type: VARCHAR, nullable: true, description: Source of the row.}
     country: {type: VARCHAR, description: Country.}
     n_models: {type: INTEGER, nullable: true, unit: models, description: Number.}
-  licence_inputs: [open, strict]
-  licence_rows: {strict: "source LIKE 'strict%'"}
+  license_inputs: [open, strict]
+  license_rows: {strict: "source LIKE 'strict%'"}
 - table: raw.refused
   description: Refused records.
   grain: one row per record
@@ -71,8 +71,8 @@ def small_cards() -> dict[str, Card]:
 
 
 def _card(name: str, redistribution: str) -> Card:
-    licence = {
-        "raw": f"licence of {name}",
+    license = {
+        "raw": f"license of {name}",
         "ours": f"terms of {name}",
         "redistribution": redistribution,
         "statement_url": "https://example.org/terms",
@@ -84,7 +84,7 @@ def _card(name: str, redistribution: str) -> Card:
             "producer": name.upper(),
             "homepage": "https://example.org",
             "citation": f"{name}, example.org",
-            "licence": licence,
+            "license": license,
             "cadence": "daily",
             "loads": "every_snapshot",
         }
@@ -142,7 +142,7 @@ def _fill_meta(con: duckdb.DuckDBPyConnection) -> None:
 
 def _row(source: str) -> list[Any]:
     received = datetime(2026, 8, 15, 1, 2, 3)
-    about = ["producer", "https://example.org/data", "licence", "derived", f"{source}, example.org"]
+    about = ["producer", "https://example.org/data", "license", "derived", f"{source}, example.org"]
     counts = [2, 1000, 50]
     return [
         f"{source}/{AS_OF}",

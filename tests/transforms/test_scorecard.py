@@ -39,7 +39,7 @@ def share(lab: str, value: float, attribution: str = "publisher", day: date = DA
         "as_of_date": day,
         "population": "all",
         "metric": "downloads_30d",
-        "window": "30d",
+        "metric_window": "30d",
         "attribution": attribution,
         "lab_id": lab,
         "lab_name": "A lab",
@@ -61,7 +61,7 @@ def rating(lab: str | None, rank: int, value: float, **more: object) -> Row:
         "lab_id": lab,
         "model_name_arena": f"{lab}-{rank}",
         "rank_ordinal": rank,
-        "rating_arena": value,
+        "rating": value,
         **more,
     }
 
@@ -155,7 +155,7 @@ def test_other_populations_and_metrics_are_not_in_the_share() -> None:
         lab_share_daily=shares(
             share("one", 0.5),
             {**share("one", 0.7), "population": "llm_vlm"},
-            {**share("one", 0.9), "metric": "likes", "window": "all_time"},
+            {**share("one", 0.9), "metric": "likes", "metric_window": "all_time"},
         )
     )
     assert found["one", DAY]["hub_share_publisher"] == 0.5
@@ -214,7 +214,7 @@ def test_boards_are_apart_and_each_says_why_it_is_blank() -> None:
         )
     )
     one, two = found["one", DAY], found["two", DAY]
-    assert (one["text_rating_arena"], one["webdev_rating_arena"]) == (1400.0, None)
+    assert (one["text_rating"], one["webdev_rating"]) == (1400.0, None)
     assert (one["webdev_missing"], one["vision_missing"]) == ("not_on_board", "no_board")
     assert (one["webdev_publish_date"], one["vision_publish_date"]) == (WEEK_AGO, None)
     assert (two["text_missing"], two["webdev_missing"]) == ("not_on_board", None)
@@ -272,7 +272,7 @@ def test_a_lab_that_the_vintage_does_not_list_has_no_count_of_zero() -> None:
 
 MEASURES = [
     *((f"hub_share_{a}", f"hub_share_{a}_missing") for a in ("publisher", "base")),
-    *((f"{b}_rating_arena", f"{b}_missing") for b in BOARDS),
+    *((f"{b}_rating", f"{b}_missing") for b in BOARDS),
     ("n_notable_models", "notable_missing"),
     ("open_weights_share", "open_weights_missing"),
 ]

@@ -60,9 +60,9 @@ def _best(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
         .group_by(*BOARD, "country_code", maintain_order=True)
         .agg(
             pl.col("segment_id", "has_catalog_rows", *PLACED).first(),
-            pl.col("rating_arena").first().alias("rating"),
-            pl.col("rating_arena_lower").first().alias("rating_lower"),
-            pl.col("rating_arena_upper").first().alias("rating_upper"),
+            pl.col("rating").first().alias("rating"),
+            pl.col("rating_lower").first().alias("rating_lower"),
+            pl.col("rating_upper").first().alias("rating_upper"),
         )
     )
 

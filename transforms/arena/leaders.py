@@ -14,7 +14,7 @@ TOPS = (1, 3, 5, 10, 20, 50, 100)
 _NEEDED = [
     *(*BOARD, "is_style_controlled", "segment_id", "has_catalog_rows"),
     *("model_name_arena", "model_id", "lab_id", "country_code", "is_open_weights"),
-    *("rating_arena", "rating_arena_lower", "rating_arena_upper", "variance"),
+    *("rating", "rating_lower", "rating_upper", "variance"),
     *PLACED[:2],
     *("n_tied", "rank_ub"),
     *("probability_best", "probability_reason"),
@@ -33,7 +33,7 @@ def leaders_by(arena_ratings: pl.LazyFrame, holder: str) -> pl.LazyFrame:
     """
     rated = ranked_boards(arena_ratings).select(_NEEDED)
     placed = rated.with_columns(
-        pl.col("rating_arena").max().over(BOARD).alias("leader_rating"),
+        pl.col("rating").max().over(BOARD).alias("leader_rating"),
         pl.len().over(BOARD).cast(pl.Int32).alias("n_models_board"),
         pl.col("rank_ordinal").filter("is_open_weights").min().over(BOARD).alias("first_open"),
     ).filter(pl.col(holder).is_not_null())
@@ -89,9 +89,9 @@ def _best() -> list[pl.Expr]:
         pl.col("rank_ordinal").first().alias("best_rank_ordinal"),
         pl.col("n_tied").first().alias("best_n_tied"),
         pl.col("rank_ub").min().alias("best_rank_ub"),
-        pl.col("rating_arena").first().alias("rating"),
-        pl.col("rating_arena_lower").first().alias("rating_lower"),
-        pl.col("rating_arena_upper").first().alias("rating_upper"),
+        pl.col("rating").first().alias("rating"),
+        pl.col("rating_lower").first().alias("rating_lower"),
+        pl.col("rating_upper").first().alias("rating_upper"),
         pl.col("leader_rating", "probability_best", "probability_reason").first(),
         pl.when(is_known).then(sum_of_all.clip(upper_bound=1.0)).alias("probability_first"),
     ]
@@ -104,7 +104,7 @@ def _best_open() -> list[pl.Expr]:
         pl.col("model_name_arena").filter(is_open).first().alias("best_open_model"),
         pl.col("model_id").filter(is_open).first().alias("best_open_model_id"),
         pl.col("rank_ordinal").filter(is_open).first().alias("best_open_rank_ordinal"),
-        pl.col("rating_arena").filter(is_open).first().alias("best_open_rating"),
+        pl.col("rating").filter(is_open).first().alias("best_open_rating"),
         pl.col("first_open").first(),
     ]
 
@@ -114,7 +114,7 @@ def _counts() -> list[pl.Expr]:
         **{f"n_top{n}": how_many(pl.col("rank_ordinal") <= n) for n in TOPS},
         "n_models": pl.len(),
         "n_open_models": how_many(pl.col("is_open_weights")),
-        "n_models_licence_unknown": pl.col("is_open_weights").null_count(),
+        "n_models_license_unknown": pl.col("is_open_weights").null_count(),
     }
     return [count.cast(pl.Int32).alias(name) for name, count in counts.items()] + [
         pl.col("n_models_board").first()

@@ -77,7 +77,7 @@ def with_probability_best(rated: pl.LazyFrame) -> pl.LazyFrame:
     """
     # Kept, not computed again for each use: row numbers must not change between two of them.
     numbered = rated.with_row_index("_model").cache()
-    models = _contenders(numbered.select("_model", *BOARD, "rating_arena", "variance")).cache()
+    models = _contenders(numbered.select("_model", *BOARD, "rating", "variance")).cache()
     sound = models.filter(pl.col("_is_contender") & pl.col("probability_reason").is_null()).cache()
     chances = pl.concat([_spread(sound), _certain(sound)])
     known = pl.col("probability_reason").is_null()
@@ -101,7 +101,7 @@ def _contenders(models: pl.LazyFrame) -> pl.LazyFrame:
         models.select(
             "_model",
             pl.struct(BOARD).rank("dense").alias("_board"),
-            pl.col("rating_arena").alias("_rating"),
+            pl.col("rating").alias("_rating"),
             pl.col("variance").sqrt().alias("_sd"),
         )
         .with_columns(

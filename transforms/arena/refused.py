@@ -98,7 +98,7 @@ def _has_rating() -> pl.Expr:
 
 def with_missing(lines: pl.LazyFrame, refused: pl.LazyFrame) -> pl.LazyFrame:
     """Adds `n_missing` to rows of boards: refused rows whose model no source rates there."""
-    rated = lines.filter(pl.col("rating_arena").is_not_null())
+    rated = lines.filter(pl.col("rating").is_not_null())
     held = rated.select(*BOARD, folded("model_name_arena").alias("name")).unique()
     missing = refused.join(held, on=[*BOARD, "name"], how="anti").group_by(BOARD)
     counts = missing.agg(pl.len().cast(pl.Int32).alias("n_missing"))
@@ -107,4 +107,4 @@ def with_missing(lines: pl.LazyFrame, refused: pl.LazyFrame) -> pl.LazyFrame:
 
 def ranked_boards(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
     """The rated rows of boards that lack none: the others have neither ranks nor a leader."""
-    return arena_ratings.filter((pl.col("n_missing") == 0) & pl.col("rating_arena").is_not_null())
+    return arena_ratings.filter((pl.col("n_missing") == 0) & pl.col("rating").is_not_null())

@@ -31,27 +31,27 @@ def change_within_segment(ratings: pl.LazyFrame) -> pl.LazyFrame:
 
     Both are null for a model's first board in a segment and for an unrated row, which is no board
     before for any other. Needs board, category, publish_date, segment_id, model_id and
-    rating_arena; a row without a segment is compared with nothing. Row count stays.
+    rating; a row without a segment is compared with nothing. Row count stays.
 
     Raises ScaleError where a column is missing: no segment says then what may be compared.
     """
-    needed = [*BOARD, "segment_id", "model_id", "rating_arena"]
+    needed = [*BOARD, "segment_id", "model_id", "rating"]
     if lacks := [c for c in needed if c not in ratings.collect_schema()]:
         raise ScaleError(
             f"ratings cannot be compared across dates without {', '.join(lacks)}; "
             "read them from core.arena_ratings, whose segments say where a scale breaks"
         )
     model = [*SERIES, "segment_id", "model_id"]
-    comparable = pl.col("rating_arena").is_not_null() & pl.col("segment_id").is_not_null()
-    before = pl.col("publish_date", "rating_arena").shift(1).over(model, order_by="publish_date")
+    comparable = pl.col("rating").is_not_null() & pl.col("segment_id").is_not_null()
+    before = pl.col("publish_date", "rating").shift(1).over(model, order_by="publish_date")
     changes = (
         ratings.filter(comparable)
-        .select(*model, "publish_date", before.name.prefix("previous_"), now="rating_arena")
+        .select(*model, "publish_date", before.name.prefix("previous_"), now="rating")
         .select(
             *model,
             "publish_date",
             "previous_publish_date",
-            (pl.col("now") - pl.col("previous_rating_arena")).alias("rating_change"),
+            (pl.col("now") - pl.col("previous_rating")).alias("rating_change"),
         )
     )
     return ratings.join(changes, on=[*model, "publish_date"], how="left")
@@ -91,15 +91,15 @@ def shifts(ratings: pl.LazyFrame) -> pl.LazyFrame:
     smallest and largest change of the models rated on both; null without any. Compares across
     breaks, so it is for core.arena_scale_segments alone.
     """
-    rated = ratings.select(*BOARD, "model_id", "rating_arena").drop_nulls("rating_arena")
+    rated = ratings.select(*BOARD, "model_id", "rating").drop_nulls("rating")
     boards = consecutive_boards(ratings)
-    earlier = rated.rename({"publish_date": "previous_publish_date", "rating_arena": "before"})
+    earlier = rated.rename({"publish_date": "previous_publish_date", "rating": "before"})
     change = pl.col("change")
     moved = (
         # left: Polars reorders inner joins, here into every pair of dates of a model
         rated.join(boards, on=BOARD, how="left")
         .join(earlier, on=[*SERIES, "previous_publish_date", "model_id"])
-        .select(*BOARD, (pl.col("rating_arena") - pl.col("before")).alias("change"))
+        .select(*BOARD, (pl.col("rating") - pl.col("before")).alias("change"))
         .group_by(BOARD)
         .agg(
             pl.len().cast(pl.Int32).alias("n_common_models"),

@@ -19,7 +19,7 @@ TESTS = ("arena_count", "arena_rank", "arena_first", "arena_lead", "arena_ahead"
 SERIES = ["board", "category"]
 _MODELS = [
     *(*SERIES, "publish_date", "model_id", "model_name_arena", "lab_id", "country_code"),
-    *("is_open_weights", "rating_arena", "rating_arena_lower", "rating_arena_upper", "variance"),
+    *("is_open_weights", "rating", "rating_lower", "rating_upper", "variance"),
     *("rank_ub", "probability_best", "has_catalog_rows", "n_missing"),
 ]
 CATALOG = "arena_catalog"
@@ -35,7 +35,7 @@ def arena(
     wanted = of(requests, *TESTS)
     series = wanted.select(SERIES).unique()
     rated = (
-        arena_ratings.filter(pl.col("rating_arena").is_not_null())
+        arena_ratings.filter(pl.col("rating").is_not_null())
         .join(series, on=SERIES, how="semi")
         .select(*_MODELS, "snapshot_id")
         .join(_parts(meta_snapshots), on="snapshot_id", how="left")
@@ -65,7 +65,7 @@ def _sure_from() -> pl.Expr:
     """The lowest rating above which the board lacks no model: any at all if it is whole."""
     board = [*SERIES, "publish_date"]
     is_part = pl.col("is_part").fill_null(value=False).any().over(board)
-    lowest = pl.col("rating_arena").min().over(board)
+    lowest = pl.col("rating").min().over(board)
     sure = (
         pl.when(pl.col("n_missing") > 0)
         .then(float("inf"))  # a refused row may be anywhere
@@ -138,7 +138,7 @@ def _count(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> p
 
 def _has_first_places() -> pl.Expr:
     """Whether the board is whole, or holds N models that count above anything that it may lack."""
-    sure = how_many(pl.col("counts") & (pl.col("rating_arena") >= pl.col("sure_from")))
+    sure = how_many(pl.col("counts") & (pl.col("rating") >= pl.col("sure_from")))
     whole = (pl.col("sure_from") == float("-inf")).all()
     return (whole | (sure >= pl.col("top_n").first())).alias("is_whole")
 
@@ -181,7 +181,7 @@ def _among_first(models: pl.LazyFrame, hit: pl.Expr, ties_count: bool) -> pl.Laz
     equal ratings the hits come last.
     """
     by = ["request", "observed_on"]
-    rating = pl.col("rating_arena")
+    rating = pl.col("rating")
     shared = rating.rank("min", descending=True).over(by)
     one_by_one = pl.struct(-rating, "hit").rank("ordinal").over(by)
     ranked = models.with_columns(hit.fill_null(False).alias("hit")).with_columns(
@@ -225,8 +225,8 @@ def _rank(wanted: pl.LazyFrame, rated: pl.LazyFrame, boards: pl.LazyFrame) -> pl
     )
     sure, possible = _holds()
     models = _on_boards(dated, rated).with_columns(
-        pl.when(is_ub).then("rating_arena_upper").otherwise("rating_arena").alias("mine"),
-        pl.when(is_ub).then("rating_arena_lower").otherwise("rating_arena").alias("theirs"),
+        pl.when(is_ub).then("rating_upper").otherwise("rating").alias("mine"),
+        pl.when(is_ub).then("rating_lower").otherwise("rating").alias("theirs"),
         (sure & pl.col("counts")).alias("is_mine"),
         (possible & pl.col("may_count")).alias("may_be_mine"),
     )
@@ -327,13 +327,13 @@ def _lead(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
 def _best(side: str, holder: str) -> list[pl.Expr]:
     """Rating of the holder's best model, its bounds, and the best that may be the holder's."""
     sure, possible = _holds(holder)
-    rating = pl.col("rating_arena")
+    rating = pl.col("rating")
     mine = rating.filter(sure)
     return [
         mine.max().alias(side),
         rating.filter(possible).max().alias(f"{side}_possible"),
-        pl.col("rating_arena_lower").filter(sure).sort_by(mine).last().alias(f"{side}_lower"),
-        pl.col("rating_arena_upper").filter(sure).sort_by(mine).last().alias(f"{side}_upper"),
+        pl.col("rating_lower").filter(sure).sort_by(mine).last().alias(f"{side}_lower"),
+        pl.col("rating_upper").filter(sure).sort_by(mine).last().alias(f"{side}_upper"),
     ]
 
 
@@ -358,7 +358,7 @@ def _ahead(wanted: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
         *SERIES,
         pl.col("publish_date").alias("observed_on"),
         "model_id",
-        pl.col("rating_arena").alias("rating"),
+        pl.col("rating").alias("rating"),
         "variance",
         "has_catalog_rows",
     )

@@ -32,7 +32,7 @@ def repositories_created(
     something only if the listing is (nearly) the whole Hub.
     """
     wanted = of(requests, "repositories_created")
-    found = _named(wanted, hub_models).filter(within() & _has_licence())
+    found = _named(wanted, hub_models).filter(within() & _has_license())
     counts = found.group_by("request").agg(
         pl.col("name").n_unique().alias("n"), pl.col("last_seen_date").max().alias("seen")
     )
@@ -204,9 +204,9 @@ def within() -> pl.Expr:
     return created.is_between("period_from", "period_to") & (created > FLOOR)
 
 
-def _has_licence() -> pl.Expr:
-    """Whether the licence is one of those asked for, if any are."""
-    return lines("licences").is_null() | lines("licences").list.contains(pl.col("license"))
+def _has_license() -> pl.Expr:
+    """Whether the license is one of those asked for, if any are."""
+    return lines("licenses").is_null() | lines("licenses").list.contains(pl.col("license"))
 
 
 def _by_namespace(hub_models: pl.LazyFrame) -> pl.LazyFrame:

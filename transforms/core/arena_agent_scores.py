@@ -16,7 +16,7 @@ from warehouse.contracts.table import contract
 def arena_agent_scores(
     raw_arena_agent_leaderboards: pl.LazyFrame,
     raw_arena_space_tables: pl.LazyFrame,
-    raw_registry_arena_licences: pl.LazyFrame,
+    raw_registry_arena_licenses: pl.LazyFrame,
     raw_registry_model_aliases: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
@@ -40,9 +40,9 @@ def arena_agent_scores(
     once = once.unique([*BOARD, "model_name_arena"], keep="first", maintain_order=True)
     aliases = as_known(raw_registry_model_aliases, known_at)
     ids = board_ids(once.select("model_name_arena"), aliases, raw_arena_space_tables)
-    licences = as_known(raw_registry_arena_licences, known_at).select("license", "is_open_weights")
+    licenses = as_known(raw_registry_arena_licenses, known_at).select("license", "is_open_weights")
     placed = with_lab_and_country(
-        once.join(ids, on="model_name_arena", how="left").join(licences, on="license", how="left"),
+        once.join(ids, on="model_name_arena", how="left").join(licenses, on="license", how="left"),
         namespaces,
         labs,
         system="lmarena",

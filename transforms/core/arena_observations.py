@@ -52,7 +52,9 @@ def arena_observations(
 
     How it is healed is said at the head of this module.
     """
-    space = pl.concat([_tables(raw_arena_space_tables), _pickles(raw_arena_space_ratings)])
+    space = pl.concat(
+        [_tables(raw_arena_space_tables), _pickles(raw_arena_space_ratings)], how="diagonal"
+    )
     catalog = _catalog(raw_arena_catalog_ratings)
     given = _received(
         _dataset(raw_arena_leaderboards), space, catalog, raw_registry_arena_categories
@@ -83,18 +85,18 @@ def _received(
     )
 
 
+RATING = ("rating", "rating_lower", "rating_upper")
+
+
 def _dataset(leaderboards: pl.LazyFrame) -> pl.LazyFrame:
     return leaderboards.select(
         *("snapshot_id", "snapshot_date", "line", "category", "organization", "license"),
-        *("variance", "vote_count"),
+        *("variance", "vote_count", *RATING),
         pl.lit("lmarena").alias("board_source"),
         board="subset",
         publish_date="leaderboard_publish_date",
         model_name_arena="model_name",
         file_name="subset",
-        rating_arena="rating",
-        rating_arena_lower="rating_lower",
-        rating_arena_upper="rating_upper",
         rank_published="rank",
     )
 
@@ -103,35 +105,25 @@ def _tables(tables: pl.LazyFrame) -> pl.LazyFrame:
     """Ratings of the Space's tables, which have some for 2023 alone: the text board of then."""
     return _newest(tables.filter(pl.col("rating").is_not_null())).select(
         *("snapshot_id", "snapshot_date", "file_name", "line", "organization", "license"),
+        "rating",
         pl.lit("lmarena_space").alias("board_source"),
         pl.lit("text").alias("board"),
         pl.lit("overall").alias("source_category"),
         pl.lit("published_table").alias("rating_kind"),
-        *(pl.lit(None, pl.Float64).alias(f"rating_arena_{side}") for side in ("lower", "upper")),
-        pl.lit(None, pl.Float64).alias("variance"),
-        pl.lit(None, pl.Int64).alias("vote_count"),
-        pl.lit(None, pl.Int32).alias("rank_published"),
         publish_date="table_date",
         model_name_arena="model_name",
-        rating_arena="rating",
     )
 
 
 def _pickles(ratings: pl.LazyFrame) -> pl.LazyFrame:
     return _newest(ratings).select(
         *("snapshot_id", "snapshot_date", "file_name", "line"),
-        *(pl.lit(None, pl.String).alias(c) for c in ("organization", "license")),
         pl.lit("lmarena_space").alias("board_source"),
         pl.col("subset").alias("board"),
-        *("source_category", "rating_kind"),
-        rating_arena_lower="rating_lower",
-        rating_arena_upper="rating_upper",
-        variance="variance",
-        vote_count="vote_count",
+        *("source_category", "rating_kind", "variance", "vote_count", *RATING),
         rank_published="rank",
         publish_date="table_date",
         model_name_arena="model_name",
-        rating_arena="rating",
     )
 
 
@@ -140,14 +132,11 @@ def _catalog(ratings: pl.LazyFrame) -> pl.LazyFrame:
     board = ["subset", "commit_date"]
     last = ratings.group_by(board).agg(pl.col("committed_at").max())
     return _newest(ratings.join(last, on=[*board, "committed_at"], how="semi")).select(
-        *("snapshot_id", "snapshot_date", "file_name", "line", "source_category"),
+        *("snapshot_id", "snapshot_date", "file_name", "line", "source_category", *RATING),
         pl.lit("arena_catalog").alias("board_source"),
         board="subset",
         publish_date="commit_date",
         model_name_arena="model_name",
-        rating_arena="rating",
-        rating_arena_lower="rating_lower",
-        rating_arena_upper="rating_upper",
     )
 
 
@@ -191,7 +180,7 @@ def _variance() -> pl.Expr:
 
     By products alone: the last bit of Polars' `/ 3.92` and `** 2` depends on the row's place.
     """
-    width = pl.col("rating_arena_upper") - pl.col("rating_arena_lower")
+    width = pl.col("rating_upper") - pl.col("rating_lower")
     deviation = width * DEVIATIONS
     return pl.coalesce("variance", deviation * deviation)
 
@@ -225,7 +214,7 @@ def _chosen(rows: pl.DataFrame) -> pl.DataFrame:
     shared = shared.filter("board_source").select(BOARD)
     passed = pl.col("is_duplicate") | pl.col("is_excluded")
     contested = rows.filter(~passed).join(shared, on=BOARD, how="semi")
-    verdicts = _verdicts(contested.select(*BOARD, *ROW, "model_id", "trust", "rating_arena"))
+    verdicts = _verdicts(contested.select(*BOARD, *ROW, "model_id", "trust", "rating"))
     reason = (
         pl.when(pl.col("is_excluded"))
         .then(pl.lit("excluded"))
@@ -245,14 +234,14 @@ def _verdicts(rows: pl.DataFrame) -> pl.DataFrame:
     """Why rows of boards that several sources have do not make the board; the others are absent."""
     held, refused = rows.clear(), [rows.select(ROW).clear()]
     for trust in sorted(rows["trust"].unique()):
-        offered = rows.filter(pl.col("trust") == trust, pl.col("rating_arena").is_not_null())
+        offered = rows.filter(pl.col("trust") == trust, pl.col("rating").is_not_null())
         elsewhere = offered.join(_other_scale(offered, held), on=BOARD, how="semi")
         refused.append(elsewhere.select(ROW))
         joining = offered.join(elsewhere, on=ROW, how="anti")
         held = pl.concat([held, joining.join(held, on=MODEL, how="anti")])
     other_scale = pl.concat(refused)
     # a row without rating stands for its model where no source rates it
-    unrated = rows.filter(pl.col("rating_arena").is_null()).sort("trust", *ROW)
+    unrated = rows.filter(pl.col("rating").is_null()).sort("trust", *ROW)
     unrated = unrated.unique(MODEL, keep="first", maintain_order=True)
     chosen = pl.concat([held, unrated.join(held, on=MODEL, how="anti")])
     better = rows.join(chosen, on=ROW, how="anti").join(other_scale, on=ROW, how="anti")
@@ -266,7 +255,7 @@ def _verdicts(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _other_scale(offered: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     """Boards among those offered that the held board of the same date does not bear out."""
-    off = (pl.col("rating_arena") - pl.col("rating_arena_held")).abs()
+    off = (pl.col("rating") - pl.col("rating_held")).abs()
     compared = (
         offered.join(held, on=MODEL, suffix="_held")
         .group_by(BOARD)
@@ -282,12 +271,9 @@ def _with_difference(rows: pl.DataFrame) -> pl.LazyFrame:
     passed = rows.lazy().filter(~pl.col("is_chosen"))
     models = passed.select(MODEL).unique()
     believed = (
-        rows.lazy()
-        .filter("is_chosen")
-        .join(models, on=MODEL, how="semi")
-        .select(*MODEL, "rating_arena")
+        rows.lazy().filter("is_chosen").join(models, on=MODEL, how="semi").select(*MODEL, "rating")
     )
-    difference = pl.col("rating_arena") - pl.col("rating_arena_believed")
+    difference = pl.col("rating") - pl.col("rating_believed")
     differing = passed.join(believed, on=MODEL, how="left", suffix="_believed").select(
         *ROW, difference.alias("difference_to_chosen")
     )

@@ -26,7 +26,7 @@ def arena_ratings(
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
     raw_arena_space_tables: pl.LazyFrame,
-    raw_registry_arena_licences: pl.LazyFrame,
+    raw_registry_arena_licenses: pl.LazyFrame,
     raw_registry_model_aliases: pl.LazyFrame,
     raw_registry_arena_categories: pl.LazyFrame,
     raw_arena_refused_rows: pl.LazyFrame,
@@ -36,7 +36,7 @@ def arena_ratings(
 
     `rank_ub` is the rank the site showed until July 2025: 1 + number of models whose lower bound
     exceeds my upper bound. A blank organisation is the last one known of the model up to that
-    day, else the next, by any source; a licence label is filled so only where its source has no
+    day, else the next, by any source; a license label is filled so only where its source has no
     labels at all (the Space's pickles, arena-catalog), for a blank one of the data set says less.
     `probability_best` is that of `transforms.arena.probability_best`. A board of which a rated row
     was refused (`n_missing`) has neither ranks nor probabilities: the refused model may lead it.
@@ -46,14 +46,14 @@ def arena_ratings(
         [_labels(arena_observations), _table_labels(raw_arena_space_tables, aliases)]
     )
     lines = _with_labels(arena_observations.filter(pl.col("is_chosen")), labels)
-    licences = as_known(raw_registry_arena_licences, known_at).select("license", "is_open_weights")
+    licenses = as_known(raw_registry_arena_licenses, known_at).select("license", "is_open_weights")
     # collected once: what follows looks at the lines several times, and Polars would rank anew
     categories = raw_registry_arena_categories.select("source_category", "category")
     whole = with_missing(lines, refused_rows(raw_arena_refused_rows, categories))
     ranked = _where_whole(_with_rank_ub(_with_rank_ordinal(_with_number(whole)))).collect().lazy()
     placed = with_lab_and_country(
         _with_segment(_with_style_control(ranked), arena_scale_segments).join(
-            licences, on="license", how="left"
+            licenses, on="license", how="left"
         ),
         namespaces,
         labs,
@@ -129,8 +129,8 @@ def _with_number(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 def _with_rank_ordinal(lines: pl.LazyFrame) -> pl.LazyFrame:
     """1 + number of models of the board that are rated strictly higher; `n_tied` beside it."""
-    rating = pl.col("rating_arena")
-    place, tied = rating.rank("min", descending=True), pl.len().over("number", "rating_arena")
+    rating = pl.col("rating")
+    place, tied = rating.rank("min", descending=True), pl.len().over("number", "rating")
     ranked = lines.with_columns(
         place.over("number").cast(pl.Int32).alias("rank_ordinal"),
         pl.when(rating.is_not_null()).then(tied.cast(pl.Int32)).alias("n_tied"),
@@ -140,7 +140,7 @@ def _with_rank_ordinal(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 def _with_rank_ub(lines: pl.LazyFrame) -> pl.LazyFrame:
     """1 + lower bounds of the board that exceed the model's own upper bound."""
-    lowers, upper = pl.col("rating_arena_lower").drop_nulls(), pl.col("rating_arena_upper")
+    lowers, upper = pl.col("rating_lower").drop_nulls(), pl.col("rating_upper")
     not_above = lowers.sort().search_sorted(upper, side="right").over("number")
     rank = 1 + lowers.len().over("number").cast(pl.Int32) - not_above.cast(pl.Int32)
     return lines.with_columns(pl.when(upper.is_not_null()).then(rank).alias("rank_ub"))
@@ -165,7 +165,7 @@ def _with_style_control(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_probability(lines: pl.LazyFrame) -> pl.LazyFrame:
-    is_rated, is_whole = pl.col("rating_arena").is_not_null(), pl.col("n_missing") == 0
+    is_rated, is_whole = pl.col("rating").is_not_null(), pl.col("n_missing") == 0
     rated = with_probability_best(lines.filter(is_rated & is_whole))
     reason = pl.when(is_rated).then(pl.lit("row_refused")).otherwise(pl.lit("no_rating"))
     without = lines.filter(~(is_rated & is_whole)).with_columns(

@@ -26,7 +26,7 @@ METRICS = {
     "models": "all_time",
     "new_models_30d": "30d",
 }
-DEFINITION = ["as_of_date", "population", "metric", "window", "attribution"]
+DEFINITION = ["as_of_date", "population", "metric", "metric_window", "attribution"]
 
 
 def numerators(credits: pl.LazyFrame, by: str) -> pl.LazyFrame:
@@ -100,7 +100,7 @@ def denominators(credits: pl.LazyFrame) -> pl.LazyFrame:
     each = credits.filter(pl.col("attribution") == "publisher").with_columns(all=pl.lit(True))
     wide = each.group_by("as_of_date").agg(e.cast(pl.Float64) for e in sums)
     long = _long(wide, ["as_of_date"])
-    key = ["as_of_date", "population", "metric", "window"]
+    key = ["as_of_date", "population", "metric", "metric_window"]
     counts = ["n_models_population", "n_models_without_counter"]
     first, *others = (
         long.filter(pl.col("what") == what).rename({"value": what}).drop("what")
@@ -122,7 +122,7 @@ def with_shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
     coverage = pl.when(is_base).then(pl.col("recorded") / pl.col("denominator"))
     is_known = pl.col("share_missing").is_null()
     return (
-        sums.join(totals, on=["as_of_date", "population", "metric", "window"])
+        sums.join(totals, on=["as_of_date", "population", "metric", "metric_window"])
         .with_columns(coverage.alias("lineage_coverage"))
         .with_columns(
             pl.when(pl.col("lineage_coverage") == 0)
@@ -138,7 +138,7 @@ def with_shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
 
 def _long(wide: pl.LazyFrame, index: Sequence[str]) -> pl.LazyFrame:
     """Columns named `population metric what` as rows."""
-    windows = pl.LazyFrame({"metric": list(METRICS), "window": list(METRICS.values())})
+    windows = pl.LazyFrame({"metric": list(METRICS), "metric_window": list(METRICS.values())})
     named = pl.col("variable").str.split_exact(" ", 2).struct
     return (
         wide.unpivot(index=index)

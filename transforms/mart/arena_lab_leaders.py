@@ -17,7 +17,7 @@ def arena_lab_leaders(arena_ratings: pl.LazyFrame, labs: pl.LazyFrame) -> pl.Laz
     of one lab.
     """
     names = labs.sort("valid_from").group_by("lab_id").agg(pl.col("lab_name").last())
-    without_lab = how_many(pl.col("lab_id").is_null() & pl.col("rating_arena").is_not_null())
+    without_lab = how_many(pl.col("lab_id").is_null() & pl.col("rating").is_not_null())
     unexamined = arena_ratings.group_by(BOARD).agg(
         without_lab.cast(pl.Int32).alias("n_models_without_lab")
     )

@@ -56,7 +56,7 @@ def arena_leader_changes(
 
 def _new_boards(rated: pl.LazyFrame) -> pl.LazyFrame:
     """Without boards that repeat the one before of their category: same models, same ratings."""
-    line = pl.struct("model_id", "rating_arena").hash(seed=0)
+    line = pl.struct("model_id", "rating").hash(seed=0)
     boards = (
         rated.group_by(BOARD)
         .agg(line.bitwise_xor().alias("_print"), pl.len().alias("_n"))
@@ -74,9 +74,9 @@ def _led(boards: pl.LazyFrame, level: str) -> pl.LazyFrame:
     is_other = (pl.col("_holder") != pl.col("_holder").first()).fill_null(True)
     rival = {
         name: pl.col(name).filter(is_other).first()
-        for name in ("model_name_arena", "_holder", "rating_arena", "variance")
+        for name in ("model_name_arena", "_holder", "rating", "variance")
     }
-    margin = pl.col("rating_arena").first() - rival["rating_arena"]
+    margin = pl.col("rating").first() - rival["rating"]
     doubt = DOUBT_DEVIATIONS * (pl.col("variance").first() + rival["variance"]).sqrt()
     return (
         boards.with_columns(holder.alias("_holder"))

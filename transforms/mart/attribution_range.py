@@ -7,7 +7,7 @@ import polars as pl
 from transforms.registry.attribution import UNKNOWN
 from warehouse.contracts.table import contract
 
-CUT = ["as_of_date", "metric", "window", "country_code", "country_name"]
+CUT = ["as_of_date", "metric", "metric_window", "country_code", "country_name"]
 
 
 def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
@@ -26,7 +26,7 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
 
 def _range(shares: pl.LazyFrame) -> pl.LazyFrame:
     key = ["population", *CUT]
-    within = ["as_of_date", "population", "metric", "window"]
+    within = ["as_of_date", "population", "metric", "metric_window"]
     # ZZ and XX have all that is in doubt as upper bound, the models without lineage with it.
     of_unknown = pl.col("share_upper").filter(pl.col("country_code").is_in(list(UNKNOWN))).max()
     unrecorded = 1 - pl.col("lineage_coverage").first()

@@ -10,7 +10,7 @@ from transforms.registry.attribution import UNKNOWN
 from warehouse.contracts.table import contract
 
 # Days of two panels are never compared.
-SERIES = ["population", "metric", "window", "attribution", "panel_id"]
+SERIES = ["population", "metric", "metric_window", "attribution", "panel_id"]
 N_DAYS = 3  # observed days in a row, without those whose counters should not be believed
 
 

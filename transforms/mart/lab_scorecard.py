@@ -98,7 +98,7 @@ def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
     rated = ranked_boards(
         arena_ratings.filter((pl.col("board") == board) & (pl.col("category") == "overall"))
     ).rename({"publish_date": day})
-    gap = pl.col("rating_arena").max().over(day) - pl.col("rating_arena")
+    gap = pl.col("rating").max().over(day) - pl.col("rating")
     best = (
         rated.with_columns(gap.alias("gap_to_leader"))
         .filter(pl.col("lab_id").is_not_null())
@@ -110,7 +110,7 @@ def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
             pl.col("model_name_arena").alias(f"{board}_model"),
             *(
                 pl.col(c).alias(f"{board}_{c}")
-                for c in ("rank_ordinal", "n_tied", "rating_arena", "gap_to_leader")
+                for c in ("rank_ordinal", "n_tied", "rating", "gap_to_leader")
             ),
             expected_win_rate(-pl.col("gap_to_leader")).alias(f"{board}_win_rate"),
         )
@@ -174,7 +174,7 @@ def _reasons() -> list[pl.Expr]:
             for a in ATTRIBUTIONS
         ),
         *(
-            (f"{b}_missing", f"{b}_rating_arena", f"{b}_publish_date", "no_board", "not_on_board")
+            (f"{b}_missing", f"{b}_rating", f"{b}_publish_date", "no_board", "not_on_board")
             for b in BOARDS
         ),
         ("notable_missing", "n_notable_models", "notable_vintage_date", "no_vintage", "not_listed"),

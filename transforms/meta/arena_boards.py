@@ -40,7 +40,7 @@ def arena_boards(
 
 def _models(ratings: pl.LazyFrame) -> pl.LazyFrame:
     """What the healed board itself shows."""
-    source, value = pl.col("board_source"), pl.col("rating_arena")
+    source, value = pl.col("board_source"), pl.col("rating")
     return ratings.group_by(BOARD).agg(
         pl.col("segment_id").first(),
         pl.len().alias("n_models"),
@@ -48,7 +48,7 @@ def _models(ratings: pl.LazyFrame) -> pl.LazyFrame:
         how_many(source == "lmarena_space").alias("n_from_space"),
         how_many(source == "arena_catalog").alias("n_from_catalog"),
         how_many(pl.col("is_org_carried")).alias("n_org_carried"),
-        how_many(pl.col("rating_arena_upper").is_null()).alias("n_without_bounds"),
+        how_many(pl.col("rating_upper").is_null()).alias("n_without_bounds"),
         pl.col("n_missing").first(),
         how_many(pl.col("n_tied") > 1).alias("n_tied"),
         _content(value).alias("content_hash"),

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 SIDECAR = "snapshot.json"
 _SLOT = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d")
@@ -47,7 +47,9 @@ def distinct_rows(files: Iterable[ArchivedFile]) -> int:
 class Snapshot(BaseModel):
     """The sidecar of one sealed snapshot: one source, one day, or one minute (UTC) of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_by_name=True, serialize_by_alias=True
+    )
 
     source: str
     snapshot_date: date
@@ -55,7 +57,8 @@ class Snapshot(BaseModel):
     producer: str
     url: str
     citation: str
-    licence: str
+    # Sealed sidecars spell it so, and a sealed file never changes.
+    license: str = Field(validation_alias="licence", serialization_alias="licence")
     redistribution: str
     retrieved_at: datetime
     is_complete: bool

@@ -79,7 +79,7 @@ class Claim(Strict):
     as_of: date | None = None  # the day it speaks of; null = it does not say
     period: str
     quantity: str
-    window: str | None = None
+    metric_window: str | None = None
     population: str | None = None
     attribution: str | None = None
     credit: str | None = None

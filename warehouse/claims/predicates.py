@@ -97,12 +97,12 @@ class RepositoriesCreated(_Period):
     """How many of the named repositories were created in the period.
 
     A name is `namespace/repository`, and stands for versions of it too (`x/Y` for `x/Y-7B`);
-    `x/Y*` for all that begin so. `licences`: only under one of these.
+    `x/Y*` for all that begin so. `licenses`: only under one of these.
     """
 
     test: Literal["repositories_created"]
     names: Names
-    licences: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
 
 
 class DatasetsCreated(_Period):

@@ -1,6 +1,6 @@
-"""Source cards: who produces a source, where it is, and what its licence lets us do with it.
+"""Source cards: who produces a source, where it is, and what its license lets us do with it.
 
-`warehouse/contracts/sources/<id>.yml` describes one source. The licence terms decide what a public
+`warehouse/contracts/sources/<id>.yml` describes one source. The license terms decide what a public
 release may hold; the citation goes into every manifest.
 """
 
@@ -22,7 +22,7 @@ class CardError(ValueError):
     """A source card that cannot be used, or a source without one."""
 
 
-class Licence(Strict):
+class License(Strict):
     """The terms, and what they allow.
 
     `redistribution`: `derived` = adapted tables may be shared with credit; `raw` = only the
@@ -44,7 +44,7 @@ class Card(Strict):
     homepage: str
     urls: dict[str, str] = Field(default_factory=dict)
     citation: str
-    licence: Licence
+    license: License
     cadence: str
     stale_after_days: int | None = None  # an observation older than this is late; null = never
     loads: Literal["every_snapshot", "newest_snapshot", "recent_snapshots"]
@@ -62,7 +62,7 @@ class Card(Strict):
     @property
     def may_share_derived(self) -> bool:
         """Whether tables made from this source may be in a public release."""
-        return self.licence.redistribution == "derived"
+        return self.license.redistribution == "derived"
 
 
 def read_card(path: Path) -> Card:

@@ -138,9 +138,9 @@ class Contract(Strict):
     drift: Literal["evolve", "freeze", "discard_row", "discard_value"] = "freeze"
     thresholds: Thresholds = Thresholds()
     published: bool = True
-    licence_inputs: tuple[str, ...] = ()
-    # Source id -> SQL predicate of the rows that carry it; only those rows fall under its licence.
-    licence_rows: dict[str, str] = {}
+    license_inputs: tuple[str, ...] = ()
+    # Source id -> SQL predicate of the rows that carry it; only those rows fall under its license.
+    license_rows: dict[str, str] = {}
     origin: Origin | None = None  # of raw tables
     # What a raw table without records of its own is made by, with columns of the row in braces.
     made_by: str | None = None

@@ -50,11 +50,11 @@ FROM told ORDER BY attribution, share DESC, country_code;
 -- Change of each model since its board before, in arena points, inside one segment of the scale: a
 -- model's first board after a break has none. Never difference core.arena_ratings across segments.
 CREATE MACRO core.rating_change(board_, category_) AS TABLE
-SELECT segment_id, publish_date, model_id, model_name_arena, rating_arena,
+SELECT segment_id, publish_date, model_id, model_name_arena, rating,
     lag(publish_date) OVER before AS previous_publish_date,
-    rating_arena - lag(rating_arena) OVER before AS rating_change
+    rating - lag(rating) OVER before AS rating_change
 FROM core.arena_ratings
-WHERE board = board_ AND category = category_ AND rating_arena IS NOT NULL
+WHERE board = board_ AND category = category_ AND rating IS NOT NULL
 WINDOW before AS (PARTITION BY segment_id, model_id ORDER BY publish_date)
 ORDER BY publish_date, rank_ordinal, model_name_arena;
 
@@ -80,7 +80,7 @@ WITH asked AS (
             WHEN s.snapshot_id IN (SELECT snapshot_id FROM asked) THEN 'row'
             WHEN s.snapshot_date::VARCHAR IN (SELECT day FROM asked) THEN 'day'
             ELSE 'table' END AS named_by,
-        s.retrieved_at, s.url, t.licence, t.citation, s.sidecar_sha256
+        s.retrieved_at, s.url, t.license, t.citation, s.sidecar_sha256
     FROM meta.table_sources AS t LEFT JOIN meta.snapshots AS s USING (source)
     WHERE t.table_name = table_ AND EXISTS (FROM asked)
 ), nearest AS (

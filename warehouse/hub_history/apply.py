@@ -85,7 +85,7 @@ def apply(
 def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
     """history_seen: what the history keeps of every row of the snapshot. A view: few ask for all.
 
-    A licence or parent with a backslash in it, as none has, is none. `declares`: the record says
+    A license or parent with a backslash in it, as none has, is none. `declares`: the record says
     what its parents are, also that there are none. Tags without a parent say so where they are the
     Hub's whole list, which holds the task and a region; a recorded excerpt of them says nothing.
     """

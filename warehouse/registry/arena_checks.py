@@ -8,31 +8,31 @@ import polars as pl
 
 from warehouse.registry.checks import Finding, refuse, spaced, tell
 
-CATEGORIES, LICENCES = "arena_categories.csv", "arena_licences.csv"
+CATEGORIES, LICENSES = "arena_categories.csv", "arena_licenses.csv"
 BREAKS, EXCLUSIONS = "arena_scale_breaks.csv", "arena_exclusions.csv"
 
 
 def check_arena(
     categories: pl.DataFrame,
     exclusions: pl.DataFrame,
-    licences: pl.DataFrame,
+    licenses: pl.DataFrame,
     breaks: pl.DataFrame,
 ) -> None:
     """Raises RegistryError with every finding in the arena_*.csv files.
 
     Frames as `read_registry` gives them: the contract's columns, typed, in the file's order.
-    Licence labels are compared as they are written: `Open` and `open` are two labels.
+    License labels are compared as they are written: `Open` and `open` are two labels.
     """
-    categories, exclusions, licences, breaks = (
+    categories, exclusions, licenses, breaks = (
         frame.with_row_index("line", offset=2)  # line 1 is the header; no cell holds a line break
-        for frame in (categories, exclusions, licences, breaks)
+        for frame in (categories, exclusions, licenses, breaks)
     )
     reference = pl.col("reference")
     refuse(
         [
             *_common(CATEGORIES, categories, ["source_category"]),
             *_common(EXCLUSIONS, exclusions, ["name"]),
-            *_common(LICENCES, licences, ["license"]),
+            *_common(LICENSES, licenses, ["license"]),
             *_common(BREAKS, breaks, ["board", "category", "publish_date"]),
             *_renamed_again(categories),
             *tell(

@@ -87,7 +87,7 @@ REGISTRY_FILES = (
     "model_aliases",
     "arena_categories",
     "arena_exclusions",
-    "arena_licences",
+    "arena_licenses",
     "arena_scale_breaks",
     "ai_index_editions",
     "ai_index_residuals",
@@ -131,7 +131,7 @@ def load_reference(con: duckdb.DuckDBPyConnection) -> None:
     check_arena(
         frames["raw.registry_arena_categories"],
         frames["raw.registry_arena_exclusions"],
-        frames["raw.registry_arena_licences"],
+        frames["raw.registry_arena_licenses"],
         frames["raw.registry_arena_scale_breaks"],
     )
     for table, frame in frames.items():

@@ -67,7 +67,7 @@ def list_json(history: History, entries: Sequence[Entry]) -> bytes:
         "about": "Counters of every model of the Hub on every snapshot day, kept as changes.",
         "how": HOW,
         "citation": source.citation,
-        "licence": source.licence.model_dump(),
+        "license": source.license.model_dump(),
         "tables": {kind: _table(kind, history, entries) for kind in KINDS},
     }
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()

@@ -1,4 +1,4 @@
-"""What a release may hold: decided from the contracts' licence inputs and the source cards.
+"""What a release may hold: decided from the contracts' license inputs and the source cards.
 
 `internal` holds everything. `public` holds what every source behind a table lets us share in
 adapted form; a table under stricter terms is left out, or only its rows that carry them.
@@ -12,9 +12,9 @@ from graphlib import TopologicalSorter
 
 from warehouse.contracts.source import Card, card
 from warehouse.contracts.table import Contract, contracts, literal, quote
-from warehouse.releases.manifest import Audience, LicenceEntry, ReleaseError
+from warehouse.releases.manifest import Audience, LicenseEntry, ReleaseError
 
-NOTHING = "false"  # as a predicate of `licence_rows`: read, and nothing of it is held
+NOTHING = "false"  # as a predicate of `license_rows`: read, and nothing of it is held
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Share:
     @property
     def is_left_out(self) -> bool:
         """Whether the whole table stays out: strict terms, and no predicate that names its rows."""
-        return any(c.id not in self.contract.licence_rows for c in self.withheld)
+        return any(c.id not in self.contract.license_rows for c in self.withheld)
 
     @property
     def kept_rows(self) -> str:
@@ -36,20 +36,20 @@ class Share:
 
         A predicate that answers NULL does not prove that the row is free: the row stays out.
         """
-        rules = [f"NOT coalesce(({self.contract.licence_rows[c.id]}), true)" for c in self.withheld]
+        rules = [f"NOT coalesce(({self.contract.license_rows[c.id]}), true)" for c in self.withheld]
         return " AND ".join(rules) or "true"
 
     @property
-    def licences(self) -> tuple[LicenceEntry, ...]:
+    def licenses(self) -> tuple[LicenseEntry, ...]:
         """The terms of every source whose data the released table holds."""
         free = [c for c in self.cards if c not in self.withheld]
-        return tuple(licence_entry(c) for c in free)
+        return tuple(license_entry(c) for c in free)
 
 
-def licence_entry(card: Card) -> LicenceEntry:
+def license_entry(card: Card) -> LicenseEntry:
     """A card's terms as the manifest names them."""
-    terms = card.licence
-    return LicenceEntry(source=card.id, **terms.model_dump())
+    terms = card.license
+    return LicenseEntry(source=card.id, **terms.model_dump())
 
 
 def share(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> Share:
@@ -61,15 +61,15 @@ def share(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> 
     named = _named(contract)
     if unknown := sorted(s for s in named if s not in cards):
         raise ReleaseError(
-            f"{contract.table}: licence input {unknown[0]!r} has no source card; write "
+            f"{contract.table}: license input {unknown[0]!r} has no source card; write "
             f"warehouse/contracts/sources/{unknown[0]}.yml or correct the contract"
         )
-    known = tuple(cards[s] for s in sorted(named) if contract.licence_rows.get(s) != NOTHING)
+    known = tuple(cards[s] for s in sorted(named) if contract.license_rows.get(s) != NOTHING)
     if audience == "internal":
         return Share(contract, known)
     if not named:
         raise ReleaseError(
-            f"{contract.table} names no licence_inputs, so nobody knows whether it may be public; "
+            f"{contract.table} names no license_inputs, so nobody knows whether it may be public; "
             "name its sources in the contract (`registry` for what is the project's own)"
         )
     return Share(contract, known, tuple(c for c in known if not c.may_share_derived))
@@ -137,8 +137,8 @@ def inherit(
         contract = tables[name]
         passed = {s for i in reads.get(name, ()) for s in _held(found[i])}
         named = sorted(passed - _named(contract)) if contract.layer != "meta" else []
-        inputs = (*contract.licence_inputs, *named)
-        found[name] = contract.model_copy(update={"licence_inputs": inputs})
+        inputs = (*contract.license_inputs, *named)
+        found[name] = contract.model_copy(update={"license_inputs": inputs})
     return {name: found[name] for name in tables}
 
 
@@ -149,12 +149,12 @@ def table_sources(edges: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
         (name, source, terms.raw, terms.ours, terms.redistribution, card(source).citation)
         for name, contract in found.items()
         for source in sorted(_held(contract))
-        for terms in (card(source).licence,)
+        for terms in (card(source).license,)
     ]
 
 
 def _held(contract: Contract) -> set[str]:
-    return {s for s in _named(contract) if contract.licence_rows.get(s) != NOTHING}
+    return {s for s in _named(contract) if contract.license_rows.get(s) != NOTHING}
 
 
 def plan(tables: Mapping[str, Contract], cards: Mapping[str, Card], audience: Audience) -> Plan:
@@ -175,7 +175,7 @@ def check_lineage(
 
     `edges` are (table, input table). Checked edge by edge, it holds along every chain, so a
     contract that forgot a source cannot carry its figures into the open. A table that reads a
-    strict source and holds nothing of it says so by `licence_rows: {<source>: "false"}`.
+    strict source and holds nothing of it says so by `license_rows: {<source>: "false"}`.
     """
     for table, input_table in edges:
         if table not in tables or input_table not in tables:
@@ -184,10 +184,10 @@ def check_lineage(
         if missing := sorted(s for s in unnamed if s in cards and not cards[s].may_share_derived):
             raise ReleaseError(
                 f"{table} reads {input_table}, which carries the terms of {missing[0]!r}, but does "
-                f"not name it; add it to licence_inputs of warehouse/contracts/tables/"
+                f"not name it; add it to license_inputs of warehouse/contracts/tables/"
                 f"{table.replace('.', '/')}.yml"
             )
 
 
 def _named(contract: Contract) -> set[str]:
-    return {*contract.licence_inputs, *contract.licence_rows}
+    return {*contract.license_inputs, *contract.license_rows}

@@ -9,9 +9,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from warehouse.contracts.table import Contract, contracts
 
@@ -26,10 +26,15 @@ class ReleaseError(RuntimeError):
     """A release that cannot be made, or is not what its manifest says: what, where, what to do."""
 
 
+def _spelled(name: str, older: str) -> Any:  # noqa: ANN401  as pydantic's Field
+    """A field whose name was spelled otherwise in the manifests of older releases."""
+    return Field(validation_alias=AliasChoices(name, older))
+
+
 class Entry(BaseModel):
     """Frozen; fields of a newer version are passed over, so that old code reads new manifests."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
 
 class ColumnEntry(Entry):
@@ -42,7 +47,7 @@ class ColumnEntry(Entry):
     description: str
 
 
-class LicenceEntry(Entry):
+class LicenseEntry(Entry):
     """The terms of one source."""
 
     source: str
@@ -70,7 +75,7 @@ class TableEntry(FileEntry):
     grain: str
     key: tuple[str, ...]
     warnings: tuple[str, ...]
-    licences: tuple[LicenceEntry, ...]
+    licenses: tuple[LicenseEntry, ...] = _spelled("licenses", "licences")
 
 
 class SnapshotEntry(Entry):
@@ -94,7 +99,7 @@ class SourceEntry(Entry):
     source: str
     producer: str
     homepage: str
-    licence: LicenceEntry
+    license: LicenseEntry = _spelled("license", "licence")
     citation: str
     files: int
     bytes: int
@@ -102,11 +107,11 @@ class SourceEntry(Entry):
 
 
 class LeftOut(Entry):
-    """What a licence kept out: a whole table, or the rows that `predicate` names."""
+    """What a license kept out: a whole table, or the rows that `predicate` names."""
 
     table: str
     source: str
-    licence: str
+    license: str = _spelled("license", "licence")
     predicate: str | None
     rows: int
     reason: str
@@ -185,7 +190,7 @@ def compare_with_previous(
     """Tables that fell by more than `thresholds.rows_fall_pct` of their contract.
 
     Empty where a comparison would mean nothing: no release before, a sample on either side,
-    another audience, or a new release that looks at an earlier day. A table left out by a licence
+    another audience, or a new release that looks at an earlier day. A table left out by a license
     or without a published contract did not shrink, it was taken out on purpose.
     """
     if previous is None or not _comparable(manifest, previous):

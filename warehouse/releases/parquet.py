@@ -11,7 +11,7 @@ import duckdb
 
 from warehouse.archive.files import file_sha256
 from warehouse.contracts.table import Contract, literal, quote
-from warehouse.releases.manifest import ColumnEntry, LicenceEntry, ReleaseError, TableEntry
+from warehouse.releases.manifest import ColumnEntry, LicenseEntry, ReleaseError, TableEntry
 
 # zstd and V1 pages are what every BI tool reads; the row group is fixed because it is in the bytes.
 OPTIONS = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE 122880"
@@ -49,7 +49,7 @@ def write_table(
 
 
 def table_entry(
-    contract: Contract, path: Path, rows: int, licences: tuple[LicenceEntry, ...]
+    contract: Contract, path: Path, rows: int, licenses: tuple[LicenseEntry, ...]
 ) -> TableEntry:
     """What the manifest says of a written table."""
     columns = tuple(
@@ -69,5 +69,5 @@ def table_entry(
         grain=contract.grain,
         key=contract.key,
         warnings=contract.warnings,
-        licences=licences,
+        licenses=licenses,
     )

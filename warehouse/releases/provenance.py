@@ -12,7 +12,7 @@ import duckdb
 
 from warehouse.contracts.source import Card
 from warehouse.contracts.table import quote
-from warehouse.releases.licensing import Plan, Share, licence_entry
+from warehouse.releases.licensing import Plan, Share, license_entry
 from warehouse.releases.manifest import LeftOut, ReleaseError, SnapshotEntry, SourceEntry
 
 
@@ -22,7 +22,7 @@ def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         return con.execute("FROM built.meta.lineage SELECT table_name, input_table").fetchall()
     except duckdb.CatalogException as error:
         raise ReleaseError(
-            "the warehouse has no table meta.lineage: without it nobody can tell whose licences a "
+            "the warehouse has no table meta.lineage: without it nobody can tell whose licenses a "
             "table carries; build it again"
         ) from error
 
@@ -33,16 +33,16 @@ def left_out(con: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[LeftOut, ...]:
 
 
 def _left_out(con: duckdb.DuckDBPyConnection, one: Share, card: Card) -> LeftOut:
-    predicate = None if one.is_left_out else one.contract.licence_rows[card.id]
+    predicate = None if one.is_left_out else one.contract.license_rows[card.id]
     condition = "true" if predicate is None else f"coalesce(({predicate}), true)"
     query = f"FROM built.{one.contract.sql_name} SELECT count(*) WHERE {condition}"
     return LeftOut(
         table=one.contract.table,
         source=card.id,
-        licence=card.licence.raw,
+        license=card.license.raw,
         predicate=predicate,
         rows=con.execute(query).fetchall()[0][0],
-        reason=f"{card.title}: {card.licence.ours}",
+        reason=f"{card.title}: {card.license.ours}",
     )
 
 
@@ -51,7 +51,7 @@ def sources(
 ) -> tuple[SourceEntry, ...]:
     """Sources behind the released tables or with a snapshot in the build; withheld ones not."""
     snapshots = _snapshots(con, plan, cards)
-    named = {entry.source for one in plan.held for entry in one.licences}
+    named = {entry.source for one in plan.held for entry in one.licenses}
     wanted = sorted((named | set(snapshots)) - set(plan.withheld))
     return tuple(_source(cards[name], tuple(snapshots.get(name, ()))) for name in wanted)
 
@@ -61,7 +61,7 @@ def _source(card: Card, snapshots: tuple[SnapshotEntry, ...]) -> SourceEntry:
         source=card.id,
         producer=card.producer,
         homepage=card.homepage,
-        licence=licence_entry(card),
+        license=license_entry(card),
         citation=card.citation,
         files=sum(s.files for s in snapshots),
         bytes=sum(s.bytes for s in snapshots),

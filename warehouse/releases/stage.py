@@ -158,7 +158,7 @@ def _need_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: Plan) 
 def _write(con: duckdb.DuckDBPyConnection, one: Share, folder: Path) -> TableEntry:
     path = folder / f"{one.contract.table}.parquet"
     rows = write_table(con, one.contract, path, one.kept_rows)
-    return table_entry(one.contract, path, rows, one.licences)
+    return table_entry(one.contract, path, rows, one.licenses)
 
 
 def _write_database(

@@ -23,7 +23,7 @@ class Tables:
         self.names = {name for (name,) in con.execute(query).fetchall()}
 
     def holds(self, table: str) -> bool:
-        """Whether the release holds the table; a licence may have kept it out."""
+        """Whether the release holds the table; a license may have kept it out."""
         return table in self.names
 
     def read(self, table: str, condition: str = "true") -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 Every commit that touched `data` is a state of the boards. A snapshot holds each of them as
 `<author's moment>.<commit>/leaderboard-<board>.json`; commits that the archive has are not asked
-for again, nor a file that did not change between two commits. The repository states no licence.
+for again, nor a file that did not change between two commits. The repository states no license.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """LMArena's frozen Space: the boards as they were, with models that the data set no longer names.
 
-The tables (`leaderboard_table_YYYYMMDD.csv`: key, display name, organization, licence, and the
+The tables (`leaderboard_table_YYYYMMDD.csv`: key, display name, organization, license, and the
 ratings of 2023) are always kept as received. The pickles (`elo_results_YYYYMMDD.pkl`, 459 MB)
 only where OBSERVATORY_SPACE_PICKLES is set: they are read without executing anything
 (`flows.sources.lmarena.pickle_reader`), and what is kept is a Parquet file of their ratings, filed

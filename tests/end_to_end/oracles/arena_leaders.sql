@@ -39,7 +39,7 @@ known AS (
         AND publish_date >= namespaces.valid_from AND publish_date < namespaces.valid_to
     LEFT JOIN labs ON labs.lab_id = namespaces.lab_id
         AND publish_date >= labs.valid_from AND publish_date < labs.valid_to
-    LEFT JOIN registry('arena_licences') AS labels ON labels.license = models.license
+    LEFT JOIN registry('arena_licenses') AS labels ON labels.license = models.license
 ),
 placed AS (
     SELECT
@@ -98,7 +98,7 @@ SELECT
     coalesce(max(rating) FILTER (is_open) = any_value(leader_open_rating), false)
         AS is_open_weight_leader,
     count(*) FILTER (is_open) AS n_open_models,
-    count(*) FILTER (is_open IS NULL) AS n_models_licence_unknown
+    count(*) FILTER (is_open IS NULL) AS n_models_license_unknown
 FROM placed
 LEFT JOIN ranks_ub USING (board, category, publish_date, country_code)
 LEFT JOIN ranks_ub AS controlled

@@ -11,7 +11,7 @@
 --
 -- Needs files.sql and hub.sql.
 WITH parts AS (
-    SELECT as_of_date, population, metric, "window", attribution, lab_id, country_code, model,
+    SELECT as_of_date, population, metric, metric_window, attribution, lab_id, country_code, model,
         value, weight, attribution = 'publisher' OR is_recorded AS is_sure
     FROM hub_counted JOIN hub_credited USING (as_of_date, model)
     WHERE value IS NOT NULL
@@ -45,11 +45,11 @@ shares AS (
         attribution = 'publisher' OR lineage_coverage > 0 AS is_known,
         coalesce(sum(sure) FILTER (is_unknown) OVER one_cut, 0) / denominator
             + CASE WHEN attribution = 'base' THEN 1 - lineage_coverage ELSE 0 END AS doubt
-    FROM numerators JOIN hub_totals USING (as_of_date, population, metric, "window")
+    FROM numerators JOIN hub_totals USING (as_of_date, population, metric, metric_window)
     WINDOW one_cut AS (PARTITION BY as_of_date, population, metric, attribution, credit)
 )
 SELECT
-    as_of_date, population, metric, "window", attribution, credit, country_code,
+    as_of_date, population, metric, metric_window, attribution, credit, country_code,
     CASE WHEN is_known THEN numerator / denominator END AS share,
     CASE WHEN is_known THEN
         CASE WHEN is_unknown THEN 0 ELSE coalesce(sure, 0) / denominator END END AS share_lower,

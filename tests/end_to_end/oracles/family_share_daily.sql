@@ -24,7 +24,7 @@ credited AS (
 ),
 sums AS (
     SELECT
-        as_of_date, population, metric, "window", attribution,
+        as_of_date, population, metric, metric_window, attribution,
         coalesce(family_id, 'none') AS family_id,
         sum(value * weight) AS numerator,
         count(DISTINCT model) AS n_models
@@ -33,10 +33,10 @@ sums AS (
 ),
 shares AS (
     SELECT *, attribution <> 'base' OR lineage_coverage > 0 AS is_known
-    FROM sums JOIN hub_totals USING (as_of_date, population, metric, "window")
+    FROM sums JOIN hub_totals USING (as_of_date, population, metric, metric_window)
 )
 SELECT
-    as_of_date, population, metric, "window", attribution, family_id,
+    as_of_date, population, metric, metric_window, attribution, family_id,
     CASE WHEN is_known THEN numerator / denominator END AS share,
     CASE WHEN attribution = 'base' THEN lineage_coverage END AS lineage_coverage,
     CASE WHEN NOT is_known THEN 'lineage_not_recorded' END AS share_missing,

@@ -172,11 +172,11 @@ populations AS (
 SELECT
     as_of_date, model, population,
     unnest([
-        {metric: 'downloads_30d', "window": '30d', value: downloads_30d},
-        {metric: 'downloads_all_time', "window": 'all_time', value: downloads_all_time},
-        {metric: 'likes', "window": 'all_time', value: likes},
-        {metric: 'models', "window": 'all_time', value: 1},
-        {metric: 'new_models_30d', "window": '30d',
+        {metric: 'downloads_30d', metric_window: '30d', value: downloads_30d},
+        {metric: 'downloads_all_time', metric_window: 'all_time', value: downloads_all_time},
+        {metric: 'likes', metric_window: 'all_time', value: likes},
+        {metric: 'models', metric_window: 'all_time', value: 1},
+        {metric: 'new_models_30d', metric_window: '30d',
             value: CASE WHEN age BETWEEN 0 AND 29 THEN 1 END}
     ], recursive := true)
 FROM populations;
@@ -211,7 +211,7 @@ FROM credited LEFT JOIN hub_owners USING (as_of_date, namespace);
 -- models have a recorded lineage says how far shares by base can be trusted.
 CREATE OR REPLACE TEMP TABLE hub_totals AS
 SELECT
-    as_of_date, population, metric, "window",
+    as_of_date, population, metric, metric_window,
     sum(value)::DOUBLE AS denominator,
     coalesce(sum(value) FILTER (
         model IN (FROM hub_with_lineage) AND as_of_date IN (FROM hub_days_with_lineage)

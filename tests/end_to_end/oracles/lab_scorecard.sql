@@ -133,7 +133,7 @@ arena AS (
         'search_style_control', 'text_to_image', 'image_edit', 'text_to_video', 'image_to_video')
     USING any_value(publish_date) AS publish_date, any_value(model_name) AS model,
         any_value(place) AS rank_ordinal, any_value(n_tied) AS n_tied,
-        any_value(rating) AS rating_arena, any_value(gap) AS gap_to_leader,
+        any_value(rating) AS rating, any_value(gap) AS gap_to_leader,
         any_value(win_rate) AS win_rate, any_value(missing) AS missing
     GROUP BY as_of_date, lab_id
 )

@@ -9,7 +9,7 @@
 -- Needs files.sql and hub.sql.
 WITH sums AS (
     SELECT
-        as_of_date, population, metric, "window", attribution, lab_id,
+        as_of_date, population, metric, metric_window, attribution, lab_id,
         any_value(country_code) AS country_code,
         sum(value * weight) AS numerator,
         count(DISTINCT model) AS n_models
@@ -18,10 +18,10 @@ WITH sums AS (
 ),
 shares AS (
     SELECT *, attribution = 'publisher' OR lineage_coverage > 0 AS is_known
-    FROM sums JOIN hub_totals USING (as_of_date, population, metric, "window")
+    FROM sums JOIN hub_totals USING (as_of_date, population, metric, metric_window)
 )
 SELECT
-    as_of_date, population, metric, "window", attribution,
+    as_of_date, population, metric, metric_window, attribution,
     coalesce(lab_id, 'unexamined') AS lab_id, country_code, shares.lab_id IS NOT NULL AS is_examined,
     CASE WHEN is_known THEN numerator / denominator END AS share,
     CASE WHEN attribution = 'base' THEN lineage_coverage END AS lineage_coverage,

@@ -87,7 +87,7 @@ def lay_down(archive: Archive, folder: Path) -> None:
             data = file.read_bytes()
             rows = len(read_table(data, contract(FILES[file.name][1])).records)
             draft.keep(file.name, data, url=f"https://epoch.ai/{file.name}", rows_seen=rows)
-        draft.seal(producer="Epoch", url="", citation="", licence="", redistribution="derived")
+        draft.seal(producer="Epoch", url="", citation="", license="", redistribution="derived")
 
 
 def test_nothing_is_recorded_that_the_page_does_not_list(recordings: Path) -> None:

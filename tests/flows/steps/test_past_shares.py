@@ -67,8 +67,8 @@ def file_hub(archive: Archive, when: date, items: list[dict[str, Any]]) -> Snaps
             producer=terms.producer,
             url=terms.homepage,
             citation=terms.citation,
-            licence=terms.licence.raw,
-            redistribution=terms.licence.redistribution,
+            license=terms.license.raw,
+            redistribution=terms.license.redistribution,
         )
 
 

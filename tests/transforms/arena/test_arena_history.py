@@ -28,7 +28,7 @@ TARGETS = {"core.arena_ratings", "core.arena_scale_segments", "meta.arena_boards
 Tables = dict[str, pl.DataFrame]
 REFERENCE = {
     f"raw_registry_{name}": read_registry(f"{name}.csv", f"raw.registry_{name}").lazy()
-    for name in ("arena_categories", "arena_exclusions", "arena_licences", "model_aliases")
+    for name in ("arena_categories", "arena_exclusions", "arena_licenses", "model_aliases")
 }
 
 
@@ -132,7 +132,7 @@ def test_models_that_the_data_set_dropped_come_back_with_their_ranks(
     }
     healed = made(raw_arena_leaderboards=left, **others)
     want = made(raw_arena_leaderboards=whole, **others)["core.arena_ratings"]
-    ranks = ["model_id", "rating_arena", "rank_ordinal", "rank_ub", "variance", "n_tied"]
+    ranks = ["model_id", "rating", "rank_ordinal", "rank_ub", "variance", "n_tied"]
     assert sorted(healed["core.arena_ratings"].select(ranks).rows()) == sorted(
         want.select(ranks).rows()
     )
@@ -183,7 +183,7 @@ def test_what_common_models_must_show(differences: list[float], joins: bool) -> 
         ),
     )
     assert ("retired" in found) == joins
-    assert all(found[n]["rating_arena"] == 1300 for n in common)
+    assert all(found[n]["rating"] == 1300 for n in common)
 
 
 def test_disagreement_within_one_scale_is_reported_model_by_model() -> None:
@@ -228,9 +228,7 @@ def test_the_wrong_series_of_the_data_set_gives_way_to_the_published_one() -> No
     }
     found = ratings(**raw)
     assert set(found) == set(names)
-    assert {(r["rating_arena"], r["board_source"]) for r in found.values()} == {
-        (1243, "lmarena_space")
-    }
+    assert {(r["rating"], r["board_source"]) for r in found.values()} == {(1243, "lmarena_space")}
     assert board(**raw)["n_other_scale"] == 6
 
 
@@ -241,7 +239,7 @@ def test_bradley_terry_of_a_pickle_beats_the_table_of_the_day() -> None:
             vote("a", 1190), vote("a", 1125, rating_kind="elo_online", source_category="full")
         ),
     )
-    assert {n: r["rating_arena"] for n, r in found.items()} == {"a": 1190}
+    assert {n: r["rating"] for n, r in found.items()} == {"a": 1190}
 
 
 def test_categories_take_the_data_sets_names_and_keep_their_own_without_a_successor() -> None:
@@ -266,8 +264,8 @@ def test_a_row_without_rating_stands_for_its_model_only_where_no_source_rates_it
         ),
         raw_arena_catalog_ratings=catalog(*(entry(n, 1300) for n in (*names, "back"))),
     )
-    assert (found["back"]["rating_arena"], found["back"]["board_source"]) == (1300, "arena_catalog")
-    assert (found["never"]["rating_arena"], found["never"]["rank_ordinal"]) == (None, None)
+    assert (found["back"]["rating"], found["back"]["board_source"]) == (1300, "arena_catalog")
+    assert (found["never"]["rating"], found["never"]["rank_ordinal"]) == (None, None)
 
 
 # ---- names and labels -----------------------------------------------------------------------
@@ -281,7 +279,7 @@ def test_a_model_that_a_file_names_twice_stands_once_and_is_counted() -> None:
     )
     row = board(raw_arena_leaderboards=twice)
     assert (row["n_models"], row["n_duplicates"]) == (2, 1)
-    assert ratings(raw_arena_leaderboards=twice)["gpt-5.3-codex"]["rating_arena"] == 1450
+    assert ratings(raw_arena_leaderboards=twice)["gpt-5.3-codex"]["rating"] == 1450
 
 
 def test_a_renamed_model_is_one_model_and_counted_as_renamed() -> None:
@@ -335,7 +333,7 @@ def test_a_blank_organisation_is_the_last_known_else_the_next_and_is_flagged() -
     said = found.select("organization", "is_org_carried", "country_code", "license").rows()
     assert said == [
         ("OpenAI", True, "US", None),
-        ("DeepSeek", True, "CN", None),  # the data set's own blank licence stays blank
+        ("DeepSeek", True, "CN", None),  # the data set's own blank license stays blank
         (None, False, "XX", "MIT"),
         ("OpenAI", False, "US", None),
         ("OpenAI", True, "US", None),
@@ -343,7 +341,7 @@ def test_a_blank_organisation_is_the_last_known_else_the_next_and_is_flagged() -
     ]
 
 
-def test_labels_of_licences_are_looked_up_and_never_guessed() -> None:
+def test_labels_of_licenses_are_looked_up_and_never_guessed() -> None:
     labels = ["Apache 2.0", "Propretary", "Qwen", "MIT-ish", None]
     found = ratings(
         raw_arena_leaderboards=dataset(
@@ -366,12 +364,12 @@ def test_labels_of_licences_are_looked_up_and_never_guessed() -> None:
     )
 
 
-def test_every_recorded_licence_label_is_in_the_registry(recordings: Path) -> None:
+def test_every_recorded_license_label_is_in_the_registry(recordings: Path) -> None:
     found: set[str] = set()
     for path in (recordings / "lmarena/leaderboard-dataset").glob("*/full-*.parquet"):
         found |= set(pl.read_parquet(path, columns=["license"])["license"].unique()) - {""}
     assert len(found) > 40
-    known = read_registry("arena_licences.csv", "raw.registry_arena_licences")
+    known = read_registry("arena_licenses.csv", "raw.registry_arena_licenses")
     assert found - {None} <= set(known["license"])
 
 
@@ -536,7 +534,7 @@ def by_macro(found: pl.DataFrame) -> list[tuple[Any, ...]]:
         return sorted(con.execute(asked, ["text", "overall"]).fetchall(), key=str)
 
 
-@pytest.mark.parametrize("column", ["segment_id", "model_id", "category", "rating_arena"])
+@pytest.mark.parametrize("column", ["segment_id", "model_id", "category", "rating"])
 def test_ratings_without_a_segment_cannot_be_differenced(column: str) -> None:
     found = made(raw_arena_leaderboards=steps(1))["core.arena_ratings"].lazy()
     with pytest.raises(ScaleError, match=column):
@@ -582,7 +580,7 @@ def test_ratings_are_differenced_along_dates_in_one_module_only() -> None:
 @pytest.mark.parametrize(
     ("call", "is_seen"),
     [
-        ("pl.col('rating_arena').diff()", True),
+        ("pl.col('rating').diff()", True),
         ("pl.col('rating').shift(1).over('model_id')", True),
         ("rating.shift(1)", True),
         ("value.diff()", True),
@@ -604,7 +602,7 @@ def _set(frame: pl.DataFrame, at: int, column: str, value: str) -> pl.DataFrame:
 
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
-ARENA_FILES = ("arena_categories", "arena_exclusions", "arena_licences", "arena_scale_breaks")
+ARENA_FILES = ("arena_categories", "arena_exclusions", "arena_licenses", "arena_scale_breaks")
 
 
 @pytest.mark.parametrize(
@@ -614,8 +612,8 @@ ARENA_FILES = ("arena_categories", "arena_exclusions", "arena_licences", "arena_
         (0, lambda f: _set(f, 1, "note", " x"), r"categories\.csv:3: space around"),
         (0, lambda f: pl.concat([f[1:], f[:1]]), r"categories\.csv:\d+: not in the order"),
         (1, lambda f: pl.concat([f[:1], f]), r"exclusions\.csv:3: the same name stands"),
-        (2, lambda f: pl.concat([f[:1], f]), r"licences\.csv:3: the same license stands"),
-        (2, lambda f: _set(f, 0, "note", "a\nb"), r"licences\.csv:2: a line break"),
+        (2, lambda f: pl.concat([f[:1], f]), r"licenses\.csv:3: the same license stands"),
+        (2, lambda f: _set(f, 0, "note", "a\nb"), r"licenses\.csv:2: a line break"),
         (3, lambda f: _set(f, 0, "reference", "a blog"), r"breaks\.csv:2: a reference that is no"),
         (3, lambda f: pl.concat([f[:2], f[1:]]), r"breaks\.csv:4: the same board"),
     ],
@@ -633,9 +631,9 @@ def test_arena_files_that_break_a_rule_are_refused_with_file_and_line(
 def test_what_is_no_truth_value_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("warehouse.registry.load.REGISTRY", tmp_path)
     text = "license,is_open_weights,known_from,note\nMIT,yes,2026-11-22,\n"
-    (tmp_path / "arena_licences.csv").write_text(text, "utf-8")
-    with pytest.raises(RegistryError, match=r"arena_licences\.csv:2: is_open_weights is no BOOL"):
-        read_registry("arena_licences.csv", "raw.registry_arena_licences")
+    (tmp_path / "arena_licenses.csv").write_text(text, "utf-8")
+    with pytest.raises(RegistryError, match=r"arena_licenses\.csv:2: is_open_weights is no BOOL"):
+        read_registry("arena_licenses.csv", "raw.registry_arena_licenses")
 
 
 # ---- the recordings -------------------------------------------------------------------------

@@ -44,28 +44,28 @@ def model(name: str, rating: float | None, lab: str | None = None, **more: Any) 
     sd = more.pop("sd", None)
     if sd is not None and rating is not None:
         more |= {
-            "rating_arena_lower": rating - WIDTH * sd,
-            "rating_arena_upper": rating + WIDTH * sd,
+            "rating_lower": rating - WIDTH * sd,
+            "rating_upper": rating + WIDTH * sd,
         }
         more |= {"variance": float(sd) ** 2}
-    about = {"model_name_arena": name, "model_id": name, "rating_arena": rating, "lab_id": lab}
+    about = {"model_name_arena": name, "model_id": name, "rating": rating, "lab_id": lab}
     return {**about, "country_code": WHERE[lab], **more}
 
 
 def board(*models: Row, **shared: Any) -> list[Row]:
     """The models of one board, ranked by rating, then name."""
-    rated = sorted((m for m in models if m["rating_arena"] is not None), key=_place)
-    points = [m["rating_arena"] for m in rated]
-    ranks = {m["model_name_arena"]: 1 + points.index(m["rating_arena"]) for m in rated}
+    rated = sorted((m for m in models if m["rating"] is not None), key=_place)
+    points = [m["rating"] for m in rated]
+    ranks = {m["model_name_arena"]: 1 + points.index(m["rating"]) for m in rated}
     about = {"board": "text", "category": "overall", "publish_date": DAY, "segment_id": 1}
     about |= {"board_source": "lmarena", "has_catalog_rows": False, "snapshot_id": f"lmarena/{DAY}"}
     about |= {"is_style_controlled": False, "is_org_carried": False, "n_missing": 0, **shared}
-    tied = Counter(m["rating_arena"] for m in rated)
+    tied = Counter(m["rating"] for m in rated)
     return [
         {
             **about,
             "rank_ordinal": ranks.get(m["model_name_arena"]),
-            "n_tied": tied.get(m["rating_arena"]),
+            "n_tied": tied.get(m["rating"]),
             **m,
         }
         for m in models
@@ -73,7 +73,7 @@ def board(*models: Row, **shared: Any) -> list[Row]:
 
 
 def _place(line: Row) -> tuple[float, str]:
-    return -float(str(line["rating_arena"])), str(line["model_name_arena"])
+    return -float(str(line["rating"])), str(line["model_name_arena"])
 
 
 def ratings(*boards: Sequence[Row]) -> pl.LazyFrame:
@@ -334,7 +334,7 @@ def test_open_weights_have_a_leader_of_their_own() -> None:
     )
     opened = ("best_open_model", "best_open_rank_ordinal", "best_open_rating")
     opened += ("best_open_gap_to_leader", "is_open_weight_leader", "n_open_models")
-    unknown = "n_models_licence_unknown"
+    unknown = "n_models_license_unknown"
     assert [found["CN"][c] for c in (*opened, unknown)] == ["c", 2, 1490, 10, True, 2, 0]
     assert [found["US"][c] for c in (*opened, unknown)] == ["b", 4, 1480, 20, False, 1, 0]
     assert [found["FR"][c] for c in (*opened, unknown)] == [None, None, None, None, False, 0, 1]
@@ -389,7 +389,7 @@ def test_leaders_are_those_of_the_definitions(
         for line in rated:
             expected[line[column]].append(line)
         expected.pop(None, None)
-        top = rated[0]["rating_arena"] if rated else 0
+        top = rated[0]["rating"] if rated else 0
         columns = [column, "best_model", "best_rank_ordinal", "gap_to_leader", "n_models"]
         columns += ["n_top3", "best_open_model", "best_n_tied"]
         assert made.filter(category="overall").select(columns).rows() == [
@@ -397,11 +397,11 @@ def test_leaders_are_those_of_the_definitions(
                 holder,
                 held[0]["model_id"],
                 held[0]["rank_ordinal"],
-                top - held[0]["rating_arena"],
+                top - held[0]["rating"],
                 len(held),
                 sum(line["rank_ordinal"] <= 3 for line in held),
                 next((line["model_id"] for line in held if line["is_open_weights"]), None),
-                sum(line["rating_arena"] == held[0]["rating_arena"] for line in rated),
+                sum(line["rating"] == held[0]["rating"] for line in rated),
             )
             for holder, held in sorted(expected.items())
         ]

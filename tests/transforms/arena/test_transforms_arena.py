@@ -91,7 +91,7 @@ def test_of_two_lines_of_a_model_the_one_with_more_votes_counts() -> None:
         line("b", 1300, vote_count=7),
         line("c", 1100),
     )
-    assert column(found, "rating_arena") == {"a": 1400, "b": 1200, "c": 1100}
+    assert column(found, "rating") == {"a": 1400, "b": 1200, "c": 1100}
     assert column(found, "rank_ordinal") == {"a": 1, "b": 2, "c": 3}
 
 

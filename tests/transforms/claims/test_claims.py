@@ -188,7 +188,7 @@ def listing(day: date, held: dict[str, float], n_models: int = HUB, **cut: Any) 
     """A day's shares by country, and how many models its listing holds."""
     total = sum(held.values())
     about: dict[str, Any] = {
-        **{"as_of_date": day, "window": "30d", "country_name": "x", "denominator": total},
+        **{"as_of_date": day, "metric_window": "30d", "country_name": "x", "denominator": total},
         **{"n_models": 1, "n_models_population": n_models, "n_models_without_counter": 0},
     }
     counters = {**{k: v for k, v in SHARE.items() if k not in ("test", "by", "subject")}, **cut}
@@ -204,7 +204,12 @@ def listing(day: date, held: dict[str, float], n_models: int = HUB, **cut: Any) 
         }
         for country, amount in held.items()
     ]
-    models = {"population": "all", "metric": "models", "window": "all_time", "country_code": "US"}
+    models = {
+        "population": "all",
+        "metric": "models",
+        "metric_window": "all_time",
+        "country_code": "US",
+    }
     whole = {"denominator": n_models, "numerator": n_models, "share": 1.0}
     return [*shares, {**shares[0], **models, **whole}]
 
@@ -441,7 +446,7 @@ CREATED = {
 
 
 def models(*given: tuple[str, date | None, str | None]) -> pl.LazyFrame:
-    """Repositories with the day of creation and the licence."""
+    """Repositories with the day of creation and the license."""
     return rows(
         "core.hub_models",
         *(
@@ -449,9 +454,9 @@ def models(*given: tuple[str, date | None, str | None]) -> pl.LazyFrame:
                 "model_id_hf": name,
                 "model_key": number,
                 "created_at": day and datetime.combine(day, time(12)),
-                "license": licence,
+                "license": license,
             }
-            for number, (name, day, licence) in enumerate(given, 1)
+            for number, (name, day, license) in enumerate(given, 1)
         ),
         first_seen_date=DAY,
         last_seen_date=DAY,
@@ -492,13 +497,13 @@ def test_the_floor_of_createdat_is_no_day_of_release() -> None:
     assert ledger(trial(**early), hub_models=floor, **given)["stated"]["recomputed_value"] == 1
 
 
-def test_an_open_licence_must_be_on_record() -> None:
-    licensed = {**CREATED, "licences": "apache-2.0\nmit"}
+def test_an_open_license_must_be_on_record() -> None:
+    licensed = {**CREATED, "licenses": "apache-2.0\nmit"}
     given = shares(listing(DAY, {"CN": 1, "US": 1}, n_models=5))
-    for licence, expected in (("mit", "reproduced"), (None, "not_testable"), ("x", "not_testable")):
-        found = models(("lab/One", FEBRUARY, "apache-2.0"), ("lab/Two", FEBRUARY, licence))
+    for license, expected in (("mit", "reproduced"), (None, "not_testable"), ("x", "not_testable")):
+        found = models(("lab/One", FEBRUARY, "apache-2.0"), ("lab/Two", FEBRUARY, license))
         row = ledger(trial(**licensed), hub_models=found, **given)["stated"]
-        assert row["verdict"] == expected, licence
+        assert row["verdict"] == expected, license
 
 
 def test_a_data_set_that_is_found_is_proof_and_one_that_is_not_is_none() -> None:
@@ -601,9 +606,9 @@ def board(*given: dict[str, Any], day: date = STATED, **shared: Any) -> list[Row
             **about,
             "model_name_arena": m["name"],
             "model_id": m["name"],
-            "rating_arena": float(m["rating"]),
-            "rating_arena_lower": float(m["rating"]) - 1.96 * m.get("sd", 5),
-            "rating_arena_upper": float(m["rating"]) + 1.96 * m.get("sd", 5),
+            "rating": float(m["rating"]),
+            "rating_lower": float(m["rating"]) - 1.96 * m.get("sd", 5),
+            "rating_upper": float(m["rating"]) + 1.96 * m.get("sd", 5),
             "variance": float(m.get("sd", 5)) ** 2,
             "country_code": m.get("country", "US"),
             "lab_id": m.get("lab"),
@@ -852,7 +857,7 @@ NOTABLE = {
 def snapshots(**change: Any) -> pl.LazyFrame:
     """meta.snapshots of the three sources that the claims below rest on; `change` is to all."""
     about = {
-        **dict.fromkeys(("producer", "url", "licence", "citation", "sidecar_sha256"), "x"),
+        **dict.fromkeys(("producer", "url", "license", "citation", "sidecar_sha256"), "x"),
         **{"redistribution": "derived", "retrieved_at": datetime(2026, 5, 2), "files": 1},
         **{"bytes": 1, "rows_seen": 1, "is_complete": True, "is_sample": False, "is_loaded": True},
     }

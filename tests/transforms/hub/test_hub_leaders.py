@@ -26,7 +26,7 @@ def shares(*days: dict[str, float]) -> pl.LazyFrame:
     shared = {
         "population": "all",
         "metric": "downloads_30d",
-        "window": "30d",
+        "metric_window": "30d",
         "attribution": "base",
         "credit": "fractional",
         "country_name": "x",

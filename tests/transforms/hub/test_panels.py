@@ -83,7 +83,12 @@ def test_neighbors_in_a_panel_share_half_their_models(listed: list[set[int]]) ->
 
 def test_a_lead_is_not_carried_from_one_panel_to_another() -> None:
     shared = {
-        **{"population": "all", "metric": "downloads_30d", "window": "30d", "credit": "fractional"},
+        **{
+            "population": "all",
+            "metric": "downloads_30d",
+            "metric_window": "30d",
+            "credit": "fractional",
+        },
         **{"attribution": "publisher", "country_name": "x", "denominator": 1.0},
         **{"n_models_population": 1, "n_models_without_counter": 0},
     }

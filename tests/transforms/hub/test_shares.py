@@ -28,7 +28,7 @@ KINDS = {
 }
 POPULATIONS = {"all", "llm_vlm", "created_1y", "first_party", "without_ci", "without_spikes"}
 METRICS = {"downloads_30d", "downloads_all_time", "likes", "models", "new_models_30d"}
-DEFINITION = ["as_of_date", "population", "metric", "window", "attribution"]
+DEFINITION = ["as_of_date", "population", "metric", "metric_window", "attribution"]
 FEW = settings(PROPERTY, max_examples=25)
 
 
@@ -212,7 +212,7 @@ def test_each_metric_counts_its_own_column_and_tells_its_window() -> None:
         "models": {"US": 1, "CN": 2},
         "new_models_30d": {"US": 1},
     }
-    windows = made["mart.country_share_daily"].select("metric", "window").unique().rows()
+    windows = made["mart.country_share_daily"].select("metric", "metric_window").unique().rows()
     assert dict(windows) == {m: "30d" if m.endswith("30d") else "all_time" for m in METRICS}
     counts = made["mart.country_share_daily"].filter(population="all", attribution="publisher")
     told = counts.select("metric", "n_models_population", "n_models_without_counter").unique()

@@ -29,7 +29,7 @@ from tests.support.frames import (
 
 BEFORE = DAY - timedelta(days=8)
 MOVED = DAY - timedelta(days=3)
-GROUP = ["as_of_date", "population", "metric", "window", "attribution", "credit"]
+GROUP = ["as_of_date", "population", "metric", "metric_window", "attribution", "credit"]
 
 LABS: dict[str, Any] = {
     "us-lab": "US",

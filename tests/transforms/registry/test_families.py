@@ -211,7 +211,7 @@ def test_shares_sum_to_one_and_do_not_depend_on_the_order_of_rows(
 ) -> None:
     found = hub(*[(name, downloads, parents) for name, (downloads, parents) in models.items()])
     made = all_shares(found)
-    group = ["as_of_date", "population", "metric", "window", "attribution"]
+    group = ["as_of_date", "population", "metric", "metric_window", "attribution"]
     sums = made.group_by(group).agg(pl.col("share").sum())["share"]
     assert ((sums - 1).abs() <= 1e-9).all()
     assert_frame_equal(made, all_shares(shuffled(found, seed)), check_exact=True)
@@ -394,7 +394,7 @@ def test_a_share_that_does_not_add_up_is_found(tmp_path: Path) -> None:
     con = duckdb.connect()
     con.execute(
         "CREATE TABLE t AS SELECT DATE '2026-08-15' AS as_of_date, 'all' AS population, "
-        "'likes' AS metric, '30d' AS \"window\", a AS attribution, s AS share, "
+        "'likes' AS metric, '30d' AS metric_window, a AS attribution, s AS share, "
         "NULL AS share_missing FROM "
         "(VALUES ('base', 0.4), ('base', 0.6), ('publisher', 0.4), ('publisher', 0.5)) v(a, s)"
     )

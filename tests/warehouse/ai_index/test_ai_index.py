@@ -1015,7 +1015,7 @@ def test_an_unlisted_file_that_is_not_utf8_is_refused(laid: Path, tmp_path: Path
 
 
 def test_what_adapts_the_figures_stays_out_of_a_public_release() -> None:
-    held = {n: c for n, c in contracts().items() if "ai_index" in c.licence_inputs}
+    held = {n: c for n, c in contracts().items() if "ai_index" in c.license_inputs}
     ours = {n: c for n, c in held.items() if "ai_index" in n}
     assert {"core.ai_index_series", "mart.ai_index_restated", "mart.ai_index_arena_gap"} <= set(
         ours

@@ -25,7 +25,7 @@ ABOUT = {
     "producer": "Example",
     "url": "https://example.org",
     "citation": "Example, example.org",
-    "licence": "CC BY 4.0",
+    "license": "CC BY 4.0",
     "redistribution": "derived",
 }
 PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
@@ -147,8 +147,8 @@ def test_a_broken_sidecar_is_refused_by_name(archive: Archive, text: str) -> Non
 def test_a_misspelt_field_in_a_sidecar_is_refused(archive: Archive) -> None:
     file_snapshot(archive, page=b"1")
     sidecar = archive.folder("hub", DAY) / SIDECAR
-    sidecar.write_text(sidecar.read_text().replace('"licence"', '"license"'))
-    with pytest.raises(ArchiveError, match="license"):
+    sidecar.write_text(sidecar.read_text().replace('"licence"', '"lisence"'))
+    with pytest.raises(ArchiveError, match="lisence"):
         archive.snapshots()
 
 

@@ -1,4 +1,4 @@
-"""The claim ledger in a warehouse and in its releases: commands, rules that bite, licences."""
+"""The claim ledger in a warehouse and in its releases: commands, rules that bite, licenses."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_an_untouched_ledger_passes(copy: Path) -> None:
     assert validate_database(copy, LEDGER, "mart").failures("critical") == []
 
 
-# ---- licences -----------------------------------------------------------------------------------
+# ---- licenses -----------------------------------------------------------------------------------
 
 
 def test_the_public_ledger_is_whole_and_its_trials_leave_strict_figures_out() -> None:
@@ -173,7 +173,7 @@ def test_the_public_ledger_is_whole_and_its_trials_leave_strict_figures_out() ->
     assert not trials.is_left_out
     for source in ("ai_index", "arena_catalog"):
         assert f"strict_source = '{source}'" in trials.kept_rows
-    assert {e.source for e in trials.licences}.isdisjoint({"ai_index", "arena_catalog"})
+    assert {e.source for e in trials.licenses}.isdisjoint({"ai_index", "arena_catalog"})
 
 
 def test_the_lineage_of_the_ledger_names_every_strict_source() -> None:

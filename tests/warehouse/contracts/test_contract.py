@@ -404,7 +404,7 @@ def defined_in(module: str) -> set[str]:
 
 @pytest.mark.parametrize("source", ALL_SOURCES)
 def test_a_source_has_its_card_module_and_contracts(source: str) -> None:
-    assert cards()[source].licence.raw
+    assert cards()[source].license.raw
     fetch, parse = SOURCES[source].fetch, SOURCES[source].parse
     assert fetch.__name__.startswith("fetch_")
     assert parse.__name__.startswith("parse_")
@@ -413,7 +413,7 @@ def test_a_source_has_its_card_module_and_contracts(source: str) -> None:
     text = "\n".join(texts_in_file(file) for file in files)
     loaded = [n for n in NAMES if n.startswith("raw.") and re.search(rf"\b{re.escape(n)}\b", text)]
     assert loaded, f"{source} loads no raw table"
-    assert all(source in contract(n).licence_inputs for n in loaded)
+    assert all(source in contract(n).license_inputs for n in loaded)
 
 
 @pytest.mark.parametrize("source", ALL_SOURCES)

@@ -192,7 +192,7 @@ def test_the_citation_names_every_source_of_every_table(released: Path) -> None:
     manifest = Manifest.model_validate_json((released / "manifest.json").read_bytes())
     text = (released / "CITATION.md").read_text("utf-8")
     for table in manifest.tables:
-        assert f"* {table.name}: {', '.join(x.source for x in table.licences)}\n" in text
+        assert f"* {table.name}: {', '.join(x.source for x in table.licenses)}\n" in text
     assert all(cards()[s.source].citation in text for s in manifest.sources)
     assert manifest.release_id in text
 
@@ -246,19 +246,19 @@ def test_public_metadata_tell_only_of_what_is_held(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
-def test_a_table_carries_the_licences_of_all_that_it_was_computed_from() -> None:
+def test_a_table_carries_the_licenses_of_all_that_it_was_computed_from() -> None:
     edges = [(s.table, i) for s in steps() for i in s.inputs.values()]
     found = inherit(contracts(), edges)
     assert list(found) == list(contracts())
     for step in steps():
         for name in step.inputs.values():
             held = {
-                s for s in found[name].licence_inputs if found[name].licence_rows.get(s) != "false"
+                s for s in found[name].license_inputs if found[name].license_rows.get(s) != "false"
             }
             own = found[step.table]
-            assert held <= {*own.licence_inputs, *own.licence_rows}, (step.table, name)
+            assert held <= {*own.license_inputs, *own.license_rows}, (step.table, name)
     # The family of a board's model is found through the Space's display names: credit is due.
-    assert "lmarena_space" in found["mart.family_share_daily"].licence_inputs
+    assert "lmarena_space" in found["mart.family_share_daily"].license_inputs
 
 
 # --- the vocabulary --------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def test_marts_are_days_and_their_keys_are_never_null() -> None:
 
 
 @pytest.mark.slow
-def test_no_figure_under_a_strict_licence_is_in_the_open(built: Any, tmp_path: Path) -> None:
+def test_no_figure_under_a_strict_license_is_in_the_open(built: Any, tmp_path: Path) -> None:
     """Numbers of six digits and more that only the AI Index or arena-catalog print."""
     folder = tmp_path / "public"
     manifest = stage_release(
@@ -295,7 +295,7 @@ def test_no_figure_under_a_strict_licence_is_in_the_open(built: Any, tmp_path: P
         free = set()
         for contract in contracts().values():
             if contract.layer == "raw" and not {"ai_index", "arena_catalog"} & set(
-                contract.licence_inputs
+                contract.license_inputs
             ):
                 free |= _numbers(con, f"SELECT to_json(t)::VARCHAR FROM {contract.table} AS t")
         catalog = _numbers(con, "SELECT rating::VARCHAR FROM raw.arena_catalog_ratings")

@@ -1,4 +1,4 @@
-"""A release: the same bytes for the same rows, whole or absent, and nothing a licence forbids."""
+"""A release: the same bytes for the same rows, whole or absent, and nothing a license forbids."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_the_manifest_tells_what_a_reader_needs(staged: tuple[Path, Manifest]) -
     assert [(c.name, c.type, c.unit, c.nullable) for c in counts.columns][3] == (
         "downloads", "BIGINT", "downloads", True,
     )  # fmt: skip
-    assert [x.source for x in counts.licences] == ["open"]
+    assert [x.source for x in counts.licenses] == ["open"]
     source = next(s for s in manifest.sources if s.source == "open")
     assert (source.files, source.bytes, source.citation) == (2, 1000, "open, example.org")
     assert source.snapshots[0].retrieved_at == datetime(2026, 8, 15, 1, 2, 3, tzinfo=UTC)
@@ -255,10 +255,10 @@ def test_documents_travel_with_the_release(
         stage(database, tmp_path / "b", documents={"manifest.json": tmp_path / "page.html"})
 
 
-# --- licences -------------------------------------------------------------------------------
+# --- licenses -------------------------------------------------------------------------------
 
 
-def test_public_leaves_out_what_a_licence_forbids(database: Path, tmp_path: Path) -> None:
+def test_public_leaves_out_what_a_license_forbids(database: Path, tmp_path: Path) -> None:
     manifest = stage(database, tmp_path / "out", audience="public")
     assert set(digests(manifest)) == {"core.counts", "mart.by_country"}
     assert [(x.table, x.source, x.rows, x.predicate) for x in manifest.left_out] == [
@@ -296,13 +296,13 @@ def _holding(folder: Path, text: bytes) -> list[str]:
     return [p.name for p in folder.iterdir() if text in p.read_bytes()]
 
 
-def test_internal_holds_everything_and_names_the_licences(staged: tuple[Path, Manifest]) -> None:
+def test_internal_holds_everything_and_names_the_licenses(staged: tuple[Path, Manifest]) -> None:
     _, manifest = staged
-    terms = {t.name: [x.raw for x in t.licences] for t in manifest.tables}
+    terms = {t.name: [x.raw for x in t.licenses] for t in manifest.tables}
     assert terms == {
-        "raw.figures": ["licence of strict"],
-        "core.counts": ["licence of open"],
-        "mart.by_country": ["licence of open", "licence of strict"],
+        "raw.figures": ["license of strict"],
+        "core.counts": ["license of open"],
+        "mart.by_country": ["license of open", "license of strict"],
     }
     assert manifest.left_out == ()
     assert manifest.validation == {
@@ -319,30 +319,30 @@ def change(tables: dict[str, Contract], name: str, **fields: Any) -> dict[str, C
 def test_a_contract_that_forgets_a_source_cannot_make_it_public(
     database: Path, tmp_path: Path
 ) -> None:
-    forgetful = change(small_tables(), "mart.by_country", licence_inputs=("open",), licence_rows={})
+    forgetful = change(small_tables(), "mart.by_country", license_inputs=("open",), license_rows={})
     with pytest.raises(ReleaseError, match=r"mart\.by_country reads raw\.figures"):
         stage(database, tmp_path / "a", audience="public", tables=forgetful)
-    silent = change(small_tables(), "core.counts", licence_inputs=())
-    with pytest.raises(ReleaseError, match=r"core\.counts names no licence_inputs"):
+    silent = change(small_tables(), "core.counts", license_inputs=())
+    with pytest.raises(ReleaseError, match=r"core\.counts names no license_inputs"):
         stage(database, tmp_path / "b", audience="public", tables=silent)
 
 
 def test_a_source_without_a_card_is_not_guessed(database: Path, tmp_path: Path) -> None:
-    unknown = change(small_tables(), "core.counts", licence_inputs=("nobody",))
+    unknown = change(small_tables(), "core.counts", license_inputs=("nobody",))
     with pytest.raises(ReleaseError, match="'nobody' has no source card"):
         stage(database, tmp_path / "a", tables=unknown)
 
 
 def test_every_contract_names_sources_that_have_cards() -> None:
-    named = {s for c in contracts().values() for s in (*c.licence_inputs, *c.licence_rows)}
+    named = {s for c in contracts().values() for s in (*c.license_inputs, *c.license_rows)}
     assert named <= set(cards())
 
 
 def test_the_sources_under_strict_terms_are_these() -> None:
     strict = {c.id for c in cards().values() if not c.may_share_derived}
     assert strict == {"ai_index", "arena_catalog"}
-    assert cards()["arena_catalog"].licence.redistribution == "none"
-    assert cards()["ai_index"].licence.raw == "CC BY-ND 4.0"
+    assert cards()["arena_catalog"].license.redistribution == "none"
+    assert cards()["ai_index"].license.raw == "CC BY-ND 4.0"
 
 
 def test_a_misspelt_card_is_refused(tmp_path: Path) -> None:

@@ -380,7 +380,7 @@ def test_a_page_of_empty_marts_stands_and_says_so(release: Path, tmp_path: Path)
 
 
 def test_a_page_of_absent_marts_stands(release: Path, tmp_path: Path) -> None:
-    """As in a public release, whose tables a licence may keep out wholly."""
+    """As in a public release, whose tables a license may keep out wholly."""
     without = "DROP SCHEMA mart CASCADE; DROP SCHEMA raw CASCADE"
     page = (paged(release, tmp_path / "absent", without) / "index.html").read_text(encoding="utf-8")
     assert page.count(words("en")("nothing")) >= 6
@@ -411,7 +411,7 @@ def test_a_public_page_tells_nothing_that_was_left_out(warehouse: Path, tmp_path
     assert [(n, s) for n, text in outside.items() for s in KEPT_IN if s in text] == []
     page = outside["index.html"]
     assert words("en")("audience.public") in page
-    assert words("en")("licences.left_out") in page
+    assert words("en")("licenses.left_out") in page
     assert "26 June 2026" in page  # the board before, which is free
 
 

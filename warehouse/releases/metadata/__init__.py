@@ -2,7 +2,7 @@
 
 `datapackage.json` (Frictionless), `croissant.json` (Croissant), `DICTIONARY.md` and
 `dictionary.html` (the data dictionary), `CITATION.md`. Each is made from the manifest, which
-already leaves out what a licence forbids, so none can tell more than it.
+already leaves out what a license forbids, so none can tell more than it.
 """
 
 from __future__ import annotations

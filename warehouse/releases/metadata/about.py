@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from warehouse.releases.manifest import LicenceEntry, Manifest, TableEntry
+from warehouse.releases.manifest import LicenseEntry, Manifest, TableEntry
 
 NAME = "origin-observatory"
 TITLE = "Origin Observatory: where open AI models come from and how they rank"
@@ -29,9 +29,9 @@ def version(manifest: Manifest) -> str:
     return f"{day.year}.{day.month}.{day.day}+{manifest.release_id[-12:]}"
 
 
-def licence_address(licence: LicenceEntry) -> str:
-    """Where the terms can be read: the deed of a known licence, else the producer's statement."""
-    return KNOWN[licence.raw][1] if licence.raw in KNOWN else licence.statement_url
+def license_address(license: LicenseEntry) -> str:
+    """Where the terms can be read: the deed of a known license, else the producer's statement."""
+    return KNOWN[license.raw][1] if license.raw in KNOWN else license.statement_url
 
 
 def credit(manifest: Manifest) -> str:
@@ -40,9 +40,9 @@ def credit(manifest: Manifest) -> str:
     return f"{TITLE}. Release {manifest.release_id}, as of {manifest.as_of}{sample}."
 
 
-def all_licences(manifest: Manifest) -> tuple[LicenceEntry, ...]:
+def all_licenses(manifest: Manifest) -> tuple[LicenseEntry, ...]:
     """The terms of every source that a table holds, by source."""
-    found = {x.source: x for table in manifest.tables for x in table.licences}
+    found = {x.source: x for table in manifest.tables for x in table.licenses}
     return tuple(found[source] for source in sorted(found))
 
 

@@ -8,9 +8,9 @@ from warehouse.releases.manifest import Manifest, TableEntry
 from warehouse.releases.metadata.about import (
     DESCRIPTION,
     TITLE,
-    all_licences,
+    all_licenses,
     credit,
-    licence_address,
+    license_address,
 )
 
 FIRST = "mart.country_share_daily"  # what the viewer shows before somebody chooses
@@ -57,7 +57,7 @@ def _text(manifest: Manifest) -> str:
     sample = "**SAMPLE of public figures, not the whole Hub.**\n\n" if manifest.is_sample else ""
     tables = "\n".join(f"| `{t.name}` | {t.rows:,} | {t.grain} |" for t in manifest.tables)
     terms = "\n".join(
-        f"* {x.source}: [{x.raw}]({licence_address(x)}); {x.ours}" for x in all_licences(manifest)
+        f"* {x.source}: [{x.raw}]({license_address(x)}); {x.ours}" for x in all_licenses(manifest)
     )
     credits = "\n".join(f"* {s.citation}" for s in manifest.sources)
     return (
@@ -66,7 +66,7 @@ def _text(manifest: Manifest) -> str:
         "column and usage warning, `manifest.json` names every file's sha256 and every snapshot "
         "behind it, `observatory.duckdb` holds the same tables with comments and macros.\n\n"
         f"## Tables\n\n| table | rows | grain |\n| --- | --- | --- |\n{tables}\n\n"
-        f"## Licences\n\nEach table is under the terms of its sources (`CITATION.md` lists them "
-        f"by table). Figures whose licence allows no adaptation are not here.\n\n{terms}\n\n"
+        f"## Licenses\n\nEach table is under the terms of its sources (`CITATION.md` lists them "
+        f"by table). Figures whose license allows no adaptation are not here.\n\n{terms}\n\n"
         f"## Citation\n\n{credit(manifest)}\n\nWith:\n\n{credits}\n"
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from warehouse.releases.manifest import Manifest, SourceEntry
-from warehouse.releases.metadata.about import credit, licence_address
+from warehouse.releases.metadata.about import credit, license_address
 
 
 def citation_markdown(manifest: Manifest) -> str:
-    """The release, its sources with licence and days, the sources of each table."""
+    """The release, its sources with license and days, the sources of each table."""
     parts = [
         f"# How to cite\n\n{credit(manifest)}",
         "Name the table, the definition (its columns say which) and the release id beside every "
@@ -16,16 +16,16 @@ def citation_markdown(manifest: Manifest) -> str:
         *map(_source, manifest.sources),
         "## Sources of each table",
         "\n".join(
-            f"* {table.name}: {', '.join(x.source for x in table.licences)}"
+            f"* {table.name}: {', '.join(x.source for x in table.licenses)}"
             for table in manifest.tables
         ),
     ]
     if manifest.left_out:
         told = dict.fromkeys(
-            f"* {x.table}, {'whole' if x.predicate is None else 'some rows'}: {x.licence}"
+            f"* {x.table}, {'whole' if x.predicate is None else 'some rows'}: {x.license}"
             for x in manifest.left_out
         )
-        parts += ["## Left out of this release for its licence", "\n".join(told)]
+        parts += ["## Left out of this release for its license", "\n".join(told)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -34,6 +34,6 @@ def _source(source: SourceEntry) -> str:
     seen = f"observed on {len(days)} days, {min(days)} to {max(days)}" if days else "with the code"
     return (
         f"### {source.source}\n\n{source.citation}\n\n"
-        f"* producer: {source.producer}\n* licence: {source.licence.raw} "
-        f"({licence_address(source.licence)})\n* our use: {source.licence.ours}\n* {seen}"
+        f"* producer: {source.producer}\n* license: {source.license.raw} "
+        f"({license_address(source.license)})\n* our use: {source.license.ours}\n* {seen}"
     )

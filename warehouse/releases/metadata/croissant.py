@@ -12,9 +12,9 @@ from warehouse.releases.metadata.about import (
     NAME,
     TITLE,
     about_table,
-    all_licences,
+    all_licenses,
     credit,
-    licence_address,
+    license_address,
     to_text,
     version,
 )
@@ -71,7 +71,7 @@ TYPES: Mapping[str, str] = {
 
 def croissant(manifest: Manifest) -> str:
     """One file object and one record set a table; paths are relative to the document."""
-    licences = dict.fromkeys(licence_address(x) for x in all_licences(manifest))
+    licenses = dict.fromkeys(license_address(x) for x in all_licenses(manifest))
     credits = [credit(manifest), *(s.citation for s in manifest.sources)]
     return to_text(
         {
@@ -86,7 +86,7 @@ def croissant(manifest: Manifest) -> str:
             "version": version(manifest),
             "datePublished": manifest.as_of.isoformat(),
             "keywords": list(KEYWORDS),
-            "license": list(licences),
+            "license": list(licenses),
             "citeAs": " | ".join(credits),
             "creator": {"@type": "sc:Organization", "name": "Origin Observatory"},
             "distribution": [_file(table) for table in manifest.tables],
@@ -100,7 +100,7 @@ def _file(table: TableEntry) -> dict[str, Any]:
         "@type": "cr:FileObject",
         "@id": table.path,
         "name": table.path,
-        "description": "; ".join(f"{x.source}: {x.raw}" for x in table.licences),
+        "description": "; ".join(f"{x.source}: {x.raw}" for x in table.licenses),
         "contentUrl": table.path,
         "contentSize": f"{table.bytes} B",
         "encodingFormat": "application/x-parquet",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from warehouse.contracts.table import Column, Contract
-from warehouse.releases.manifest import LicenceEntry, Manifest, SourceEntry, TableEntry
+from warehouse.releases.manifest import LicenseEntry, Manifest, SourceEntry, TableEntry
 from warehouse.releases.metadata.about import (
     DESCRIPTION,
     KEYWORDS,
@@ -14,8 +14,8 @@ from warehouse.releases.metadata.about import (
     NAME,
     TITLE,
     about_table,
-    all_licences,
-    licence_address,
+    all_licenses,
+    license_address,
     to_text,
     version,
 )
@@ -33,7 +33,7 @@ TYPES: Mapping[str, str] = {
 
 
 def datapackage(manifest: Manifest, tables: Mapping[str, Contract]) -> str:
-    """One resource a Parquet file, with schema, licences and sources; DuckDB file left aside.
+    """One resource a Parquet file, with schema, licenses and sources; DuckDB file left aside.
 
     No `bytes` and `hash`: frictionless does not measure Parquet and would call both wrong. The
     manifest and croissant.json have them.
@@ -49,8 +49,8 @@ def datapackage(manifest: Manifest, tables: Mapping[str, Contract]) -> str:
             "version": version(manifest),
             "created": f"{manifest.as_of}T00:00:00Z",
             "keywords": list(KEYWORDS),
-            "licenses": _licences(all_licences(manifest)),
-            "sources": [_source(known[x.source]) for x in all_licences(manifest)],
+            "licenses": _licenses(all_licenses(manifest)),
+            "sources": [_source(known[x.source]) for x in all_licenses(manifest)],
             "resources": [
                 _resource(table, known, {t.name: tables[t.name] for t in manifest.tables})
                 for table in manifest.tables
@@ -70,8 +70,8 @@ def _resource(
         "mediatype": "application/vnd.apache.parquet",
         "description": about_table(table),
         "usageWarnings": list(table.warnings),
-        "licenses": _licences(table.licences),
-        "sources": [_source(known[x.source]) for x in table.licences],
+        "licenses": _licenses(table.licenses),
+        "sources": [_source(known[x.source]) for x in table.licenses],
         "schema": _schema(held[table.name], held),
     }
 
@@ -119,12 +119,12 @@ def _limit(column: Column, value: float | None) -> float | None:
     return int(value) if value is not None and TYPES[column.type] == "integer" else value
 
 
-def _licences(licences: Iterable[LicenceEntry]) -> list[dict[str, str]]:
-    """Each distinct licence once: its SPDX id where it has one, its address, the terms' words."""
+def _licenses(licenses: Iterable[LicenseEntry]) -> list[dict[str, str]]:
+    """Each distinct license once: its SPDX id where it has one, its address, the terms' words."""
     found = {}
-    for one in licences:
+    for one in licenses:
         named = {"name": KNOWN[one.raw][0]} if one.raw in KNOWN else {}
-        address = licence_address(one)
+        address = license_address(one)
         found[one.raw, address] = named | {"path": address, "title": one.raw}
     return list(found.values())
 

@@ -76,7 +76,7 @@ def _facts(table: TableEntry) -> list[tuple[str, str]]:
     facts = [("file", table.path), ("key", ", ".join(table.key))]
     if table.warnings:
         facts.append(("usage warnings", ", ".join(table.warnings)))
-    return [*facts, ("licences", "; ".join(f"{x.source}: {x.raw}" for x in table.licences))]
+    return [*facts, ("licenses", "; ".join(f"{x.source}: {x.raw}" for x in table.licenses))]
 
 
 def _cells(column: ColumnEntry) -> Sequence[str]:

@@ -168,7 +168,7 @@ def load(con: duckdb.DuckDBPyConnection, archive: Path, name: str, text: str) ->
     held = Archive(archive)
     with held.draft("epoch", date(2026, 8, 15)) as draft:
         draft.keep(name, text.encode(), url="u", retrieved_at=datetime(2026, 8, 15, tzinfo=UTC))
-        about = dict.fromkeys(("producer", "url", "citation", "licence", "redistribution"), "x")
+        about = dict.fromkeys(("producer", "url", "citation", "license", "redistribution"), "x")
         parse_tables(con, held, draft.seal(**about))
 
 
