@@ -12,7 +12,7 @@ from warehouse.contracts.source import CardError
 from warehouse.contracts.table import ContractError
 from warehouse.database.duckdb_file import WarehouseError
 from warehouse.hub_history.ledger import HistoryError
-from warehouse.registry.checks import RegistryError
+from warehouse.registry.read import RegistryError
 from warehouse.releases.manifest import ReleaseError
 from warehouse.storage.protocol import StorageError
 

@@ -1,264 +1,239 @@
-"""Holds the registry to its constitution (warehouse/registry/README.md), line by line."""
+"""The rules of the registry (warehouse/registry/README.md) as one table, and their reporter."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import polars as pl
+from polars import col
 
-from warehouse.contracts.table import Column, Contract
+from warehouse.contracts.table import contract
+from warehouse.registry.read import Breach, RegistryError, line_numbers
+
+Files = Mapping[str, pl.DataFrame]  # name without .csv -> its rows, each with its `line`
 
 FOREVER = pl.date(9999, 12, 31)
 
 
-class RegistryError(ValueError):
-    """A registry file that breaks a rule; every finding has its file and line."""
+class Rule(NamedTuple):
+    """One rule: the rows that break it, and a message that may name columns of these rows."""
+
+    file: str
+    broken: pl.Expr | Callable[[Files], pl.DataFrame]
+    message: str
 
 
-Finding = tuple[str, int, str]  # file, line, what is wrong
+class Layout(NamedTuple):
+    """How the rows of a file are sorted, and what identifies one."""
+
+    order: tuple[str, ...]
+    key: tuple[str, ...]  # on one day, one row per key
+    ignores_case: bool = False  # of the key
 
 
-def check_registry(labs: pl.DataFrame, namespaces: pl.DataFrame, countries: set[str]) -> None:
-    """Raises RegistryError with every finding of both files.
+# Where the order or the key is not the key of the file's contract.
+LAYOUTS = {
+    "labs": Layout(("lab_id", "valid_from", "known_from"), ("lab_id",), ignores_case=True),
+    "namespaces": Layout(  # spellings that differ by case have a rule of their own
+        ("system", "folded", "namespace", "valid_from", "known_from"), ("system", "namespace")
+    ),
+    "model_renames": Layout((), ("old_namespace", "old_name_prefix"), ignores_case=True),
+    "lineage_exceptions": Layout((), ("model_id_hf", "base_model_id_hf"), ignores_case=True),
+    "family_rules": Layout(
+        ("family_id", "system", "folded", "priority"),
+        ("family_id", "system", "namespace", "pattern"),
+    ),
+    "model_aliases": Layout(("model_id", "system", "folded"), ("system", "name")),
+}
 
-    Frames as `read_registry` gives them: the contract's columns, typed, in the file's order.
+
+def check_registry(frames: Files, countries: pl.DataFrame) -> None:
+    """Raises RegistryError with every breach of every rule.
+
+    `frames`: file name without .csv -> its rows, in the file's order, with its contract's columns.
     """
-    labs, namespaces = _with_line(labs), _with_line(namespaces)
-    found = [
-        *_findings("labs.csv", labs, ["lab_id"], ["lab_id", "valid_from", "known_from"]),
-        *_findings(
-            "namespaces.csv",
-            namespaces,
-            ["system", "namespace"],
-            ["system", "folded", "namespace", "valid_from", "known_from"],
-        ),
-        *_dangling("namespaces.csv", namespaces, "lab_id", labs),
-        *_dangling("labs.csv", labs, "parent_lab_id", labs),
-        *_own_ancestor(labs),
-        *_unknown_country(labs, countries),
-        *_spellings_that_disagree(namespaces),
+    # XX stands for names that nobody has examined; a row is the result of an examination.
+    files = {name: _prepared(frame) for name, frame in frames.items()}
+    files["countries"] = countries.filter(col("country_code") != "XX")
+    rules = [*RULES, *(rule for name in frames for rule in _common_rules(name))]
+    if breaches := [breach for rule in rules for breach in _breaches(rule, files)]:
+        raise RegistryError(breaches)
+
+
+def _breaches(rule: Rule, files: Files) -> Iterator[Breach]:
+    if isinstance(rule.broken, pl.Expr):
+        rows = files[rule.file].filter(rule.broken)
+    else:
+        rows = rule.broken(files)
+    for row in rows.iter_rows(named=True):
+        yield Breach(f"{rule.file}.csv", row["line"], rule.message.format_map(row))
+
+
+def _prepared(frame: pl.DataFrame) -> pl.DataFrame:
+    """With each row's line, and its name in lower case."""
+    names = [c for c in ("namespace", "name") if c in frame.columns]
+    added = [col(c).str.to_lowercase().alias("folded") for c in names]
+    return frame.with_columns(line_numbers(frame).alias("line"), *added)
+
+
+# ---- rules that hold for every file --------------------------------------------------------------
+
+
+def _common_rules(file: str) -> Iterator[Rule]:
+    promised = contract(f"raw.registry_{file}")
+    key = tuple(c for c in promised.key if c not in ("valid_from", "known_from"))
+    layout = LAYOUTS.get(file, Layout(promised.key, key))
+    text = col(pl.String)
+    spaced = pl.any_horizontal(text.str.strip_chars() != text)
+    yield Rule(file, spaced, "a cell begins or ends with a space; remove it")
+    if file.startswith("arena_"):
+        broken = pl.any_horizontal(text.str.contains("\n", literal=True))
+        yield Rule(file, broken, "a cell has a line break; remove it")
+    periods = [p for p in ("valid", "known") if f"{p}_to" in promised.columns]
+    for period in periods:
+        backwards = col(f"{period}_from") >= col(f"{period}_to")
+        yield Rule(file, backwards, f"{period}_to must be later than {period}_from")
+    for column in {"evidence_url", "reference"} & set(promised.columns):
+        unsafe = ~col(column).str.starts_with("https://")
+        yield Rule(file, unsafe, f"{column} must begin with https://")
+    if layout.order:
+        message = f"rows are not sorted by {', '.join(layout.order)}; first wrong row"
+        yield Rule(file, lambda files: _first_unsorted(files[file], layout.order), message)
+    yield Rule(
+        file,
+        lambda files: _at_once(files[file], _joined(layout), periods),
+        f"same {' and '.join(layout.key)} as line {{line_other}}"
+        + (", for an overlapping period" if periods else "")
+        + "; delete one row"
+        + (" or end its period" if periods else ""),
+    )
+
+
+def _joined(layout: Layout) -> pl.Expr:
+    """The key of a row as one text."""
+    key = pl.concat_str(col(layout.key).cast(pl.String).fill_null(""), separator="\0")
+    return key.str.to_lowercase() if layout.ignores_case else key
+
+
+def _first_unsorted(frame: pl.DataFrame, order: tuple[str, ...]) -> pl.DataFrame:
+    return frame.filter(frame.sort(order, maintain_order=True)["line"] != frame["line"]).head(1)
+
+
+def _at_once(frame: pl.DataFrame, key: pl.Expr, periods: list[str]) -> pl.DataFrame:
+    """Rows with the key of an earlier one, `*_other`, whose periods all overlap with its own."""
+    later = frame.with_columns(key.alias("key"))
+    overlaps = [
+        (col(f"{p}_from{one}") < col(f"{p}_to{other}").fill_null(FOREVER))
+        for p in periods
+        for one, other in (("", "_other"), ("_other", ""))
     ]
-    refuse(found)
+    pairs = later.join(later, on="key", suffix="_other")
+    return pairs.filter(col("line") > col("line_other"), *overlaps).sort("line", "line_other")
 
 
-def check_lineage(renames: pl.DataFrame, exceptions: pl.DataFrame) -> None:
-    """Raises RegistryError with every finding of model_renames.csv and lineage_exceptions.csv."""
-    moves = renames.with_columns(
-        _lines(renames), pl.coalesce("old_namespace", "old_name_prefix").alias("old")
-    )
-    reviewed = exceptions.with_columns(_lines(exceptions))
-    one = pl.col("old_namespace").is_null() != pl.col("old_name_prefix").is_null()
-    gone = renames["old_namespace"].drop_nulls().str.to_lowercase().to_list()
-    moved_on = pl.col("new_namespace").str.to_lowercase().is_in(gone)
-    itself = (
-        pl.col("model_id_hf").str.to_lowercase() == pl.col("base_model_id_hf").str.to_lowercase()
-    )
-    moved, excepted = "model_renames.csv", "lineage_exceptions.csv"
-    refuse(
-        [
-            *tell(moved, moves.filter(~one), "names no old name or two of them"),
-            *tell(moved, moves.filter(moved_on), "moves to a namespace that has moved on itself"),
-            *spaced(moved, moves),
-            *_twice(moved, moves, ["old"]),
-            *tell(excepted, reviewed.filter(itself), "a model is no parent of its own"),
-            *spaced(excepted, reviewed),
-            *_twice(excepted, reviewed, ["model_id_hf", "base_model_id_hf"]),
-        ]
-    )
+# ---- rules of single files -----------------------------------------------------------------------
 
 
-def refuse(found: list[Finding]) -> None:
-    """Raises RegistryError with every finding, sorted, if there is any."""
-    if found:
-        lines = "\n".join(f"  {name}:{line}: {what}" for name, line, what in sorted(found))
-        raise RegistryError(f"the registry breaks its rules in {len(found)} places\n{lines}")
+def _own_ancestors(files: Files) -> pl.DataFrame:
+    """Labs that own themselves, over any number of steps."""
+    owner = dict(files["labs"].select("lab_id", "parent_lab_id").drop_nulls().iter_rows())
+
+    def owns_itself(lab: str) -> bool:
+        above = [lab]
+        while (next_above := owner.get(above[-1])) is not None and next_above not in above:
+            above.append(next_above)
+        return next_above == lab
+
+    return files["labs"].filter(col("lab_id").is_in([lab for lab in owner if owns_itself(lab)]))
 
 
-def _twice(name: str, frame: pl.DataFrame, key: list[str]) -> Iterator[Finding]:
-    folded = frame.select("line", pl.concat_str(key, separator=" ").str.to_lowercase().alias("key"))
-    for line, what in folded.filter(~pl.col("key").is_first_distinct()).iter_rows():
-        yield name, line, f"{what!r} stands there already"
-
-
-def spaced(name: str, frame: pl.DataFrame) -> Iterator[Finding]:
-    """Text cells with blanks around them."""
-    text = pl.col(pl.String)
-    yield from tell(
-        name, frame.filter(pl.any_horizontal(text.str.strip_chars() != text)), "space around a cell"
+def _conflicting_spellings(files: Files) -> pl.DataFrame:
+    """Joins ignore case, so spellings that differ by case alone must say the same."""
+    key = pl.concat_str("system", "folded", separator="\0")
+    said = ("lab_id", "kind", "valid_from", "valid_to")
+    return _at_once(files["namespaces"], key, ["valid", "known"]).filter(
+        col("namespace") != col("namespace_other"),
+        pl.any_horizontal(col(c).ne_missing(col(f"{c}_other")) for c in said),
     )
 
 
-def _with_line(frame: pl.DataFrame) -> pl.DataFrame:
-    numbered = frame.with_columns(_lines(frame))
-    if "namespace" in frame.columns:
-        numbered = numbered.with_columns(pl.col("namespace").str.to_lowercase().alias("folded"))
-    return numbered.with_columns(
-        pl.col("valid_to").fill_null(FOREVER).alias("valid_until"),
-        pl.col("known_to").fill_null(FOREVER).alias("known_until"),
-    )
+def _unknown(file: str, column: str, other: str, known_as: str = "", hint: str = "") -> Rule:
+    """A reference to a row that the other file does not have."""
+
+    def broken(files: Files) -> pl.DataFrame:
+        known = files[other][known_as or column].to_list()
+        return files[file].filter(col(column).is_not_null() & ~col(column).is_in(known))
+
+    return Rule(file, broken, f"{column} {{{column}!r}} is not {hint or f'in {other}.csv'}")
 
 
-def _lines(frame: pl.DataFrame) -> pl.Series:
-    """Where each row begins in its file: line 1 is the header, and a name may hold a line break."""
-    breaks = frame.select(
-        pl.sum_horizontal(pl.col(pl.String).str.count_matches("\n", literal=True)).alias("line")
-    )["line"]
-    above = breaks.cast(pl.Int64).cum_sum().shift(1, fill_value=0)
-    return above + pl.int_range(2, frame.height + 2, eager=True)
+OLD, NEW = col("old_namespace").str.to_lowercase(), col("new_namespace").str.to_lowercase()
+RENAMED = col("source_category").filter(col("source_category") != col("category"))
+PATTERN = "(?i)" + col("pattern")
+# Of an empty name, and of a character that no name has; null if the pattern is invalid.
+MATCHES = [pl.lit(text).str.contains(PATTERN, strict=False) for text in ("", "~")]
 
-
-def _findings(
-    name: str, frame: pl.DataFrame, key: list[str], order: list[str]
-) -> Iterator[Finding]:
-    """What can be said of one file alone."""
-    shown = pl.concat_str(key, separator=" ")
-    yield from tell(name, frame.filter(pl.any_horizontal(pl.col(key).is_null())), "blank key")
-    backwards = (pl.col("valid_from") >= pl.col("valid_until")) | (
-        pl.col("known_from") >= pl.col("known_until")
-    )
-    yield from tell(name, frame.filter(backwards), "a period that ends before it begins")
-    yield from tell(name, frame.filter(pl.col("reviewer").is_null()), "nobody answers for it")
-    no_ground = pl.col("basis").is_null() | (
-        pl.col("evidence_url").is_not_null() & ~pl.col("evidence_url").str.starts_with("https://")
-    )
-    yield from tell(name, frame.filter(no_ground), "no basis, or evidence that is no https address")
-    yield from spaced(name, frame)
-    yield from _unsorted(name, frame, order)
-    yield from _overlapping(name, frame, key, shown)
-
-
-def tell(name: str, rows: pl.DataFrame, what: str) -> Iterator[Finding]:
-    """One finding for each of the rows, which have a column `line`."""
-    yield from ((name, line, what) for line in rows["line"])
-
-
-def _unsorted(name: str, frame: pl.DataFrame, order: list[str]) -> Iterator[Finding]:
-    wanted = frame.sort(order, maintain_order=True)["line"]
-    wrong = frame.filter(pl.Series(wanted.to_list()) != frame["line"])
-    if not wrong.is_empty():
-        yield name, int(wrong["line"][0]), f"not in the order of {', '.join(order)}"
-
-
-def _overlapping(
-    name: str, frame: pl.DataFrame, key: list[str], shown: pl.Expr
-) -> Iterator[Finding]:
-    """Two rows of one name, ignoring case, that hold at once and were known at once."""
-    pairs = _at_once(frame.with_columns(shown.str.to_lowercase().alias("name")), ["name"])
-    if "namespace" in frame.columns:
-        # spellings of one name are fine as long as they agree, which is looked at apart
-        pairs = pairs.filter(pl.col("namespace") == pl.col("namespace_other"))
-    for line, other, what in pairs.select("line_other", "line", "name").iter_rows():
-        yield name, line, f"{what!r} stands in line {other} too, for an overlapping period"
-
-
-def _at_once(frame: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Pairs of rows of the same `by` whose validity and whose knowledge overlap, each pair once."""
-    return frame.join(frame, on=by, suffix="_other").filter(
-        (pl.col("line") < pl.col("line_other"))
-        & (pl.col("valid_from") < pl.col("valid_until_other"))
-        & (pl.col("valid_from_other") < pl.col("valid_until"))
-        & (pl.col("known_from") < pl.col("known_until_other"))
-        & (pl.col("known_from_other") < pl.col("known_until"))
-    )
-
-
-def _spellings_that_disagree(namespaces: pl.DataFrame) -> Iterator[Finding]:
-    """Spellings that differ by case alone must say the same of the same days: joins ignore case."""
-    said = ("lab_id", "kind", "valid_from", "valid_until")
-    pairs = _at_once(namespaces, ["system", "folded"]).filter(
-        (pl.col("namespace") != pl.col("namespace_other"))
-        & pl.any_horizontal(pl.col(c) != pl.col(f"{c}_other") for c in said)
-    )
-    for line, other, name in pairs.select("line_other", "line", "namespace_other").iter_rows():
-        yield (
-            "namespaces.csv",
-            line,
-            f"{name!r} and the spelling in line {other}, which differs by case alone, disagree on "
-            "lab, kind or period",
-        )
-
-
-def _dangling(name: str, frame: pl.DataFrame, column: str, labs: pl.DataFrame) -> Iterator[Finding]:
-    lost = frame.filter(pl.col(column).is_not_null()).join(
-        labs, left_on=column, right_on="lab_id", how="anti"
-    )
-    for line, lab in lost.select("line", column).iter_rows():
-        yield name, line, f"{column} {lab!r} is no lab of labs.csv"
-
-
-def _own_ancestor(labs: pl.DataFrame) -> Iterator[Finding]:
-    """A lab that owns itself, over any number of steps."""
-    parents = labs.filter(pl.col("parent_lab_id").is_not_null()).select(
-        "lab_id", pl.col("parent_lab_id").alias("up")
-    )
-    walk, looped = parents.unique(), parents.clear()
-    for _ in range(labs.height):
-        looped = walk.filter(pl.col("lab_id") == pl.col("up"))
-        if walk.is_empty() or not looped.is_empty():
-            break
-        walk = walk.join(parents, left_on="up", right_on="lab_id").select(
-            "lab_id", pl.col("up_right").alias("up")
-        )
-    yield from tell(
-        "labs.csv", labs.join(looped, on="lab_id", how="semi"), "the lab is its own ancestor"
-    )
-
-
-def _unknown_country(labs: pl.DataFrame, countries: set[str]) -> Iterator[Finding]:
-    """`XX` is no entry either: what was not examined has no row."""
-    allowed = sorted(countries - {"XX"})
-    for line, code in (
-        labs.filter(~pl.col("country_code").is_in(allowed) | pl.col("country_code").is_null())
-        .select("line", "country_code")
-        .iter_rows()
-    ):
-        yield "labs.csv", line, f"{code!r} is no ISO 3166-1 alpha-2 code nor ZZ"
-
-
-def check_records(path: Path, wanted: list[str]) -> None:
-    """Raises RegistryError unless the file has the contract's columns, in every record.
-
-    Polars would take a forgotten comma for a blank cell and stop at one too many without a line.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            reader = csv.reader(lines, strict=True)
-            header = next(reader, [])
-            if header != wanted:
-                raise RegistryError(f"{path.name}:1: header {header}, the contract says {wanted}")
-            line = reader.line_num + 1
-            for record in reader:
-                if len(record) != len(wanted):
-                    raise RegistryError(
-                        f"{path.name}:{line}: {len(record)} cells, the header has {len(wanted)}"
-                    )
-                line = reader.line_num + 1
-    except (csv.Error, OSError, UnicodeDecodeError) as error:
-        raise RegistryError(f"{path.name} cannot be read: {error}") from error
-
-
-def check_cells(path: Path, text: pl.DataFrame, typed: pl.DataFrame, promised: Contract) -> None:
-    """Raises RegistryError for blank, misspelt and unreadable cells, with their lines."""
-    lines = _lines(text)
-    found = [
-        f"  {path.name}:{line}: {name} {what}"
-        for name, column in promised.columns.items()
-        for what, wrong in _wrong_cells(text[name], typed[name], column)
-        for line in lines.filter(wrong)
-    ]
-    if found:
-        raise RegistryError("\n".join([f"{path.name} cannot be used", *found]))
-
-
-def _wrong_cells(
-    text: pl.Series, typed: pl.Series, column: Column
-) -> Iterator[tuple[str, pl.Series]]:
-    """Kinds of wrong cells of one column, each with a mask of its rows."""
-    if not column.nullable:
-        yield "is blank", text.is_null()
-    yield f"is no {column.type}", text.is_not_null() & typed.is_null()
-    if column.values:
-        outside = typed.is_not_null() & ~typed.is_in(list(column.values))
-        yield f"is none of {', '.join(column.values)}", outside
+RULES = (
+    _unknown("labs", "parent_lab_id", "labs", "lab_id"),
+    _unknown(
+        "labs",
+        "country_code",
+        "countries",
+        hint="an ISO 3166-1 alpha-2 code; use ZZ if no single country is right",
+    ),
+    Rule("labs", _own_ancestors, "{lab_id!r} is its own ancestor; correct parent_lab_id"),
+    _unknown("namespaces", "lab_id", "labs"),
+    Rule(
+        "namespaces",
+        _conflicting_spellings,
+        "{namespace!r} differs from line {line_other} in case alone, but has another lab, kind or "
+        "period; make the rows agree",
+    ),
+    Rule(
+        "model_renames",
+        col("old_namespace").is_null() == col("old_name_prefix").is_null(),
+        "fill in either old_namespace or old_name_prefix",
+    ),
+    Rule(
+        "model_renames",
+        NEW.is_in(OLD.drop_nulls().implode()),
+        "new_namespace {new_namespace!r} was renamed too; use its current name",
+    ),
+    Rule(
+        "lineage_exceptions",
+        col("model_id_hf").str.to_lowercase() == col("base_model_id_hf").str.to_lowercase(),
+        "{model_id_hf!r} cannot be its own base model",
+    ),
+    _unknown("families", "lab_id", "labs"),
+    _unknown("families", "family_id", "family_rules"),
+    _unknown("family_rules", "family_id", "families"),
+    Rule(
+        "family_rules",
+        MATCHES[0].is_null(),
+        "pattern {pattern!r} is not a regular expression",
+    ),
+    Rule(
+        "family_rules",
+        col("namespace").is_null() & pl.any_horizontal(MATCHES),
+        "pattern {pattern!r} matches every model; narrow it or give a namespace",
+    ),
+    Rule(
+        "family_rules",
+        col("namespace").is_not_null() & (col("system") != "hub"),
+        "only rules of system hub have a namespace; leave it blank",
+    ),
+    Rule(
+        "model_aliases",
+        ~col("model_id").str.contains(r"^[a-z0-9][a-z0-9.+_/-]*$"),
+        "model_id {model_id!r} may only have lower-case letters, digits and . + _ / -",
+    ),
+    _unknown("ai_index_residuals", "edition", "ai_index_editions"),
+    _unknown("ai_index_residuals", "country_code", "countries", hint="a known country code"),
+    Rule("ai_index_residuals", col("residual") == 0, "residual is 0; delete the row"),
+    Rule(
+        "arena_categories",
+        col("category").is_in(RENAMED.implode()),
+        "category {category!r} is renamed in this file too; use its final name",
+    ),
+)

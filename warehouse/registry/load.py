@@ -5,8 +5,6 @@ Each goes into a raw table, so that transforms read it like any other input.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -17,41 +15,21 @@ from warehouse.ai_index.figures import figure_rows, revision_rows, subject_rows
 from warehouse.claims.claim import claim_rows, trial_rows
 from warehouse.contracts.table import contract
 from warehouse.database.duckdb_file import insert_frame
-from warehouse.registry.arena_checks import check_arena
-from warehouse.registry.checks import check_cells, check_lineage, check_records, check_registry
-from warehouse.registry.model_checks import check_ai_index, check_families, check_model_aliases
+from warehouse.registry.checks import check_registry
+from warehouse.registry.read import RegistryError, read_file
 
 REGISTRY = Path(__file__).parent / "data"
-BOOLEANS = {"true": True, "false": False}
 
 
-def read_registry(name: str, table: str) -> pl.DataFrame:
-    """One registry CSV with exactly its contract's columns, typed; blank cells are null.
+def read_registry(name: str) -> pl.DataFrame:
+    """One registry CSV, as `namespaces`, with exactly its contract's columns; blank cells are null.
 
     Raises RegistryError naming file and line of every cell that the contract does not allow.
     """
-    path, promised = REGISTRY / name, contract(table)
-    check_records(path, list(promised.columns))
-    text = pl.read_csv(path, infer_schema=False)
-    typed = (
-        text.with_columns(
-            pl.col(c).str.to_date("%Y-%m-%d", strict=False)
-            for c, kind in promised.polars_schema.items()
-            if kind == pl.Date
-        )
-        .with_columns(
-            pl.col(c).cast(kind, strict=False)
-            for c, kind in promised.polars_schema.items()
-            if kind.is_integer()
-        )
-        .with_columns(
-            pl.col(c).replace_strict(BOOLEANS, default=None, return_dtype=pl.Boolean)
-            for c, kind in promised.polars_schema.items()
-            if kind == pl.Boolean
-        )
-    )
-    check_cells(path, text, typed, promised)
-    return typed
+    frame, breaches = read_file(REGISTRY / f"{name}.csv", contract(f"raw.registry_{name}"))
+    if breaches:
+        raise RegistryError(breaches)
+    return frame
 
 
 def countries() -> pl.DataFrame:
@@ -71,7 +49,7 @@ def countries() -> pl.DataFrame:
 
 def first_party_namespaces() -> list[str]:
     """Hub namespaces of labs, universities and communities as the registry knows them, sorted."""
-    rows = read_registry("namespaces.csv", "raw.registry_namespaces")
+    rows = read_registry("namespaces")
     kinds = pl.col("kind").is_in(["lab", "academia", "community"])  # the others need roots
     ours = (pl.col("system") == "hub") & kinds & pl.col("known_to").is_null()
     return rows.filter(ours)["namespace"].unique().sort().to_list()
@@ -94,45 +72,34 @@ REGISTRY_FILES = (
     "hub_sizes",
     "epoch_sizes",
 )
-REFERENCE: dict[str, Callable[[], pl.DataFrame]] = {
-    **{
-        f"raw.registry_{name}": partial(read_registry, f"{name}.csv", f"raw.registry_{name}")
+
+
+def registry_tables() -> dict[str, pl.DataFrame]:
+    """The raw tables of the registry by name; RegistryError lists every breach of every file."""
+    read = {
+        name: read_file(REGISTRY / f"{name}.csv", contract(f"raw.registry_{name}"))
         for name in REGISTRY_FILES
-    },
-    "raw.registry_countries": countries,
-    "raw.ai_index_figures": figure_rows,
-    "raw.ai_index_subjects": subject_rows,
-    "raw.ai_index_revisions": revision_rows,
-    "raw.claims": claim_rows,
-    "raw.claim_trials": trial_rows,
-}
+    }
+    if breaches := [breach for _, found in read.values() for breach in found]:
+        raise RegistryError(breaches)
+    files = {name: frame for name, (frame, _) in read.items()}
+    check_registry(files, known_countries := countries())
+    return {f"raw.registry_{n}": f for n, f in {**files, "countries": known_countries}.items()}
+
+
+def reference_tables() -> dict[str, pl.DataFrame]:
+    """The raw tables that come from this project and from no snapshot, by name."""
+    return {
+        **registry_tables(),
+        "raw.ai_index_figures": figure_rows(),
+        "raw.ai_index_subjects": subject_rows(),
+        "raw.ai_index_revisions": revision_rows(),
+        "raw.claims": claim_rows(),
+        "raw.claim_trials": trial_rows(),
+    }
 
 
 def load_reference(con: duckdb.DuckDBPyConnection) -> None:
     """Fills the raw tables that come from this project and from no snapshot."""
-    frames = {table: read() for table, read in REFERENCE.items()}
-    check_registry(
-        frames["raw.registry_labs"],
-        frames["raw.registry_namespaces"],
-        set(frames["raw.registry_countries"]["country_code"]),
-    )
-    check_lineage(frames["raw.registry_model_renames"], frames["raw.registry_lineage_exceptions"])
-    check_families(
-        frames["raw.registry_families"],
-        frames["raw.registry_family_rules"],
-        frames["raw.registry_labs"],
-    )
-    check_model_aliases(frames["raw.registry_model_aliases"])
-    check_ai_index(
-        frames["raw.registry_ai_index_editions"],
-        frames["raw.registry_ai_index_residuals"],
-        frames["raw.registry_countries"],
-    )
-    check_arena(
-        frames["raw.registry_arena_categories"],
-        frames["raw.registry_arena_exclusions"],
-        frames["raw.registry_arena_licenses"],
-        frames["raw.registry_arena_scale_breaks"],
-    )
-    for table, frame in frames.items():
+    for table, frame in reference_tables().items():
         insert_frame(con, contract(table), frame)

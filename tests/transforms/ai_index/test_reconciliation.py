@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,10 +15,8 @@ from flows.steps.observe import observe
 from tests.conftest import settings_for
 from tests.flows.sources.test_epoch_labs import OLD, lay_down, records, reviewed
 from tests.standin import StandIn
-from tests.support.frames import Row, all_countries, compute, everything, needed, rows, shuffled
-from tests.warehouse.registry.test_registry import RegistryError, edit
+from tests.support.frames import Row, compute, everything, needed, rows, shuffled
 from warehouse.archive.archive import Archive
-from warehouse.registry import load
 
 TABLE = "mart.ai_index_reconciliation"
 KNOWN = date(2026, 11, 22)
@@ -244,43 +242,6 @@ def test_the_order_of_records_changes_nothing() -> None:
     found = reconcile(series, FILE)
     for seed in range(3):
         assert reconcile(shuffled(series, seed), shuffled(FILE, seed)) == found
-
-
-# ---- the registry of reasons ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("change", "finding"),
-    [
-        (lambda r: r[3].update(residual="0"), r"residuals\.csv:\d+: a residual of 0"),
-        (lambda r: r[3].update(edition="2031"), r"residuals\.csv:\d+: edition 2031 is no edition"),
-        (lambda r: r[3].update(country_code="QQ"), r"residuals\.csv:\d+: country_code 'QQ'"),
-        (lambda r: r[3].update(explanation="magic"), r"residuals\.csv:5: explanation is none of"),
-        (lambda r: r.insert(0, r.pop()), r"residuals\.csv:\d+: not in the order"),
-        (lambda r: r.insert(0, dict(r[0])), r"residuals\.csv:3: the same edition"),
-    ],
-)
-def test_reasons_that_break_a_rule_are_refused_with_file_and_line(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[list[dict[str, str]]], None],
-    finding: str,
-) -> None:
-    names, countries = ("ai_index_editions", "ai_index_residuals"), all_countries().collect()
-
-    def check() -> None:
-        editions, residuals = (
-            load.read_registry(f"{name}.csv", f"raw.registry_{name}") for name in names
-        )
-        load.check_ai_index(editions, residuals, countries)
-
-    for name in names:
-        (tmp_path / f"{name}.csv").write_bytes((load.REGISTRY / f"{name}.csv").read_bytes())
-    monkeypatch.setattr(load, "REGISTRY", tmp_path)
-    check()
-    edit(tmp_path / "ai_index_residuals.csv", change)
-    with pytest.raises(RegistryError, match=finding):
-        check()
 
 
 # ---- the recordings ------------------------------------------------------------------------------

@@ -224,7 +224,7 @@ def test_the_figure_of_a_single_year_wins_over_that_of_all_years() -> None:
 
 def test_an_edition_has_the_day_of_its_publication_and_not_that_of_its_filing() -> None:
     raw = index(printed("1.2", ["29", "China", "2024"]), figures=[figure("1.2")])
-    editions = read_registry("ai_index_editions.csv", "raw.registry_ai_index_editions").lazy()
+    editions = read_registry("ai_index_editions").lazy()
     table = "mart.notable_models_by_country"
     made = table_of(table, **raw, raw_registry_ai_index_editions=editions)
     assert made["vintage_date"].to_list() == [date(2026, 4, 13)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,13 @@ from tests.conftest import ROOT
 from tests.support.frames import DAY, PROPERTY, Row, everything, registry, rows
 from transforms.arena.scale import ScaleError, change_within_segment
 from warehouse.database.duckdb_file import MACROS
-from warehouse.registry.arena_checks import check_arena
-from warehouse.registry.checks import RegistryError
 from warehouse.registry.load import read_registry
 
 OLD, LATE = date(2025, 5, 13), date(2025, 11, 6)  # before and after the data set shows retired ones
 TARGETS = {"core.arena_ratings", "core.arena_scale_segments", "meta.arena_boards"}
 Tables = dict[str, pl.DataFrame]
 REFERENCE = {
-    f"raw_registry_{name}": read_registry(f"{name}.csv", f"raw.registry_{name}").lazy()
+    f"raw_registry_{name}": read_registry(name).lazy()
     for name in ("arena_categories", "arena_exclusions", "arena_licenses", "model_aliases")
 }
 
@@ -369,7 +367,7 @@ def test_every_recorded_license_label_is_in_the_registry(recordings: Path) -> No
     for path in (recordings / "lmarena/leaderboard-dataset").glob("*/full-*.parquet"):
         found |= set(pl.read_parquet(path, columns=["license"])["license"].unique()) - {""}
     assert len(found) > 40
-    known = read_registry("arena_licenses.csv", "raw.registry_arena_licenses")
+    known = read_registry("arena_licenses")
     assert found - {None} <= set(known["license"])
 
 
@@ -594,46 +592,6 @@ def test_no_way_of_differencing_goes_unseen(call: str, is_seen: bool) -> None:
 
 
 # ---- the registry ---------------------------------------------------------------------------
-
-
-def _set(frame: pl.DataFrame, at: int, column: str, value: str) -> pl.DataFrame:
-    there = pl.int_range(pl.len()) == at
-    return frame.with_columns(pl.when(there).then(pl.lit(value)).otherwise(column).alias(column))
-
-
-Change = Callable[[pl.DataFrame], pl.DataFrame]
-ARENA_FILES = ("arena_categories", "arena_exclusions", "arena_licenses", "arena_scale_breaks")
-
-
-@pytest.mark.parametrize(
-    ("file", "change", "finding"),
-    [
-        (0, lambda f: _set(f, 1, "category", "hard_6"), r"categories\.csv:3: is renamed itself"),
-        (0, lambda f: _set(f, 1, "note", " x"), r"categories\.csv:3: space around"),
-        (0, lambda f: pl.concat([f[1:], f[:1]]), r"categories\.csv:\d+: not in the order"),
-        (1, lambda f: pl.concat([f[:1], f]), r"exclusions\.csv:3: the same name stands"),
-        (2, lambda f: pl.concat([f[:1], f]), r"licenses\.csv:3: the same license stands"),
-        (2, lambda f: _set(f, 0, "note", "a\nb"), r"licenses\.csv:2: a line break"),
-        (3, lambda f: _set(f, 0, "reference", "a blog"), r"breaks\.csv:2: a reference that is no"),
-        (3, lambda f: pl.concat([f[:2], f[1:]]), r"breaks\.csv:4: the same board"),
-    ],
-)
-def test_arena_files_that_break_a_rule_are_refused_with_file_and_line(
-    file: int, change: Change, finding: str
-) -> None:
-    held = [read_registry(f"{name}.csv", f"raw.registry_{name}") for name in ARENA_FILES]
-    check_arena(*held)
-    held[file] = change(held[file])
-    with pytest.raises(RegistryError, match=finding):
-        check_arena(*held)
-
-
-def test_what_is_no_truth_value_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warehouse.registry.load.REGISTRY", tmp_path)
-    text = "license,is_open_weights,known_from,note\nMIT,yes,2026-11-22,\n"
-    (tmp_path / "arena_licenses.csv").write_text(text, "utf-8")
-    with pytest.raises(RegistryError, match=r"arena_licenses\.csv:2: is_open_weights is no BOOL"):
-        read_registry("arena_licenses.csv", "raw.registry_arena_licenses")
 
 
 # ---- the recordings -------------------------------------------------------------------------

@@ -89,9 +89,9 @@ def test_every_published_figure_that_disagrees_is_in_the_ledger() -> None:
 
 
 def test_every_lab_that_the_page_names_is_in_the_registry() -> None:
-    from warehouse.registry.load import REFERENCE
+    from warehouse.registry.load import read_registry
 
-    labs = set(REFERENCE["raw.registry_labs"]()["lab_id"])
+    labs = set(read_registry("labs")["lab_id"])
     named = {
         *("alibaba", "deepseek", "moonshot-ai", "bytedance", "the-university-of-hong-kong"),
         *("baidu", "z-ai-zhipu", "tsinghua-university", "stepfun", "minimax", "agibot"),

@@ -52,7 +52,7 @@ def moved(*given: Row) -> pl.LazyFrame:
 
 
 def real_renames() -> pl.LazyFrame:
-    return load.read_registry("model_renames.csv", "raw.registry_model_renames").lazy()
+    return load.read_registry("model_renames").lazy()
 
 
 def edges(*models: Row, known_at: date = date.max, **inputs: pl.LazyFrame) -> list[tuple[str, str]]:
@@ -215,7 +215,7 @@ def test_a_review_counts_from_the_day_it_was_known() -> None:
 
 
 def test_the_distilled_models_of_deepseek_stand_on_the_weights_that_they_tuned() -> None:
-    real = load.read_registry("lineage_exceptions.csv", "raw.registry_lineage_exceptions")
+    real = load.read_registry("lineage_exceptions")
     names = real["model_id_hf"].to_list()
     found = roots(*map(listed, names), raw_registry_lineage_exceptions=real.lazy())
     owners = {n.rsplit("-", 2)[1]: next(iter(found[n])).partition("/")[0] for n in names}

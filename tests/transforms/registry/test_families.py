@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -19,9 +19,7 @@ from expectations.rules import RULES
 from flows.settings import Settings
 from tests.support.frames import DAY, PROPERTY, Row, compute, registry, rows, shuffled, table_of
 from warehouse.database.duckdb_file import open_read_only
-from warehouse.registry.checks import RegistryError
 from warehouse.registry.load import read_registry
-from warehouse.registry.model_checks import check_families
 
 KNOWN = date(2026, 11, 21)
 LABS: dict[str, Any] = {"cn-lab": "CN", "us-lab": "US", "packer": "ZZ"}
@@ -238,7 +236,7 @@ def test_the_publishers_share_is_the_plain_count_of_its_own_models(
 
 @pytest.fixture(scope="module")
 def own_rules() -> pl.LazyFrame:
-    return read_registry("family_rules.csv", "raw.registry_family_rules").lazy()
+    return read_registry("family_rules").lazy()
 
 
 @pytest.mark.parametrize(
@@ -299,49 +297,6 @@ def test_known_names_of_boards_and_of_epoch_have_their_family(
     system: str, name: str, family: str | None, own_rules: pl.LazyFrame
 ) -> None:
     assert families_of([name], own_rules, system) == {name: family}
-
-
-Change = Callable[[pl.DataFrame, pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
-
-
-def _set(frame: pl.DataFrame, at: int, **cells: object) -> pl.DataFrame:
-    there = pl.int_range(pl.len()) == at
-    return frame.with_columns(
-        pl.when(there).then(pl.lit(value, frame.schema[c])).otherwise(pl.col(c)).alias(c)
-        for c, value in cells.items()
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "finding"),
-    [
-        (lambda f, r: (_set(f, 3, lab_id="nobody"), r), r"families\.csv:5: lab_id 'nobody'"),
-        (lambda f, r: (f, _set(r, 7, pattern="(")), r"family_rules\.csv:9: '\(' is no regular"),
-        (lambda f, r: (f, _set(r, 0, namespace=None, pattern=".")), r"rules\.csv:2: '\.' claims"),
-        (lambda f, r: (pl.concat([f[1:], f[:1]]), r), r"families\.csv:2: not in the order"),
-        (lambda f, r: (pl.concat([f[:1], f]), r), r"families\.csv:3: the same family_id"),
-        (lambda f, r: (f, pl.concat([r[:1], r])), r"family_rules\.csv:3: the same family_id"),
-        (lambda f, r: (f.filter(pl.col("family_id") != "qwen"), r), r"family_id 'qwen' is no fam"),
-        (lambda f, r: (f, r.filter(pl.col("family_id") != "yi")), r"'yi' is no family that any"),
-        (lambda f, r: (_set(f, 2, family_name=" x"), r), r"families\.csv:4: space around"),
-        (lambda f, r: (_set(f, 2, known_to=KNOWN), r), r"families\.csv:4: a period that ends"),
-        (
-            lambda f, r: (f, _set(r, 1, system="epoch", namespace="x")),
-            r"family_rules\.csv:3: only names on the Hub",
-        ),
-    ],
-)
-def test_a_registry_that_breaks_a_rule_is_refused_with_file_and_line(
-    change: Change, finding: str
-) -> None:
-    families, held = (
-        read_registry("families.csv", "raw.registry_families"),
-        read_registry("family_rules.csv", "raw.registry_family_rules"),
-    )
-    labs = read_registry("labs.csv", "raw.registry_labs")
-    check_families(families, held, labs)
-    with pytest.raises(RegistryError, match=finding):
-        check_families(*change(families, held), labs)
 
 
 # ---- the recordings -------------------------------------------------------------------------

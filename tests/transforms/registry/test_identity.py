@@ -19,9 +19,7 @@ from flows.settings import Settings
 from tests.conftest import ROOT
 from tests.support.frames import PROPERTY, Row, compute, rows
 from warehouse.database.duckdb_file import open_read_only
-from warehouse.registry.checks import RegistryError
 from warehouse.registry.load import read_registry
-from warehouse.registry.model_checks import check_model_aliases
 
 PAIRS = ROOT / "tests" / "support" / "data" / "identity_pairs.csv"
 KNOWN = date(2026, 11, 21)
@@ -222,41 +220,6 @@ def test_names_that_stand_on_one_board_of_a_source_are_two_models(
     assert ONE_NAME.severity == "critical"
 
 
-def _set(frame: pl.DataFrame, at: int, **cells: object) -> pl.DataFrame:
-    there = pl.int_range(pl.len()) == at
-    return frame.with_columns(
-        pl.when(there).then(pl.lit(value, frame.schema[c])).otherwise(pl.col(c)).alias(c)
-        for c, value in cells.items()
-    )
-
-
-def _one_name_twice(frame: pl.DataFrame) -> pl.DataFrame:
-    """The first name stands for the last model too."""
-    last = frame.height - 1
-    return _set(frame, last, system=frame["system"][0], name=frame["name"][0])
-
-
-@pytest.mark.parametrize(
-    ("change", "finding"),
-    [
-        (_one_name_twice, r"'[^']+' stands for two models: '[^']+' and '[^']+'"),
-        (lambda a: _set(a, 4, model_id="lmarena:x"), r"aliases\.csv:6: model_id is not in lower"),
-        (lambda a: _set(a, 4, model_id="Claude"), r"aliases\.csv:6: model_id is not in lower"),
-        (lambda a: pl.concat([a[:1], a]), r"aliases\.csv:3: the same system and name"),
-        (lambda a: pl.concat([a[1:], a[:1]]), r"aliases\.csv:\d+: not in the order"),
-        (lambda a: _set(a, 2, name="x "), r"aliases\.csv:4: space around"),
-        (lambda a: _set(a, 2, known_to=KNOWN), r"aliases\.csv:4: a period that ends"),
-    ],
-)
-def test_aliases_that_break_a_rule_are_refused_with_file_and_line(
-    change: Callable[[pl.DataFrame], pl.DataFrame], finding: str
-) -> None:
-    held = read_registry("model_aliases.csv", "raw.registry_model_aliases")
-    check_model_aliases(held)
-    with pytest.raises(RegistryError, match=finding):
-        check_model_aliases(change(held))
-
-
 # ---- the labelled pairs ---------------------------------------------------------------------
 
 
@@ -269,7 +232,7 @@ def pairs() -> list[Mapping[str, str]]:
 @pytest.fixture(scope="module")
 def predicted(pairs: list[Mapping[str, str]]) -> dict[Name, str]:
     names = {name for pair in pairs for name in _both(pair)}
-    held = read_registry("model_aliases.csv", "raw.registry_model_aliases").lazy()
+    held = read_registry("model_aliases").lazy()
     return {name: model_id for name, (model_id, _) in identities(names, held).items()}
 
 

@@ -123,7 +123,7 @@ def test_names_that_look_different_stay_apart() -> None:
 
 def test_no_two_reviewed_names_of_a_system_become_one() -> None:
     """Two spellings of one lab may; names of two labs would make each other's models."""
-    names = read_registry("namespaces.csv", "raw.registry_namespaces")
+    names = read_registry("namespaces")
     clashes = (
         names.filter(pl.col("known_to").is_null())
         .group_by("system", folded("namespace").alias("key"), "valid_from")
