@@ -159,7 +159,7 @@ def release(
 
 
 def _copy_archive(
-    direction: Callable[..., backup.Mirrored], settings: Settings, sources: tuple[str, ...]
+    direction: Callable[..., backup.CopyReport], settings: Settings, sources: tuple[str, ...]
 ) -> None:
     """A worker whose disk does not last keeps the archive in storage, where one is named."""
     if settings.archive_copy:

@@ -27,9 +27,9 @@ import pyarrow.parquet as pq
 
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
-from warehouse.archive.files import file_sha256
 from warehouse.archive.snapshot import ArchiveError, Snapshot
 from warehouse.contracts.source import card
+from warehouse.storage.files import file_sha256
 
 HUB_DAYS = (date(2026, 8, 7), date(2026, 8, 15))
 # Recordings that also say license and base model; the newest that says one is believed.
@@ -243,7 +243,7 @@ def write_hub(recordings: Recordings, archive: Archive) -> None:
         page = hub_page(listings[day], chosen, declared)
         with sample_draft(archive, "hub", day) as draft:
             draft.notes += _hub_notes(recording, len(chosen), declared)
-            draft.keep(
+            draft.add_file(
                 "pages/000001.json",
                 page,
                 url=card("hub").urls["listing"],
@@ -293,7 +293,7 @@ def write_arena(recordings: Recordings, archive: Archive) -> None:
     pq.write_table(board.to_arrow(), file, compression="zstd", store_schema=False)
     with sample_draft(archive, "lmarena", max(ARENA_DATES)) as draft:
         draft.notes += _arena_notes(recordings, recording, board)
-        draft.keep(
+        draft.add_file(
             name,
             file.getvalue(),
             url=card("lmarena").urls["file"].format(commit="main", subset="text"),
@@ -366,7 +366,7 @@ def write_epoch(recordings: Recordings, archive: Archive) -> None:
             f"recording: {recording}; the day is that of its public commit",
             f"columns left out: all but {', '.join(EPOCH_COLUMNS)}",
         ]
-        draft.keep(
+        draft.add_file(
             name,
             models.write_csv().encode(),
             url=card("epoch").urls["notable_ai_models"],

@@ -208,11 +208,11 @@ def refuse(
         source, day, slot = _snapshot_id(snapshot)
         kept = Archive(Settings(**settings_given(archive, None, None, None)).archive)
         if undo:
-            kept.readmit(source, day, slot)
+            kept.include(source, day, slot)
         elif not reason.strip():
             raise typer.BadParameter("say why: --reason TEXT")
         else:
-            kept.refuse(source, day, reason, slot)
+            kept.exclude(source, day, reason, slot)
         print_line(f"{snapshot} is {'readmitted' if undo else 'refused'}")
 
 

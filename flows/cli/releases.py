@@ -22,7 +22,7 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from warehouse.publishing.diff import Comparison
     from warehouse.publishing.pointer import Action, Channel
-    from warehouse.publishing.retention import Plan
+    from warehouse.publishing.retention import CleanPlan
     from warehouse.publishing.verify import Verification
     from warehouse.storage.protocol import Storage
 
@@ -66,8 +66,8 @@ def releases(publish_to: PublishTo = None, as_json: AsJson = False) -> None:
 
 
 def _listed(place: Storage) -> list[dict[str, Any]]:
-    from warehouse.publishing.catalog import described  # noqa: PLC0415
     from warehouse.publishing.catalog import releases as found_in  # noqa: PLC0415
+    from warehouse.publishing.catalog import summarize_all  # noqa: PLC0415
 
     found = found_in(place)
     return [
@@ -79,11 +79,11 @@ def _listed(place: Storage) -> list[dict[str, Any]]:
             "bytes": r.bytes,
             "tables": about.tables,
             "is_sample": about.is_sample,
-            "state": "whole" if r.is_whole else "unfinished: no reader sees it",
-            "pointers": ", ".join(r.marks) or None,
+            "state": "whole" if r.is_complete else "unfinished: no reader sees it",
+            "pointers": ", ".join(r.channels) or None,
             "kept_for": "promoted" if r.promoted else r.pinned and f"pinned: {r.pinned}",
         }
-        for r, about in zip(found, described(place, found), strict=True)
+        for r, about in zip(found, summarize_all(place, found), strict=True)
     ]
 
 
@@ -91,7 +91,7 @@ def journal(publish_to: PublishTo = None, as_json: AsJson = False) -> None:
     """List every move of the pointers: when, by whom, from which release to which."""
     with guarded(as_json):
         from warehouse.publishing.pointer import CHANNELS  # noqa: PLC0415
-        from warehouse.publishing.pointer import journal as moves  # noqa: PLC0415
+        from warehouse.publishing.pointer import release_log as moves  # noqa: PLC0415
 
         told = {
             place.url: [
@@ -204,17 +204,17 @@ def _channel(text: str) -> Channel:
 
 def _move(publish_to: list[str] | None, release: str, channel: Channel, action: Action) -> None:
     from warehouse.publishing.catalog import resolve  # noqa: PLC0415
-    from warehouse.publishing.channels import need_whole, point  # noqa: PLC0415
-    from warehouse.publishing.pointer import hold  # noqa: PLC0415
+    from warehouse.publishing.channels import require_complete, set_pointer  # noqa: PLC0415
+    from warehouse.publishing.pointer import read_for_update  # noqa: PLC0415
 
     settings = _settings(publish_to)
     for place in _places(publish_to):
-        held = hold(place, channel, even_damaged=True)
+        expected = read_for_update(place, channel, even_damaged=True)
         release_id = resolve(place, release)
-        manifest = need_whole(place, release_id)
+        manifest = require_complete(place, release_id)
         by = settings.signature(manifest.audience)
-        point(place, release_id, channel, held=held, action=action, moved_by=by)
-        before = held.pointer.release_id if held.pointer else "nothing"
+        set_pointer(place, release_id, channel, expected=expected, action=action, moved_by=by)
+        before = expected.pointer.release_id if expected.pointer else "nothing"
         print_line(f"{place.url}/{channel}.json: {before} -> {release_id}")
 
 
@@ -262,7 +262,7 @@ def clean(
             _print_plan(url, found, applied=apply)
 
 
-def _plan(found: Plan) -> dict[str, Any]:
+def _plan(found: CleanPlan) -> dict[str, Any]:
     return {
         "expired": [r.release_id for r in found.expired],
         "unfinished": [r.release_id for r in found.unfinished],
@@ -273,7 +273,7 @@ def _plan(found: Plan) -> dict[str, Any]:
     }
 
 
-def _print_plan(url: str, found: Plan, *, applied: bool) -> None:
+def _print_plan(url: str, found: CleanPlan, *, applied: bool) -> None:
     rows = [{"release_id": name, "why": why, "": "stays"} for name, why in found.kept.items()]
     verb = "removed" if applied else "would go"
     told = (("past its time", found.expired), ("unfinished", found.unfinished))

@@ -18,10 +18,10 @@ from typing import Any
 
 import duckdb
 
-from warehouse.archive.files import write_atomically
 from warehouse.contracts.source import cards
 from warehouse.contracts.table import literal
 from warehouse.database.duckdb_file import connect
+from warehouse.storage.files import write_atomically
 
 CHANGE_OF_LEADER = "change-of-leader"
 CLAIM_VERDICT_CHANGED = "claim-verdict-changed"

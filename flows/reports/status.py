@@ -20,9 +20,9 @@ def status_of(settings: Settings) -> dict[str, Any]:
     archive = Archive(settings.archive)
     return {
         "archive": _sources(archive, settings.sources),
-        "refused": {name: refusal.reason for name, refusal in archive.refused().items()},
+        "refused": {name: refusal.reason for name, refusal in archive.excluded().items()},
         "refused_at_arrival": {
-            name: refusal.reason for name, refusal in archive.refused_at_arrival().items()
+            name: refusal.reason for name, refusal in archive.rejected_on_arrival().items()
         },
         "unfinished": [str(folder) for folder in archive.unfinished()],
         "warehouse": _about(settings.warehouse),

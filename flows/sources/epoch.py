@@ -54,7 +54,7 @@ OTHERS = "other_columns_json"
 
 def fetch_tables(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Keeps every table that Epoch offers today, as CSV; a table that is not offered is noted."""
-    draft.restart()
+    draft.reset()
     visit = _Visit(settings, archive, draft)
     for name, (paths, _) in FILES.items():
         if not any(visit.keeps(name, path) for path in paths):
@@ -88,7 +88,7 @@ class _Visit:
             return False
         etag, status = answer.headers.get("etag"), answer.status_code
         rows = len(held.records)
-        self._draft.keep(name, text, url=url, status=status, etag=etag, rows_seen=rows)
+        self._draft.add_file(name, text, url=url, status=status, etag=etag, rows_seen=rows)
         self._draft.notes.extend(f"{name}: {note}" for note in held.notes)
         log.info("epoch: %s, %s rows", name, f"{rows:,}")
         return True
@@ -128,7 +128,7 @@ class _Visit:
         )
 
     def _refused(self, name: str, url: str, data: bytes, error: Exception) -> SourceError:
-        aside = self._draft.set_aside(name, data)
+        aside = self._draft.quarantine(name, data)
         return SourceError(
             "epoch",
             f"{self._draft.day} {name}: {error}",

@@ -17,7 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 
 from flows.sources.http import SourceError
-from warehouse.archive.files import sha256
+from warehouse.storage.files import sha256
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import httpx2
 from huggingface_hub import close_session, get_session
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
-from warehouse.storage.redact import without_query_secrets
+from warehouse.storage.redact import redact
 
 TRIES = 6
 LONGEST_WAIT = 900  # s: three windows of the Hub's quota; who asks for more is asked another day
@@ -41,8 +41,8 @@ class SourceError(RuntimeError):
         status: int | None = None,
     ) -> None:
         text = f"{source}: {what}\n  where: {where}\n  what to do: {do}"
-        super().__init__(without_query_secrets(text))
-        self.source, self.what = source, without_query_secrets(what)
+        super().__init__(redact(text))
+        self.source, self.what = source, redact(what)
         self.is_transient = is_transient  # asking again in a minute may help
         self.status = status  # of the answer, where there was one
 
@@ -137,7 +137,7 @@ def _gave_up(
 def without_secrets(url: str) -> str:
     """An address without the parameters that carry a secret: we sign requests by header alone."""
     address, question, query = url.partition("?")
-    pairs = [p for p in query.split("&") if without_query_secrets(f"?{p}") == f"?{p}"]
+    pairs = [p for p in query.split("&") if redact(f"?{p}") == f"?{p}"]
     return address + (question + "&".join(pairs) if pairs else "")
 
 

@@ -24,10 +24,10 @@ from flows.steps.hub_history import SOURCE, sweep_of
 from flows.steps.past_shares import Settled, settle_day, settling
 from flows.steps.snapshot_window import settled_on
 from warehouse.archive.archive import Archive
-from warehouse.archive.files import write_atomically
 from warehouse.database.duckdb_file import open_built
 from warehouse.hub_history.ledger import Sweep
 from warehouse.hub_history.store import History
+from warehouse.storage.files import write_atomically
 
 
 @dataclass(frozen=True)

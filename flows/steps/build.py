@@ -25,7 +25,6 @@ from flows.steps.past_shares import Settled, load_settled
 from flows.steps.snapshot_window import loaded, settled_on
 from transforms.plan import Step, plan
 from warehouse.archive.archive import Archive
-from warehouse.archive.files import file_sha256
 from warehouse.archive.snapshot import Snapshot, read_moment
 from warehouse.code_version import code_version
 from warehouse.contracts.source import card
@@ -34,6 +33,7 @@ from warehouse.database import duckdb_file
 from warehouse.hub_history.load import load_history
 from warehouse.registry.load import load_reference
 from warehouse.releases.licensing import table_sources
+from warehouse.storage.files import file_sha256
 
 log = logging.getLogger("observatory.build")
 
@@ -108,7 +108,7 @@ def note_refused(
 ) -> None:
     """meta.refused_snapshots: what was refused up to the day, and what is built from instead."""
     newest = {s.source: s.snapshot_id for s in snapshots}  # by source and time: the last one stays
-    refused = {"person": archive.refused(), "arrival": archive.refused_at_arrival()}
+    refused = {"person": archive.excluded(), "arrival": archive.rejected_on_arrival()}
     rows = [
         {
             "snapshot_id": name,

@@ -15,7 +15,6 @@ import duckdb
 from flows.settings import Settings
 from flows.sources import SOURCES
 from warehouse.archive.archive import Archive
-from warehouse.archive.files import file_sha256
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card
 from warehouse.database import duckdb_file
@@ -24,6 +23,7 @@ from warehouse.hub_history.series import series
 from warehouse.hub_history.store import History
 from warehouse.releases.hub_history_export import LIST, list_json, shared_files
 from warehouse.releases.manifest import Audience, FileEntry
+from warehouse.storage.files import file_sha256
 
 log = logging.getLogger("observatory.history")
 

@@ -49,14 +49,14 @@ def observe(source: str, settings: Settings, as_of: date, slot: str | None = Non
             last = archive.newest(source, before=as_of + timedelta(days=1))
             sealed = last if last and last.snapshot_date == as_of else sealed
         if sealed:
-            if refusal := archive.refusal(source, as_of, slot):
+            if refusal := archive.exclusion(source, as_of, slot):
                 log.warning("%s was refused (%s): not built from", source, refusal.reason)
             return _told(Observation(sealed, is_reused=True))
         log.info("%s: asking for %s", source, moment(as_of, slot))
         try:
             SOURCES[source].fetch(settings, archive, draft)
         except SourceError as error:
-            draft.refuse(error.what)
+            draft.record_rejection(error.what)
             raise
         sealed = draft.seal(
             producer=terms.producer,

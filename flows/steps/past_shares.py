@@ -21,13 +21,13 @@ import duckdb
 import polars as pl
 
 from transforms.plan import Step, plan
-from warehouse.archive.files import write_atomically
 from warehouse.contracts.table import contract, literal
 from warehouse.database import duckdb_file
 from warehouse.hub_history.earlier import earlier_counters
 from warehouse.hub_history.load import history_days, known_models
 from warehouse.hub_history.past import counters_on
 from warehouse.hub_history.store import History
+from warehouse.storage.files import write_atomically
 
 log = logging.getLogger("observatory.settled")
 

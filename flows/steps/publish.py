@@ -10,10 +10,10 @@ from pathlib import Path
 from expectations.copies import validate_copies
 from expectations.docs import build_docs
 from expectations.validate import validate_database
-from warehouse.publishing.channels import latest_manifest, point
-from warehouse.publishing.pointer import hold
+from warehouse.publishing.channels import latest_manifest, set_pointer
+from warehouse.publishing.pointer import read_for_update
 from warehouse.publishing.release_objects import DamagedError
-from warehouse.publishing.upload import mend, read_back, upload
+from warehouse.publishing.upload import read_back, repair, upload
 from warehouse.releases.manifest import (
     DATABASE,
     Audience,
@@ -59,8 +59,8 @@ def publish_to(
     ReleaseError, StorageError, ValidationError.
     """
     storage = open_storage(target)
-    held = hold(storage, "latest")
-    before = latest_manifest(storage, held)
+    expected = read_for_update(storage, "latest")
+    before = latest_manifest(storage, expected)
     _need_same_audience(target, manifest, before)
     if not allow_shrink:
         _need_no_fall(target, manifest, before)
@@ -68,14 +68,14 @@ def publish_to(
     proven = set() if proven is None else proven
     prove(storage, sent.manifest, folder, proven | _proven_before(manifest, before))
     proven |= {table.sha256 for table in sent.manifest.tables}
-    point(storage, manifest.release_id, held=held, moved_by=publisher)
-    verb = "already there, reused" if sent.was_whole else f"{sent.uploaded_bytes:,} bytes"
+    set_pointer(storage, manifest.release_id, expected=expected, moved_by=publisher)
+    verb = "already there, reused" if sent.already_complete else f"{sent.uploaded_bytes:,} bytes"
     log.info("%s: release %s, %s", target, manifest.release_id, verb)
     return Published(
         target,
         manifest.release_id,
         manifest.audience,
-        sent.was_whole,
+        sent.already_complete,
         sent.uploaded_bytes,
         len(manifest.tables),
         len(manifest.left_out),
@@ -113,7 +113,7 @@ def prove(storage: Storage, manifest: Manifest, folder: Path, proven: set[str]) 
             files = read_back(storage, manifest.release_id, Path(scratch))
         except DamagedError as error:
             log.warning("%s", error)
-            mend(folder, storage, manifest, believe=False)
+            repair(folder, storage, manifest, believe=False)
             files = read_back(storage, manifest.release_id, Path(scratch))
         new = [t.name for t in manifest.tables if t.sha256 not in proven]
         database = Path(scratch) / DATABASE

@@ -18,9 +18,9 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
-from warehouse.archive.files import file_sha256
 from warehouse.releases.manifest import MANIFEST, Manifest, ReleaseError, parse_manifest
 from warehouse.releases.metadata.card import card
+from warehouse.storage.files import file_sha256
 
 log = logging.getLogger("observatory.hub_release")
 

@@ -11,11 +11,11 @@ from shlex import quote
 from typing import Any
 
 from warehouse.archive.archive import Archive
-from warehouse.archive.files import file_sha256
 from warehouse.archive.record_locator import Located, LocateError, locate, member
 from warehouse.archive.snapshot import ArchivedFile, ArchiveError, Snapshot
 from warehouse.code_version import ROOT
 from warehouse.contracts.table import Contract, Origin, contracts
+from warehouse.storage.files import file_sha256
 
 EXCERPT = 400  # bytes of a record that are shown
 

@@ -18,10 +18,10 @@ from flows.sources import SOURCES
 from infra.sample import SampleError, main, make_sample
 from tests.conftest import ROOT
 from warehouse.archive.archive import Archive
-from warehouse.archive.files import file_sha256, sha256
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card
 from warehouse.database import duckdb_file
+from warehouse.storage.files import file_sha256, sha256
 
 SAMPLE = ROOT / "warehouse" / "sample"
 SNAPSHOTS = ["epoch/2026-05-02", "hub/2026-08-07", "hub/2026-08-15", "lmarena/2026-06-26"]

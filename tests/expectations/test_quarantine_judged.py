@@ -295,12 +295,12 @@ def test_a_snapshot_that_a_person_excluded_is_reported_too(tmp_path: Path) -> No
     settings = asked(root, tmp_path, OLD)
     asked(root, tmp_path, NEW)
     assert noted(settings, NEW, tmp_path) == []
-    Archive(settings.archive).refuse("epoch", OLD, "the old one")
+    Archive(settings.archive).exclude("epoch", OLD, "the old one")
     assert noted(settings, NEW, tmp_path) == [
         ("epoch/2026-08-14", "person", "the old one", "epoch/2026-08-15", False)
     ]
-    Archive(settings.archive).readmit("epoch", OLD)
-    Archive(settings.archive).refuse("epoch", NEW, "dates")
+    Archive(settings.archive).include("epoch", OLD)
+    Archive(settings.archive).exclude("epoch", NEW, "dates")
     expected = ("epoch/2026-08-15", "person", "dates", "epoch/2026-08-14", True)
     assert noted(settings, NEW, tmp_path) == [expected]
 
@@ -316,7 +316,7 @@ def test_a_vintage_whose_dates_nobody_can_read_stops_until_it_is_excluded(tmp_pa
     noted(settings, NEW, tmp_path)
     failed = sequence.validate(path, "raw").failures("critical")
     assert [(f.table_name, f.expectation) for f in failed] == [("raw.epoch_models", WHOLE)]
-    Archive(settings.archive).refuse("epoch", NEW, "dates as M/D/YYYY")
+    Archive(settings.archive).exclude("epoch", NEW, "dates as M/D/YYYY")
     noted(settings, NEW, tmp_path)
     report = sequence.validate(path, "raw")
     assert report.failures("critical") == []

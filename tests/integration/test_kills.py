@@ -36,7 +36,7 @@ from tests.support.s3_places import (
 )
 from tests.warehouse.releases.test_release import stage
 from warehouse.publishing.channels import latest_manifest
-from warehouse.publishing.pointer import hold, journal, read_pointer
+from warehouse.publishing.pointer import read_for_update, read_pointer, release_log
 from warehouse.publishing.retention import clean, plan
 from warehouse.releases.manifest import Manifest
 from warehouse.storage.open import open_storage
@@ -119,7 +119,7 @@ class Watch:
     """When each phase of a publish begins, as storage shows it."""
 
     def __init__(self, storage: Storage) -> None:
-        self._storage, self._before = storage, hold(storage, "latest").version
+        self._storage, self._before = storage, read_for_update(storage, "latest").version
         self._leases = self._marks("leases/")
 
     def _marks(self, prefix: str) -> set[tuple[str, str]]:
@@ -134,7 +134,7 @@ class Watch:
             new = self._marks("leases/") - self._leases
             ids = [key.removeprefix("leases/").removesuffix(".json") for key, _ in new]
             return any(self._storage.size(f"releases/{i}/manifest.json") for i in ids)
-        return hold(self._storage, "latest").version != self._before
+        return read_for_update(self._storage, "latest").version != self._before
 
 
 def measure(world: World) -> dict[str, float]:
@@ -185,7 +185,7 @@ def test_kills_of_publish(world: World, sampled: tuple[Path, str]) -> None:
     world.finish("publish")
     undisturbed = latest_manifest(open_storage(str(sampled[0] / "published")))
     _assert_as_if_nothing_had_happened(world, undisturbed)
-    assert {p.release_id for p in journal(world.storage, "latest")} >= released
+    assert {p.release_id for p in release_log(world.storage, "latest")} >= released
 
 
 def test_kills_of_build(sampled: tuple[Path, str], tmp_path: Path, env: dict[str, str]) -> None:
@@ -246,14 +246,14 @@ def test_two_publishers_at_once(url: str, env: dict[str, str], tmp_path: Path) -
         codes = publish_at_once(pair, url, env, logs)
         assert set(codes) == {0, 6}, [log.read_text() for log in logs]
         told = logs[codes.index(6)].read_text()
-        assert "another publisher was faster" in told
+        assert "another publisher moved the pointer first" in told
         assert "Run again" in told
         pointer = read_pointer(storage)
         assert pointer is not None
         assert pointer.moved_by == str(pair[codes.index(0)])
         assert pointer.sequence == len(folders) + 1 + number
         assert copies_are(storage, by_id[reader_sees(storage)])
-    assert [p.sequence for p in journal(storage, "latest")] == list(range(1, ROUNDS + 5))
+    assert [p.sequence for p in release_log(storage, "latest")] == list(range(1, ROUNDS + 5))
 
 
 def test_two_publishers_of_one_release_are_both_content(
@@ -267,7 +267,7 @@ def test_two_publishers_of_one_release_are_both_content(
     codes = publish_at_once(folders, url, env, logs)
     assert codes == [0, 0], [log.read_text() for log in logs]
     assert reader_sees(storage) == manifests[0].release_id == manifests[1].release_id
-    assert len(journal(storage, "latest")) == 1
+    assert len(release_log(storage, "latest")) == 1
 
 
 def test_whole_processes_at_once(world: World) -> None:
@@ -286,7 +286,7 @@ def test_whole_processes_at_once(world: World) -> None:
         assert set(codes) <= {0, 6}
         assert 0 in codes
         moves += codes.count(0)
-        assert len(journal(world.storage, "latest")) == moves
+        assert len(release_log(world.storage, "latest")) == moves
         manifest = latest_manifest(world.storage)
         assert manifest is not None
         assert reader_sees(world.storage) == manifest.release_id

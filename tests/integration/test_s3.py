@@ -24,8 +24,8 @@ from tests.support.releases import build_warehouse
 from tests.support.s3_places import BUCKET, carry, forget_aws, needs_weed, reader_sees
 from tests.warehouse.releases.test_release import digests, stage
 from warehouse.publishing.catalog import releases
-from warehouse.publishing.channels import latest_manifest, point
-from warehouse.publishing.pointer import journal, read_pointer
+from warehouse.publishing.channels import latest_manifest, set_pointer
+from warehouse.publishing.pointer import read_pointer, release_log
 from warehouse.publishing.retention import clean
 from warehouse.publishing.upload import read_back, upload
 from warehouse.publishing.verify import verify
@@ -97,7 +97,7 @@ def test_a_release_is_the_same_in_a_folder_and_in_s3(
     local = LocalStorage(tmp_path / "folder")
     for place in (local, storage):
         upload(folder, manifest, place)
-        point(place, manifest.release_id)
+        set_pointer(place, manifest.release_id)
         back = read_back(place, manifest.release_id, tmp_path / f"back-{place is local}")
         read = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in back.items()}
         assert read == digests(manifest)
@@ -119,10 +119,12 @@ def test_a_second_upload_reuses_and_a_dead_one_is_finished(
     assert "raw.figures.parquet" in first.uploaded
     assert first.reused == ("core.counts.parquet",)
     second = upload(folder, manifest, storage)
-    assert second.was_whole
+    assert second.already_complete
     assert second.uploaded == ()
-    before = point(storage, manifest.release_id)
-    assert point(storage, manifest.release_id) == before  # its date too: it was not written again
+    before = set_pointer(storage, manifest.release_id)
+    assert (
+        set_pointer(storage, manifest.release_id) == before
+    )  # its date too: it was not written again
 
 
 def test_a_flipped_byte_is_found(
@@ -142,7 +144,7 @@ def test_stale_objects_leave_latest(storage: Storage, release: tuple[Path, Manif
     folder, manifest = release
     storage.put_bytes("latest/mart.gone.parquet", b"stale")
     upload(folder, manifest, storage)
-    point(storage, manifest.release_id)
+    set_pointer(storage, manifest.release_id)
     assert "latest/mart.gone.parquet" not in storage.keys("latest/")
     assert len(storage.keys("latest/")) == len(manifest.objects) + 1
 
@@ -221,8 +223,8 @@ def test_a_publisher_publishes_and_removes_nothing(
     publisher = as_role(place, server, env, "publisher")
     carry(publisher, folder, old, tmp_path / "a")
     carry(publisher, tmp_path / "new", new, tmp_path / "b")
-    point(publisher, old.release_id, action="rollback")
-    point(publisher, new.release_id, "stable", action="promote")
+    set_pointer(publisher, old.release_id, action="rollback")
+    set_pointer(publisher, new.release_id, "stable", action="promote")
     assert reader_sees(publisher) == old.release_id
     for key in (f"releases/{new.release_id}/manifest.json", "latest.json", "journal/latest/1"):
         with pytest.raises(RefusedError, match="access was refused"):
@@ -259,13 +261,13 @@ def test_a_reader_reads_and_verifies_and_writes_nothing(
     carry(place, *release, tmp_path / "back")
     reader = as_role(place, server, env, "reader")
     assert reader_sees(reader) == release[1].release_id
-    assert len(journal(reader, "latest")) == 1
-    assert [r.is_whole for r in releases(reader)] == [True]
+    assert len(release_log(reader, "latest")) == 1
+    assert [r.is_complete for r in releases(reader)] == [True]
     for write in (
         lambda: reader.put_bytes("latest.json", b"x"),
         lambda: reader.copy(f"releases/{release[1].release_id}/manifest.json", "latest/x"),
         lambda: reader.delete("latest.json"),
-        lambda: point(reader, release[1].release_id, "stable"),
+        lambda: set_pointer(reader, release[1].release_id, "stable"),
     ):
         with pytest.raises(RefusedError, match="access was refused"):
             write()
@@ -358,7 +360,7 @@ def test_a_server_that_dies_while_the_copies_follow_the_pointer(
             monkeypatch.setenv(name, value)
         storage = open_storage(f"s3://{BUCKET}")
         upload(folder, old, storage)
-        point(storage, old.release_id)
+        set_pointer(storage, old.release_id)
         upload(tmp_path / "new", new, storage)
 
         copy, copied = storage.copy, []
@@ -372,12 +374,12 @@ def test_a_server_that_dies_while_the_copies_follow_the_pointer(
         with monkeypatch.context() as patch:
             patch.setattr(storage, "copy", copy_then_die)
             with pytest.raises(StorageError, match="cannot be reached"):
-                point(storage, new.release_id)
+                set_pointer(storage, new.release_id)
         server.start()
         again = open_storage(f"s3://{BUCKET}")
         assert latest_manifest(again) == new
         read_back(again, new.release_id, tmp_path / "back")
-        point(again, new.release_id)
+        set_pointer(again, new.release_id)
         for entry in new.objects:
             assert again.rehash(f"latest/{entry.path}").sha256 == entry.sha256
 

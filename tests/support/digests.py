@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.support.builds import build_tables
-from warehouse.archive.files import file_sha256
 from warehouse.contracts.table import contracts
 from warehouse.database import duckdb_file
 from warehouse.releases.parquet import write_table
+from warehouse.storage.files import file_sha256
 
 AXES: dict[str, tuple[str, ...]] = {
     "POLARS_MAX_THREADS": ("1", "2", "5", "16"),

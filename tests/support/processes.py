@@ -56,8 +56,8 @@ def _publish(folder: str, url: str, env: dict[str, str], log: str, barrier: Barr
     _say_to(log)
     os.environ.update(env)
     from flows.cli.exit_codes import exit_code
-    from warehouse.publishing.channels import latest_manifest, point
-    from warehouse.publishing.pointer import hold
+    from warehouse.publishing.channels import latest_manifest, set_pointer
+    from warehouse.publishing.pointer import read_for_update
     from warehouse.publishing.upload import upload
     from warehouse.releases.manifest import parse_manifest
     from warehouse.storage.open import open_storage
@@ -65,10 +65,10 @@ def _publish(folder: str, url: str, env: dict[str, str], log: str, barrier: Barr
     storage, staged = open_storage(url), Path(folder)
     manifest = parse_manifest((staged / "manifest.json").read_bytes(), folder)
     try:
-        held = hold(storage, "latest")
+        expected = read_for_update(storage, "latest")
         barrier.wait(120)
-        upload(staged, manifest, storage, before=latest_manifest(storage, held))
-        point(storage, manifest.release_id, held=held, moved_by=folder)
+        upload(staged, manifest, storage, before=latest_manifest(storage, expected))
+        set_pointer(storage, manifest.release_id, expected=expected, moved_by=folder)
     except Exception as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(exit_code(error) or 1)

@@ -48,7 +48,7 @@ def _seal(archive: Archive, source: str, moment: str, files: Mapping[str, object
         for name, document in files.items():
             rows = len(document) if isinstance(document, list) else 10
             data = orjson.dumps(document)
-            draft.keep(name, data, url=f"recorded:{name}", rows_seen=rows, compress=True)
+            draft.add_file(name, data, url=f"recorded:{name}", rows_seen=rows, compress=True)
         draft.seal(
             producer=terms.producer,
             url=terms.homepage,

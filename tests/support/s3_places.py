@@ -10,8 +10,8 @@ import pytest
 
 from infra.s3 import S3ServerError, SeaweedS3
 from infra.s3.server import PLACE, weed_binary
-from warehouse.publishing.channels import latest_manifest, point
-from warehouse.publishing.pointer import Pointer, hold, read_pointer
+from warehouse.publishing.channels import latest_manifest, set_pointer
+from warehouse.publishing.pointer import Pointer, read_for_update, read_pointer
 from warehouse.publishing.upload import UploadReport, read_back, upload
 from warehouse.publishing.verify import verify
 from warehouse.releases.manifest import Manifest
@@ -50,10 +50,10 @@ def carry(
     storage: Storage, folder: Path, manifest: Manifest, scratch: Path
 ) -> tuple[UploadReport, Pointer]:
     """The steps of `publish` on a release of a few tables, for which there are no contracts."""
-    held = hold(storage, "latest")
-    sent = upload(folder, manifest, storage, before=latest_manifest(storage, held))
+    expected = read_for_update(storage, "latest")
+    sent = upload(folder, manifest, storage, before=latest_manifest(storage, expected))
     read_back(storage, manifest.release_id, scratch)
-    return sent, point(storage, manifest.release_id, held=held)
+    return sent, set_pointer(storage, manifest.release_id, expected=expected)
 
 
 def reader_sees(storage: Storage) -> str:

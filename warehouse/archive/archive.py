@@ -24,21 +24,21 @@ from pathlib import Path
 
 import zstandard
 
-from warehouse.archive.draft import ARRIVAL, JOURNAL, Draft
-from warehouse.archive.files import file_sha256, write_atomically
+from warehouse.archive.draft import JOURNAL, REJECTION, Draft
 from warehouse.archive.snapshot import (
     SIDECAR,
     ArchivedFile,
     ArchiveError,
-    Refusal,
+    Exclusion,
     Snapshot,
     moment,
     read_moment,
     read_sidecar,
     safe_name,
 )
+from warehouse.storage.files import file_sha256, write_atomically
 
-REFUSAL = "refusal.json"
+EXCLUSION = "refusal.json"
 
 
 class Archive:
@@ -76,44 +76,44 @@ class Archive:
 
     def _sidecars(self, source: str) -> list[Path]:
         pattern = f"{source if source == '*' else safe_name(source)}/*/{SIDECAR}"
-        return [p for p in sorted(self.root.glob(pattern)) if not p.with_name(REFUSAL).exists()]
+        return [p for p in sorted(self.root.glob(pattern)) if not p.with_name(EXCLUSION).exists()]
 
-    def refusal(self, source: str, day: date, slot: str | None = None) -> Refusal | None:
+    def exclusion(self, source: str, day: date, slot: str | None = None) -> Exclusion | None:
         """Why the snapshot of that day was refused; None if it was not."""
-        path = self.folder(source, day, slot) / REFUSAL
-        return Refusal.model_validate_json(path.read_bytes()) if path.exists() else None
+        path = self.folder(source, day, slot) / EXCLUSION
+        return Exclusion.model_validate_json(path.read_bytes()) if path.exists() else None
 
-    def refuse(self, source: str, day: date, reason: str, slot: str | None = None) -> None:
+    def exclude(self, source: str, day: date, reason: str, slot: str | None = None) -> None:
         """Leaves a sealed snapshot out of every build from now on. Raises ArchiveError."""
         folder = self.folder(source, day, slot)
         if self.snapshot(source, day, slot) is None:
             raise ArchiveError(f"{folder} is no sealed snapshot")
-        refusal = Refusal(reason=reason, refused_at=datetime.now(UTC))
-        write_atomically(folder / REFUSAL, refusal.model_dump_json(indent=1).encode() + b"\n")
+        refusal = Exclusion(reason=reason, refused_at=datetime.now(UTC))
+        write_atomically(folder / EXCLUSION, refusal.model_dump_json(indent=1).encode() + b"\n")
         self.forget_index()
 
-    def readmit(self, source: str, day: date, slot: str | None = None) -> None:
+    def include(self, source: str, day: date, slot: str | None = None) -> None:
         """Takes a refusal back. Raises ArchiveError where there is none."""
-        path = self.folder(source, day, slot) / REFUSAL
+        path = self.folder(source, day, slot) / EXCLUSION
         if not path.exists():
             raise ArchiveError(f"{path.parent} was not refused")
         path.unlink()
         self.forget_index()
 
-    def refused(self) -> dict[str, Refusal]:
+    def excluded(self) -> dict[str, Exclusion]:
         """Every refused snapshot, by snapshot id."""
-        folders = [p.parent for p in sorted(self.root.glob(f"*/*/{REFUSAL}"))]
+        folders = [p.parent for p in sorted(self.root.glob(f"*/*/{EXCLUSION}"))]
         found = {
-            f"{f.parent.name}/{f.name}": self.refusal(f.parent.name, *read_moment(f.name))
+            f"{f.parent.name}/{f.name}": self.exclusion(f.parent.name, *read_moment(f.name))
             for f in folders
         }
         return {name: refusal for name, refusal in found.items() if refusal}
 
-    def refused_at_arrival(self) -> dict[str, Refusal]:
+    def rejected_on_arrival(self) -> dict[str, Exclusion]:
         """Observations whose answer was damaged and that were not sealed since, by snapshot id."""
-        found = sorted(self.root.glob(f"*/*/{ARRIVAL}"))
+        found = sorted(self.root.glob(f"*/*/{REJECTION}"))
         return {
-            f"{p.parent.parent.name}/{p.parent.name}": Refusal.model_validate_json(p.read_bytes())
+            f"{p.parent.parent.name}/{p.parent.name}": Exclusion.model_validate_json(p.read_bytes())
             for p in found
             if not p.with_name(SIDECAR).exists()
         }

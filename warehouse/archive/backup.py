@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.archive.archive import REFUSAL, Archive
+from warehouse.archive.archive import EXCLUSION, Archive
 from warehouse.archive.snapshot import SIDECAR, ArchiveError, Snapshot, read_sidecar
 from warehouse.storage.protocol import Storage
 
@@ -20,7 +20,7 @@ PREFIX = "archive/"
 
 
 @dataclass(frozen=True)
-class Mirrored:
+class CopyReport:
     """What a copy did: snapshots that the other side lacked, and bytes that went over."""
 
     snapshots: tuple[str, ...]
@@ -28,7 +28,7 @@ class Mirrored:
     bytes: int
 
 
-def push(archive: Archive, storage: Storage, sources: Iterable[str] | None = None) -> Mirrored:
+def push(archive: Archive, storage: Storage, sources: Iterable[str] | None = None) -> CopyReport:
     """Copies sealed snapshots into storage, all of them or those of some sources.
 
     Raises ArchiveError where a file is not as its sidecar says: damage is not copied. StorageError.
@@ -46,10 +46,10 @@ def push(archive: Archive, storage: Storage, sources: Iterable[str] | None = Non
         path = _sidecar(archive, snapshot)
         storage.put_file(_key(path), path)
     _push_refusals(archive, storage, there)
-    return Mirrored(tuple(s.snapshot_id for s in lacking), files, size)
+    return CopyReport(tuple(s.snapshot_id for s in lacking), files, size)
 
 
-def pull(archive: Archive, storage: Storage, sources: Iterable[str] | None = None) -> Mirrored:
+def pull(archive: Archive, storage: Storage, sources: Iterable[str] | None = None) -> CopyReport:
     """Brings the snapshots that storage holds and this archive lacks; all, or of some sources.
 
     Every file is verified against its sidecar before the snapshot counts. Raises ArchiveError
@@ -65,7 +65,7 @@ def pull(archive: Archive, storage: Storage, sources: Iterable[str] | None = Non
     _pull_refusals(archive, storage)
     archive.forget_index()
     ids = tuple("/".join(k.split("/")[1:3]) for k in lacking)
-    return Mirrored(ids, files, size)
+    return CopyReport(ids, files, size)
 
 
 def _pull_snapshot(archive: Archive, storage: Storage, key: str) -> tuple[int, int]:
@@ -105,19 +105,19 @@ def _push_refusals(archive: Archive, storage: Storage, there: set[str]) -> None:
     for key, path in here.items():
         storage.put_file(key, path)
     for key in there:
-        if key.endswith(f"/{REFUSAL}") and key not in here:
+        if key.endswith(f"/{EXCLUSION}") and key not in here:
             storage.delete(key)
 
 
 def _pull_refusals(archive: Archive, storage: Storage) -> None:
     for key in storage.keys(PREFIX):
         path = _local(archive, key)
-        if path.name == REFUSAL and not path.exists() and path.with_name(SIDECAR).exists():
+        if path.name == EXCLUSION and not path.exists() and path.with_name(SIDECAR).exists():
             storage.download(key, path)
 
 
 def _refusals(archive: Archive) -> list[Path]:
-    return sorted(archive.root.glob(f"*/*/{REFUSAL}"))
+    return sorted(archive.root.glob(f"*/*/{EXCLUSION}"))
 
 
 def _sidecar(archive: Archive, snapshot: Snapshot) -> Path:

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 from pydantic import ValidationError
 
-from warehouse.archive.files import sha256, write_atomically
 from warehouse.archive.snapshot import (
     SIDECAR,
     ArchivedFile,
     ArchiveError,
-    Refusal,
+    Exclusion,
     Snapshot,
     safe_name,
 )
-from warehouse.storage.redact import without_query_secrets
+from warehouse.storage.files import sha256, write_atomically
+from warehouse.storage.redact import redact
 
 if TYPE_CHECKING:
     from warehouse.archive.archive import Archive
 
 JOURNAL = "journal.jsonl"
-ARRIVAL = "arrival.json"  # why the last attempt was refused; of no meaning once it is sealed
+REJECTION = "arrival.json"  # why the last attempt was refused; of no meaning once it is sealed
 ZSTD_LEVEL = 3
 
 
@@ -41,7 +41,7 @@ class Draft:
         self._names = {file.name for file in self.files}
         self.notes: list[str] = []
         self.is_complete = True  # a fetch that cannot prove it says so
-        self.has_set_aside = False  # whether an answer of this attempt was damaged
+        self.has_quarantined = False  # whether an answer of this attempt was damaged
 
     def _sweep_up(self) -> None:
         """Removes what a killed run was writing when it died; nothing points there."""
@@ -67,7 +67,7 @@ class Draft:
             write_atomically(journal, b"".join(_line(entry) for entry in kept))
         return kept
 
-    def keep(
+    def add_file(
         self,
         name: str,
         data: bytes,
@@ -90,7 +90,7 @@ class Draft:
         earlier = self._archive.file_with(self.source, digest)
         seen: dict[str, Any] = {
             "name": name,
-            "url": without_query_secrets(url),
+            "url": redact(url),
             "http_status": status,
             "http_etag": etag,
             "retrieved_at": retrieved_at or datetime.now(UTC),
@@ -119,7 +119,7 @@ class Draft:
     def reuse(self, earlier: ArchivedFile, *, name: str, url: str) -> ArchivedFile:
         """Takes an unchanged file of an earlier snapshot into this one, under today's name."""
         self._check_free(name)
-        seen = {"name": name, "url": without_query_secrets(url), "retrieved_at": datetime.now(UTC)}
+        seen = {"name": name, "url": redact(url), "retrieved_at": datetime.now(UTC)}
         return self._note(earlier.model_copy(update=seen))
 
     def _check_free(self, name: str) -> None:
@@ -141,20 +141,20 @@ class Draft:
         self._names.add(entry.name)
         return entry
 
-    def set_aside(self, name: str, data: bytes) -> Path:
+    def quarantine(self, name: str, data: bytes) -> Path:
         """Keeps a damaged answer for inspection, outside of what a build reads."""
         path = self.folder / "refused" / f"{sha256(data)[:12]}-{safe_name(name).replace('/', '-')}"
         write_atomically(path, data)
-        self.has_set_aside = True
+        self.has_quarantined = True
         return path
 
-    def refuse(self, reason: str) -> None:
+    def record_rejection(self, reason: str) -> None:
         """Records why an answer of this attempt was refused, for builds that go on without it."""
-        if self.has_set_aside:
-            refusal = Refusal(reason=reason, refused_at=datetime.now(UTC))
-            write_atomically(self.folder / ARRIVAL, refusal.model_dump_json(indent=1).encode())
+        if self.has_quarantined:
+            refusal = Exclusion(reason=reason, refused_at=datetime.now(UTC))
+            write_atomically(self.folder / REJECTION, refusal.model_dump_json(indent=1).encode())
 
-    def restart(self) -> None:
+    def reset(self) -> None:
         """Forgets what was kept, e.g. when a stored cursor no longer works."""
         self.files.clear()
         self._names.clear()

@@ -87,7 +87,7 @@ class Snapshot(BaseModel):
         return sorted(hits, key=lambda f: f.name)
 
 
-class Refusal(BaseModel):
+class Exclusion(BaseModel):
     """Why a sealed snapshot is left out of every build, although its bytes stay."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

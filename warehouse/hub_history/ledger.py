@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from warehouse.archive.files import file_sha256, write_atomically
+from warehouse.storage.files import file_sha256, write_atomically
 
 LEDGER = "ledger.json"
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.archive.files import file_sha256
 from warehouse.hub_history.apply import After, Before, apply
 from warehouse.hub_history.ledger import (
     Entry,
@@ -30,6 +29,7 @@ from warehouse.hub_history.ledger import (
     read_ledger,
     write_ledger,
 )
+from warehouse.storage.files import file_sha256
 
 log = logging.getLogger("observatory.history")
 

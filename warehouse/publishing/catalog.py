@@ -7,8 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from warehouse.publishing.pointer import CHANNELS, Channel, journal, read_pointer
-from warehouse.publishing.release_objects import each, find_manifest, read_manifest
+from warehouse.publishing.pointer import CHANNELS, Channel, read_pointer, release_log
+from warehouse.publishing.release_objects import find_manifest, parallel_map, read_manifest
 from warehouse.releases.manifest import MANIFEST, Audience, ReleaseError
 from warehouse.storage.protocol import MissingObjectError, Storage, Stored
 
@@ -24,18 +24,18 @@ class Release:
     """
 
     release_id: str
-    is_whole: bool
+    is_complete: bool
     published_at: datetime | None
     last_change: datetime
     bytes: int
     objects: int
-    marks: tuple[Channel, ...] = ()
+    channels: tuple[Channel, ...] = ()
     promoted: bool = False
     pinned: str | None = None
 
 
 @dataclass(frozen=True)
-class Described:
+class ManifestSummary:
     """What the manifest of a whole release says in short; None where it cannot be read."""
 
     as_of: date | None
@@ -49,9 +49,9 @@ def releases(storage: Storage) -> list[Release]:
     found: dict[str, list[Stored]] = defaultdict(list)
     for stored in storage.listing("releases/"):
         found[stored.key.split("/")[1]].append(stored)
-    marks, promoted, pins = _marks(storage), _promoted(storage), pinned(storage)
+    channels, promoted, pins = _marks(storage), _promoted(storage), pinned(storage)
     listed = [
-        _release(release_id, objects, marks, promoted, pins)
+        _release(release_id, objects, channels, promoted, pins)
         for release_id, objects in found.items()
     ]
     oldest = datetime.min.replace(tzinfo=UTC)
@@ -61,7 +61,7 @@ def releases(storage: Storage) -> list[Release]:
 def _release(
     release_id: str,
     objects: list[Stored],
-    marks: dict[Channel, str],
+    channels: dict[Channel, str],
     promoted: set[str],
     pins: dict[str, str],
 ) -> Release:
@@ -69,12 +69,12 @@ def _release(
     published_at = next((o.modified for o in objects if o.key == key), None)
     return Release(
         release_id=release_id,
-        is_whole=published_at is not None,
+        is_complete=published_at is not None,
         published_at=published_at,
         last_change=max(o.modified for o in objects),
         bytes=sum(o.bytes for o in objects),
         objects=len(objects),
-        marks=tuple(channel for channel in CHANNELS if marks.get(channel) == release_id),
+        channels=tuple(channel for channel in CHANNELS if channels.get(channel) == release_id),
         promoted=release_id in promoted,
         pinned=pins.get(release_id),
     )
@@ -86,23 +86,25 @@ def _marks(storage: Storage) -> dict[Channel, str]:
 
 
 def _promoted(storage: Storage) -> set[str]:
-    return {pointer.release_id for pointer in journal(storage, "stable")}
+    return {pointer.release_id for pointer in release_log(storage, "stable")}
 
 
-def describe(storage: Storage, release: Release) -> Described:
+def summarize(storage: Storage, release: Release) -> ManifestSummary:
     """The manifest in short; a release that cannot be understood is listed all the same."""
     try:
         manifest = find_manifest(storage, release.release_id)
     except ReleaseError:
         manifest = None
     if manifest is None:
-        return Described(None, None, None, None)
-    return Described(manifest.as_of, manifest.audience, manifest.is_sample, len(manifest.tables))
+        return ManifestSummary(None, None, None, None)
+    return ManifestSummary(
+        manifest.as_of, manifest.audience, manifest.is_sample, len(manifest.tables)
+    )
 
 
-def described(storage: Storage, found: list[Release]) -> list[Described]:
+def summarize_all(storage: Storage, found: list[Release]) -> list[ManifestSummary]:
     """The manifests in short, in the order of the releases."""
-    return each(lambda release: describe(storage, release), found)
+    return parallel_map(lambda release: summarize(storage, release), found)
 
 
 def resolve(storage: Storage, name: str) -> str:

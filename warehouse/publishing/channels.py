@@ -12,12 +12,20 @@ import logging
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from warehouse.publishing.leases import claim
-from warehouse.publishing.pointer import Action, Channel, Held, Pointer, hold, move, read_pointer
+from warehouse.publishing.leases import acquire
+from warehouse.publishing.pointer import (
+    Action,
+    Channel,
+    Pointer,
+    VersionedPointer,
+    compare_and_swap,
+    read_for_update,
+    read_pointer,
+)
 from warehouse.publishing.release_objects import (
     DamagedError,
     digest_of,
-    each,
+    parallel_map,
     release_key,
     stored_manifest,
 )
@@ -35,23 +43,23 @@ log = logging.getLogger("observatory.publish")
 FOLLOWS = 5  # how often copies are made anew while others move the pointer
 
 
-def point(
+def set_pointer(
     storage: Storage,
     release_id: str,
     channel: Channel = "latest",
     *,
-    held: Held | None = None,
+    expected: VersionedPointer | None = None,
     action: Action = "publish",
     moved_by: str | None = None,
     at: datetime | None = None,
 ) -> Pointer:
     """Moves a channel's pointer to a whole release, then lets the copies follow.
 
-    `held` is the pointer that the caller compared itself with; it moves only if that one still
+    `expected` is the pointer that the caller compared itself with; it moves only if that one still
     stands. A pointer that already names the release is left as it is, with its date. Raises
-    OvertakenError; ReleaseError if the release is not whole.
+    PointerConflictError; ReleaseError if the release is not whole.
     """
-    claim(storage, release_id)
+    acquire(storage, release_id)
     try:
         stored, data = stored_manifest(storage, release_id)
     except MissingObjectError as error:
@@ -59,14 +67,16 @@ def point(
             f"{storage.url} does not hold release {release_id} wholly; "
             "`observatory releases` lists what it holds"
         ) from error
-    held = held or hold(storage, channel, even_damaged=True)
+    expected = expected or read_for_update(storage, channel, even_damaged=True)
     digest = sha256(data).hexdigest()
-    now = held.pointer
+    now = expected.pointer
     if now is None or (now.release_id, now.manifest_sha256) != (release_id, digest):
         at = at or datetime.now(UTC).replace(microsecond=0)
-        now = move(storage, channel, held, _pointer_to(stored, digest, action, moved_by, at))
+        now = compare_and_swap(
+            storage, channel, expected, _pointer_to(stored, digest, action, moved_by, at)
+        )
     try:
-        follow(storage, channel)
+        sync_copies(storage, channel)
     except StorageError as error:
         what = f"{error.what}; {channel}.json names {now.release_id}, only the copies lag behind"
         raise StorageError(error.where, what, error.todo) from error
@@ -89,12 +99,12 @@ def _pointer_to(
     )
 
 
-def need_whole(storage: Storage, release_id: str) -> Manifest:
+def require_complete(storage: Storage, release_id: str) -> Manifest:
     """The manifest of a release of which nothing is missing. Raises DamagedError, naming it."""
     manifest, _ = stored_manifest(storage, release_id)
     entries = [(release_key(release_id, e.path), e) for e in manifest.objects]
     entries += [(e.path, e) for e in manifest.shared]
-    good = each(lambda keyed: storage.holds(keyed[0], digest_of(keyed[1])), entries)
+    good = parallel_map(lambda keyed: storage.holds(keyed[0], digest_of(keyed[1])), entries)
     if bad := [key for (key, _), is_good in zip(entries, good, strict=True) if not is_good]:
         raise DamagedError(
             f"{storage.url}/{bad[0]} is missing or not what its manifest says ({len(bad)} of "
@@ -103,7 +113,7 @@ def need_whole(storage: Storage, release_id: str) -> Manifest:
     return manifest
 
 
-def follow(storage: Storage, channel: Channel) -> None:
+def sync_copies(storage: Storage, channel: Channel) -> None:
     """Makes `<channel>/` the copies of what its pointer names.
 
     Whoever has written a copy looks at the pointer afterwards, and copies again if it has moved:
@@ -124,13 +134,13 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
         if not storage.holds(key, digest_of(entry)):
             storage.copy(release_key(manifest.release_id, entry.path), key)
 
-    each(copy, manifest.objects)
+    parallel_map(copy, manifest.objects)
     own = FileEntry(path=MANIFEST, bytes=len(data), sha256=sha256(data).hexdigest())
     copy(own)  # last: whoever finds the copies equal to their manifest has one release
-    named = copies_of(channel, manifest)
+    named = copy_keys(channel, manifest)
     stale = [key for key in storage.keys(f"{channel}/") if key not in named]
     try:
-        each(storage.delete, stale)
+        parallel_map(storage.delete, stale)
     except RefusedError:
         log.warning(
             "%s/%s/: %d objects are of no table any more, and these credentials may not delete "
@@ -141,17 +151,17 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
         )
 
 
-def copies_of(channel: Channel, manifest: Manifest) -> set[str]:
+def copy_keys(channel: Channel, manifest: Manifest) -> set[str]:
     """Keys of the copies of a release."""
     return {f"{channel}/{path}" for path in (MANIFEST, *(e.path for e in manifest.objects))}
 
 
-def latest_manifest(storage: Storage, held: Held | None = None) -> Manifest | None:
+def latest_manifest(storage: Storage, expected: VersionedPointer | None = None) -> Manifest | None:
     """The manifest that the pointer names, None where nothing was published yet.
 
     Raises ReleaseError if it is gone or is not the one that was pointed at.
     """
-    pointer = (held or hold(storage, "latest")).pointer
+    pointer = (expected or read_for_update(storage, "latest")).pointer
     if pointer is None:
         return None
     todo = "point readers at a whole release with `observatory rollback RELEASE`"

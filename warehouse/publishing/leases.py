@@ -16,23 +16,23 @@ from warehouse.storage.protocol import Storage
 LEASES, REMOVALS = "leases/", "removals/"
 
 
-def lease_of(release_id: str) -> str:
+def lease_key(release_id: str) -> str:
     """Key of a release's lease."""
     return f"{LEASES}{release_id}.json"
 
 
-def removal_of(release_id: str) -> str:
+def removal_key(release_id: str) -> str:
     """Key of the mark that a release is being removed."""
     return f"{REMOVALS}{release_id}.json"
 
 
-def claim(storage: Storage, release_id: str) -> None:
+def acquire(storage: Storage, release_id: str) -> None:
     """Says that this release is in use, for the grace period of `clean`.
 
     Raises ReleaseError while a cleaner takes it away.
     """
-    storage.put_bytes(lease_of(release_id), b"{}\n")
-    if storage.size(removal_of(release_id)) is not None:
+    storage.put_bytes(lease_key(release_id), b"{}\n")
+    if storage.size(removal_key(release_id)) is not None:
         raise ReleaseError(
             f"{storage.url}/releases/{release_id} is being removed by `observatory clean`; run "
             "again when it is done. One that died is ended by the next, after its grace period"

@@ -40,7 +40,7 @@ class Pointer(Entry):
     moved_from: ReleaseId | None = None
 
 
-class Held(NamedTuple):
+class VersionedPointer(NamedTuple):
     """A channel as a mover saw it; `version` is what storage compares with, None where absent."""
 
     pointer: Pointer | None
@@ -48,30 +48,32 @@ class Held(NamedTuple):
     version: str | None
 
 
-class OvertakenError(ReleaseError):
+class PointerConflictError(ReleaseError):
     """Another publisher moved the pointer first."""
 
 
-def key_of(channel: Channel) -> str:
+def pointer_key(channel: Channel) -> str:
     """`latest.json`, `stable.json`."""
     return f"{channel}.json"
 
 
 def read_pointer(storage: Storage, channel: Channel = "latest") -> Pointer | None:
     """The pointer, None where nothing was published yet. Raises ReleaseError if it is damaged."""
-    return hold(storage, channel).pointer
+    return read_for_update(storage, channel).pointer
 
 
-def hold(storage: Storage, channel: Channel, *, even_damaged: bool = False) -> Held:
+def read_for_update(
+    storage: Storage, channel: Channel, *, even_damaged: bool = False
+) -> VersionedPointer:
     """The pointer and the version to swap it against. Raises ReleaseError if it is damaged."""
-    found = storage.get_version(key_of(channel))
+    found = storage.get_version(pointer_key(channel))
     if found is None:
-        return Held(None, b"", None)
+        return VersionedPointer(None, b"", None)
     try:
-        return Held(_parse(storage, key_of(channel), found[0]), *found)
+        return VersionedPointer(_parse(storage, pointer_key(channel), found[0]), *found)
     except ReleaseError:
         if even_damaged:
-            return Held(None, *found)
+            return VersionedPointer(None, *found)
         raise
 
 
@@ -85,30 +87,33 @@ def _parse(storage: Storage, key: str, data: bytes) -> Pointer:
         ) from error
 
 
-def move(storage: Storage, channel: Channel, held: Held, to: Pointer) -> Pointer:
-    """Swaps the pointer that was held for another one; returns the one that stands there now.
+def compare_and_swap(
+    storage: Storage, channel: Channel, expected: VersionedPointer, to: Pointer
+) -> Pointer:
+    """Moves the pointer if it is still the expected one. Returns the current pointer.
 
-    Whoever is overtaken by the same release has what it wanted. Raises OvertakenError.
+    If another publisher moved it to the same release first, that counts as success. Raises
+    PointerConflictError if it names another release.
     """
     to = to.model_copy(
         update={
-            "sequence": _next_sequence(storage, channel, held),
-            "moved_from": held.pointer.release_id if held.pointer else None,
+            "sequence": _next_sequence(storage, channel, expected),
+            "moved_from": expected.pointer.release_id if expected.pointer else None,
         }
     )
-    if held.pointer:
-        storage.put_bytes(_entry(channel, held.pointer.sequence), held.data, if_absent=True)
-    if storage.swap(key_of(channel), to_json(to), held.version):
+    if expected.pointer:
+        storage.put_bytes(_entry(channel, expected.pointer.sequence), expected.data, if_absent=True)
+    if storage.swap(pointer_key(channel), to_json(to), expected.version):
         return to
     now = read_pointer(storage, channel)
     if now and now.release_id == to.release_id:
         return now
-    raise OvertakenError(_overtaken(storage, channel, held, to, now))
+    raise PointerConflictError(_overtaken(storage, channel, expected, to, now))
 
 
-def _next_sequence(storage: Storage, channel: Channel, held: Held) -> int:
-    if held.pointer:
-        return held.pointer.sequence + 1
+def _next_sequence(storage: Storage, channel: Channel, expected: VersionedPointer) -> int:
+    if expected.pointer:
+        return expected.pointer.sequence + 1
     filed = storage.keys(f"journal/{channel}/")
     return 1 + max((int(_number(key)) for key in filed if _number(key).isdigit()), default=0)
 
@@ -122,19 +127,19 @@ def _number(key: str) -> str:
 
 
 def _overtaken(
-    storage: Storage, channel: Channel, held: Held, to: Pointer, now: Pointer | None
+    storage: Storage, channel: Channel, expected: VersionedPointer, to: Pointer, now: Pointer | None
 ) -> str:
-    before = held.pointer.release_id if held.pointer else "nothing"
+    before = expected.pointer.release_id if expected.pointer else "nothing"
     winner = f"{now.release_id} (by {now.moved_by or 'unnamed'})" if now else "nothing"
     return (
-        f"{storage.url}/{key_of(channel)}: another publisher was faster. This run found {before} "
-        f"there and meant to replace it by {to.release_id}; now it names {winner}. Readers see "
-        f"that one; {to.release_id} lies whole beside it. Run again to compare with the new one "
-        "and publish on top of it"
+        f"{storage.url}/{pointer_key(channel)}: another publisher moved the pointer first. This "
+        f"run expected it to name {before} and meant to change it to {to.release_id}; it now names "
+        f"{winner}, and readers see that release. {to.release_id} is uploaded but not published; "
+        "run again to compare it with the current release and publish it"
     )
 
 
-def journal(storage: Storage, channel: Channel) -> list[Pointer]:
+def release_log(storage: Storage, channel: Channel) -> list[Pointer]:
     """Every pointer of a channel, oldest first; the last is the one that stands."""
     filed = {
         key: _parse(storage, key, storage.get_bytes(key))

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from warehouse.archive.files import file_sha256
 from warehouse.releases.manifest import MANIFEST, FileEntry, Manifest, ReleaseError, parse_manifest
+from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import Digest, MissingObjectError, Storage
 
 WORKERS = 8  # requests under way at once: a release has hundreds of small objects
@@ -20,7 +20,7 @@ class DamagedError(ReleaseError):
     """Storage does not give back what the manifest says."""
 
 
-def each(do: Callable[[T], R], items: Iterable[T]) -> list[R]:
+def parallel_map(do: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Does it for all of them, several at a time; the first failure stops what has not begun."""
     with ThreadPoolExecutor(WORKERS) as pool:
         try:

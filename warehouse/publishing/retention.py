@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from warehouse.publishing.catalog import Release, releases
-from warehouse.publishing.channels import copies_of
-from warehouse.publishing.leases import LEASES, REMOVALS, lease_of, removal_of
+from warehouse.publishing.channels import copy_keys
+from warehouse.publishing.leases import LEASES, REMOVALS, lease_key, removal_key
 from warehouse.publishing.pointer import CHANNELS, Channel, read_pointer
-from warehouse.publishing.release_objects import each, find_manifest
+from warehouse.publishing.release_objects import find_manifest, parallel_map
 from warehouse.releases.manifest import MANIFEST, ReleaseError
 from warehouse.storage.protocol import Storage, Unfinished
 
@@ -28,7 +28,7 @@ CLOCK = f"{REMOVALS}clock"
 
 
 @dataclass(frozen=True)
-class Plan:
+class CleanPlan:
     """What a clean-up would take, and why the rest stays."""
 
     expired: tuple[Release, ...]
@@ -49,7 +49,7 @@ def plan(
     keep: int = KEEP,
     grace: timedelta = GRACE,
     now: datetime | None = None,
-) -> Plan:
+) -> CleanPlan:
     """Decides, and changes nothing. `now` by storage's clock; default this machine's.
 
     Raises ReleaseError where a pointer cannot be read: then nobody knows what it names.
@@ -58,12 +58,12 @@ def plan(
         raise ReleaseError("keep at least one release")
     old = (now or datetime.now(UTC)) - grace
     found = releases(storage)
-    newest = {r.release_id for r in [r for r in found if r.is_whole][:keep]}
+    newest = {r.release_id for r in [r for r in found if r.is_complete][:keep]}
     kept = {r.release_id: why for r in found if (why := _why_kept(r, newest, old))}
     gone = [r for r in found if r.release_id not in kept]
-    return Plan(
-        expired=tuple(r for r in gone if r.is_whole),
-        unfinished=tuple(r for r in gone if not r.is_whole),
+    return CleanPlan(
+        expired=tuple(r for r in gone if r.is_complete),
+        unfinished=tuple(r for r in gone if not r.is_complete),
         uploads=tuple(u for u in storage.unfinished() if u.started < old),
         copies=tuple(key for channel in CHANNELS for key in _stale_copies(storage, channel, old)),
         kept=kept,
@@ -77,13 +77,13 @@ def _stale_copies(storage: Storage, channel: Channel, old: datetime) -> list[str
     manifest = find_manifest(storage, pointer.release_id) if pointer else None
     if manifest is None:
         return []
-    named = copies_of(channel, manifest)
+    named = copy_keys(channel, manifest)
     return [o.key for o in there if o.key not in named and o.modified < old]
 
 
 def _why_kept(release: Release, newest: set[str], old: datetime) -> str | None:
-    if release.marks:
-        return f"named by {' and '.join(f'{m}.json' for m in release.marks)}"
+    if release.channels:
+        return f"named by {' and '.join(f'{m}.json' for m in release.channels)}"
     if release.promoted:
         return "was promoted"
     if release.pinned is not None:
@@ -95,7 +95,7 @@ def _why_kept(release: Release, newest: set[str], old: datetime) -> str | None:
     return None
 
 
-def clean(storage: Storage, *, keep: int = KEEP, grace: timedelta = GRACE) -> Plan:
+def clean(storage: Storage, *, keep: int = KEEP, grace: timedelta = GRACE) -> CleanPlan:
     """Removes what `plan` finds. Returns what was removed.
 
     Safe while publishers run, and while another cleaner does; what one that died has begun, the
@@ -105,10 +105,10 @@ def clean(storage: Storage, *, keep: int = KEEP, grace: timedelta = GRACE) -> Pl
     decided = plan(storage, keep=keep, grace=grace, now=now)
     doomed = [r.release_id for r in (*decided.expired, *decided.unfinished)]
     gone = {release_id for release_id in doomed if _remove(storage, release_id, now - grace)}
-    each(storage.abort, decided.uploads)
-    each(storage.delete, decided.copies)
+    parallel_map(storage.abort, decided.uploads)
+    parallel_map(storage.delete, decided.copies)
     # The lease of a release that is there stays: its publisher may be renewing it right now.
-    there = {lease_of(name) for name in (*decided.kept, *doomed) if name not in gone}
+    there = {lease_key(name) for name in (*decided.kept, *doomed) if name not in gone}
     for stored in (*storage.listing(LEASES), *storage.listing(REMOVALS)):
         if stored.modified < now - grace and stored.key not in {CLOCK, *there}:
             storage.delete(stored.key)
@@ -131,7 +131,7 @@ def _remove(storage: Storage, release_id: str, old: datetime) -> bool:
     The mark is written before anybody is looked for: a publisher writes its lease and then looks
     for the mark, so that at least one of the two sees the other.
     """
-    mark = removal_of(release_id)
+    mark = removal_key(release_id)
     if not storage.put_bytes(mark, b"{}\n", if_absent=True):
         begun = _modified(storage, mark)
         if begun is None or begun >= old:  # another cleaner has it, and may still be deleting
@@ -142,14 +142,14 @@ def _remove(storage: Storage, release_id: str, old: datetime) -> bool:
         return False
     prefix = f"releases/{release_id}/"
     storage.delete(prefix + MANIFEST)
-    each(storage.delete, storage.keys(prefix))
+    parallel_map(storage.delete, storage.keys(prefix))
     storage.delete(mark)
     log.info("%s/%s removed", storage.url, prefix)
     return True
 
 
 def _is_in_use(storage: Storage, release_id: str, old: datetime) -> bool:
-    leased = _modified(storage, lease_of(release_id))
+    leased = _modified(storage, lease_key(release_id))
     if leased is not None and leased >= old:
         return True
     pointers = [read_pointer(storage, channel) for channel in CHANNELS]

@@ -18,22 +18,22 @@ from typing import Literal, get_args
 
 import duckdb
 
-from warehouse.archive.files import file_sha256
 from warehouse.contracts.table import quote
 from warehouse.database.duckdb_file import connect
-from warehouse.publishing.leases import claim
+from warehouse.publishing.leases import acquire
 from warehouse.publishing.pointer import CHANNELS
 from warehouse.publishing.release_objects import (
     DamagedError,
     digest_of,
-    each,
     find_manifest,
     is_intact,
+    parallel_map,
     read_manifest,
     release_key,
     stored_manifest,
 )
 from warehouse.releases.manifest import DATABASE, MANIFEST, FileEntry, Manifest, ReleaseError
+from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import Digest, MissingObjectError, Storage, check_key
 
 log = logging.getLogger("observatory.publish")
@@ -53,7 +53,7 @@ class UploadReport:
     copied: tuple[str, ...]
     reused: tuple[str, ...]
     uploaded_bytes: int
-    was_whole: bool
+    already_complete: bool
 
 
 def upload(
@@ -66,7 +66,7 @@ def upload(
     release `before` is copied within storage and not sent. Of several publishers of one release
     each may end it, whoever began it. Raises ReleaseError, StorageError.
     """
-    claim(storage, manifest.release_id)
+    acquire(storage, manifest.release_id)
     if stored := find_manifest(storage, manifest.release_id):
         return _reuse(folder, storage, stored)
     there = {o.key: o.bytes for o in storage.listing(release_key(manifest.release_id, ""))}
@@ -86,7 +86,7 @@ def upload(
         return "uploaded", entry
 
     _need_shared(folder, manifest, storage)
-    carried = each(carry, manifest.objects)
+    carried = parallel_map(carry, manifest.objects)
     taken = {entry.path: entry for _, entry in carried}
     told = manifest.model_copy(update={"files": tuple(taken[e.path] for e in manifest.files)})
     key = release_key(manifest.release_id, MANIFEST)
@@ -103,7 +103,7 @@ def _sent(manifest: Manifest, carried: list[tuple[How, FileEntry]]) -> UploadRep
         copied=paths["copied"],
         reused=paths["reused"],
         uploaded_bytes=sum(e.bytes for how, e in carried if how == "uploaded"),
-        was_whole=False,
+        already_complete=False,
     )
 
 
@@ -158,7 +158,7 @@ def _copied(storage: Storage, source: str, key: str, entry: FileEntry) -> bool:
 def _reuse(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
     """Takes a whole release as it is, once every object of it is what its manifest says."""
     _need_shared(folder, stored, storage)
-    sent = mend(folder, storage, stored)
+    sent = repair(folder, storage, stored)
     paths = tuple(e.path for e in stored.objects if e not in sent)
     return UploadReport(
         manifest=stored,
@@ -166,11 +166,11 @@ def _reuse(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
         copied=(),
         reused=(*paths, MANIFEST),
         uploaded_bytes=sum(e.bytes for e in sent),
-        was_whole=True,
+        already_complete=True,
     )
 
 
-def mend(
+def repair(
     folder: Path, storage: Storage, stored: Manifest, *, believe: bool = True
 ) -> list[FileEntry]:
     """Sends again what a whole release has lost; the manifest says which bytes those must be.
@@ -194,7 +194,7 @@ def mend(
         log.warning("%s/%s was lost or damaged; sent again", storage.url, key)
         return True
 
-    mended = each(put_right, stored.objects)
+    mended = parallel_map(put_right, stored.objects)
     return [entry for entry, sent in zip(stored.objects, mended, strict=True) if sent]
 
 
@@ -238,7 +238,7 @@ def _need_shared(folder: Path, manifest: Manifest, storage: Storage) -> None:
                 "it: a shared object never changes, new content needs a name of its own"
             )
 
-    each(put, manifest.shared)
+    parallel_map(put, manifest.shared)
 
 
 def _staged(folder: Path, entry: FileEntry) -> Path:
@@ -263,7 +263,7 @@ def read_back(storage: Storage, release_id: str, folder: Path) -> dict[str, Path
     def fetch(entry: FileEntry) -> Path:
         return _fetch(storage, release_id, entry, folder)
 
-    found = each(fetch, [*manifest.tables, *databases])
+    found = parallel_map(fetch, [*manifest.tables, *databases])
     return {entry.name: path for entry, path in zip(manifest.tables, found, strict=False)}
 
 

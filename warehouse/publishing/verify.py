@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from warehouse.publishing.pointer import CHANNELS, read_pointer
-from warehouse.publishing.release_objects import digest_of, each, release_key, stored_manifest
+from warehouse.publishing.release_objects import (
+    digest_of,
+    parallel_map,
+    release_key,
+    stored_manifest,
+)
 from warehouse.releases.manifest import MANIFEST, FileEntry
 from warehouse.storage.protocol import MissingObjectError, Storage, check_key
 
@@ -37,7 +42,7 @@ def verify(storage: Storage, release_id: str) -> Verification:
     manifest, data = stored_manifest(storage, release_id)
     entries = [(release_key(release_id, e.path), e) for e in manifest.objects]
     entries += [(e.path, e) for e in manifest.shared]
-    seen = each(lambda keyed: _look(storage, *keyed), entries)
+    seen = parallel_map(lambda keyed: _look(storage, *keyed), entries)
     found = {key: what for (key, _), what in zip(entries, seen, strict=True)}
     if not _is_pointed_at(storage, release_id, sha256(data).hexdigest()):
         found[release_key(release_id, MANIFEST)] = "damaged"

@@ -18,7 +18,7 @@ NOTHING = "false"  # as a predicate of `license_rows`: read, and nothing of it i
 
 
 @dataclass(frozen=True)
-class Share:
+class TableScope:
     """One table's part in a release, and the cards whose terms keep something of it out."""
 
     contract: Contract
@@ -31,7 +31,7 @@ class Share:
         return any(c.id not in self.contract.license_rows for c in self.withheld)
 
     @property
-    def kept_rows(self) -> str:
+    def included_rows(self) -> str:
         """SQL condition of the rows that go in.
 
         A predicate that answers NULL does not prove that the row is free: the row stays out.
@@ -52,7 +52,7 @@ def license_entry(card: Card) -> LicenseEntry:
     return LicenseEntry(source=card.id, **terms.model_dump())
 
 
-def share(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> Share:
+def table_scope(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> TableScope:
     """What of one table a release for this audience may hold.
 
     Raises ReleaseError for a source without a card, and in a public release for a table that
@@ -66,25 +66,25 @@ def share(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> 
         )
     known = tuple(cards[s] for s in sorted(named) if contract.license_rows.get(s) != NOTHING)
     if audience == "internal":
-        return Share(contract, known)
+        return TableScope(contract, known)
     if not named:
         raise ReleaseError(
             f"{contract.table} names no license_inputs, so nobody knows whether it may be public; "
             "name its sources in the contract (`registry` for what is the project's own)"
         )
-    return Share(contract, known, tuple(c for c in known if not c.may_share_derived))
+    return TableScope(contract, known, tuple(c for c in known if not c.may_share_derived))
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReleasePlan:
     """What goes into a release, by table name in the order of the contracts."""
 
-    shares: dict[str, Share]  # raw, core and mart
+    shares: dict[str, TableScope]  # raw, core and mart
     meta: dict[str, Contract]
     withheld: tuple[str, ...]  # sources whose terms keep something out
 
     @property
-    def held(self) -> list[Share]:
+    def included(self) -> list[TableScope]:
         """Tables that go in, wholly or in part."""
         return [s for s in self.shares.values() if not s.is_left_out]
 
@@ -157,12 +157,16 @@ def _held(contract: Contract) -> set[str]:
     return {s for s in _named(contract) if contract.license_rows.get(s) != NOTHING}
 
 
-def plan(tables: Mapping[str, Contract], cards: Mapping[str, Card], audience: Audience) -> Plan:
+def plan(
+    tables: Mapping[str, Contract], cards: Mapping[str, Card], audience: Audience
+) -> ReleasePlan:
     """What a release for this audience holds of these contracts. Raises ReleaseError."""
     published = {name: contract for name, contract in tables.items() if contract.published}
     strict = tuple(c.id for c in cards.values() if not c.may_share_derived)
-    return Plan(
-        shares={n: share(c, cards, audience) for n, c in published.items() if c.layer != "meta"},
+    return ReleasePlan(
+        shares={
+            n: table_scope(c, cards, audience) for n, c in published.items() if c.layer != "meta"
+        },
         meta={n: c for n, c in published.items() if c.layer == "meta"},
         withheld=strict if audience == "public" else (),
     )

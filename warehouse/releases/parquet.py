@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.archive.files import file_sha256
 from warehouse.contracts.table import Contract, literal, quote
 from warehouse.releases.manifest import ColumnEntry, LicenseEntry, ReleaseError, TableEntry
+from warehouse.storage.files import file_sha256
 
 # zstd and V1 pages are what every BI tool reads; the row group is fixed because it is in the bytes.
 OPTIONS = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE 122880"

@@ -12,7 +12,7 @@ import duckdb
 
 from warehouse.contracts.source import Card
 from warehouse.contracts.table import quote
-from warehouse.releases.licensing import Plan, Share, license_entry
+from warehouse.releases.licensing import ReleasePlan, TableScope, license_entry
 from warehouse.releases.manifest import LeftOut, ReleaseError, SnapshotEntry, SourceEntry
 
 
@@ -27,12 +27,12 @@ def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         ) from error
 
 
-def left_out(con: duckdb.DuckDBPyConnection, plan: Plan) -> tuple[LeftOut, ...]:
+def left_out(con: duckdb.DuckDBPyConnection, plan: ReleasePlan) -> tuple[LeftOut, ...]:
     """One entry per table and source that keeps rows of it, or all of it, out."""
     return tuple(_left_out(con, one, card) for one in plan.shares.values() for card in one.withheld)
 
 
-def _left_out(con: duckdb.DuckDBPyConnection, one: Share, card: Card) -> LeftOut:
+def _left_out(con: duckdb.DuckDBPyConnection, one: TableScope, card: Card) -> LeftOut:
     predicate = None if one.is_left_out else one.contract.license_rows[card.id]
     condition = "true" if predicate is None else f"coalesce(({predicate}), true)"
     query = f"FROM built.{one.contract.sql_name} SELECT count(*) WHERE {condition}"
@@ -47,11 +47,11 @@ def _left_out(con: duckdb.DuckDBPyConnection, one: Share, card: Card) -> LeftOut
 
 
 def sources(
-    con: duckdb.DuckDBPyConnection, plan: Plan, cards: Mapping[str, Card]
+    con: duckdb.DuckDBPyConnection, plan: ReleasePlan, cards: Mapping[str, Card]
 ) -> tuple[SourceEntry, ...]:
     """Sources behind the released tables or with a snapshot in the build; withheld ones not."""
     snapshots = _snapshots(con, plan, cards)
-    named = {entry.source for one in plan.held for entry in one.licenses}
+    named = {entry.source for one in plan.included for entry in one.licenses}
     wanted = sorted((named | set(snapshots)) - set(plan.withheld))
     return tuple(_source(cards[name], tuple(snapshots.get(name, ()))) for name in wanted)
 
@@ -70,7 +70,7 @@ def _source(card: Card, snapshots: tuple[SnapshotEntry, ...]) -> SourceEntry:
 
 
 def _snapshots(
-    con: duckdb.DuckDBPyConnection, plan: Plan, cards: Mapping[str, Card]
+    con: duckdb.DuckDBPyConnection, plan: ReleasePlan, cards: Mapping[str, Card]
 ) -> dict[str, list[SnapshotEntry]]:
     """Snapshots by source, in order of date. Raises ReleaseError for a source without a card."""
     if "meta.snapshots" not in plan.meta:
@@ -91,7 +91,7 @@ def _snapshots(
     return found
 
 
-def validation(con: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, dict[str, int]]:
+def validation(con: duckdb.DuckDBPyConnection, plan: ReleasePlan) -> dict[str, dict[str, int]]:
     """Results counted by stage and outcome, over the rows that the release itself holds."""
     contract = plan.meta.get("meta.validation_results")
     if contract is None:

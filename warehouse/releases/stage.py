@@ -17,11 +17,10 @@ from typing import NamedTuple
 
 import duckdb
 
-from warehouse.archive.files import file_sha256
 from warehouse.contracts.source import Card, cards
 from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
 from warehouse.database.duckdb_file import STORAGE_VERSION, bounded, connect, create_macros
-from warehouse.releases.licensing import Plan, Share, check_lineage, inherit, plan
+from warehouse.releases.licensing import ReleasePlan, TableScope, check_lineage, inherit, plan
 from warehouse.releases.manifest import (
     DATABASE,
     MANIFEST,
@@ -36,6 +35,7 @@ from warehouse.releases.metadata import FILES as METADATA
 from warehouse.releases.metadata import write_metadata
 from warehouse.releases.parquet import select_sql, table_entry, write_table
 from warehouse.releases.provenance import left_out, lineage, sources, validation
+from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import check_key
 
 # Never `raw`, `core`, `mart` or `meta`: DuckDB could not tell a file's name from a schema's.
@@ -101,12 +101,12 @@ class Head(NamedTuple):
 
 def _stage(
     con: duckdb.DuckDBPyConnection,
-    decided: Plan,
+    decided: ReleasePlan,
     folder: Path,
     head: Head,
     source_cards: Mapping[str, Card],
 ) -> Manifest:
-    tables = tuple(_write(con, one, folder) for one in decided.held)
+    tables = tuple(_write(con, one, folder) for one in decided.included)
     release_id = make_release_id(tables, as_of=head.as_of, audience=head.audience, code=head.code)
     _write_database(con, decided, folder, release_id, head)
     manifest = Manifest(
@@ -119,7 +119,7 @@ def _stage(
         validation=validation(con, decided),
         left_out=left_out(con, decided),
     )
-    write_metadata(folder, manifest, {s.contract.table: s.contract for s in decided.held})
+    write_metadata(folder, manifest, {s.contract.table: s.contract for s in decided.included})
     return manifest.model_copy(update={"files": _files(folder, {t.path for t in tables})})
 
 
@@ -147,7 +147,7 @@ def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def _need_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: Plan) -> None:
+def _need_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: ReleasePlan) -> None:
     query = "FROM duckdb_tables() SELECT schema_name, table_name WHERE database_name = 'built'"
     there = {f"{schema}.{name}" for schema, name in con.execute(query).fetchall()}
     wanted = [c.table for c in decided.contracts if c.table != RELEASE]
@@ -155,14 +155,14 @@ def _need_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: Plan) 
         raise ReleaseError(f"{database} has no table {', '.join(missing)}; build it again")
 
 
-def _write(con: duckdb.DuckDBPyConnection, one: Share, folder: Path) -> TableEntry:
+def _write(con: duckdb.DuckDBPyConnection, one: TableScope, folder: Path) -> TableEntry:
     path = folder / f"{one.contract.table}.parquet"
-    rows = write_table(con, one.contract, path, one.kept_rows)
+    rows = write_table(con, one.contract, path, one.included_rows)
     return table_entry(one.contract, path, rows, one.licenses)
 
 
 def _write_database(
-    con: duckdb.DuckDBPyConnection, decided: Plan, folder: Path, release_id: str, head: Head
+    con: duckdb.DuckDBPyConnection, decided: ReleasePlan, folder: Path, release_id: str, head: Head
 ) -> None:
     """The DuckDB file, from the Parquet just written: both hold the same rows."""
     path = folder / DATABASE
@@ -181,17 +181,17 @@ def _write_database(
     con.execute("DETACH observatory")
 
 
-def _fill(con: duckdb.DuckDBPyConnection, decided: Plan, folder: Path) -> None:
+def _fill(con: duckdb.DuckDBPyConnection, decided: ReleasePlan, folder: Path) -> None:
     for layer in LAYERS:
         con.execute(f"CREATE SCHEMA {quote(layer)}")
-    for one in decided.held:
+    for one in decided.included:
         parquet = literal(str(folder / f"{one.contract.table}.parquet"))
         _create(con, one.contract, f"FROM read_parquet({parquet})")
     for name, contract in decided.meta.items():
         built = decided.meta_relation(contract, f"built.{contract.sql_name}")
         rows = select_sql(contract, built, decided.meta_rows(contract))
         _create(con, contract, None if name == RELEASE else rows)
-    if {one.contract.table for one in decided.held} >= MACRO_TABLES:
+    if {one.contract.table for one in decided.included} >= MACRO_TABLES:
         create_macros(con)
 
 

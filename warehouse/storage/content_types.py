@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 # A browser shows a page and runs its scripts only under their own types; S3 tells what it was told.
-MEDIA = {
+CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -17,6 +17,6 @@ MEDIA = {
 }
 
 
-def media_type(key: str) -> str:
+def content_type(key: str) -> str:
     """The media type of an object, by the ending of its key."""
-    return MEDIA.get(PurePosixPath(key).suffix, "application/octet-stream")
+    return CONTENT_TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from warehouse.archive.files import file_sha256
+from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import (
     Digest,
     MissingObjectError,
@@ -63,12 +63,12 @@ class LocalStorage:
 
     def get_bytes(self, key: str) -> bytes:
         """A whole (small) object. Raises MissingObjectError."""
-        with _told(key, self.url):
+        with _translate_errors(key, self.url):
             return self._existing(key).read_bytes()
 
     def get_version(self, key: str) -> tuple[bytes, str] | None:
         """A whole (small) object and the SHA-256 of it; None where there is none."""
-        with _told(key, self.url), suppress(FileNotFoundError):
+        with _translate_errors(key, self.url), suppress(FileNotFoundError):
             data = self._path(key).read_bytes()
             return data, hashlib.sha256(data).hexdigest()
         return None
@@ -88,15 +88,15 @@ class LocalStorage:
         """Writes an object to a local file, whole or not at all. Raises MissingObjectError."""
         with (
             self._existing(key).open("rb") as source,
-            _told(key, self.url),
-            whole_file(path, durable=durable) as stream,
+            _translate_errors(key, self.url),
+            atomic_writer(path, durable=durable) as stream,
         ):
             shutil.copyfileobj(source, stream, 1 << 20)
 
     def rehash(self, key: str) -> Digest:
         """Reads every byte of an object and says what they are. Raises MissingObjectError."""
         path = self._existing(key)
-        with _told(key, self.url):
+        with _translate_errors(key, self.url):
             return Digest(path.stat().st_size, file_sha256(path))
 
     def holds(self, key: str, digest: Digest) -> bool:
@@ -106,7 +106,7 @@ class LocalStorage:
     def size(self, key: str) -> int | None:
         """Bytes of an object, None where there is none."""
         path = self._path(key)
-        with _told(key, self.url):
+        with _translate_errors(key, self.url):
             return path.stat().st_size if path.is_file() else None
 
     def listing(self, prefix: str = "") -> list[Stored]:
@@ -121,7 +121,7 @@ class LocalStorage:
     def delete(self, key: str) -> None:
         """Removes an object, and folders that it leaves empty; none there is no error."""
         path = self._path(key)
-        with _told(key, self.url):
+        with _translate_errors(key, self.url):
             path.unlink(missing_ok=True)
         for folder in path.parents:
             if folder == self.root or not _removed(folder):
@@ -136,13 +136,13 @@ class LocalStorage:
         """Removes an unfinished file; one that is gone is no error."""
         if not _is_part(upload.handle) or ".." in upload.handle.split("/"):
             raise StorageError(repr(upload.handle), "no unfinished file of ours", "Leave it.")
-        with _told(upload.handle, self.url):
+        with _translate_errors(upload.handle, self.url):
             (self.root / upload.handle).unlink(missing_ok=True)
 
     def _files(self, folder: str) -> Iterator[Stored]:
         """Every file below a folder; one that goes while we look was not there."""
         start = self._path(folder) if folder else self.root
-        with _told(folder, self.url):
+        with _translate_errors(folder, self.url):
             for path in start.rglob("*"):
                 with suppress(FileNotFoundError, NotADirectoryError):
                     about = path.stat()
@@ -162,12 +162,12 @@ class LocalStorage:
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         path = self._path(key)
-        with _told(key, self.url):
+        with _translate_errors(key, self.url):
             path.parent.mkdir(parents=True, exist_ok=True)
             # The file stays: whoever removed it would let two hold a lock of the same name.
             lock = path.with_name(f".{path.name}{_LOCK}").open("a")
         with lock:
-            with _told(key, self.url):
+            with _translate_errors(key, self.url):
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -175,11 +175,11 @@ class LocalStorage:
         self, key: str, write: Callable[[IO[bytes]], object], *, if_absent: bool = False
     ) -> bool:
         path = self._path(key)
-        with _told(key, self.url):
+        with _translate_errors(key, self.url):
             for left in reversed(range(TRIES)):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    with whole_file(path, if_absent=if_absent) as stream:
+                    with atomic_writer(path, if_absent=if_absent) as stream:
                         write(stream)
                 except FileExistsError:
                     return False
@@ -192,7 +192,9 @@ class LocalStorage:
 
 
 @contextmanager
-def whole_file(path: Path, *, if_absent: bool = False, durable: bool = True) -> Iterator[IO[bytes]]:
+def atomic_writer(
+    path: Path, *, if_absent: bool = False, durable: bool = True
+) -> Iterator[IO[bytes]]:
     """A stream whose bytes become the file at the end of the block, or leave no trace.
 
     It is `durable` before it gets its name, unless told otherwise. With `if_absent`, raises
@@ -250,7 +252,7 @@ def _removed(folder: Path) -> bool:
 
 
 @contextmanager
-def _told(key: str, root: str) -> Iterator[None]:
+def _translate_errors(key: str, root: str) -> Iterator[None]:
     """Turns an OSError into a StorageError that says where and what to do."""
     where = f"{root}/{key}".rstrip("/")
     try:

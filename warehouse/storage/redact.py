@@ -12,6 +12,6 @@ _SECRET = re.compile(
 _TOKEN = re.compile(r"\b(hf_|gh[a-z]_|github_pat_)[A-Za-z0-9_]{8,}|(?i:\bbearer\s+)\S+")
 
 
-def without_query_secrets(url: str) -> str:
+def redact(url: str) -> str:
     """A text that may be written down: user names, passwords and tokens taken out."""
     return _TOKEN.sub("…", _SECRET.sub(r"\1…", _USER.sub("", url)))

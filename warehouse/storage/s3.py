@@ -22,9 +22,9 @@ from botocore import exceptions as aws
 from botocore.config import Config
 from s3transfer.exceptions import RetriesExceededError
 
-from warehouse.archive.files import file_sha256
-from warehouse.storage.content_types import media_type
-from warehouse.storage.local import whole_file
+from warehouse.storage.content_types import content_type
+from warehouse.storage.files import file_sha256
+from warehouse.storage.local import atomic_writer
 from warehouse.storage.protocol import (
     Digest,
     MissingObjectError,
@@ -66,7 +66,7 @@ class S3Storage:
         self._server = "AWS"
         self._bucket_seen = False
         try:
-            with self._told(""):
+            with self._translate_errors(""):
                 self._client = client(endpoint)
         except ValueError as error:
             todo = "Write it as http://host:port."
@@ -83,10 +83,10 @@ class S3Storage:
         sent = {
             "ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode(),
             "Metadata": {SHA256: sha256},
-            "ContentType": media_type(key),
+            "ContentType": content_type(key),
         }
         at = self._at(key)
-        with self._told(key):
+        with self._translate_errors(key):
             try:
                 self._client.put_object(**at, Body=body, **sent, **asked)
             except aws.ClientError as error:
@@ -106,18 +106,18 @@ class S3Storage:
         """
         sha256 = sha256 or file_sha256(path)
         at = self._at(key)
-        with path.open("rb") as stream, self._told(key):
+        with path.open("rb") as stream, self._translate_errors(key):
             if if_absent:
                 return self._put(key, stream, sha256, {"IfNoneMatch": "*"})
             how = {"ChecksumAlgorithm": "SHA256", "Metadata": {SHA256: sha256}}
-            how["ContentType"] = media_type(key)
+            how["ContentType"] = content_type(key)
             self._client.upload_fileobj(stream, **at, ExtraArgs=how, Config=PARTS)
         return True
 
     def copy(self, source: str, key: str) -> None:
         """Copies an object on the server. Raises MissingObjectError."""
         origin, at = self._at(source), self._at(key)
-        with self._told(source):
+        with self._translate_errors(source):
             self._client.copy(origin, **at, Config=WHOLE_COPY)
 
     def get_bytes(self, key: str) -> bytes:
@@ -137,7 +137,7 @@ class S3Storage:
         boto3 does not try again once an answer has begun, so that is done here.
         """
         at = self._at(key)
-        with self._told(key):
+        with self._translate_errors(key):
             for _ in range(ATTEMPTS - 1):
                 with suppress(*BROKEN_OFF):
                     return self._read_once(at, take)
@@ -170,7 +170,7 @@ class S3Storage:
     def download(self, key: str, path: Path, durable: bool = True) -> None:
         """Writes an object to a local file, whole or not at all. Raises MissingObjectError."""
         at = self._at(key)
-        with whole_file(path, durable=durable) as stream, self._told(key):
+        with atomic_writer(path, durable=durable) as stream, self._translate_errors(key):
             self._client.download_fileobj(**at, Fileobj=stream, Config=PARTS)
 
     def rehash(self, key: str) -> Digest:
@@ -193,7 +193,7 @@ class S3Storage:
     def _head(self, key: str) -> dict[str, Any] | None:
         at = self._at(key)
         try:
-            with self._told(key):
+            with self._translate_errors(key):
                 head: dict[str, Any] = self._client.head_object(**at)
                 return head
         except MissingObjectError:
@@ -202,7 +202,7 @@ class S3Storage:
     def listing(self, prefix: str = "") -> list[Stored]:
         """Objects whose keys start with `prefix`, sorted; servers differ in a listing's order."""
         pages = self._client.get_paginator("list_objects_v2")
-        with self._told(prefix):
+        with self._translate_errors(prefix):
             found = [
                 Stored(item["Key"].removeprefix(self._base), item["Size"], item["LastModified"])
                 for page in pages.paginate(Bucket=self.bucket, Prefix=self._base + prefix)
@@ -217,13 +217,13 @@ class S3Storage:
     def delete(self, key: str) -> None:
         """Removes an object; one that is not there is no error. Raises RefusedError."""
         at = self._at(key)
-        with self._told(key):
+        with self._translate_errors(key):
             self._client.delete_object(**at)
 
     def unfinished(self) -> list[Unfinished]:
         """Multipart uploads that were neither completed nor aborted."""
         pages = self._client.get_paginator("list_multipart_uploads")
-        with self._told(""):
+        with self._translate_errors(""):
             found = [
                 Unfinished(u["Key"].removeprefix(self._base), u["Initiated"], u["UploadId"])
                 for page in pages.paginate(Bucket=self.bucket, Prefix=self._base)
@@ -234,7 +234,7 @@ class S3Storage:
     def abort(self, upload: Unfinished) -> None:
         """Aborts a multipart upload; one that is gone is no error."""
         at = self._at(upload.key)
-        with self._told(upload.key):
+        with self._translate_errors(upload.key):
             try:
                 self._client.abort_multipart_upload(**at, UploadId=upload.handle)
             except aws.ClientError as error:
@@ -249,7 +249,7 @@ class S3Storage:
         return {"Bucket": self.bucket, "Key": self._base + check_key(key)}
 
     @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
+    def _translate_errors(self, key: str) -> Iterator[None]:
         """Turns what boto3 raises into a StorageError for people, without secrets."""
         where = f"{self.url}/{key}".rstrip("/")
         try:

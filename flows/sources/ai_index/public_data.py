@@ -47,7 +47,7 @@ def fetch_editions(settings: Settings, archive: Archive, draft: Draft) -> None:
 
     An edition that the card does not list is kept too, if it was laid down by hand.
     """
-    draft.restart()
+    draft.reset()
     unlisted = dict.fromkeys(further(settings.ai_index_files, set(editions())))
     for edition, card_url in (editions() | unlisted).items():
         laid = local(settings.ai_index_files, edition)
@@ -111,7 +111,7 @@ class _Edition:
             held = list(read_files(data, self.edition))
             self._check(held, laid)
         except DAMAGED_ZIP as error:
-            aside = self.draft.set_aside(name, data)
+            aside = self.draft.quarantine(name, data)
             if self.edition not in editions():  # what nobody reads yet stops nothing
                 self.draft.notes.append(
                     f"edition {self.edition} set aside: {error} (the bytes: {aside})"
@@ -127,7 +127,7 @@ class _Edition:
             f"{self.edition}.zip, {file.name}: {note}" for file in held for note in file.notes
         )
         rows = sum(len(file.csv.records) for file in held)
-        self.draft.keep(name, data, url=self.url, etag=etag, rows_seen=rows)
+        self.draft.add_file(name, data, url=self.url, etag=etag, rows_seen=rows)
         log.info("ai_index: edition %d, %d tables, %s rows", self.edition, len(held), f"{rows:,}")
 
     def _check(self, held: list[File], laid: Laid | None) -> None:

@@ -7,8 +7,8 @@ import httpx2
 from flows.settings import Settings
 from flows.sources.hub.completeness import author, is_short
 from flows.sources.hub.page import FLOOR, DamagedPageError, Met, Page, is_at, is_floor
-from warehouse.archive.files import sha256
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
+from warehouse.storage.files import sha256
 
 
 class Checks:

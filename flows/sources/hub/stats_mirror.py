@@ -36,7 +36,7 @@ def fetch_revision(settings: Settings, archive: Archive, draft: Draft) -> None:
     repo, path = card(NAME).map["repository"], card(NAME).map["file"]
     address = f"{settings.hub_url}/datasets/{repo}"
     api = HfApi(endpoint=settings.hub_url)
-    draft.restart()
+    draft.reset()
     with heard(NAME, draft.day, address):
         commits = api.list_repo_commits(repo, repo_type="dataset")
         commit = _of_the_day(draft, commits, address)
@@ -68,12 +68,12 @@ def _check(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
         if _found("model_id_hf", names) is None or not rows:
             raise ValueError(f"holds {rows} rows, and an id is not among the columns {names}")
     except (ArrowInvalid, OSError, ValueError) as error:
-        aside = draft.set_aside(file.path, data)
+        aside = draft.quarantine(file.path, data)
         raise _error(draft, f"{file.path} {error}", f"{url} (the bytes: {aside})") from error
     lacking = [c for c in card(NAME).map["columns"] if _found(c, names) is None]
     if lacking:
         draft.notes.append(f"{file.path} lacks {lacking}: null in {TABLE}")
-    draft.keep(file.path, data, url=url, rows_seen=rows)
+    draft.add_file(file.path, data, url=url, rows_seen=rows)
 
 
 def _error(draft: Draft, what: str, where: str) -> SourceError:

@@ -33,7 +33,7 @@ from flows.sources.hub.request import Asker
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import ArchivedFile, distinct_rows
-from warehouse.storage.redact import without_query_secrets
+from warehouse.storage.redact import redact
 
 log = logging.getLogger("observatory.hub")
 
@@ -100,7 +100,7 @@ class Sweep(Checks):
         pages = self.pages
         firsts = [p for p, before in zip(pages, [None, *pages], strict=False) if _begins(before)]
         names = optional(self.source)
-        wanted = [without(without_query_secrets(s), names) for s in starts[: len(firsts)]]
+        wanted = [without(redact(s), names) for s in starts[: len(firsts)]]
         return [without(f.url, names) for f in firsts] == wanted
 
     def _go_on(self, url: str) -> str | None:
@@ -119,7 +119,7 @@ class Sweep(Checks):
             return None
 
     def _anew(self) -> None:
-        self.draft.restart()
+        self.draft.reset()
         self._remember()
 
     def _keep_page(self, url: str, *, is_first: bool) -> str | None:
@@ -152,7 +152,7 @@ class Sweep(Checks):
                 if error.is_hostile:
                     raise self._refused(error.args[0], error.where or url) from error
                 problem = error
-            aside = self.draft.set_aside(name, answer.content)
+            aside = self.draft.quarantine(name, answer.content)
             log.warning("%s: page %s %s (%d of %d)", self.source, name, problem, tried, PAGE_TRIES)
         if problem.is_tolerable:
             self.draft.notes.append(f"{name} {problem}, {PAGE_TRIES} times: taken as it is")
@@ -179,7 +179,7 @@ class Sweep(Checks):
         rows: int,
         again: int | None = None,
     ) -> None:
-        file = self.draft.keep(
+        file = self.draft.add_file(
             name,
             answer.content,
             url=without(url, self.asker.left_out),

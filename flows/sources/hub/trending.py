@@ -30,7 +30,7 @@ _CELLS = {
 
 def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Keeps the strip as one file. An empty or damaged one is asked for again."""
-    draft.restart()  # one moment of the strip; one that was kept and not sealed is asked for again
+    draft.reset()  # one moment of the strip; one that was kept and not sealed is asked for again
     url = f"{settings.hub_url}/api/trending"
     headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
     for _ in range(TRIES):
@@ -45,11 +45,13 @@ def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
             strip, is_mended = _strip(answer.content)
         except (ValueError, KeyError, TypeError) as error:
             problem = error
-            aside = draft.set_aside(NAME, answer.content)
+            aside = draft.quarantine(NAME, answer.content)
             continue
         if is_mended:
             draft.notes.append(f"{NAME} holds half characters, or numbers that are none")
-        draft.keep(NAME, answer.content, url=url, status=answer.status_code, rows_seen=len(strip))
+        draft.add_file(
+            NAME, answer.content, url=url, status=answer.status_code, rows_seen=len(strip)
+        )
         return
     raise SourceError(
         "hub_trending",

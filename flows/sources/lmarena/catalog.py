@@ -95,7 +95,7 @@ def fetch_catalog(settings: Settings, archive: Archive, draft: Draft) -> None:
 
 def _go_on(draft: Draft, commits: list[Commit]) -> None:
     if any(f.name.split("/", 1)[0] not in {c.folder for c in commits} for f in draft.files):
-        draft.restart()  # the history was rewritten since
+        draft.reset()  # the history was rewritten since
 
 
 def _by_commit(archive: Archive) -> dict[str, list[ArchivedFile]]:
@@ -155,7 +155,7 @@ class _Catalog:
             rows = sum(1 for _ in _entries(data))
         except ValueError as error:
             raise self._refusal(kept, data, url, error) from error
-        self.draft.keep(kept, data, url=url, etag=blob, rows_seen=rows)
+        self.draft.add_file(kept, data, url=url, etag=blob, rows_seen=rows)
         log.info("arena_catalog: %s, %s rows", kept, f"{rows:,}")
 
     def _ask(self, path: str, name: str, read: Callable[[Any], T]) -> T:
@@ -177,7 +177,7 @@ class _Catalog:
         ).content
 
     def _refusal(self, name: str, data: bytes, url: str, error: Exception) -> SourceError:
-        aside = self.draft.set_aside(name, data)
+        aside = self.draft.quarantine(name, data)
         return SourceError(
             NAME,
             f"{self.draft.day} {name}: {type(error).__name__}: {error}",

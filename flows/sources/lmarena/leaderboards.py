@@ -55,7 +55,7 @@ def fetch_leaderboards(settings: Settings, archive: Archive, draft: Draft) -> No
         repository = Repository.newest(HfApi(endpoint=settings.hub_url), REPO, "dataset")
         tree = repository.files()
         files = [f for f in tree if _FULL.fullmatch(f.path)]
-        draft.restart()  # a half-kept draft may be of another commit
+        draft.reset()  # a half-kept draft may be of another commit
         boards = _Boards(archive, draft)
         boards.note_passed_over(f.path for f in tree if f not in files)
         for file in files:
@@ -96,13 +96,13 @@ class _Boards:
         rows, added, problem = _look(data)
         problem = differs(data, digest) or problem
         if isinstance(problem, UnknownKindError) and subset not in self.seen:
-            aside = self.draft.set_aside(file.path, data)
+            aside = self.draft.quarantine(file.path, data)
             self._warn(f"new subset {subset} set aside: it {problem} (the bytes: {aside})")
             return
         if problem:
             raise self._refusal(file.path, data, str(problem), url)
         self._tell_new(subset)
-        self.draft.keep(file.path, data, url=url, etag=digest, rows_seen=rows)
+        self.draft.add_file(file.path, data, url=url, etag=digest, rows_seen=rows)
         log.info("lmarena: %s, %s rows", file.path, f"{rows:,}")
         if added:
             self._warn(f"{subset} has columns that are not loaded: {added}")
@@ -110,7 +110,7 @@ class _Boards:
             self._warn(f"{subset}: {changed} since {self.since}")
 
     def _refusal(self, name: str, data: bytes, problem: str, url: str) -> SourceError:
-        aside = self.draft.set_aside(name, data)
+        aside = self.draft.quarantine(name, data)
         return SourceError(
             NAME,
             f"{self.draft.day} {name} {problem}",

@@ -89,7 +89,7 @@ def _go_on(draft: Draft, wanted: list[RepoFile]) -> None:
     """Goes on with a draft that an earlier run left, unless the Space is another one now."""
     offered = {_kept_name(f.path): digest_of(f) for f in wanted}
     if any(offered.get(f.name) != f.http_etag for f in draft.files):
-        draft.restart()
+        draft.reset()
 
 
 def _keep_file(space: Repository, draft: Draft, file: RepoFile, known: ArchivedFile | None) -> None:
@@ -105,14 +105,14 @@ def _keep_file(space: Repository, draft: Draft, file: RepoFile, known: ArchivedF
             raise ValueError(problem)
         content, rows = _judged(file.path, data)
     except (PickleError, ValueError) as error:
-        aside = draft.set_aside(file.path, data)
+        aside = draft.quarantine(file.path, data)
         raise SourceError(
             NAME,
             f"{draft.day} {file.path}: {error}",
             f"{url} (the bytes: {aside})",
             "run again; if the file itself is so, adapt flows/sources/lmarena/space.py",
         ) from error
-    draft.keep(name, content, url=url, etag=digest, rows_seen=rows)
+    draft.add_file(name, content, url=url, etag=digest, rows_seen=rows)
     log.info("lmarena_space: %s, %s rows", name, f"{rows:,}")
 
 

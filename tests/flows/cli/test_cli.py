@@ -288,7 +288,7 @@ def test_status_shows_what_was_begun_and_not_finished(tmp_path: Path) -> None:
     from datetime import date
 
     with archive.draft("hub", date(2026, 8, 15)) as draft:
-        draft.keep("pages/000001.json", b"[]", url="https://example.org")
+        draft.add_file("pages/000001.json", b"[]", url="https://example.org")
     arguments = ["status", f"--archive={archive.root}", *places(tmp_path)]
     assert json.loads(call(*arguments, "--json").stdout)["unfinished"] == [str(draft.folder)]
     done = call(*arguments)

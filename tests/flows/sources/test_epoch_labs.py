@@ -86,7 +86,7 @@ def lay_down(archive: Archive, folder: Path) -> None:
         for file in sorted(folder.glob("*.csv")):
             data = file.read_bytes()
             rows = len(read_table(data, contract(FILES[file.name][1])).records)
-            draft.keep(file.name, data, url=f"https://epoch.ai/{file.name}", rows_seen=rows)
+            draft.add_file(file.name, data, url=f"https://epoch.ai/{file.name}", rows_seen=rows)
         draft.seal(producer="Epoch", url="", citation="", license="", redistribution="derived")
 
 

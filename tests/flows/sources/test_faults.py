@@ -31,9 +31,9 @@ from tests.conftest import settings_for
 from tests.standin import Answer, Call, StandIn
 from tests.support.recorded_sample import DAY, write_recordings
 from warehouse.archive.archive import Archive
-from warehouse.archive.files import file_sha256
 from warehouse.contracts.source import cards
 from warehouse.contracts.table import contract
+from warehouse.storage.files import file_sha256
 
 TODAY, TOMORROW, DAY_AFTER = date.fromisoformat(DAY), date(2026, 8, 16), date(2026, 8, 17)
 HTML = b"<!doctype html><html><body>We will be back soon.</body></html>\n"
@@ -501,7 +501,7 @@ def test_a_csv_cut_behind_a_record_is_stopped_by_the_vintage_before_it(
     assert called.exit_code == 0, called.output
     chosen = chosen_snapshots(Archive(given.archive), given.sources, TOMORROW)
     assert short not in {s.snapshot_id for s in chosen}
-    Archive(given.archive).readmit("epoch", TOMORROW)
+    Archive(given.archive).include("epoch", TOMORROW)
     with StandIn(world, page_size=80) as server:  # whole again on the day after
         assert observe("epoch", settings_for(server, running), DAY_AFTER).snapshot.rows_seen == 153
     archive, build = Archive(given.archive), running / "build.duckdb"

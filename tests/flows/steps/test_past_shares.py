@@ -61,7 +61,9 @@ def file_hub(archive: Archive, when: date, items: list[dict[str, Any]]) -> Snaps
     terms = card("hub")
     with archive.draft("hub", when) as draft:
         page = orjson.dumps(items)
-        draft.keep("pages/000001.json", page, url="http://x/", rows_seen=len(items), compress=True)
+        draft.add_file(
+            "pages/000001.json", page, url="http://x/", rows_seen=len(items), compress=True
+        )
         draft.notes.append("floor 2022-03-02 reached")
         return draft.seal(
             producer=terms.producer,

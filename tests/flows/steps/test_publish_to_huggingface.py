@@ -19,9 +19,9 @@ from flows.steps.publish_to_huggingface import Change, publish_to_hub
 from tests.standin import Answer, Call, RefusalError, StandIn
 from tests.standin.push import Pushes
 from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
-from warehouse.archive.files import file_sha256
 from warehouse.releases.manifest import Manifest, ReleaseError
 from warehouse.releases.stage import stage_release
+from warehouse.storage.files import file_sha256
 
 REPO, TOKEN = "someone/observatory", "hf_of_the_test"
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import JOURNAL, Draft
 from warehouse.archive.snapshot import SIDECAR, ArchivedFile, ArchiveError, Snapshot
-from warehouse.storage.redact import without_query_secrets
+from warehouse.storage.redact import redact
 
 DAY, NEXT_DAY = date(2026, 8, 14), date(2026, 8, 15)
 URL = "https://example.org/data"
@@ -65,13 +65,13 @@ def scratch() -> Iterator[Archive]:
 def file_snapshot(archive: Archive, day: date = DAY, **files: bytes) -> Snapshot:
     with archive.draft("hub", day) as draft:
         for name, data in files.items():
-            draft.keep(name, data, url=URL)
+            draft.add_file(name, data, url=URL)
         return draft.seal(**ABOUT)
 
 
 def keep_pages(draft: Draft, names: list[str], *, compress: bool = True) -> None:
     for name in names:
-        draft.keep(name, PAGES[name], url=URL, rows_seen=1, compress=compress)
+        draft.add_file(name, PAGES[name], url=URL, rows_seen=1, compress=compress)
 
 
 def kept_names(archive: Archive) -> list[str]:
@@ -92,7 +92,7 @@ def test_bytes_come_back_as_they_were_received(received: list[bytes], compress: 
     with scratch() as archive:
         with archive.draft("hub", DAY) as draft:
             for number, data in enumerate(received):
-                draft.keep(f"{number}.bin", data, url=URL, compress=compress)
+                draft.add_file(f"{number}.bin", data, url=URL, compress=compress)
             sealed = draft.seal(**ABOUT)
         again = Archive(archive.root).snapshot("hub", DAY)
         assert again == sealed
@@ -118,7 +118,7 @@ def test_snapshots_come_by_source_and_date_up_to_a_day(archive: Archive) -> None
     for day in reversed(days):
         file_snapshot(archive, day, page=str(day).encode())
     with archive.draft("epoch", days[0]) as draft:
-        draft.keep("a.csv", b"a\n1\n", url=URL)
+        draft.add_file("a.csv", b"a\n1\n", url=URL)
         draft.seal(**ABOUT)
     assert [s.snapshot_id for s in archive.snapshots()] == [
         "epoch/2026-08-09",
@@ -160,8 +160,8 @@ def test_a_sealed_snapshot_never_changes(archive: Archive) -> None:
     before = all_bytes(archive.root)
     with archive.draft("hub", DAY) as draft:
         for attempt in (
-            lambda: draft.keep("page", b"second", url=URL),
-            lambda: draft.keep("other", b"second", url=URL),
+            lambda: draft.add_file("page", b"second", url=URL),
+            lambda: draft.add_file("other", b"second", url=URL),
             lambda: draft.reuse(sealed.files[0], name="more", url=URL),
             lambda: draft.seal(**ABOUT),
         ):
@@ -173,16 +173,16 @@ def test_a_sealed_snapshot_never_changes(archive: Archive) -> None:
 
 def test_a_kept_file_is_not_overwritten(archive: Archive) -> None:
     with archive.draft("hub", DAY) as draft:
-        first = draft.keep("page", b"first", url=URL)
+        first = draft.add_file("page", b"first", url=URL)
         with pytest.raises(ArchiveError, match="page is taken"):
-            draft.keep("page", b"second", url=URL)
+            draft.add_file("page", b"second", url=URL)
         assert archive.read(first) == b"first"
 
 
 @pytest.mark.parametrize("name", [SIDECAR, JOURNAL])
 def test_no_file_takes_the_name_of_our_own(archive: Archive, name: str) -> None:
     with archive.draft("hub", DAY) as draft, pytest.raises(ArchiveError, match="taken"):
-        draft.keep(name, b"{}", url=URL)
+        draft.add_file(name, b"{}", url=URL)
 
 
 def test_unchanged_bytes_are_not_stored_twice(archive: Archive) -> None:
@@ -209,7 +209,7 @@ def test_the_same_bytes_under_another_name_keep_the_new_name(archive: Archive) -
 def test_bytes_of_another_source_are_not_shared(archive: Archive) -> None:
     file_snapshot(archive, page=b"same")
     with archive.draft("epoch", DAY) as draft:
-        assert draft.keep("page", b"same", url=URL).path == "epoch/2026-08-14/page"
+        assert draft.add_file("page", b"same", url=URL).path == "epoch/2026-08-14/page"
 
 
 def test_good_bytes_are_stored_again_when_the_earlier_ones_are_damaged(archive: Archive) -> None:
@@ -228,7 +228,7 @@ def test_good_bytes_are_stored_again_when_the_earlier_ones_are_damaged(archive: 
 @given(data=st.data(), compress=st.booleans())
 def test_a_flipped_bit_is_refused_by_name(data: st.DataObject, compress: bool) -> None:
     with scratch() as archive, archive.draft("hub", DAY) as draft:
-        file = draft.keep("pages/7.json", b"[1, 2, 3]" * 40, url=URL, compress=compress)
+        file = draft.add_file("pages/7.json", b"[1, 2, 3]" * 40, url=URL, compress=compress)
         path = archive.root / file.path
         stored = bytearray(path.read_bytes())
         position = data.draw(st.integers(0, len(stored) - 1))
@@ -268,11 +268,11 @@ def test_a_name_from_outside_never_becomes_a_path(archive: Archive, name: str) -
     with archive.draft("hub", NEXT_DAY) as draft:
         before = all_bytes(archive.root.parent)
         for attempt in (
-            lambda: draft.keep(name, b"x", url=URL),
-            lambda: draft.keep(name, b"x", url=URL, compress=True),
-            lambda: draft.keep(name, b"1", url=URL),  # known bytes: nothing would be written
+            lambda: draft.add_file(name, b"x", url=URL),
+            lambda: draft.add_file(name, b"x", url=URL, compress=True),
+            lambda: draft.add_file(name, b"1", url=URL),  # known bytes: nothing would be written
             lambda: draft.reuse(sealed.files[0], name=name, url=URL),
-            lambda: draft.set_aside(name, b"x"),
+            lambda: draft.quarantine(name, b"x"),
             lambda: archive.folder(name, DAY),
         ):
             with pytest.raises(ArchiveError, match="refusing"):
@@ -286,7 +286,7 @@ def test_a_name_from_outside_never_becomes_a_path(archive: Archive, name: str) -
 def test_whatever_the_name_it_stays_in_its_folder(name: str) -> None:
     with scratch() as archive, archive.draft("hub", DAY) as draft:
         try:
-            file = draft.keep(name, b"x", url=URL)
+            file = draft.add_file(name, b"x", url=URL)
         except ArchiveError:
             assert [p.name for p in draft.folder.iterdir()] == [".lock"]
         else:
@@ -297,7 +297,7 @@ def test_whatever_the_name_it_stays_in_its_folder(name: str) -> None:
 
 def test_a_damaged_answer_is_set_aside_where_no_build_looks(archive: Archive) -> None:
     with archive.draft("hub", DAY) as draft:
-        aside = draft.set_aside("pages/1.json", b"<html>")
+        aside = draft.quarantine("pages/1.json", b"<html>")
         keep_pages(draft, list(PAGES))
         sealed = draft.seal(**ABOUT)
     assert aside.read_bytes() == b"<html>"
@@ -367,15 +367,15 @@ def test_a_crash_between_sidecar_and_journal_leaves_a_sealed_snapshot(archive: A
 def test_restart_forgets_what_was_kept(archive: Archive) -> None:
     with archive.draft("hub", DAY) as draft:
         keep_pages(draft, list(PAGES))
-        draft.restart()
-        draft.keep("pages/1.json", b"[]", url=URL)
+        draft.reset()
+        draft.add_file("pages/1.json", b"[]", url=URL)
     assert kept_names(archive) == ["pages/1.json"]
 
 
 def test_what_resumes_knows_where_to_go_on(archive: Archive) -> None:
     seen = datetime(2026, 8, 14, 3, 4, 5, tzinfo=UTC)
     with archive.draft("hub", DAY) as draft:
-        kept = draft.keep(
+        kept = draft.add_file(
             "1", b"x", url=URL, status=200, next_url=URL + "?cursor=a%3D", retrieved_at=seen
         )
     with archive.draft("hub", DAY) as draft:
@@ -428,7 +428,7 @@ def test_another_day_or_source_does_not_wait(archive: Archive) -> None:
 )
 def test_secrets_are_never_written_down(archive: Archive, url: str) -> None:
     with archive.draft("hub", DAY) as draft:
-        draft.keep("page", b"1", url=url)
+        draft.add_file("page", b"1", url=url)
         journal = (draft.folder / JOURNAL).read_bytes()
         draft.seal(**ABOUT)
     written = journal + (draft.folder / SIDECAR).read_bytes()
@@ -445,7 +445,7 @@ def test_secrets_are_never_written_down(archive: Archive, url: str) -> None:
     ],
 )
 def test_an_address_without_secrets_stays_as_it_is(url: str) -> None:
-    assert without_query_secrets(url) == url
+    assert redact(url) == url
 
 
 def test_a_source_error_tells_no_secret() -> None:
@@ -480,23 +480,23 @@ def test_an_entry_survives_its_own_json(more: dict[str, Any]) -> None:
 def test_a_refused_snapshot_is_left_out_until_it_is_readmitted(archive: Archive) -> None:
     for day in (DAY, NEXT_DAY):
         with archive.draft("hub", day) as draft:
-            draft.keep("a.json", f"{day}".encode(), url="https://example.org/a")
+            draft.add_file("a.json", f"{day}".encode(), url="https://example.org/a")
             draft.seal(**ABOUT)
     before = {p: p.read_bytes() for p in archive.root.rglob("*") if p.is_file()}
-    archive.refuse("hub", DAY, "short\nby half")
+    archive.exclude("hub", DAY, "short\nby half")
     assert [s.snapshot_date for s in archive.snapshots("hub")] == [NEXT_DAY]
-    assert archive.refused()[f"hub/{DAY}"].reason == "short\nby half"
+    assert archive.excluded()[f"hub/{DAY}"].reason == "short\nby half"
     assert {p: p.read_bytes() for p in before} == before
-    archive.readmit("hub", DAY)
+    archive.include("hub", DAY)
     assert len(archive.snapshots("hub")) == 2
-    assert archive.refused() == {}
+    assert archive.excluded() == {}
 
 
 def test_only_a_sealed_snapshot_can_be_refused_and_only_a_refused_one_readmitted(
     archive: Archive,
 ) -> None:
     with archive.draft("hub", DAY) as draft:
-        draft.keep("a.json", b"a", url="https://example.org/a")
-    for word in (lambda: archive.refuse("hub", DAY, "x"), lambda: archive.readmit("hub", DAY)):
+        draft.add_file("a.json", b"a", url="https://example.org/a")
+    for word in (lambda: archive.exclude("hub", DAY, "x"), lambda: archive.include("hub", DAY)):
         with pytest.raises(ArchiveError, match=str(DAY)):
             word()

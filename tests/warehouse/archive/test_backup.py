@@ -88,16 +88,16 @@ def test_a_copy_that_was_broken_off_goes_on(
 def test_a_refusal_travels_and_is_taken_back(
     archive: Archive, storage: LocalStorage, tmp_path: Path
 ) -> None:
-    archive.refuse("hub", HUB, "counters stalled")
+    archive.exclude("hub", HUB, "counters stalled")
     backup.push(archive, storage)
     fresh = Archive(tmp_path / "fresh")
     backup.pull(fresh, storage)
-    assert list(fresh.refused()) == [f"hub/{HUB}"]
-    archive.readmit("hub", HUB)
+    assert list(fresh.excluded()) == [f"hub/{HUB}"]
+    archive.include("hub", HUB)
     backup.push(archive, storage)
     again = Archive(tmp_path / "again")
     backup.pull(again, storage)
-    assert again.refused() == {}
+    assert again.excluded() == {}
     assert again.snapshots() == archive.snapshots()
 
 

@@ -169,10 +169,10 @@ def test_an_untouched_ledger_passes(copy: Path) -> None:
 def test_the_public_ledger_is_whole_and_its_trials_leave_strict_figures_out() -> None:
     decided = plan(contracts(), cards(), "public")
     ledger, trials = (decided.shares[table] for table in LEDGER)
-    assert (ledger.is_left_out, ledger.kept_rows) == (False, "true")
+    assert (ledger.is_left_out, ledger.included_rows) == (False, "true")
     assert not trials.is_left_out
     for source in ("ai_index", "arena_catalog"):
-        assert f"strict_source = '{source}'" in trials.kept_rows
+        assert f"strict_source = '{source}'" in trials.included_rows
     assert {e.source for e in trials.licenses}.isdisjoint({"ai_index", "arena_catalog"})
 
 

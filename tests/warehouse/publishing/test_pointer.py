@@ -17,10 +17,20 @@ from tests.support.s3_places import carry, copies_are, reader_sees
 from tests.warehouse.releases.test_release import stage
 from warehouse.publishing import retention
 from warehouse.publishing.catalog import pin, releases, resolve, unpin
-from warehouse.publishing.channels import follow, latest_manifest, need_whole, point
+from warehouse.publishing.channels import (
+    latest_manifest,
+    require_complete,
+    set_pointer,
+    sync_copies,
+)
 from warehouse.publishing.diff import compare
-from warehouse.publishing.leases import lease_of, removal_of
-from warehouse.publishing.pointer import OvertakenError, hold, journal, read_pointer
+from warehouse.publishing.leases import lease_key, removal_key
+from warehouse.publishing.pointer import (
+    PointerConflictError,
+    read_for_update,
+    read_pointer,
+    release_log,
+)
 from warehouse.publishing.release_objects import DamagedError
 from warehouse.publishing.retention import clean, plan
 from warehouse.publishing.upload import upload
@@ -99,11 +109,17 @@ def test_whoever_finds_its_own_bytes_has_what_it_wanted(storage: LocalStorage) -
 
 
 def test_the_journal_tells_every_move(storage: LocalStorage, filled: list[str]) -> None:
-    point(storage, filled[1], held=hold(storage, "latest"), action="rollback", moved_by="ann")
-    point(storage, filled[0], "stable", action="promote", moved_by="bob")
+    set_pointer(
+        storage,
+        filled[1],
+        expected=read_for_update(storage, "latest"),
+        action="rollback",
+        moved_by="ann",
+    )
+    set_pointer(storage, filled[0], "stable", action="promote", moved_by="bob")
     told = [
         (p.sequence, p.action, p.moved_by, p.moved_from, p.release_id)
-        for p in journal(storage, "latest")
+        for p in release_log(storage, "latest")
     ]
     assert told == [
         (1, "publish", None, None, filled[0]),
@@ -112,7 +128,7 @@ def test_the_journal_tells_every_move(storage: LocalStorage, filled: list[str]) 
         (4, "publish", None, filled[2], filled[3]),
         (5, "rollback", "ann", filled[3], filled[1]),
     ]
-    (promoted,) = journal(storage, "stable")
+    (promoted,) = release_log(storage, "stable")
     assert (promoted.action, promoted.moved_by, promoted.release_id) == (
         "promote",
         "bob",
@@ -123,13 +139,16 @@ def test_the_journal_tells_every_move(storage: LocalStorage, filled: list[str]) 
 def test_the_loser_is_told_and_has_overwritten_nothing(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
 ) -> None:
-    held = hold(storage, "latest")
-    point(storage, filled[1], held=held, moved_by="ann")
-    with pytest.raises(OvertakenError, match=rf"faster.*found {filled[3]}.*{filled[1]} \(by ann\)"):
-        point(storage, filled[0], held=held)
+    expected = read_for_update(storage, "latest")
+    set_pointer(storage, filled[1], expected=expected, moved_by="ann")
+    with pytest.raises(
+        PointerConflictError,
+        match=rf"moved the pointer first.*expected it to name {filled[3]}.*{filled[1]} \(by ann\)",
+    ):
+        set_pointer(storage, filled[0], expected=expected)
     assert reader_sees(storage) == filled[1]
     assert copies_are(storage, staged[1][1])
-    assert len(journal(storage, "latest")) == N + 1
+    assert len(release_log(storage, "latest")) == N + 1
 
 
 def test_a_damaged_pointer_stops_a_publish_and_a_rollback_mends_it(
@@ -137,12 +156,17 @@ def test_a_damaged_pointer_stops_a_publish_and_a_rollback_mends_it(
 ) -> None:
     storage.put_bytes("latest.json", b"{")
     with pytest.raises(ReleaseError, match=r"not a pointer of ours.*observatory rollback"):
-        hold(storage, "latest")
+        read_for_update(storage, "latest")
     with pytest.raises(ReleaseError, match="not a pointer"):
         plan(storage)  # nobody knows what it names: nothing is cleaned
-    point(storage, filled[2], held=hold(storage, "latest", even_damaged=True), action="rollback")
+    set_pointer(
+        storage,
+        filled[2],
+        expected=read_for_update(storage, "latest", even_damaged=True),
+        action="rollback",
+    )
     assert reader_sees(storage) == filled[2]
-    assert [p.sequence for p in journal(storage, "latest")] == [1, 2, 3, 4]
+    assert [p.sequence for p in release_log(storage, "latest")] == [1, 2, 3, 4]
 
 
 def test_copies_follow_a_pointer_that_moves_meanwhile(
@@ -157,17 +181,17 @@ def test_copies_follow_a_pointer_that_moves_meanwhile(
     def slow(self: LocalStorage, source: str, key: str) -> None:
         if not moved:
             moved.append(key)
-            held = hold(storage, "latest")
-            assert held.pointer is not None
-            swapped = held.pointer.model_copy(
+            expected = read_for_update(storage, "latest")
+            assert expected.pointer is not None
+            swapped = expected.pointer.model_copy(
                 update={"release_id": filled[0], "manifest": f"releases/{filled[0]}/manifest.json"}
             )
-            storage.swap("latest.json", swapped.model_dump_json().encode(), held.version)
+            storage.swap("latest.json", swapped.model_dump_json().encode(), expected.version)
         real(self, source, key)
 
     monkeypatch.setattr(LocalStorage, "copy", slow)
     storage.delete("latest/core.counts.parquet")
-    follow(storage, "latest")
+    sync_copies(storage, "latest")
     assert moved
     assert copies_are(storage, staged[0][1])
 
@@ -186,10 +210,10 @@ def test_names_of_releases(storage: LocalStorage, filled: list[str]) -> None:
 def test_readers_are_not_pointed_at_a_release_with_a_hole(
     storage: LocalStorage, filled: list[str]
 ) -> None:
-    assert need_whole(storage, filled[0]).release_id == filled[0]
+    assert require_complete(storage, filled[0]).release_id == filled[0]
     storage.delete(f"releases/{filled[0]}/core.counts.parquet")
     with pytest.raises(DamagedError, match=r"core\.counts\.parquet is missing.*1 of"):
-        need_whole(storage, filled[0])
+        require_complete(storage, filled[0])
 
 
 # --- nothing is sent twice -----------------------------------------------------------------------
@@ -300,8 +324,8 @@ def test_the_newest_the_pointed_at_the_promoted_and_the_pinned_stay(
     storage: LocalStorage, filled: list[str]
 ) -> None:
     assert [r.release_id for r in plan(storage, keep=1).expired] == filled[2::-1]
-    point(storage, filled[0], "stable", action="promote")
-    point(storage, filled[3], "stable", action="promote")  # 0 was stable once
+    set_pointer(storage, filled[0], "stable", action="promote")
+    set_pointer(storage, filled[3], "stable", action="promote")  # 0 was stable once
     pin(storage, filled[1], "cited in a paper")
     grow_old(storage, "leases/", timedelta(hours=90))
     found = plan(storage, keep=1)
@@ -358,29 +382,29 @@ def test_a_release_that_somebody_works_on_is_left_alone(
     """Between the cleaner's plan and its hand somebody takes the release up."""
     decide = retention.plan
 
-    def then_somebody_comes(*args: object, **kwargs: object) -> retention.Plan:
+    def then_somebody_comes(*args: object, **kwargs: object) -> retention.CleanPlan:
         decided = decide(*args, **kwargs)  # type: ignore[arg-type]
         assert filled[0] in [r.release_id for r in decided.expired]
         if who == "publisher":
             upload(*staged[0], storage)
         else:
-            point(storage, filled[0], action="rollback")
+            set_pointer(storage, filled[0], action="rollback")
         return decided
 
     monkeypatch.setattr(retention, "plan", then_somebody_comes)
     gone = clean(storage, keep=1)
     assert filled[0] not in [r.release_id for r in gone.expired]
     assert verify(storage, filled[0]).is_intact
-    assert storage.size(removal_of(filled[0])) is None
+    assert storage.size(removal_key(filled[0])) is None
 
 
 def test_a_release_that_is_being_removed_is_not_taken_up(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
 ) -> None:
-    storage.put_bytes(removal_of(filled[0]), b"{}")
+    storage.put_bytes(removal_key(filled[0]), b"{}")
     for take_up in (
         lambda: upload(*staged[0], storage),
-        lambda: point(storage, filled[0], action="rollback"),
+        lambda: set_pointer(storage, filled[0], action="rollback"),
     ):
         with pytest.raises(ReleaseError, match="is being removed"):
             take_up()
@@ -411,7 +435,7 @@ def test_a_cleaner_that_died_is_finished_by_the_next(
     clean(storage, keep=1)
     assert {r.release_id for r in releases(storage)} == {filled[3]}
     assert not [k for k in storage.keys("removals/") if k != retention.CLOCK]
-    assert not storage.keys("leases/") or storage.keys("leases/") == [lease_of(filled[3])]
+    assert not storage.keys("leases/") or storage.keys("leases/") == [lease_key(filled[3])]
     for folder, manifest in staged:  # and everything can be published anew
         upload(folder, manifest, storage)
 
@@ -425,8 +449,8 @@ def test_a_cleaner_beside_publishers_breaks_nothing(
         folder, manifest = staged[n % N]
         try:
             carry(storage, folder, manifest, tmp_path / f"back{n}")
-        except (OvertakenError, DamagedError, ReleaseError) as error:
-            assert "faster" in str(error) or "being removed" in str(error)
+        except (PointerConflictError, DamagedError, ReleaseError) as error:
+            assert "moved the pointer first" in str(error) or "being removed" in str(error)
 
     carry(storage, *staged[0], tmp_path / "first")
     with ThreadPoolExecutor(3) as pool:

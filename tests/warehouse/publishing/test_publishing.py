@@ -24,10 +24,10 @@ from tests.support.releases import build_warehouse
 from tests.support.s3_places import reader_sees
 from tests.warehouse.releases.test_release import stage
 from warehouse.database.duckdb_file import remove_dead_builds
-from warehouse.publishing.channels import latest_manifest, point
+from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import read_pointer
 from warehouse.publishing.release_objects import DamagedError
-from warehouse.publishing.upload import mend, read_back, upload
+from warehouse.publishing.upload import read_back, repair, upload
 from warehouse.publishing.verify import verify
 from warehouse.releases.manifest import Manifest
 from warehouse.storage.local import LocalStorage
@@ -125,7 +125,7 @@ def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None
     damaged = place / "core.counts.parquet"
     damaged.write_bytes(damaged.read_bytes()[::-1])
     (place / "raw.figures.parquet").unlink()
-    sent = mend(folder, storage, manifest, believe=False)
+    sent = repair(folder, storage, manifest, believe=False)
     assert {e.path for e in sent} == {"core.counts.parquet", "raw.figures.parquet"}
     assert verify(storage, manifest.release_id).is_intact
     read_back(storage, manifest.release_id, tmp_path / "back")
@@ -138,15 +138,15 @@ def test_a_lost_file_is_taken_from_its_copy_under_a_stable_name(
     folder, manifest = staged
     storage = LocalStorage(tmp_path / "published")
     upload(folder, manifest, storage)
-    point(storage, manifest.release_id)
+    set_pointer(storage, manifest.release_id)
     stored = storage.root / "releases" / manifest.release_id / "observatory.duckdb"
     stored.unlink()
-    mend(tmp_path / "nothing", storage, manifest)
+    repair(tmp_path / "nothing", storage, manifest)
     assert verify(storage, manifest.release_id).is_intact
     stored.unlink()
     (storage.root / "latest" / "observatory.duckdb").write_bytes(b"damaged too")
     with pytest.raises(DamagedError, match="no such bytes"):
-        mend(tmp_path / "nothing", storage, manifest)
+        repair(tmp_path / "nothing", storage, manifest)
 
 
 class Overtaken(LocalStorage):
@@ -180,7 +180,7 @@ def test_of_two_publishers_of_one_release_the_first_to_end_it_tells_the_bytes(
 ) -> None:
     root = tmp_path / "published"
     done = upload(*staged, Overtaken(root, lambda: upload(*other, LocalStorage(root))))
-    assert (done.was_whole, done.manifest) == (True, other[1])
+    assert (done.already_complete, done.manifest) == (True, other[1])
     assert verify(LocalStorage(root), done.manifest.release_id).is_intact
 
 

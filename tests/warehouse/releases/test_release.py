@@ -16,7 +16,7 @@ import pytest
 from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
 from warehouse.contracts.source import CardError, cards, read_card
 from warehouse.contracts.table import Contract, contracts
-from warehouse.publishing.channels import latest_manifest, point
+from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import read_pointer
 from warehouse.publishing.release_objects import DamagedError, read_manifest
 from warehouse.publishing.upload import UploadReport, read_back, upload
@@ -42,7 +42,7 @@ def stage(database: Path, folder: Path, audience: str = "internal", **changes: A
 
 def publish(manifest: Manifest, folder: Path, storage: LocalStorage) -> UploadReport:
     report = upload(folder, manifest, storage)
-    point(storage, report.manifest.release_id)
+    set_pointer(storage, report.manifest.release_id)
     return report
 
 
@@ -359,12 +359,12 @@ def test_a_second_upload_reuses_the_whole_release(
 ) -> None:
     folder, manifest = staged
     first = publish(manifest, folder, storage)
-    assert not first.was_whole
+    assert not first.already_complete
     assert set(first.uploaded) == {"manifest.json", *(e.path for e in manifest.objects)}
     before = contents(storage.root / "releases")
     again = stage(database, tmp_path / "again")
     second = publish(again, tmp_path / "again", storage)
-    assert second.was_whole
+    assert second.already_complete
     assert (second.uploaded, second.uploaded_bytes) == ((), 0)
     assert second.manifest == manifest  # its DuckDB file is the one in storage, not the new one
     assert contents(storage.root / "releases") == before
@@ -466,7 +466,7 @@ def test_the_same_pointer_is_not_written_again_but_latest_is_mended(
     publish(manifest, folder, storage)
     before = storage.get_bytes("latest.json")
     storage.put_bytes("latest/core.counts.parquet", b"of another release, by a run that died")
-    point(storage, manifest.release_id, at=datetime(2030, 1, 1, tzinfo=UTC))
+    set_pointer(storage, manifest.release_id, at=datetime(2030, 1, 1, tzinfo=UTC))
     assert storage.get_bytes("latest.json") == before
     assert (
         storage.get_bytes("latest/core.counts.parquet")
@@ -478,7 +478,7 @@ def test_a_release_that_is_not_whole_is_not_pointed_at(
     staged: tuple[Path, Manifest], storage: LocalStorage
 ) -> None:
     with pytest.raises(ReleaseError, match="does not hold release"):
-        point(storage, staged[1].release_id)
+        set_pointer(storage, staged[1].release_id)
     assert read_pointer(storage) is None
     assert not storage.keys("latest/")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.storage.local import LocalStorage, whole_file
+from warehouse.storage.local import LocalStorage, atomic_writer
 from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import MissingObjectError, StorageError, check_key
 
@@ -79,7 +79,7 @@ def test_if_absent_works_without_hard_links(
 def test_a_write_that_dies_leaves_the_old_object_and_no_trace(tmp_path: Path) -> None:
     path = tmp_path / "k"
     path.write_bytes(b"old")
-    with pytest.raises(RuntimeError), whole_file(path) as stream:
+    with pytest.raises(RuntimeError), atomic_writer(path) as stream:
         stream.write(b"new, but half")
         raise RuntimeError("power cut")
     assert path.read_bytes() == b"old"

@@ -167,7 +167,7 @@ def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def load(con: duckdb.DuckDBPyConnection, archive: Path, name: str, text: str) -> None:
     held = Archive(archive)
     with held.draft("epoch", date(2026, 8, 15)) as draft:
-        draft.keep(name, text.encode(), url="u", retrieved_at=datetime(2026, 8, 15, tzinfo=UTC))
+        draft.add_file(name, text.encode(), url="u", retrieved_at=datetime(2026, 8, 15, tzinfo=UTC))
         about = dict.fromkeys(("producer", "url", "citation", "license", "redistribution"), "x")
         parse_tables(con, held, draft.seal(**about))
 

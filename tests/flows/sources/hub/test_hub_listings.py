@@ -225,10 +225,10 @@ def test_a_strip_is_refused_and_readmitted_by_its_minute(recordings: Path, tmp_p
         for slot in ("0015", "0615"):
             observe("hub_trending", settings, DAY, slot)
     archive = Archive(settings.archive)
-    archive.refuse("hub_trending", DAY, "odd", "0015")
+    archive.exclude("hub_trending", DAY, "odd", "0015")
     assert [s.slot for s in archive.snapshots()] == ["0615"]
-    assert list(archive.refused()) == [f"hub_trending/{DAY}T0015"]
-    archive.readmit("hub_trending", DAY, "0015")
+    assert list(archive.excluded()) == [f"hub_trending/{DAY}T0015"]
+    archive.include("hub_trending", DAY, "0015")
     assert [s.slot for s in archive.snapshots()] == ["0015", "0615"]
 
 
