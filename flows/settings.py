@@ -10,22 +10,12 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from warehouse.contracts.source import card, observed_sources
 from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import StorageError
 
-ALL_SOURCES = (
-    "hub_namespaces",  # first: the labs have their day whatever becomes of the long sweep
-    "hub",
-    "hub_datasets",
-    "hub_trending",
-    "hub_stats",
-    "lmarena",
-    "lmarena_space",
-    "arena_catalog",
-    "epoch",
-    "ai_index",
-)
-OPTIONAL_SOURCES = ("hub_stats",)  # asked for by name alone
+ALL_SOURCES = observed_sources()
+OPTIONAL_SOURCES = tuple(s for s in ALL_SOURCES if card(s).is_optional)
 DEFAULT_SOURCES = tuple(s for s in ALL_SOURCES if s not in OPTIONAL_SOURCES)
 
 

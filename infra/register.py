@@ -7,7 +7,7 @@
     --repository URL --branch NAME  where managed runs find the code
 
 Creates or updates the work pool, the limit of one build at a time, secret blocks and variables
-from this environment, every deployment of infra/prefect.yaml, and the automations of
+from this environment, every deployment (infra/deployments.py), and the automations of
 infra/automations.yaml. Nothing is doubled by a second call. Secrets go into blocks, which the
 server keeps encrypted; deployments hold only references that the worker resolves.
 """
@@ -40,6 +40,7 @@ from pydantic import TypeAdapter
 
 from flows.pipeline import BUILD_LIMIT
 from flows.settings import Settings
+from infra.deployments import deployment_names, prefect_file
 
 INFRA = Path(__file__).parent
 SECRETS = ("HF_TOKEN", "GITHUB_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -92,7 +93,7 @@ def register(client: SyncPrefectClient, pool: dict[str, Any], env: Mapping[str, 
     _build_limit(client)
     references = _secrets(env) | _variables(env)
     _deploy(pool)
-    for name in _deployments():
+    for name in deployment_names():
         _give(client, name, pool, references)
     _automations(_webhook(env))
 
@@ -154,21 +155,9 @@ def _variables(env: Mapping[str, str]) -> dict[str, str]:
     return {name: f"{{{{ prefect.variables.{name.lower()} }}}}" for name in known}
 
 
-def _written() -> dict[str, Any]:
-    return cast(dict[str, Any], yaml.safe_load((INFRA / "prefect.yaml").read_text("utf-8")))
-
-
-def _deployments() -> list[str]:
-    """`<flow>/<deployment>` of every deployment in the file."""
-    return [
-        f"{d['entrypoint'].split(':')[1].replace('_', '-')}/{d['name']}"
-        for d in _written()["deployments"]
-    ]
-
-
 def _deploy(pool: dict[str, Any]) -> None:
-    """`prefect deploy --all` of the file, with this pool in the place of the one it names."""
-    written = _written() | {"pull": pool["pull"]}
+    """`prefect deploy --all` with this pool in place of the one that the file names."""
+    written = prefect_file() | {"pull": pool["pull"]}
     for deployment in written["deployments"]:
         deployment["work_pool"]["name"] = pool["name"]
     with tempfile.TemporaryDirectory() as folder:

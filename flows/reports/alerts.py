@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.contracts.source import cards
+from warehouse.contracts.source import card
 from warehouse.contracts.table import literal
 from warehouse.database.duckdb_file import connect
 from warehouse.storage.files import write_atomically
@@ -213,11 +213,11 @@ def _age(
     if source in _OWN_DATE:
         own = con.execute(_OWN_DATE[source].format(db=database)).fetchall()[0][0]
         newest = own or newest
-    age, limit = (as_of - newest).days, cards()[source].stale_after_days
+    age, limit = (as_of - newest).days, card(source).stale_after_days
     return {
         "source": source,
         "newest": newest,
         "age_days": age,
         "stale_after_days": limit,
-        "is_stale": limit is not None and age > limit,
+        "is_stale": card(source).is_late(age),
     }

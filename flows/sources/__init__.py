@@ -1,49 +1,64 @@
-"""How to speak to the outside: one module a source, a `fetch_*` and a `parse_*` in each."""
+"""How each source is fetched and parsed: one module per source with a `fetch_*` and a `parse_*`.
+
+The source card (warehouse/contracts/sources/<id>.yml) names the module.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-import duckdb
+from warehouse.contracts.source import CardError, card, observed_sources
 
-from flows.settings import Settings
-from flows.sources.ai_index.public_data import fetch_editions, parse_editions
-from flows.sources.epoch import fetch_tables, parse_tables
-from flows.sources.hub.datasets import fetch_datasets, parse_datasets
-from flows.sources.hub.models import fetch_models
-from flows.sources.hub.namespaces import fetch_namespaces, parse_namespaces
-from flows.sources.hub.parse_listing import parse_models
-from flows.sources.hub.stats_mirror import fetch_revision, parse_revision
-from flows.sources.hub.trending import fetch_trending, parse_trending
-from flows.sources.lmarena.catalog import fetch_catalog, parse_catalog
-from flows.sources.lmarena.leaderboards import fetch_leaderboards, parse_leaderboards
-from flows.sources.lmarena.space import fetch_space, parse_space
-from warehouse.archive.archive import Archive
-from warehouse.archive.draft import Draft
-from warehouse.archive.snapshot import Snapshot
+if TYPE_CHECKING:
+    import duckdb
 
-Fetch = Callable[[Settings, Archive, Draft], None]
-Parse = Callable[[duckdb.DuckDBPyConnection, Archive, Snapshot], None]
+    from flows.settings import Settings
+    from warehouse.archive.archive import Archive
+    from warehouse.archive.draft import Draft
+    from warehouse.archive.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Source:
-    """Fetch keeps bytes in the archive; parse loads raw tables from kept bytes."""
+    """Fetch stores bytes in the archive; parse loads raw tables from the stored bytes."""
 
-    fetch: Fetch
-    parse: Parse
+    fetch: Callable[[Settings, Archive, Draft], None]
+    parse: Callable[[duckdb.DuckDBPyConnection, Archive, Snapshot], None]
 
 
-SOURCES: dict[str, Source] = {
-    "hub_namespaces": Source(fetch_namespaces, parse_namespaces),
-    "hub": Source(fetch_models, parse_models),
-    "hub_datasets": Source(fetch_datasets, parse_datasets),
-    "hub_trending": Source(fetch_trending, parse_trending),
-    "hub_stats": Source(fetch_revision, parse_revision),
-    "lmarena": Source(fetch_leaderboards, parse_leaderboards),
-    "lmarena_space": Source(fetch_space, parse_space),
-    "arena_catalog": Source(fetch_catalog, parse_catalog),
-    "epoch": Source(fetch_tables, parse_tables),
-    "ai_index": Source(fetch_editions, parse_editions),
-}
+class _Sources(Mapping[str, Source]):
+    """Every source that a card describes; its module is imported when it is first used."""
+
+    def __getitem__(self, source: str) -> Source:
+        if source not in observed_sources():
+            raise KeyError(source)
+        return _load(source)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(observed_sources())
+
+    def __len__(self) -> int:
+        return len(observed_sources())
+
+
+@cache
+def _load(source: str) -> Source:
+    name = f"flows.sources.{card(source).module}"
+    return Source(_only(name, "fetch_"), _only(name, "parse_"))
+
+
+def _only(name: str, prefix: str) -> Callable[..., None]:
+    """The one function of a module whose name starts with the prefix."""
+    members = vars(import_module(name)).items()
+    found = [f for n, f in members if n.startswith(prefix) and f.__module__ == name]
+    if len(found) != 1:
+        raise CardError(f"{name} must have exactly one function {prefix}*; it has {len(found)}")
+    function: Callable[..., None] = found[0]
+    return function
+
+
+SOURCES: Mapping[str, Source] = _Sources()

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from flows.sources.hub.parse_listing import parse_models
+from flows.sources.hub.models import parse_models
 from flows.steps.hub_history import up_to_date
 from infra.bench.generate import FIRST_DAY, GeneratedHub
 from warehouse.archive.archive import Archive

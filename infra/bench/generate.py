@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.sources.hub.models import EXPAND
+from flows.sources.hub.columns import columns
 from infra.bench.population import Population
 from infra.bench.wire import Wire
 from warehouse.archive.archive import Archive
@@ -31,7 +31,7 @@ class GeneratedHub:
     def __init__(self, models: int, seed: int = 1, first_day: date = FIRST_DAY) -> None:
         names = registry_namespaces()
         self.population = Population(models, len(names), seed, first_day)
-        self._wire = Wire(self.population, names, EXPAND)
+        self._wire = Wire(self.population, names, columns("hub"))
 
     def pages(self, day: date, page_rows: int = PAGE_ROWS) -> Iterator[tuple[bytes, int]]:
         """The day's pages as bytes, newest model first, each with its number of models."""

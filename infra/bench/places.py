@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows.sources.hub.parse_listing import parse_models
+from flows.sources.hub.models import parse_models
 from flows.steps import build
 from flows.steps.hub_history import up_to_date
 from infra.bench.generate import FIRST_DAY, GeneratedHub

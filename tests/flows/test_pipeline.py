@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from flows.settings import DEFAULT_SOURCES
 from flows.sources.http import TRIES, SourceError
+from infra.deployments import prefect_file
 from tests.conftest import ROOT
 from tests.standin import Answer, Call, StandIn
 from tests.support.recorded_sample import DAY, write_recordings
@@ -150,7 +150,7 @@ def test_runs_are_named_for_what_they_do_and_the_day(
 
 
 def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
-    written = yaml.safe_load((ROOT / "infra" / "prefect.yaml").read_text("utf-8"))["deployments"]
+    written = prefect_file()["deployments"]
     planned = {d["parameters"].get("source", d["name"]): d["schedules"] for d in written}
     assert planned.pop("on-demand") == []
     cron = {name: schedule["cron"].split() for name, (schedule,) in planned.items()}

@@ -12,8 +12,8 @@ import duckdb
 import orjson
 import pytest
 
-from flows.sources.hub.models import EXPAND
-from flows.sources.hub.parse_listing import parse_models
+from flows.sources.hub.columns import columns
+from flows.sources.hub.models import parse_models
 from infra.bench.generate import FIRST_DAY, GeneratedHub, main
 from warehouse.archive.archive import Archive
 from warehouse.database import duckdb_file
@@ -60,7 +60,7 @@ def test_pages_hold_a_thousand_models_whatever_the_chunks(monkeypatch: pytest.Mo
 
 
 def test_items_have_the_keys_of_the_expanded_listing_and_no_others() -> None:
-    always = {"_id", "id", *EXPAND} - OPTIONAL
+    always = {"_id", "id", *columns("hub")} - OPTIONAL
     assert all(always <= item.keys() <= always | OPTIONAL for item in listing())
     assert {item["gated"] for item in listing()} == {False, "auto", "manual"}
     assert any('"' in tag for item in listing() for tag in item["tags"])

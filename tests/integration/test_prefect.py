@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -24,6 +23,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 
+from infra.deployments import deployment_names, prefect_file
 from tests.conftest import ROOT
 from tests.standin import StandIn
 from tests.support.prefect_server import (
@@ -39,11 +39,9 @@ from tests.support.recorded_sample import DAY, write_recordings
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-FILE = "infra/prefect.yaml"
-DEPLOYMENTS: dict[str, dict[str, Any]] = {
-    f"{d['entrypoint'].split(':')[1].replace('_', '-')}/{d['name']}": d
-    for d in yaml.safe_load((ROOT / FILE).read_text("utf-8"))["deployments"]
-}
+DEPLOYMENTS: dict[str, dict[str, Any]] = dict(
+    zip(deployment_names(), prefect_file()["deployments"], strict=True)
+)
 SCHEDULED = [name for name, written in DEPLOYMENTS.items() if written["schedules"]]
 THE_DAY_AFTER = "2026-08-16"
 TOKEN = "hf_of_the_tests_alone"
@@ -96,7 +94,7 @@ def clone(
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_the_server_has_each_deployment_as_the_file_says(
+def test_the_server_has_each_deployment(
     name: str, deployed: None, client: SyncPrefectClient
 ) -> None:
     written, found = DEPLOYMENTS[name], client.read_deployment_by_name(name)

@@ -1,17 +1,18 @@
-"""Source cards: who produces a source, where it is, and what its license lets us do with it.
+"""Source cards: the only list of sources, with producer, addresses, license and schedule.
 
-`warehouse/contracts/sources/<id>.yml` describes one source. The license terms decide what a public
-release may hold; the citation goes into every manifest.
+`warehouse/contracts/sources/<id>.yml` describes one source. Settings, parsers, deployments and the
+documentation are made from the cards. The license terms decide what a public release may hold; the
+citation goes into every manifest.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from warehouse.contracts.table import Strict
 
@@ -35,44 +36,76 @@ class License(Strict):
     statement_url: str  # the producer's own statement, not a generic deed
 
 
+class Schedule(Strict):
+    """When the source's deployment runs (UTC). `slug` names the schedule on the Prefect server."""
+
+    slug: str
+    cron: str
+
+
 class Card(Strict):
     """One source as its YAML file describes it."""
 
     id: str
+    # Position in a run, and the module below flows/sources with its one fetch_* and one parse_*.
+    # A card without them is not observed: it is part of this repository.
+    order: int | None = None
+    module: str | None = None
+    schedule: Schedule | None = None
     title: str
     producer: str
     homepage: str
     urls: dict[str, str] = Field(default_factory=dict)
     citation: str
     license: License
-    cadence: str
-    stale_after_days: int | None = None  # an observation older than this is late; null = never
+    cadence: Literal[
+        "every six hours",
+        "daily",
+        "weekly",
+        "monthly",
+        "yearly",
+        "stopped",
+        "frozen",
+        "with the code",
+    ]
+    cadence_note: str | None = None
+    stale_after_days: int | None = None  # an older newest observation is late; null = never late
     loads: Literal["every_snapshot", "newest_snapshot", "recent_snapshots"]
-    # recent_snapshots: as many of the newest as have no more records than this, at least one.
+    # recent_snapshots: the newest ones that together have at most this many records; at least one.
     recent_records: int | None = None
-    # A snapshot with fewer records is a list of some, and who is not on it need not be gone.
+    # A snapshot with fewer records is a partial list: a model that is not on it need not be gone.
     whole_records: int | None = None
     recorded_snapshot: str | None = None
-    is_optional: bool = False  # asked for by name alone, and never the only source of its kind
-    several_a_day: bool = False  # its snapshots may be of a minute instead of a day
+    is_optional: bool = False  # observed only when named, and never the only source of its kind
+    several_a_day: bool = False  # a snapshot may belong to a minute instead of a day
     stands_in_for: str | None = None  # read only for days without a snapshot of that source
-    # How the source's own names and units are read; its shape is the parser's business.
+    # How the parser reads the source's own names and units; each parser defines the shape.
     map: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _order_and_module(self) -> Self:
+        if (self.order is None) != (self.module is None):
+            raise ValueError("give both `order` and `module`, or neither")
+        return self
 
     @property
     def may_share_derived(self) -> bool:
         """Whether tables made from this source may be in a public release."""
         return self.license.redistribution == "derived"
 
+    def is_late(self, age_days: int) -> bool:
+        """Whether a newest observation of that age is overdue."""
+        return self.stale_after_days is not None and age_days > self.stale_after_days
+
 
 def read_card(path: Path) -> Card:
     """One card. Raises CardError naming the file and what is wrong in it."""
     try:
-        card = Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        card = Card.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
     except (ValidationError, yaml.YAMLError) as error:
         raise CardError(f"{path}: {error}") from error
     if card.id != path.stem:
-        raise CardError(f"{path}: says id {card.id!r}, its name says {path.stem!r}")
+        raise CardError(f"{path}: the id is {card.id!r}, but the file name requires {path.stem!r}")
     return card
 
 
@@ -88,3 +121,26 @@ def card(source: str) -> Card:
         return cards()[source]
     except KeyError:
         raise CardError(f"no source card warehouse/contracts/sources/{source}.yml") from None
+
+
+def observed_sources() -> tuple[str, ...]:
+    """Ids of the sources that a run can observe, in the order of a run."""
+    places = {card.id: card.order for card in cards().values() if card.order is not None}
+    if len({*places.values()}) < len(places):
+        raise CardError(f"{SOURCES}: two source cards have the same `order`: {places}")
+    return tuple(sorted(places, key=places.__getitem__))
+
+
+def sources_table() -> str:
+    """The observed sources as a Markdown table for the documentation."""
+    rows = [
+        (f"`{c.id}`", f"[{c.title}]({c.homepage})", c.producer, c.license.raw, _cadence(c))
+        for c in map(card, observed_sources())
+    ]
+    lines = [("Id", "What", "Producer", "License", "Updated"), ("---",) * 5, *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def _cadence(card: Card) -> str:
+    text = f"{card.cadence}; {card.cadence_note}" if card.cadence_note else card.cadence
+    return f"{text} (optional)" if card.is_optional else text

@@ -9,7 +9,8 @@ from __future__ import annotations
 import duckdb
 
 from flows.settings import Settings
-from flows.sources.hub.models import EXPAND, listing_url
+from flows.sources.hub.columns import columns
+from flows.sources.hub.listing import listing_url
 from flows.sources.hub.parse_listing import load_items
 from flows.sources.hub.sweep import Sweep
 from warehouse.archive.archive import Archive
@@ -20,9 +21,9 @@ from warehouse.registry.load import first_party_namespaces
 
 def fetch_namespaces(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Keeps the listing of every namespace, one after another: `pages/000001.json` onwards."""
-    names = first_party_namespaces()
+    names, expand = first_party_namespaces(), columns(draft.source)
     sweep = Sweep(settings, archive, draft, "models", has_floor=False)
-    sweep.read([listing_url(settings, "models", EXPAND, author=name) for name in names])
+    sweep.read([listing_url(settings, "models", expand, author=name) for name in names])
     sweep.note_left_out()
     draft.is_complete = False
     draft.notes.append(

@@ -53,11 +53,6 @@ _TEXTS: Mapping[str, str] = {
 }
 
 
-def parse_models(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads raw.hub_models: one row per model and snapshot; the rest goes to quarantine."""
-    load_items(con, archive, snapshot, "raw.hub_models")
-
-
 def load_items(
     con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot, table: str
 ) -> None:

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from tests.conftest import ROOT
 from tests.support.frames import PROPERTY
 from tests.support.pages import HOSTILE, PAGES, emptied, hostile_names, page_files, paged, staged
+from warehouse.contracts.source import card
 from warehouse.contracts.table import contracts
 from warehouse.contracts.usage_warnings import warnings
 from warehouse.releases.manifest import MANIFEST, Manifest, parse_manifest
@@ -278,19 +279,19 @@ def test_it_says_that_the_sample_is_one_and_for_whom_it_is(release: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("age", "days", "state"),
+    ("source", "age", "state"),
     [
-        (None, 1, "no_data"),
-        (None, None, "no_data"),
-        (2, 1, "good"),
-        (3, 1, "late"),
-        (900, None, "still"),
+        ("hub", None, "no_data"),
+        ("registry", None, "no_data"),
+        ("hub", 2, "good"),
+        ("hub", 3, "late"),
+        ("registry", 900, "still"),
     ],
 )
-def test_a_source_without_a_snapshot_is_never_in_time(
-    age: int | None, days: int | None, state: str
+def test_state_of_a_source_follows_the_card_s_stale_after_days(
+    source: str, age: int | None, state: str
 ) -> None:
-    assert _state(age, days) == state
+    assert _state(age, card(source)) == state
 
 
 def test_the_page_says_no_data_of_sources_that_the_sample_lacks(release: Path) -> None:

@@ -9,9 +9,6 @@ from warehouse.contracts.table import LAYERS, contracts
 from warehouse.releases.manifest import Manifest, SourceEntry
 from warehouse.site.release_tables import Tables
 
-# Days between two snapshots, by the first word of a card's cadence. The rest have no rhythm.
-CADENCE = {"every six hours": 1, "daily": 1, "weekly": 7, "monthly": 31, "yearly": 366}
-
 
 def health(manifest: Manifest, tables: Tables, cards: dict[str, Card]) -> dict[str, Any]:
     """Sources with their age, validation counts by stage, refused records and flags."""
@@ -34,21 +31,19 @@ def _order(stage: str) -> int:
 
 
 def _source(entry: SourceEntry, manifest: Manifest, cards: dict[str, Card]) -> dict[str, Any]:
-    """A source is late when its newest snapshot is older than twice its cadence."""
-    cadence = cards[entry.source].cadence.split(";")[0].split(",")[0].strip()
-    days = CADENCE.get(cadence)
+    card = cards[entry.source]
     newest = max((s.snapshot_date for s in entry.snapshots), default=None)
     age = (manifest.as_of - newest).days if newest else None
     return {
         "source": entry.source,
-        "title": cards[entry.source].title,
+        "title": card.title,
         "producer": entry.producer,
         "homepage": entry.homepage,
-        "cadence": cadence,
+        "cadence": card.cadence,
         "n_snapshots": len(entry.snapshots),
         "newest": newest,
         "age": age,
-        "state": _state(age, days),
+        "state": _state(age, card),
         "bytes": entry.bytes,
         "files": entry.files,
         "n_incomplete": sum(not s.is_complete for s in entry.snapshots),
@@ -56,13 +51,13 @@ def _source(entry: SourceEntry, manifest: Manifest, cards: dict[str, Card]) -> d
     }
 
 
-def _state(age: int | None, days: int | None) -> str:
+def _state(age: int | None, card: Card) -> str:
     """Whether a source is in time; one without any snapshot is neither in time nor late."""
     if age is None:
         return "no_data"
-    if days is None:
+    if card.stale_after_days is None:
         return "still"
-    return "late" if age > 2 * days else "good"
+    return "late" if card.is_late(age) else "good"
 
 
 def _failures(tables: Tables) -> list[dict[str, Any]]:

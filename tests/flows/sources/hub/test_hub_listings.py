@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from flows.sources.http import SourceError
-from flows.sources.hub.parse_listing import parse_models
+from flows.sources.hub.models import parse_models
 from flows.steps import sequence
 from flows.steps.build import Clocks, chosen_snapshots, load_raw, transform
 from flows.steps.observe import observe
