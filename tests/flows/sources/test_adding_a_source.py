@@ -41,7 +41,7 @@ MODULE = """
 from flows.sources.quarantine import snapshot_columns
 
 def fetch_toys(settings, archive, draft):
-    draft.keep("toys.txt", b"ball", url="https://example.org/toys.txt", rows_seen=1)
+    draft.add_file("toys.txt", b"ball", url="https://example.org/toys.txt", rows_seen=1)
 
 def parse_toys(con, archive, snapshot):
     toy = archive.read(snapshot.files[0]).decode()
