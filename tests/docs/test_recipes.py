@@ -1,4 +1,4 @@
-"""The recipes run as they stand in infra/recipes/, and every tool gives the same answer."""
+"""The recipes run as they stand in docs/, and every tool gives the same answer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-DOCS = ROOT / "infra" / "recipes"
-TEXT = (DOCS / "recipes.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+TEXT = (DOCS / "reading-a-release.md").read_text(encoding="utf-8")
 # Heading, language and code of every block.
 BLOCKS = [
     (heading.strip(), language, code)
@@ -119,11 +119,11 @@ def test_every_recipe_runs_and_gives_the_same_answer(
 
 
 def test_the_tour_runs_from_its_first_cell_to_its_last(place: Path, answer: list[str]) -> None:
-    tour = (DOCS / "tour.py").read_text(encoding="utf-8")
+    tour = (DOCS / "examples" / "tour.py").read_text(encoding="utf-8")
     cells = re.findall(r"^# %% (.+)$", tour, flags=re.M)
     assert len(cells) >= 10
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "POLARS_FMT_MAX_COLS": "20"}
-    said = "\n".join(printed([sys.executable, str(DOCS / "tour.py")], place, environment))
+    said = "\n".join(printed([sys.executable, str(DOCS / "examples" / "tour.py")], place, environment))
     leader = answer[0].split()[0]
     assert re.search(rf"{leader} before \w\w: (sure|open)", said)
     assert "Herfindahl index" in said

@@ -1,4 +1,4 @@
-"""The rules of the registry (warehouse/registry/README.md) as one table, and their reporter."""
+"""The rules of the registry (docs/registry.md) as one table, and their reporter."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from warehouse.releases.manifest import Manifest
 from warehouse.releases.stage import add_files
 from warehouse.storage.local import LocalStorage
 
-RECIPES = (ROOT / "infra" / "recipes" / "recipes.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "docs" / "reading-a-release.md").read_text(encoding="utf-8")
 RECIPE = RECIPES.split("## Any past day of the whole Hub", 1)[1].split('"""')[1]
 SAMPLE = ROOT / "warehouse" / "sample"
 
