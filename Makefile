@@ -11,7 +11,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-exhaustive test-all lint format bench lock clean
+.PHONY: help run test test-slow test-exhaustive test-all lint format bench docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,17 @@ $(VENV)/bench/.installed: infra/requirements-bench.txt $(VENV)/.installed
 bench: $(VENV)/bench/.installed ## what each step costs on N generated models (default 3,300,000), beside its floor and its peer
 	$(BIN)/python -m infra.bench --models $(N) --packages $(VENV)/bench $(ARGS)
 
+# The site generator is for the documentation alone.
+$(VENV)/docs/.installed: infra/requirements-docs.txt $(VENV)/.installed
+	@echo "environment: installing the site generator from infra/requirements-docs.txt into $(VENV)/docs"
+	@rm -rf $(VENV)/docs
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/docs -r infra/requirements-docs.txt
+	@touch $@
+
+docs: $(VENV)/docs/.installed ## build the documentation site in data/site; a broken link is an error
+	PYTHONPATH=$(VENV)/docs $(BIN)/python -m zensical build --clean --strict
+	@echo "open data/site/index.html"
+
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		pyproject.toml --extra checkout -o requirements.txt
@@ -81,6 +92,10 @@ lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		infra/requirements-bench.in -c requirements.txt -o infra/requirements-bench.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
+		infra/requirements-docs.in -c requirements.txt -o infra/requirements-docs.txt \
+		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u)
+	sed -i.list '/^#/d' infra/requirements-docs.txt && rm infra/requirements-docs.txt.list
 	sed -i.list '/^#/d' infra/requirements-bench.txt && rm infra/requirements-bench.txt.list
 	sed -i.list '/^#/d' infra/requirements-validators.txt && rm infra/requirements-validators.txt.list
 
