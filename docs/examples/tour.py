@@ -20,16 +20,16 @@ print(
     ).pl()
 )
 
-# %% The headline, with its definition and its doubt
+# %% The headline, with its definition and its bounds
 ONE = {"population": "all", "metric": "downloads_30d", "attribution": "publisher"}
 shares = pl.read_parquet(LATEST / "mart.country_share_daily.parquet")
 newest = shares.filter(pl.col("as_of_date") == pl.col("as_of_date").max())
 headline = newest.filter(credit="fractional", **ONE).sort("share", descending=True)
 print(headline.select("country_code", "share", "share_lower", "share_upper", "n_models").head(5))
-# Fractional credit shares everything out, the unknown (ZZ, XX) among it.
+# Fractional credit sums to 1, including the unknown (ZZ, XX).
 assert abs(float(headline["share"].sum()) - 1) < 1e-9
 
-# %% The same question under every definition: what moves the number?
+# %% The same question under every definition: what changes the number?
 china = newest.filter(country_code="CN", metric="downloads_30d", credit="fractional")
 print(
     china.pivot(on="attribution", index="population", values="share").sort(
@@ -46,7 +46,7 @@ print(spread.select("share_lowest", "definition_lowest", "share_highest", "defin
 lowest, highest = spread.row(0, named=True)["share_lowest"], spread["share_highest"][0]
 assert all(lowest - 1e-9 <= share <= highest + 1e-9 for share in china["share"].drop_nulls())
 
-# %% Is the lead of one country over the other beyond its doubt?
+# %% Is the lead of one country over the other beyond doubt?
 first, second = headline.filter(~pl.col("country_code").is_in(["ZZ", "XX"])).head(2).to_dicts()
 sure = first["share_lower"] > second["share_upper"]
 print(f"{first['country_code']} before {second['country_code']}: {'sure' if sure else 'open'}")
@@ -58,7 +58,7 @@ labs = pl.read_parquet(LATEST / "mart.lab_share_daily.parquet").filter(
 print(labs.sort("share", descending=True).select("lab_name", "country_code", "share").head(8))
 print(f"Herfindahl index of the examined labs: {headline['herfindahl_labs'][0]:.3f} (lower bound)")
 
-# %% Who leads the Arena, how surely, and how far behind are the others?
+# %% Who leads the Arena, with which probability, and how far behind are the others?
 leaders = con.sql(
     """
     SELECT country_code, best_model, best_rank_ordinal, rating, rating_lower, rating_upper,
@@ -72,7 +72,7 @@ leaders = con.sql(
 print(leaders)
 assert leaders["expected_win_rate_of_leader"][0] == 0.5  # the leader against itself
 
-# %% A series may not be differenced across a break of its scale
+# %% Never compare ratings across a break of the scale
 print(
     con.sql(
         "SELECT segment_id, count(DISTINCT publish_date) AS boards, min(publish_date) AS from_date,"
@@ -81,14 +81,14 @@ print(
     ).pl()
 )
 
-# %% Who is not examined yet? That is where the doubt comes from
+# %% What has nobody examined yet? That makes the bounds wide
 print(newest.filter(country_code="XX", credit="fractional", **ONE).select("share", "n_models"))
 
 # %% Where does a number come from?
 print(con.sql("FROM meta.lineage WHERE table_name = 'mart.country_share_daily'").pl())
 print(con.sql("SELECT snapshot_id, url, license, sidecar_sha256 FROM meta.snapshots").pl())
 
-# %% And may it be shared?
+# %% May it be shared?
 left_out = pl.read_json(LATEST / "manifest.json").select("audience", "left_out")
 print(left_out)
 con.close()

@@ -1,4 +1,4 @@
-"""The recipes run as they stand in docs/, and every tool gives the same answer."""
+"""Every query and recipe of the pages runs as printed, and every tool gives the same answer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ import duckdb
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.markdown import Block, blocks, written_pages
+from warehouse.contracts.table import contracts
 
 DOCS = ROOT / "docs"
-TEXT = (DOCS / "reading-a-release.md").read_text(encoding="utf-8")
-# Heading, language and code of every block.
-BLOCKS = [
-    (heading.strip(), language, code)
-    for heading, body in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, flags=re.M | re.S)
-    for language, code in re.findall(r"```(\w+)\n(.*?)```", body, flags=re.S)
-]
-NAMES = [f"{heading} {i}" for i, (heading, _, _) in enumerate(BLOCKS)]
+TEXTS = {
+    page: text
+    for page, text in written_pages().items()
+    if page not in ("README.md", "docs/adding-a-table.md")
+}
+LANGUAGES = ("sql", "python", "js")
+BLOCKS = [b for page, text in TEXTS.items() for b in blocks(page, text) if b.language in LANGUAGES]
+NAMES = [f"{b.page.removeprefix('docs/')}: {b.heading} {i}" for i, b in enumerate(BLOCKS)]
+TOOLS = ("DuckDB, SQL", "DuckDB, Python", "Polars", "pandas", "Arrow", "SQLAlchemy", "JavaScript")
+MEANING = "What a column means"
 DIGESTS = "Is it still the same file?"
 PAST_DAY = "Any past day of the whole Hub"
 
@@ -53,16 +57,16 @@ def answer(place: Path) -> list[str]:
     return [f"{c} {100 * s:.1f}% ({100 * a:.1f}–{100 * b:.1f})" for c, s, a, b in rows]
 
 
-def ran(place: Path, language: str, code: str) -> list[str]:
-    """What a block prints, by line; SQL is run statement by statement, as a shell would."""
+def run_block(place: Path, language: str, code: str) -> list[str]:
+    """The lines that a block prints; of SQL the rows of its last statement."""
     if language == "sql":
         with duckdb.connect() as con:
             here = code.replace("'data/", f"'{place}/data/")
-            return [str(row[0]) for row in con.execute(here).fetchall()]
+            return [" ".join(map(str, row)) for row in con.execute(here).fetchall()]
     if language == "js":
         return node(place, code)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    return printed([sys.executable, "-c", code], place, environment)
+    return output_of([sys.executable, "-c", code], place, environment)
 
 
 def node(place: Path, code: str) -> list[str]:
@@ -71,10 +75,10 @@ def node(place: Path, code: str) -> list[str]:
         pytest.skip("OBSERVATORY_WITH_NODE names no folder (.ci/run installs hyparquet)")
     (place / "node_modules").symlink_to(Path(readers).resolve() / "node_modules")
     (place / "recipe.mjs").write_text(code, encoding="utf-8")
-    return printed(["node", "recipe.mjs"], place, dict(os.environ))
+    return output_of(["node", "recipe.mjs"], place, dict(os.environ))
 
 
-def printed(command: list[str], folder: Path, environment: dict[str, str]) -> list[str]:
+def output_of(command: list[str], folder: Path, environment: dict[str, str]) -> list[str]:
     done = subprocess.run(
         command,
         cwd=folder,
@@ -88,34 +92,22 @@ def printed(command: list[str], folder: Path, environment: dict[str, str]) -> li
     return done.stdout.splitlines()
 
 
-def test_the_page_of_recipes_has_these_tools() -> None:
-    told = {(heading, language) for heading, language, _ in BLOCKS}
-    tools = (
-        "DuckDB, SQL",
-        "DuckDB, Python",
-        "Polars",
-        "pandas",
-        "Arrow",
-        "SQLAlchemy",
-        "JavaScript",
-    )
-    assert {heading for heading, _ in told} >= set(tools)
-    assert {language for _, language in told} == {"sql", "python", "js"}  # all that `ran` runs
+def test_the_question_is_answered_with_every_tool() -> None:
+    assert [b.heading for b in BLOCKS if b.heading in TOOLS] == list(TOOLS)
 
 
-@pytest.mark.parametrize(("heading", "language", "code"), BLOCKS, ids=NAMES)
-def test_every_recipe_runs_and_gives_the_same_answer(
-    place: Path, answer: list[str], heading: str, language: str, code: str
-) -> None:
-    said = ran(place, language, code)
-    if heading == DIGESTS:
-        assert re.fullmatch(r"2026-08-15-[0-9a-f]{12}: \d+ tables as published", said[0])
-    elif heading == PAST_DAY:
-        assert re.fullmatch(r"2026-08-07: \d+ models listed, most downloads: [\w./-]+", said[0])
-    elif "duckdb_columns" in code:
-        assert any(line.startswith("share_upper: ") for line in said)
-    else:
-        assert said == answer
+@pytest.mark.parametrize("block", BLOCKS, ids=NAMES)
+def test_every_query_and_recipe_runs(place: Path, answer: list[str], block: Block) -> None:
+    lines = run_block(place, block.language, block.code)
+    assert lines
+    if block.heading in TOOLS:
+        assert lines == answer
+    elif block.heading == DIGESTS:
+        assert re.fullmatch(r"2026-08-15-[0-9a-f]{12}: \d+ tables as published", lines[0])
+    elif block.heading == PAST_DAY:
+        assert re.fullmatch(r"2026-08-07: \d+ models listed, most downloads: [\w./-]+", lines[0])
+    elif block.heading == MEANING:
+        assert any(line.startswith("share_upper: ") for line in lines)
 
 
 def test_the_tour_runs_from_its_first_cell_to_its_last(place: Path, answer: list[str]) -> None:
@@ -123,20 +115,18 @@ def test_the_tour_runs_from_its_first_cell_to_its_last(place: Path, answer: list
     cells = re.findall(r"^# %% (.+)$", tour, flags=re.M)
     assert len(cells) >= 10
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "POLARS_FMT_MAX_COLS": "20"}
-    said = "\n".join(printed([sys.executable, str(DOCS / "examples" / "tour.py")], place, environment))
+    output = "\n".join(
+        output_of([sys.executable, str(DOCS / "examples" / "tour.py")], place, environment)
+    )
     leader = answer[0].split()[0]
-    assert re.search(rf"{leader} before \w\w: (sure|open)", said)
-    assert "Herfindahl index" in said
-    assert "hub/2026-08-15" in said
+    assert re.search(rf"{leader} before \w\w: (sure|open)", output)
+    assert "Herfindahl index" in output
+    assert "hub/2026-08-15" in output
 
 
-def test_the_notes_name_every_tool_and_only_tables_and_columns_there_are() -> None:
-    from warehouse.contracts.table import contracts
-
-    notes = (DOCS / "bi-tools.md").read_text(encoding="utf-8")
+def test_the_page_on_bi_tools_names_every_tool_and_only_columns_that_exist() -> None:
+    page = (DOCS / "bi-tools.md").read_text(encoding="utf-8")
     for tool in ("Superset", "Metabase", "Power BI", "Tableau", "Evidence"):
-        assert f"## {tool}" in notes
-    named = set(re.findall(r"\b(?:mart|core|meta)\.[a-z_]+", notes + TEXT)) - {"mart.parquet"}
-    assert {re.sub(r"\.parquet$", "", n) for n in named} <= set(contracts())
+        assert f"## {tool}" in page
     columns = contracts()["mart.country_share_daily"].columns
-    assert set(re.findall(r"\[(\w+)\] =", notes)) <= set(columns)
+    assert set(re.findall(r"\[(\w+)\] =", page)) <= set(columns)

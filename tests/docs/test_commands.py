@@ -1,0 +1,54 @@
+"""The commands of README and pages run as printed, in a folder where `make run` was called."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.support.markdown import blocks, written_pages
+
+COMMANDS = {
+    page: commands
+    for page, text in written_pages().items()
+    if (commands := [b.code for b in blocks(page, text) if b.language == "sh"])
+}
+CHECKOUT = (".venv", "Makefile", "pyproject.toml", "requirements.txt", "warehouse", "infra")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a clone, with the sample built in its `data`."""
+    if not (ROOT / ".venv/bin/observatory").exists():
+        pytest.skip("the pages use .venv; `make run` or `make test` creates it")
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in CHECKOUT:
+        (folder / name).symlink_to(ROOT / name)
+    run("make run", folder)
+    return folder
+
+
+def run(command: str, folder: Path) -> None:
+    home = {"PREFECT_HOME": str(folder / "data/prefect"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-euc", command],
+        cwd=folder,
+        env={**os.environ, **home},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", COMMANDS)
+def test_the_commands_of_the_page_run_in_their_order(page: str, checkout: Path) -> None:
+    for block in COMMANDS[page]:
+        for line in block.splitlines():
+            if line != "make run" and not line.startswith("#"):  # `make run` was called already
+                run(line, checkout)

@@ -1,0 +1,197 @@
+"""What the pages say about commands, settings, tables, files and terms is true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import click
+import pytest
+import typer
+
+from flows.cli.app import app
+from tests.conftest import ROOT
+from tests.support.markdown import (
+    anchors,
+    blocks,
+    first_column,
+    links,
+    pages,
+    path_of,
+    prose,
+    written_pages,
+)
+from transforms.hub.shares import METRICS, POPULATIONS
+from warehouse.contracts.source import cards
+from warehouse.contracts.table import contracts
+from warehouse.contracts.usage_warnings import warnings
+
+PAGES = pages()
+WRITTEN = {name: text for name, text in written_pages().items() if name != "README.md"}
+NEW_COMMANDS = "trace" in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+DEFINITIONS = PAGES["docs/definitions.md"]
+LANGUAGES = {
+    *("sh", "bash", "sql", "python", "js", "r", "yaml", "csv", "powerquery", "text"),
+}
+PLACES = r"(?:flows|transforms|expectations|warehouse|infra|tests|docs)"
+
+
+def mentioned(text: str) -> list[str]:
+    """Calls of `observatory` in blocks for a shell and in the prose."""
+    lines = [
+        line
+        for block in blocks("", text)
+        if block.language in ("sh", "bash")
+        for line in block.code.replace("\\\n", " ").splitlines()
+        if not line.startswith("#")
+    ]
+    lines += re.findall(r"`((?:\.venv/bin/)?observatory [^`]+)`", prose(text).replace("\n", " "))
+    found = [re.search(r"(?:^|/|\s)observatory (.*)", line) for line in lines]
+    return [m[1].split("|")[0] for m in found if m]
+
+
+@pytest.mark.skipif(not NEW_COMMANDS, reason="the pages name the commands by their new names")
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_command_and_option_exists(page: str) -> None:
+    for call in mentioned(WRITTEN[page]):
+        command: click.Command = typer.main.get_command(app)
+        words = shlex.split(call)
+        while words and isinstance(command, click.Group):
+            if words[0].startswith("-"):
+                break
+            assert words[0] in command.commands, f"observatory {call}: no command {words[0]}"
+            command = command.commands[words.pop(0)]
+        known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
+        options = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert options <= known, f"observatory {call}: no option {options - known}"
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_block_says_its_language(page: str) -> None:
+    text = WRITTEN[page]
+    assert {block.language for block in blocks(page, text)} <= LANGUAGES
+    assert "```" not in prose(text)
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_make_target_exists(page: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.findall(r"(?:^ *|`)make ([a-z][a-z-]+)", WRITTEN[page], flags=re.M)
+    assert [t for t in named if not re.search(rf"^{t}:", makefile, flags=re.M)] == []
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_setting_is_read(page: str) -> None:
+    from flows.settings import Settings
+    from infra.register import ALERT_ADDRESS
+    from warehouse.database.duckdb_file import MEMORY_LIMIT, THREADS
+
+    known = {f"OBSERVATORY_{name.upper()}" for name in Settings.model_fields}
+    known |= {ALERT_ADDRESS, MEMORY_LIMIT, THREADS, "OBSERVATORY_RECORDINGS"}
+    assert set(re.findall(r"OBSERVATORY_[A-Z_]+[A-Z]", WRITTEN[page])) <= known
+
+
+@pytest.mark.parametrize("page", [page for page in WRITTEN if page != "docs/changelog.md"])
+def test_every_table_exists(page: str) -> None:
+    macros = (ROOT / "warehouse/database/macros.sql").read_text(encoding="utf-8")
+    known = set(contracts()) | set(re.findall(r"CREATE MACRO (\w+\.\w+)", macros))
+    known |= {"mart.arena_models_by_country"}  # the example of docs/adding-a-table.md
+    named = set(re.findall(r"\b(?:mart|core|raw|meta)\.[a-z]\w+", WRITTEN[page]))
+    assert {n for n in named if not n.endswith(".parquet")} - known - {"mart.parquet"} == set()
+
+
+@pytest.mark.parametrize("page", [page for page in WRITTEN if page != "docs/changelog.md"])
+def test_every_file_and_function_exists(page: str) -> None:
+    text = prose(WRITTEN[page])
+    named = set(re.findall(rf"`({PLACES}(?:/[\w.\-*]+)+)`", text)) - {
+        "warehouse/contracts/tables/mart/arena_models_by_country.yml",
+        "transforms/mart/arena_models_by_country.py",
+    }
+    assert [path for path in named if not list(ROOT.glob(path))] == []
+    for function, path in re.findall(rf"`(\w+)`\s+in\s+`({PLACES}/[\w/]+\.py)`", text):
+        assert f"def {function}(" in path_of(path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_link_leads_to_a_page_and_a_heading(page: str) -> None:
+    for address in links(WRITTEN[page]):
+        file, _, anchor = address.partition("#")
+        target = (path_of(page).parent / file).resolve() if file else path_of(page)
+        if "reference/" in address and not target.exists():
+            continue  # generated from the command line
+        assert target.exists(), f"{page}: {address}"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{page}: {address}"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    config = (ROOT / "zensical.toml").read_text(encoding="utf-8")
+    named = set(re.findall(r'= "([\w/\-]+\.md)"', config))
+    there = {name.removeprefix("docs/") for name in PAGES if name.startswith("docs/")}
+    assert there - {"benchmarks/results.md"} == {n for n in named if "reference/" not in n}
+
+
+# --- defined values ------------------------------------------------------------------------------
+
+
+def values(table: str, column: str) -> set[str]:
+    return set(contracts()[table].columns[column].values or ())
+
+
+@pytest.mark.parametrize(
+    ("heading", "defined"),
+    [
+        ("Populations", set(POPULATIONS)),
+        ("Metrics", set(METRICS)),
+        ("Windows", set(METRICS.values())),
+        ("Attribution", values("mart.family_share_daily", "attribution")),
+        ("Credit", values("mart.country_share_daily", "credit")),
+        ("Kinds of labs", values("core.labs", "kind")),
+        ("Verdicts", values("mart.claims", "verdict")),
+        ("Moments", values("mart.claims", "moment")),
+        ("Reasons", values("mart.claims", "reason_code")),
+        ("Usage warnings", set(warnings())),
+    ],
+)
+def test_every_defined_value_is_explained(heading: str, defined: set[str]) -> None:
+    listed = first_column(DEFINITIONS, heading)
+    assert sorted(listed) == sorted(defined)
+
+
+def test_every_bound_and_rank_is_a_column() -> None:
+    shares = contracts()["mart.country_share_daily"].columns
+    assert set(first_column(DEFINITIONS, "Bounds")) <= set(shares)
+    ratings = contracts()["core.arena_ratings"].columns
+    ranks = {name for name in ratings if name.startswith("rank_")}
+    assert set(first_column(DEFINITIONS, "Rankings on LMArena")) == ranks
+    trials = contracts()["mart.claim_trials"].columns
+    assert set(first_column(DEFINITIONS, "Coverage")) <= set(trials)
+
+
+def test_metrics_are_listed_with_their_windows() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", DEFINITIONS, flags=re.M)
+    assert dict(rows) == METRICS
+
+
+def test_every_source_is_listed() -> None:
+    assert sorted(first_column(PAGES["docs/sources.md"], "Sources")) == sorted(cards())
+
+
+def test_every_mart_is_listed() -> None:
+    listed = first_column(PAGES["docs/reading-a-release.md"], "Tables")
+    assert sorted(listed) == sorted(t for t in contracts() if t.startswith("mart."))
+
+
+def test_exit_codes_are_listed() -> None:
+    text = PAGES["docs/operations.md"].split("## Exit codes")[1].split("## ")[0]
+    listed = {int(code) for code in re.findall(r"^\| (\d) \|", text, flags=re.M)}
+    source = (ROOT / "flows/cli/exit_codes.py").read_text(encoding="utf-8")
+    assert {int(code) for code in re.findall(r"= (\d)\b", source)} <= listed
+
+
+@pytest.mark.parametrize("package", ["flows", "transforms", "expectations", "warehouse"])
+def test_the_picture_of_the_packages_shows_every_folder(package: str) -> None:
+    picture = (ROOT / "docs/images/packages.svg").read_text(encoding="utf-8")
+    folders = {p.parent.name for p in (ROOT / package).glob("*/__init__.py")}
+    shown = set(re.findall(r">(\w+)/</text>", picture))
+    assert folders <= shown
