@@ -95,7 +95,7 @@ def test_every_setting_is_read(page: str) -> None:
 def test_every_table_exists(page: str) -> None:
     macros = (ROOT / "warehouse/database/macros.sql").read_text(encoding="utf-8")
     known = set(contracts()) | set(re.findall(r"CREATE MACRO (\w+\.\w+)", macros))
-    known |= {"mart.arena_models_by_country"}  # the example of docs/adding-a-table.md
+    known |= {"mart.arena_models_by_country", "raw.toys"}  # the examples of two pages
     named = set(re.findall(r"\b(?:mart|core|raw|meta)\.[a-z]\w+", WRITTEN[page]))
     assert {n for n in named if not n.endswith(".parquet")} - known - {"mart.parquet"} == set()
 
@@ -106,6 +106,9 @@ def test_every_file_and_function_exists(page: str) -> None:
     named = set(re.findall(rf"`({PLACES}(?:/[\w.\-*]+)+)`", text)) - {
         "warehouse/contracts/tables/mart/arena_models_by_country.yml",
         "transforms/mart/arena_models_by_country.py",
+        "warehouse/contracts/sources/toy.yml",
+        "warehouse/contracts/tables/raw/toys.yml",
+        "flows/sources/toy.py",
     }
     assert [path for path in named if not list(ROOT.glob(path))] == []
     for function, path in re.findall(rf"`(\w+)`\s+in\s+`({PLACES}/[\w/]+\.py)`", text):

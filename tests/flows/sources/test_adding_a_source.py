@@ -1,4 +1,4 @@
-"""A new source needs a card, a module, a contract and a recording, and no other change."""
+"""The source that docs/adding-a-source.md adds needs no other change."""
 
 from __future__ import annotations
 
@@ -10,43 +10,15 @@ import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.support.markdown import blocks, pages
 from warehouse.code_version import PACKAGES
 
-CARD = """
-id: toy
-order: 95
-module: toy
-schedule: {slug: daily, cron: "5 5 * * *"}
-title: Toy source
-producer: Toys
-homepage: https://example.org/toys
-citation: "Toys, example.org"
-license: {raw: CC0, ours: All tables, redistribution: derived, statement_url: https://example.org}
-cadence: daily
-stale_after_days: 3
-loads: every_snapshot
-"""
-CONTRACT = """
-table: raw.toys
-description: Toys by name.
-grain: one row per toy and snapshot
-key: [snapshot_id, toy]
-license_inputs: [toy]
-columns:
-  snapshot_id: {type: VARCHAR, description: Snapshot.}
-  snapshot_date: {type: DATE, description: Day.}
-  toy: {type: VARCHAR, description: Name.}
-"""
-MODULE = """
-from flows.sources.quarantine import snapshot_columns
-
-def fetch_toys(settings, archive, draft):
-    draft.add_file("toys.txt", b"ball", url="https://example.org/toys.txt", rows_seen=1)
-
-def parse_toys(con, archive, snapshot):
-    toy = archive.read(snapshot.files[0]).decode()
-    con.execute(f"INSERT INTO raw.toys SELECT {snapshot_columns(snapshot)}, ?", [toy])
-"""
+PAGE = "docs/adding-a-source.md"
+BLOCKS = {
+    language: [b.code for b in blocks(PAGE, pages()[PAGE]) if b.language == language]
+    for language in ("yaml", "python")
+}
+(CARD, CONTRACT), (MODULE,) = BLOCKS["yaml"], BLOCKS["python"]
 SCRIPT = """
 import json, pathlib
 from datetime import date
