@@ -128,7 +128,7 @@ def test_what_keeps_no_record_says_what_made_it(folder: Path) -> None:
     (record,) = records(told, "raw.hub_counter_steps")
     assert record["note"] == (
         f"made by the history of the Hub's snapshots: the record of {model} in {snapshot}, "
-        "against the snapshot before it (previous_date)"
+        "compared with the previous snapshot (previous_date)"
     )
 
 
