@@ -1,9 +1,11 @@
-"""Which code made a release."""
+"""Which code made a release, and digests of parts of the code that key a cache."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import subprocess
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,18 +21,74 @@ def code_version() -> dict[str, str]:
 
     The digest leaves out the bundled sample, which is input, and the record of backfills.
     """
+    return {"version": _version(), "digest": _digest(_files()), "commit": _commit()}
+
+
+@cache
+def digest_of(*modules: str, data: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> str:
+    """Digest of modules of this project, of all they import of it, and of data files.
+
+    `data` are paths below the project's folder. Modules and packages in `without` are not followed:
+    name those that cannot change the result.
+    """
+    return _digest([*imported_files(modules, without), *(ROOT / name for name in data)])
+
+
+def imported_files(modules: Iterable[str], without: Collection[str] = ()) -> list[Path]:
+    """The files of the modules and of all that they import of this project, sorted.
+
+    Raises ModuleNotFoundError for a module that this project does not have.
+    """
+    found: set[Path] = set()
+    waiting = []
+    for name in modules:
+        if (path := _path_of(name)) is None:
+            raise ModuleNotFoundError(f"no module {name} in {ROOT}", name=name)
+        waiting.append(path)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [
+                imported
+                for name in _imports(path)
+                if not any(name == w or name.startswith(f"{w}.") for w in without)
+                and (imported := _path_of(name)) is not None
+            ]
+    return sorted(found)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Names that a file imports, wherever it does so: modules, and objects in them."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:  # the project has no relative ones
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _path_of(module: str) -> Path | None:
+    """The file of a module of this project; None for other modules and for objects."""
+    path = ROOT.joinpath(*module.split("."))
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _digest(files: Iterable[Path]) -> str:
     whole = hashlib.sha256()
-    for path in _files():
+    for path in sorted(files):
         whole.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
         whole.update(hashlib.sha256(path.read_bytes()).digest())
-    return {"version": _version(), "digest": whole.hexdigest(), "commit": _commit()}
+    return whole.hexdigest()
 
 
-def _files() -> list[Path]:
-    found = (p for package in PACKAGES for p in (ROOT / package).rglob("*"))
+def _files() -> Iterator[Path]:
     sample, record = ROOT / "warehouse" / "sample", ROOT / "warehouse" / "backfills.yml"
-    code = (p for p in found if p.suffix in KINDS and p != record)
-    return sorted(p for p in code if not p.is_relative_to(sample))
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*"):
+            if path.suffix in KINDS and path != record and not path.is_relative_to(sample):
+                yield path
 
 
 def _version() -> str:

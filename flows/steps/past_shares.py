@@ -7,11 +7,9 @@ That follows from archive, clocks and code alone; the kept files only save the w
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import io
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -21,9 +19,11 @@ import duckdb
 import polars as pl
 
 from transforms.plan import Step, plan
+from warehouse.code_version import digest_of
 from warehouse.contracts.table import contract, literal
 from warehouse.database import duckdb_file
 from warehouse.hub_history.earlier import earlier_counters
+from warehouse.hub_history.ledger import CARRIERS
 from warehouse.hub_history.load import history_days, known_models
 from warehouse.hub_history.past import counters_on
 from warehouse.hub_history.store import History
@@ -31,7 +31,6 @@ from warehouse.storage.files import write_atomically
 
 log = logging.getLogger("observatory.settled")
 
-ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("mart.lab_share_daily", "mart.country_share_daily", "mart.family_share_daily")
 # What the history gives for a past day.
 PAST = (
@@ -41,12 +40,6 @@ PAST = (
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
 # Their rows are of other systems; no share of the Hub counts them.
 UNUSED = ("core.arena_ratings", "core.notable_models")
-CODE = (
-    "flows/steps/past_shares.py",
-    "warehouse/hub_history/earlier.py",
-    "warehouse/hub_history/load.py",
-    "warehouse/hub_history/past.py",
-)
 
 
 @dataclass(frozen=True)
@@ -194,24 +187,8 @@ def _digest_of(given: dict[str, pl.DataFrame], clocks: dict[str, date]) -> str:
         whole.update(f"{clock} {clocks[clock]}\n".encode())
     for table, frame in sorted(given.items()):
         whole.update(f"{table}\n{frame.sort(pl.all()).write_csv()}".encode())
-    for path in sorted(_sources()):
-        whole.update(path.read_bytes())
+    for table in (*PAST, *UNUSED, *TABLES):
+        whole.update(f"{table} {contract(table).polars_schema}\n".encode())
+    modules = (__name__, *(f"transforms.{step.table}" for step in steps()))
+    whole.update(digest_of(*modules, without=CARRIERS).encode())
     return whole.hexdigest()
-
-
-def _sources() -> set[Path]:
-    """The files of the transforms and all that they import of transforms, and of this module."""
-    found = {ROOT / name for name in CODE}
-    rest = [f"transforms.{step.table}" for step in steps()]
-    while rest:
-        path = ROOT / (rest.pop().replace(".", "/") + ".py")
-        if path not in found:
-            found.add(path)
-            rest += _imported(path)
-    return found
-
-
-def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("transforms."):
-            yield str(node.module)

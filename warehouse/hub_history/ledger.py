@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from warehouse.code_version import digest_of
 from warehouse.storage.files import file_sha256, write_atomically
 
 LEDGER = "ledger.json"
-ROOT = Path(__file__).resolve().parents[2]
-# What decides the content of the files: when one of these changes, the history is built anew.
-CODE = (
-    "flows/sources/hub/parse_listing.py",
-    "flows/sources/quarantine.py",
-    "warehouse/hub_history/apply.py",
-    "warehouse/hub_history/files.py",
-    "warehouse/contracts/tables/raw/hub_models.yml",
-)
+# What decides the content of the files: when it changes, the history is rebuilt.
+MODULES = ("flows.sources.hub.parse_listing", "warehouse.hub_history.apply")
+CONTRACTS = ("warehouse/contracts/tables/raw/hub_models.yml",)
+# They carry the bytes of a snapshot and do not change them.
+CARRIERS = ("flows.sources.http", "warehouse.archive", "warehouse.storage")
 
 
 class HistoryError(RuntimeError):
@@ -82,13 +78,10 @@ class Ledger(_Record):
         return tuple(entry for entry in self.entries if entry.day <= day)
 
 
-@cache
 def code_digest() -> str:
-    """Digest of what decides the content: the code named above and DuckDB, which writes it."""
-    whole = hashlib.sha256(duckdb.__version__.encode())
-    for name in CODE:
-        whole.update((ROOT / name).read_bytes())
-    return whole.hexdigest()
+    """Digest of what decides the content: code, contract, and DuckDB, which writes the files."""
+    code = digest_of(*MODULES, data=CONTRACTS, without=CARRIERS)
+    return hashlib.sha256(f"{duckdb.__version__} {code}".encode()).hexdigest()
 
 
 def read_ledger(folder: Path) -> Ledger:

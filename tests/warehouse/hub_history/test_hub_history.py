@@ -406,7 +406,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import duckdb
-from tests import test_hub_history as t
+from tests.warehouse.hub_history import test_hub_history as t
 from warehouse.database.duckdb_file import create_tables
 
 root, die_at = Path(sys.argv[1]), int(sys.argv[2])
