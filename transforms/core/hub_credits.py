@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.hub.credits import credited, makers_of
-from transforms.hub.shares import FLAGS, METRICS
+from transforms.hub.definitions import FLAGS, METRICS
 from transforms.numeric.exact_sums import total
 from warehouse.contracts.table import contract
 

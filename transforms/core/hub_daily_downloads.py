@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.hub.shares import LAUNCH_DAYS
+from transforms.hub.definitions import LAUNCH_DAYS
 from transforms.numeric.windows import age_in_days
 from transforms.registry.attribution import with_lab_and_country
 

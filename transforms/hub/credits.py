@@ -9,12 +9,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.hub.shares import LAUNCH_DAYS, NEW_DAYS, YEAR_DAYS
-from transforms.numeric.windows import age_in_days, created_within
+from transforms.hub.definitions import METRIC_RULES, POPULATION_RULES
 from transforms.registry.attribution import NOT_EXAMINED, names_of
 from transforms.registry.bitemporal import holds_on
-
-FIRST_PARTY = ("lab", "academia", "community")
 
 
 @dataclass(frozen=True)
@@ -162,9 +159,6 @@ def _counted(
     counters: pl.LazyFrame, models: pl.LazyFrame, spikes: pl.LazyFrame, owners: pl.LazyFrame
 ) -> pl.LazyFrame:
     """One row per day and model: its numbers, its metrics and, as flags, its populations."""
-    day, created_at = pl.col("as_of_date"), pl.col("created_at")
-    is_launched = (age_in_days(day, created_at) < LAUNCH_DAYS).fill_null(False)
-    is_new = created_within(day, created_at, NEW_DAYS)
     kinds = owners.select("as_of_date", publisher_no="name_no", kind="kind")
     spiked = spikes.select("as_of_date", "model_id_hf", is_spike=pl.lit(True))
     return (
@@ -180,16 +174,8 @@ def _counted(
             "maker",
             "is_derived",
             "lineage_recorded",
-            "downloads_30d",
-            "downloads_all_time",
-            "likes",
-            models=pl.lit(1, pl.Int64),
-            new_models_30d=pl.when(is_new).then(pl.lit(1, pl.Int64)),
-            llm_vlm=pl.col("is_llm_vlm").fill_null(False),
-            created_1y=created_within(day, created_at, YEAR_DAYS),
-            first_party=pl.col("kind").is_in(list(FIRST_PARTY)).fill_null(False),
-            without_ci=(pl.col("kind") != "ci").fill_null(True),
-            without_spikes=pl.col("is_spike").is_null() | is_launched,
+            **METRIC_RULES,
+            **POPULATION_RULES,
         )
     )
 

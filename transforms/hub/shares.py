@@ -1,7 +1,7 @@
-"""What every share is made of: who counts (populations), what is counted (metrics), who gets it.
+"""Numerators, denominators and shares, from core.hub_credits.
 
-A population is a named rule, never a silent filter. All shares of the observatory are sums of
-core.hub_credits by country, lab or family over the sum of the same population, each model once.
+Every share is the sum of a metric by country, lab or family, divided by the sum of that metric over
+the same population, where each model counts once.
 """
 
 from __future__ import annotations
@@ -10,23 +10,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from transforms.hub.definitions import DEFINITION, METRICS, POPULATIONS, WINDOWS
 from transforms.numeric.exact_sums import exactly, total
-
-NEW_DAYS = 30  # of new_models_30d
-YEAR_DAYS = 365  # of created_1y
-LAUNCH_DAYS = 60  # a young model rises from nothing; that is no spike
-
-FLAGS = ("llm_vlm", "created_1y", "first_party", "without_ci", "without_spikes")
-POPULATIONS = ("all", *FLAGS)
-# Metric -> window: what of the model is counted, and over which time.
-METRICS = {
-    "downloads_30d": "30d",
-    "downloads_all_time": "all_time",
-    "likes": "all_time",
-    "models": "all_time",
-    "new_models_30d": "30d",
-}
-DEFINITION = ["as_of_date", "population", "metric", "metric_window", "attribution"]
 
 
 def numerators(credits: pl.LazyFrame, by: str) -> pl.LazyFrame:
@@ -138,7 +123,7 @@ def with_shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
 
 def _long(wide: pl.LazyFrame, index: Sequence[str]) -> pl.LazyFrame:
     """Columns named `population metric what` as rows."""
-    windows = pl.LazyFrame({"metric": list(METRICS), "metric_window": list(METRICS.values())})
+    windows = pl.LazyFrame({"metric": list(WINDOWS), "metric_window": list(WINDOWS.values())})
     named = pl.col("variable").str.split_exact(" ", 2).struct
     return (
         wide.unpivot(index=index)

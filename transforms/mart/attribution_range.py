@@ -7,6 +7,7 @@ import polars as pl
 from transforms.registry.attribution import UNKNOWN
 from warehouse.contracts.table import contract
 
+ANY = "any"  # instead of a population: the range over all of them
 CUT = ["as_of_date", "metric", "metric_window", "country_code", "country_name"]
 
 
@@ -21,7 +22,7 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
     each = country_share_daily.filter(pl.col("share").is_not_null()).with_columns(
         definition=pl.concat_str("population", "attribution", "credit", separator=", ")
     )
-    return pl.concat([_range(each), _range(each.with_columns(population=pl.lit("any")))])
+    return pl.concat([_range(each), _range(each.with_columns(population=pl.lit(ANY)))])
 
 
 def _range(shares: pl.LazyFrame) -> pl.LazyFrame:

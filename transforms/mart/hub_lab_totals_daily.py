@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.hub.definitions import FIRST_PARTY_KINDS
 from transforms.hub.panels import PANEL, with_panel
 from transforms.numeric.exact_sums import total
 from transforms.registry.attribution import with_lab_and_country
 from transforms.registry.bitemporal import holds_on
 
-FIRST_PARTIES = ("lab", "academia", "community")
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes")
 
 
@@ -35,7 +35,7 @@ def hub_lab_totals_daily(
     each = pl.concat([whole, own.join(days, on="as_of_date", how="anti")])
     placed = with_lab_and_country(
         each, namespaces, labs, system="hub", name="author", day="as_of_date"
-    ).filter(pl.col("kind").is_in(FIRST_PARTIES))
+    ).filter(pl.col("kind").is_in(FIRST_PARTY_KINDS))
     sums = placed.group_by("as_of_date", "basis", "lab_id", "country_code").agg(
         pl.len().cast(pl.Int64).alias("n_models"),
         *(pl.when(pl.col(c).count() > 0).then(total(pl.col(c))).alias(c) for c in COUNTERS),

@@ -9,14 +9,28 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from warehouse.contracts.table import Strict
+from warehouse.contracts.vocabulary import vocabulary
 
-Population = Literal["all", "llm_vlm", "created_1y", "first_party", "without_ci", "without_spikes"]
-Metric = Literal["downloads_30d", "downloads_all_time", "likes", "models", "new_models_30d"]
+
+def _word_of(name: str) -> AfterValidator:
+    """A check that a text is an id of a vocabulary."""
+
+    def check(word: str) -> str:
+        if word not in (words := vocabulary(name)):
+            raise ValueError(f"{word!r} is not a {name}; use one of {', '.join(words)}")
+        return word
+
+    return AfterValidator(check)
+
+
+Population = Annotated[str, _word_of("population")]
+Metric = Annotated[str, _word_of("metric")]
+Attribution = Annotated[str, _word_of("attribution")]
+Credit = Annotated[str, _word_of("credit")]
 TILED = ("downloads_30d", "new_models_30d")  # counters of 30 days, which add up to longer windows
-Attribution = Literal["publisher", "base"]
 
 
 class Test(Strict):
@@ -34,7 +48,7 @@ class _Hub(Test):
     population: Population = "all"
     metric: Metric = "downloads_30d"
     attribution: Attribution = "publisher"
-    credit: Literal["full", "fractional"] = "fractional"
+    credit: Credit = "fractional"
     window_days: int | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")

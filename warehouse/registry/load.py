@@ -14,6 +14,7 @@ import pycountry
 from warehouse.ai_index.figures import figure_rows, revision_rows, subject_rows
 from warehouse.claims.claim import claim_rows, trial_rows
 from warehouse.contracts.table import contract
+from warehouse.contracts.vocabulary import vocabulary
 from warehouse.database.duckdb_file import insert_frame
 from warehouse.registry.checks import check_registry
 from warehouse.registry.read import RegistryError, read_file
@@ -50,7 +51,7 @@ def countries() -> pl.DataFrame:
 def first_party_namespaces() -> list[str]:
     """Hub namespaces of labs, universities and communities as the registry knows them, sorted."""
     rows = read_registry("namespaces")
-    kinds = pl.col("kind").is_in(["lab", "academia", "community"])  # the others need roots
+    kinds = pl.col("kind").is_in(list(vocabulary("first_party_kind")))
     ours = (pl.col("system") == "hub") & kinds & pl.col("known_to").is_null()
     return rows.filter(ours)["namespace"].unique().sort().to_list()
 

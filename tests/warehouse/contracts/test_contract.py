@@ -82,7 +82,8 @@ def misspellings(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
     for field in document:
         yield field, {(f"{k}x" if k == field else k): v for k, v in document.items()}
     columns = document["columns"]
-    inner = {field: ("columns", name) for name, column in columns.items() for field in column}
+    own = {name: column for name, column in columns.items() if column != "shared"}
+    inner = {field: ("columns", name) for name, column in own.items() for field in column}
     inner |= dict.fromkeys(document.get("thresholds", ()), ("thresholds",))
     for field, place in inner.items():
         wrong = copy.deepcopy(document)
@@ -114,6 +115,8 @@ def test_a_misspelt_field_is_refused_with_the_file_name(path: Path, tmp_path: Pa
         {"key": ["nowhere"]},
         {"columns": {"day": {"type": "HUGEINT", "description": "A type BI tools lack."}}},
         {"columns": {"day": {"type": "DATE"}}},
+        {"columns": {"day": {"type": "DATE", "description": "Day.", "vocabulary": "nowhere"}}},
+        {"columns": {"day": {"type": "DATE", "description": "Day."}, "nowhere": "shared"}},
         {"warnings": ["beware"]},
         {"drift": "sometimes"},
         {"table": "mart.other"},
