@@ -21,7 +21,7 @@ from tests.support.markdown import (
     prose,
     written_pages,
 )
-from transforms.hub.shares import METRICS, POPULATIONS
+from transforms.hub.definitions import METRICS, POPULATIONS, WINDOWS
 from warehouse.contracts.source import sources_table
 from warehouse.contracts.table import contracts
 from warehouse.contracts.usage_warnings import warnings
@@ -144,7 +144,7 @@ def values(table: str, column: str) -> set[str]:
     [
         ("Populations", set(POPULATIONS)),
         ("Metrics", set(METRICS)),
-        ("Windows", set(METRICS.values())),
+        ("Windows", set(WINDOWS.values())),
         ("Attribution", values("mart.family_share_daily", "attribution")),
         ("Credit", values("mart.country_share_daily", "credit")),
         ("Kinds of labs", values("core.labs", "kind")),
@@ -171,7 +171,7 @@ def test_every_bound_and_rank_is_a_column() -> None:
 
 def test_metrics_are_listed_with_their_windows() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", DEFINITIONS, flags=re.M)
-    assert dict(rows) == METRICS
+    assert dict(rows) == WINDOWS
 
 
 def test_every_source_is_listed() -> None:
