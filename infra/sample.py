@@ -26,7 +26,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from warehouse.archive.archive import Archive
-from warehouse.archive.draft import Draft
+from warehouse.archive.draft import Draft, open_draft
 from warehouse.archive.snapshot import ArchiveError, Snapshot
 from warehouse.contracts.source import card
 from warehouse.storage.files import file_sha256
@@ -382,7 +382,7 @@ def write_epoch(recordings: Recordings, archive: Archive) -> None:
 def sample_draft(archive: Archive, source: str, day: date) -> Iterator[Draft]:
     """A draft that is sealed as a sample at the end, with the terms of its source card."""
     terms = card(source)
-    with archive.draft(source, day) as draft:
+    with open_draft(archive, source, day) as draft:
         yield draft
         draft.seal(
             producer=terms.producer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 
 from flows.sources.http import SourceError
-from warehouse.storage.files import sha256
+from warehouse.storage.files import git_blob_id, sha256
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,7 @@ def digest_of(file: RepoFile) -> str:
 
 def differs(data: bytes, digest: str) -> str | None:
     """How bytes differ from the digest (sha256 or git's id) that a tree gives; None if they fit."""
-    name, found = ("sha256", sha256(data)) if len(digest) == 64 else ("blob id", blob_id(data))
+    name, found = ("sha256", sha256(data)) if len(digest) == 64 else ("blob id", git_blob_id(data))
     if found == digest:
         return None
     return f"has {name} {found[:12]}… where the tree says {digest[:12]}…"
-
-
-def blob_id(data: bytes) -> str:
-    """Git's id of a file with these bytes."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

@@ -174,9 +174,6 @@ def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot)
 
 
 def _snapshot_row(archive: Archive, snapshot: Snapshot, is_loaded: bool) -> dict[str, object]:
-    sidecar = (
-        archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot) / "snapshot.json"
-    )
     return {
         "snapshot_id": snapshot.snapshot_id,
         "source": snapshot.source,
@@ -192,7 +189,7 @@ def _snapshot_row(archive: Archive, snapshot: Snapshot, is_loaded: bool) -> dict
         "rows_seen": snapshot.rows_seen,
         "is_complete": snapshot.is_complete,
         "is_sample": snapshot.is_sample,
-        "sidecar_sha256": file_sha256(sidecar),
+        "sidecar_sha256": file_sha256(archive.sidecar(snapshot)),
         "is_loaded": is_loaded,
     }
 

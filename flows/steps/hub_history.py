@@ -42,13 +42,10 @@ def is_whole_sweep(snapshot: Snapshot) -> bool:
 
 def sweep_of(archive: Archive, snapshot: Snapshot) -> Sweep:
     """A snapshot as the history looks at it."""
-    sidecar = (
-        archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot) / "snapshot.json"
-    )
     return Sweep(
         snapshot_id=snapshot.snapshot_id,
         snapshot_date=snapshot.snapshot_date,
-        sidecar_sha256=file_sha256(sidecar),
+        sidecar_sha256=file_sha256(archive.sidecar(snapshot)),
         is_whole=is_whole_sweep(snapshot),
     )
 

@@ -10,6 +10,7 @@ from flows.settings import Settings
 from flows.sources import SOURCES
 from flows.sources.http import SourceError
 from warehouse.archive.archive import Archive
+from warehouse.archive.draft import open_draft
 from warehouse.archive.snapshot import ArchiveError, Snapshot, moment
 from warehouse.contracts.source import card
 
@@ -43,7 +44,7 @@ def observe(source: str, settings: Settings, as_of: date, slot: str | None = Non
     archive, terms = Archive(settings.archive), card(source)
     if slot is not None and not terms.several_a_day:
         raise ArchiveError(f"{source} is observed once a day: leave the minute {slot} out")
-    with archive.draft(source, as_of, slot) as draft:
+    with open_draft(archive, source, as_of, slot) as draft:
         sealed = archive.snapshot(source, as_of, slot)
         if terms.several_a_day and slot is None:  # any of the day will do
             last = archive.newest(source, before=as_of + timedelta(days=1))

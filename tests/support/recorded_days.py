@@ -15,6 +15,7 @@ import orjson
 import zstandard
 
 from warehouse.archive.archive import Archive
+from warehouse.archive.draft import open_draft
 from warehouse.contracts.source import card
 
 PAGE_ROWS = 1000
@@ -44,7 +45,7 @@ def _lines(path: Path) -> list[bytes]:
 
 def _seal(archive: Archive, source: str, moment: str, files: Mapping[str, object]) -> None:
     terms, day = card(source), date.fromisoformat(moment[:10])
-    with archive.draft(source, day, moment[11:] or None) as draft:
+    with open_draft(archive, source, day, moment[11:] or None) as draft:
         for name, document in files.items():
             rows = len(document) if isinstance(document, list) else 10
             data = orjson.dumps(document)

@@ -1,8 +1,8 @@
-"""A copy of the archive in storage: back-up, restore, and the disk of workers that have none.
+"""A copy of the archive in storage: backup, restore, and the archive of workers without a disk.
 
-Only sealed snapshots are copied. They never change, so that a file which is there needs no second
-look; a sidecar follows the bytes that it names, in both directions, so that a copy that was broken
-off holds no snapshot that is sealed and not whole. A refusal is a person's word and may change: it
+Only sealed snapshots are copied. They never change, so a file that is already there is not
+compared again. In both directions a sidecar is copied after the bytes that it lists, so an
+interrupted copy never contains a sealed but incomplete snapshot. An exclusion can be undone, so it
 is copied each time.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.archive.archive import EXCLUSION, Archive
-from warehouse.archive.snapshot import SIDECAR, ArchiveError, Snapshot, read_sidecar
+from warehouse.archive.archive import Archive
+from warehouse.archive.snapshot import EXCLUSION, SIDECAR, ArchiveError, read_sidecar
 from warehouse.storage.protocol import Storage
 
 PREFIX = "archive/"
@@ -21,7 +21,7 @@ PREFIX = "archive/"
 
 @dataclass(frozen=True)
 class CopyReport:
-    """What a copy did: snapshots that the other side lacked, and bytes that went over."""
+    """The snapshots that the other side lacked, and the files and bytes that were copied."""
 
     snapshots: tuple[str, ...]
     files: int
@@ -29,48 +29,53 @@ class CopyReport:
 
 
 def push(archive: Archive, storage: Storage, sources: Iterable[str] | None = None) -> CopyReport:
-    """Copies sealed snapshots into storage, all of them or those of some sources.
+    """Copies the sealed snapshots of all or some sources into storage.
 
-    Raises ArchiveError where a file is not as its sidecar says: damage is not copied. StorageError.
+    Raises ArchiveError if a file does not match its sidecar: damage is not copied. Raises
+    StorageError.
     """
-    there = set(storage.keys(PREFIX))
-    lacking = [s for s in _sealed(archive, sources) if _key(_sidecar(archive, s)) not in there]
+    stored = set(storage.keys(PREFIX))
+    missing = [s for s in archive.all_snapshots(sources) if _key(s.snapshot_id) not in stored]
     files = size = 0
-    for snapshot in lacking:
+    for snapshot in missing:
         for file in snapshot.files:
-            if (key := PREFIX + file.path) not in there:
+            if (key := PREFIX + file.path) not in stored:
                 path = archive.verify_file(file)
                 storage.put_file(key, path)
-                there.add(key)
+                stored.add(key)
                 files, size = files + 1, size + path.stat().st_size
-        path = _sidecar(archive, snapshot)
-        storage.put_file(_key(path), path)
-    _push_refusals(archive, storage, there)
-    return CopyReport(tuple(s.snapshot_id for s in lacking), files, size)
+        storage.put_file(_key(snapshot.snapshot_id), archive.sidecar(snapshot))
+    _push_exclusions(archive, storage, stored)
+    return CopyReport(tuple(s.snapshot_id for s in missing), files, size)
 
 
 def pull(archive: Archive, storage: Storage, sources: Iterable[str] | None = None) -> CopyReport:
-    """Brings the snapshots that storage holds and this archive lacks; all, or of some sources.
+    """Copies the snapshots of all or some sources that this archive lacks from storage.
 
-    Every file is verified against its sidecar before the snapshot counts. Raises ArchiveError
-    naming what is damaged or gone in storage; StorageError.
+    Each file is verified against its sidecar before the snapshot counts as sealed. Raises
+    ArchiveError naming a file that is damaged or missing in storage, and StorageError.
     """
-    keys = [k for k in storage.keys(PREFIX) if k.endswith(f"/{SIDECAR}")]
-    wanted = [k for k in keys if sources is None or k.split("/")[1] in set(sources)]
-    lacking = [k for k in wanted if not _local(archive, k).exists()]
+    keys = storage.keys(PREFIX)
+    sidecars = [k for k in keys if k.endswith(f"/{SIDECAR}")]
+    wanted = [k for k in sidecars if sources is None or k.split("/")[1] in set(sources)]
+    missing = [k for k in wanted if not _local(archive, k).exists()]
     files = size = 0
-    for key in lacking:
-        got = _pull_snapshot(archive, storage, key)
-        files, size = files + got[0], size + got[1]
-    _pull_refusals(archive, storage)
+    for key in missing:
+        copied = _pull_snapshot(archive, storage, key)
+        files, size = files + copied[0], size + copied[1]
+    for key in keys:
+        path = _local(archive, key)
+        if path.name == EXCLUSION and not path.exists() and path.with_name(SIDECAR).exists():
+            storage.download(key, path)
     archive.forget_index()
-    ids = tuple("/".join(k.split("/")[1:3]) for k in lacking)
+    ids = tuple("/".join(k.split("/")[1:3]) for k in missing)
     return CopyReport(ids, files, size)
 
 
 def _pull_snapshot(archive: Archive, storage: Storage, key: str) -> tuple[int, int]:
-    """Files first, the sidecar last. Returns files and bytes that came over."""
+    """Copies the files first, the sidecar last. Returns the number of files and bytes copied."""
     sidecar = _local(archive, key)
+    # `read_sidecar` checks that the folder's name is that of the snapshot.
     waiting = sidecar.with_name("restored") / sidecar.parent.parent.name / sidecar.parent.name
     waiting.mkdir(parents=True, exist_ok=True)
     storage.download(key, waiting / SIDECAR)
@@ -83,54 +88,30 @@ def _pull_snapshot(archive: Archive, storage: Storage, key: str) -> tuple[int, i
             files, size = files + 1, size + path.stat().st_size
             archive.verify_file(file)
     (waiting / SIDECAR).replace(sidecar)
-    _remove_empty(waiting, sidecar.parent)
+    while waiting != sidecar.parent:
+        waiting.rmdir()
+        waiting = waiting.parent
     return files, size
 
 
-def _remove_empty(folder: Path, until: Path) -> None:
-    while folder != until:
-        folder.rmdir()
-        folder = folder.parent
-
-
-def _sealed(archive: Archive, sources: Iterable[str] | None) -> list[Snapshot]:
-    """Every sealed snapshot, also the refused ones: a back-up forgets nothing."""
-    chosen = None if sources is None else set(sources)
-    found = (read_sidecar(p) for p in sorted(archive.root.glob(f"*/*/{SIDECAR}")))
-    return [s for s in found if chosen is None or s.source in chosen]
-
-
-def _push_refusals(archive: Archive, storage: Storage, there: set[str]) -> None:
-    here = {PREFIX + p.relative_to(archive.root).as_posix(): p for p in _refusals(archive)}
-    for key, path in here.items():
-        storage.put_file(key, path)
-    for key in there:
-        if key.endswith(f"/{EXCLUSION}") and key not in here:
+def _push_exclusions(archive: Archive, storage: Storage, stored: set[str]) -> None:
+    local = {f"{PREFIX}{name}/{EXCLUSION}": archive.root / name for name in archive.excluded()}
+    for key, folder in local.items():
+        storage.put_file(key, folder / EXCLUSION)
+    for key in stored:
+        if key.endswith(f"/{EXCLUSION}") and key not in local:
             storage.delete(key)
 
 
-def _pull_refusals(archive: Archive, storage: Storage) -> None:
-    for key in storage.keys(PREFIX):
-        path = _local(archive, key)
-        if path.name == EXCLUSION and not path.exists() and path.with_name(SIDECAR).exists():
-            storage.download(key, path)
-
-
-def _refusals(archive: Archive) -> list[Path]:
-    return sorted(archive.root.glob(f"*/*/{EXCLUSION}"))
-
-
-def _sidecar(archive: Archive, snapshot: Snapshot) -> Path:
-    return archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot) / SIDECAR
-
-
-def _key(sidecar: Path) -> str:
-    return PREFIX + "/".join(sidecar.parts[-3:])
+def _key(snapshot_id: str) -> str:
+    return f"{PREFIX}{snapshot_id}/{SIDECAR}"
 
 
 def _local(archive: Archive, key: str) -> Path:
-    """Where an object of the copy lies in this archive; its key was made by `push`."""
+    """The file of this archive that a key of the copy stands for."""
     path = (archive.root / key.removeprefix(PREFIX)).resolve()
     if not path.is_relative_to(archive.root.resolve()):
-        raise ArchiveError(f"{key} leads out of the archive {archive.root}")
+        raise ArchiveError(
+            f"{key}: path escapes the archive {archive.root}; remove this object from the copy"
+        )
     return path

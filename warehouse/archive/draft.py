@@ -1,37 +1,50 @@
-"""A snapshot while it is being observed: what was kept survives a crash."""
+"""A snapshot while it is being observed. Files that it received survive a crash."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import zstandard
+from filelock import FileLock
 from pydantic import ValidationError
 
+from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import (
+    JOURNAL,
+    REJECTION,
     SIDECAR,
     ArchivedFile,
     ArchiveError,
-    Exclusion,
     Snapshot,
     safe_name,
+    write_exclusion,
 )
-from warehouse.storage.files import sha256, write_atomically
+from warehouse.storage.files import sha256, sync_file, write_atomically
 from warehouse.storage.redact import redact
 
-if TYPE_CHECKING:
-    from warehouse.archive.archive import Archive
-
-JOURNAL = "journal.jsonl"
-REJECTION = "arrival.json"  # why the last attempt was refused; of no meaning once it is sealed
+LOCK = ".lock"
 ZSTD_LEVEL = 3
 
 
+@contextmanager
+def open_draft(
+    archive: Archive, source: str, day: date, slot: str | None = None
+) -> Iterator[Draft]:
+    """The draft of a snapshot, locked: a second run that opens it waits for the first."""
+    folder = archive.folder(source, day, slot)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK):
+        yield Draft(archive, source, day, slot)
+
+
 class Draft:
-    """A snapshot being observed. What was kept survives a crash and is not fetched again."""
+    """A snapshot being observed. Files that survived a crash are not fetched again."""
 
     def __init__(self, archive: Archive, source: str, day: date, slot: str | None = None) -> None:
         self.source, self.day, self.slot, self._archive = source, day, slot, archive
@@ -40,32 +53,32 @@ class Draft:
         self.files: list[ArchivedFile] = self._resume()
         self._names = {file.name for file in self.files}
         self.notes: list[str] = []
-        self.is_complete = True  # a fetch that cannot prove it says so
-        self.has_quarantined = False  # whether an answer of this attempt was damaged
-
-    def _sweep_up(self) -> None:
-        """Removes what a killed run was writing when it died; nothing points there."""
-        for part in self.folder.rglob(".*.part"):
-            part.unlink(missing_ok=True)
+        self.is_complete = True  # a source that cannot be sure sets it to False
+        self.has_quarantined = False  # whether a response of this attempt was damaged
 
     def _resume(self) -> list[ArchivedFile]:
-        """The kept files up to the first that is not as its journal line says."""
-        kept: list[ArchivedFile] = []
+        """The stored files, up to the first that does not match its journal line."""
+        stored: list[ArchivedFile] = []
         journal = self.folder / JOURNAL
         lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
         if lines:
-            self._sweep_up()
+            self._remove_partial_files()
         for line in lines:
             try:
                 entry = ArchivedFile.model_validate_json(line)
                 self._archive.verify_file(entry)
             except (ValidationError, ArchiveError):
-                break  # a line cut by a crash, or bytes that never became durable
-            kept.append(entry)
-        if lines and (len(kept) < len(lines) or not lines[-1].endswith(b"\n")):
-            # What follows must not be appended to a cut line, nor come back after a second crash.
-            write_atomically(journal, b"".join(_line(entry) for entry in kept))
-        return kept
+                break  # a line cut off by a crash, or bytes that never became durable
+            stored.append(entry)
+        if lines and (len(stored) < len(lines) or not lines[-1].endswith(b"\n")):
+            # New lines must not be appended to a cut line, nor the rest return after another crash.
+            write_atomically(journal, b"".join(_line(entry) for entry in stored))
+        return stored
+
+    def _remove_partial_files(self) -> None:
+        """Removes what a killed run was writing; nothing refers to it."""
+        for part in self.folder.rglob(".*.part"):
+            part.unlink(missing_ok=True)
 
     def add_file(
         self,
@@ -81,9 +94,9 @@ class Draft:
         retrieved_at: datetime | None = None,
         compress: bool = False,
     ) -> ArchivedFile:
-        """Stores one received file, or points at the same bytes of an earlier snapshot.
+        """Stores one received file, or refers to the same bytes of an earlier snapshot.
 
-        Raises ArchiveError for a name that is unsafe or taken, and once the snapshot is sealed.
+        Raises ArchiveError if the name is unsafe or taken, or the snapshot is sealed.
         """
         self._check_free(name)
         digest = sha256(data)
@@ -99,15 +112,16 @@ class Draft:
             "next_url": next_url,
         }
         if earlier:
-            return self._note(earlier.model_copy(update=seen))
-        return self._note(ArchivedFile(sha256=digest, **self._store(name, data, compress), **seen))
+            return self._append(earlier.model_copy(update=seen))
+        stored = self._store(name, data, compress)
+        return self._append(ArchivedFile(sha256=digest, **stored, **seen))
 
     def _store(self, name: str, data: bytes, compress: bool) -> dict[str, Any]:
-        """Writes the bytes and says where and how they lie."""
+        """Writes the bytes; returns the fields of ArchivedFile that describe where and how."""
         path = self.folder / (name + (".zst" if compress else ""))
         stored = zstandard.compress(data, ZSTD_LEVEL) if compress else data
-        # One fsync a page, that of its journal line: bytes that a power cut took are missed when
-        # the draft is resumed, and `seal` makes them all durable before the sidecar names them.
+        # One fsync per page, for its journal line: resuming detects bytes lost in a power cut, and
+        # `seal` makes all of them durable before the sidecar lists them.
         write_atomically(path, stored, durable=False)
         return {
             "path": path.relative_to(self._archive.root).as_posix(),
@@ -117,22 +131,23 @@ class Draft:
         }
 
     def reuse(self, earlier: ArchivedFile, *, name: str, url: str) -> ArchivedFile:
-        """Takes an unchanged file of an earlier snapshot into this one, under today's name."""
+        """Adds an unchanged file of an earlier snapshot to this one, under a new name."""
         self._check_free(name)
         seen = {"name": name, "url": redact(url), "retrieved_at": datetime.now(UTC)}
-        return self._note(earlier.model_copy(update=seen))
+        return self._append(earlier.model_copy(update=seen))
 
     def _check_free(self, name: str) -> None:
-        self._check_open()
+        self._check_not_sealed()
         if safe_name(name) in (SIDECAR, JOURNAL) or name in self._names:
-            raise ArchiveError(f"{self.folder / name} is taken; a kept file is never overwritten")
+            raise ArchiveError(f"{self.folder / name} is taken; a stored file is never overwritten")
 
-    def _check_open(self) -> None:
+    def _check_not_sealed(self) -> None:
         if (self.folder / SIDECAR).exists():
             raise ArchiveError(f"{self.folder} is sealed; a sealed snapshot never changes")
 
-    def _note(self, entry: ArchivedFile) -> ArchivedFile:
-        self._check_open()
+    def _append(self, entry: ArchivedFile) -> ArchivedFile:
+        """Adds a file to the journal."""
+        self._check_not_sealed()
         with (self.folder / JOURNAL).open("wb" if not self.files else "ab") as log:
             log.write(_line(entry))
             log.flush()
@@ -142,27 +157,26 @@ class Draft:
         return entry
 
     def quarantine(self, name: str, data: bytes) -> Path:
-        """Keeps a damaged answer for inspection, outside of what a build reads."""
+        """Stores a damaged response for inspection; builds do not read it."""
         path = self.folder / "refused" / f"{sha256(data)[:12]}-{safe_name(name).replace('/', '-')}"
         write_atomically(path, data)
         self.has_quarantined = True
         return path
 
     def record_rejection(self, reason: str) -> None:
-        """Records why an answer of this attempt was refused, for builds that go on without it."""
+        """Records why a response of this attempt was rejected, for builds that run without it."""
         if self.has_quarantined:
-            refusal = Exclusion(reason=reason, refused_at=datetime.now(UTC))
-            write_atomically(self.folder / REJECTION, refusal.model_dump_json(indent=1).encode())
+            write_exclusion(self.folder / REJECTION, reason)
 
     def reset(self) -> None:
-        """Forgets what was kept, e.g. when a stored cursor no longer works."""
+        """Forgets the stored files, for example if a stored cursor no longer works."""
         self.files.clear()
         self._names.clear()
         (self.folder / JOURNAL).unlink(missing_ok=True)
 
-    def seal(self, **about: object) -> Snapshot:
+    def seal(self, **terms: object) -> Snapshot:
         """Writes the sidecar: from here on the snapshot is complete and never changes."""
-        self._check_open()
+        self._check_not_sealed()
         snapshot = Snapshot(
             source=self.source,
             snapshot_date=self.day,
@@ -171,13 +185,13 @@ class Draft:
             is_complete=self.is_complete,
             notes=tuple(self.notes),
             files=tuple(f.model_copy(update={"next_url": None}) for f in self.files),
-            **about,
+            **terms,
         )
-        told = snapshot.model_dump(mode="json", exclude=None if self.slot else {"slot"})
-        for file in told["files"]:  # hardly any has it
+        document = snapshot.model_dump(mode="json", exclude=None if self.slot else {"slot"})
+        for file in document["files"]:  # hardly any file has it
             if file["rows_repeated"] is None:
                 del file["rows_repeated"]
-        text = json.dumps(told, indent=1, ensure_ascii=False)
+        text = json.dumps(document, indent=1, ensure_ascii=False)
         self._make_durable()
         write_atomically(self.folder / SIDECAR, text.encode() + b"\n")
         (self.folder / JOURNAL).unlink(missing_ok=True)
@@ -185,14 +199,10 @@ class Draft:
         return snapshot
 
     def _make_durable(self) -> None:
-        here = self.folder.relative_to(self._archive.root).as_posix() + "/"
+        own = self.folder.relative_to(self._archive.root).as_posix() + "/"
         for file in self.files:
-            if file.path.startswith(here):
-                descriptor = os.open(self._archive.root / file.path, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+            if file.path.startswith(own):
+                sync_file(self._archive.root / file.path)
 
 
 def _line(entry: ArchivedFile) -> bytes:

@@ -1,26 +1,32 @@
-"""A snapshot: one observation of a source, as its sidecar tells it."""
+"""A snapshot: one observation of a source, as its sidecar describes it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from warehouse.storage.files import write_atomically
+
+# Files in the folder of a snapshot; the names are part of the archive's format.
 SIDECAR = "snapshot.json"
+JOURNAL = "journal.jsonl"
+EXCLUSION = "refusal.json"
+REJECTION = "arrival.json"  # ignored once the snapshot is sealed
 _SLOT = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d")
 _SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
 
 class ArchiveError(RuntimeError):
-    """The archive lacks something, or holds bytes that are not what its sidecar says."""
+    """The archive lacks a snapshot or file, or its bytes do not match the sidecar."""
 
 
 class ArchivedFile(BaseModel):
-    """One file of a snapshot: where its bytes lie and where they came from."""
+    """One file of a snapshot: where its bytes are stored and where they came from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,12 +41,12 @@ class ArchivedFile(BaseModel):
     encoding: Literal["identity", "zstd"] = "identity"
     stored_sha256: str  # of the file on disk
     rows_seen: int | None = None
-    rows_repeated: int | None = None  # of these, rows that an earlier file of the snapshot holds
-    next_url: str | None = None  # the cursor behind a page, so that a sweep can go on from here
+    rows_repeated: int | None = None  # rows that an earlier file of the snapshot also has
+    next_url: str | None = None  # cursor of the following page, to resume a sweep
 
 
 def distinct_rows(files: Iterable[ArchivedFile]) -> int:
-    """Records seen in files, each once."""
+    """Number of distinct records in the files."""
     return sum((f.rows_seen or 0) - (f.rows_repeated or 0) for f in files)
 
 
@@ -53,11 +59,11 @@ class Snapshot(BaseModel):
 
     source: str
     snapshot_date: date
-    slot: str | None = None  # HHMM, UTC, where a day is observed several times
+    slot: str | None = None  # HHMM, UTC, if a day is observed several times
     producer: str
     url: str
     citation: str
-    # Sealed sidecars spell it so, and a sealed file never changes.
+    # Sealed sidecars use this spelling, and a sealed file never changes.
     license: str = Field(validation_alias="licence", serialization_alias="licence")
     redistribution: str
     retrieved_at: datetime
@@ -68,12 +74,12 @@ class Snapshot(BaseModel):
 
     @property
     def snapshot_id(self) -> str:
-        """`<source>/<snapshot_date>`, with `T<HHMM>` where a day has several."""
+        """`<source>/<snapshot_date>`, with `T<HHMM>` if a day has several."""
         return f"{self.source}/{moment(self.snapshot_date, self.slot)}"
 
     @property
     def rows_seen(self) -> int:
-        """Distinct records seen on receipt, over the files that count them."""
+        """Distinct records counted on receipt."""
         return distinct_rows(self.files)
 
     @property
@@ -88,7 +94,7 @@ class Snapshot(BaseModel):
 
 
 class Exclusion(BaseModel):
-    """Why a sealed snapshot is left out of every build, although its bytes stay."""
+    """Why a snapshot is left out of builds. Its files are kept."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -96,12 +102,26 @@ class Exclusion(BaseModel):
     refused_at: datetime
 
 
+def read_exclusion(path: Path) -> Exclusion:
+    """One exclusion or rejection."""
+    return Exclusion.model_validate_json(path.read_bytes())
+
+
+def write_exclusion(path: Path, reason: str) -> None:
+    """Records an exclusion or rejection, as of now."""
+    exclusion = Exclusion(reason=reason, refused_at=datetime.now(UTC))
+    write_atomically(path, exclusion.model_dump_json(indent=1).encode() + b"\n")
+
+
 def safe_name(name: str) -> str:
-    """A name from outside that may become a path, or ArchiveError: no `..`, no odd characters."""
+    """A name from outside that is safe as a relative path. Raises ArchiveError for any other."""
     parts = name.split("/")
     if all(_SAFE_PART.fullmatch(p) for p in parts) and len(name) <= 200:
         return name
-    raise ArchiveError(f"refusing {name!r} as a file name: letters, digits, '_', '-', '.' only")
+    raise ArchiveError(
+        f"unsafe file name {name[:80]!r}; use at most 200 letters, digits, '_', '-' and '.', and start "
+        "each part with a letter, digit or '_'"
+    )
 
 
 def moment(day: date, slot: str | None = None) -> str:
@@ -109,24 +129,29 @@ def moment(day: date, slot: str | None = None) -> str:
     if slot is None:
         return day.isoformat()
     if not _SLOT.fullmatch(slot):
-        raise ArchiveError(f"{slot!r} is no time of day: write HHMM, UTC")
+        raise ArchiveError(f"invalid time of day {slot!r}; use HHMM in UTC, such as 0615")
     return f"{day.isoformat()}T{slot}"
 
 
 def read_moment(name: str) -> tuple[date, str | None]:
-    """Day and slot of an observation's name. Raises ValueError for another text."""
+    """Day and slot of an observation's name. Raises ValueError for any other text."""
     day, separator, slot = name.partition("T")
     if separator and not _SLOT.fullmatch(slot):
-        raise ValueError(f"{name!r} is no YYYY-MM-DD or YYYY-MM-DDTHHMM")
+        raise ValueError(f"invalid observation {name!r}; use YYYY-MM-DD or YYYY-MM-DDTHHMM")
     return date.fromisoformat(day), slot or None
 
 
 def read_sidecar(path: Path) -> Snapshot:
-    """One sidecar. Raises ArchiveError naming the file if it cannot be understood."""
+    """One sidecar. Raises ArchiveError naming the file if it cannot be read."""
     try:
         snapshot = Snapshot.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ArchiveError(f"{path} is not a sidecar we understand: {error}") from error
+        raise ArchiveError(
+            f"{path} is not a valid sidecar: {error}\n  restore it from a copy of the archive"
+        ) from error
     if "/".join(path.parts[-3:-1]) != snapshot.snapshot_id:
-        raise ArchiveError(f"{path} says it is {snapshot.snapshot_id}; put it back in that place")
+        raise ArchiveError(
+            f"{path} is the sidecar of {snapshot.snapshot_id}; move its folder back to "
+            f"{snapshot.snapshot_id} in the archive"
+        )
     return snapshot

@@ -1,10 +1,10 @@
-"""What a published file is, for whoever fetches it over HTTP."""
+"""Content types of published files, for HTTP clients."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-# A browser shows a page and runs its scripts only under their own types; S3 tells what it was told.
+# S3 serves the type that was uploaded, and a browser runs scripts only with the right one.
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -18,5 +18,5 @@ CONTENT_TYPES = {
 
 
 def content_type(key: str) -> str:
-    """The media type of an object, by the ending of its key."""
+    """The content type of an object, from the suffix of its key."""
     return CONTENT_TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")

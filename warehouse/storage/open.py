@@ -1,4 +1,4 @@
-"""The storage behind an address."""
+"""Opens the storage at an address."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from warehouse.storage.protocol import Storage, StorageError
 
 
 def open_storage(url: str, *, endpoint: str | None = None) -> Storage:
-    """The storage behind an address; nothing is contacted yet.
+    """The storage at an address. No connection is made yet.
 
-    `url` is a folder (plain path or `file://`) or `s3://bucket/prefix`. `endpoint` is the address
-    of an S3-compatible server; default AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS itself.
-    Credentials come from the AWS chain alone. Raises StorageError for an address of another kind.
+    `url` is a folder (a path or `file://`) or `s3://bucket/prefix`. `endpoint` is the address of an
+    S3-compatible server; default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS itself.
+    Credentials come only from the AWS chain. Raises StorageError for any other kind of address.
     """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.\-]*)://", url)
     if scheme is None:
@@ -27,18 +27,20 @@ def open_storage(url: str, *, endpoint: str | None = None) -> Storage:
 
         return S3Storage(url, endpoint=endpoint)
     raise StorageError(
-        f"{scheme[1]}://…", "no storage of this kind", "Use a folder, file:///… or s3://bucket/…"
+        f"{scheme[1]}://…",
+        "unsupported kind of storage",
+        "Use a folder, file:///absolute/path or s3://bucket/prefix.",
     )
 
 
 def _local_root(text: str) -> Path:
     if text.strip():
         return Path(text).expanduser().absolute()
-    raise StorageError("publish address", "is empty", "Give a folder or s3://bucket/prefix.")
+    raise StorageError("storage address", "is empty", "Use a folder or s3://bucket/prefix.")
 
 
 def _file_url_path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Path(unquote(parts.path))
-    raise StorageError("file://…", "names another machine", "Write file:///absolute/path.")
+    raise StorageError("file://…", "names another machine", "Use file:///absolute/path.")

@@ -1,8 +1,8 @@
-"""What a place that holds releases must be able to do, the same for a folder and for a bucket.
+"""The operations on storage, the same for a folder and for a bucket.
 
-A key is a relative path with `/`, e.g. `releases/2026-08-15-0123456789ab/manifest.json`. An object
-appears whole or not at all, in both kinds of storage. `warehouse.storage.open` opens one by its
-address.
+A key is a relative path with `/`, e.g. `releases/2026-08-15-0123456789ab/manifest.json`. Writes are
+atomic in both kinds of storage: readers see a complete object or none. `warehouse.storage.open`
+opens the storage at an address.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-# A part never starts with a dot: that rules out `..`, and hides our own unfinished files.
+# No part starts with a dot: this rules out `..`, and hides partially written files.
 _KEY_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+\-]*")
 
 
 class StorageError(RuntimeError):
-    """Storage could not do what was asked: where, what happened, what to do next."""
+    """A storage operation failed: where, what happened, what to do."""
 
     def __init__(self, where: str, what: str, todo: str) -> None:
         super().__init__(where, what, todo)
@@ -28,21 +28,23 @@ class StorageError(RuntimeError):
 
 
 class MissingObjectError(StorageError):
-    """There is no object under this key."""
+    """No object has this key."""
 
     def __init__(self, where: str) -> None:
-        super().__init__(where, "no such object", "Was it published here? Check the address.")
+        super().__init__(
+            where, "no such object", "Check the address, and that a release was published there."
+        )
 
     def __reduce__(self) -> tuple[type[MissingObjectError], tuple[str]]:
         return type(self), (self.where,)
 
 
 class RefusedError(StorageError):
-    """These credentials, or this account on the disk, may not do it."""
+    """These credentials, or this user account, lack the permission."""
 
 
 class Stored(NamedTuple):
-    """One object as a listing tells it; `modified` by the storage's own clock, UTC."""
+    """One object of a listing; `modified` by the storage's own clock, UTC."""
 
     key: str
     bytes: int
@@ -50,7 +52,7 @@ class Stored(NamedTuple):
 
 
 class Unfinished(NamedTuple):
-    """An upload that was begun and neither ended nor given up; `handle` is the storage's own."""
+    """An upload that was started, not completed, not aborted; `handle` is the storage's id."""
 
     key: str
     started: datetime
@@ -58,28 +60,28 @@ class Unfinished(NamedTuple):
 
 
 class Digest(NamedTuple):
-    """What the bytes of an object are."""
+    """Size and hash of an object's bytes."""
 
     bytes: int
     sha256: str
 
 
 class Storage(Protocol):
-    """Objects under keys. Every method raises StorageError when storage cannot answer."""
+    """Objects under keys. Every method raises StorageError if storage fails."""
 
     @property
     def url(self) -> str:
-        """Address as a person would type it, without a slash at its end."""
+        """The address, without a trailing slash."""
 
     def put_bytes(self, key: str, data: bytes, if_absent: bool = False) -> bool:
-        """Stores an object. False if `if_absent` was asked and one is there; it is untouched."""
+        """Stores an object. With `if_absent`, returns False and changes nothing if one exists."""
 
     def put_file(
         self, key: str, path: Path, sha256: str | None = None, if_absent: bool = False
     ) -> bool:
-        """Stores a local file, in place of an object that is there. `sha256`: where known.
+        """Stores a local file, replacing an existing object. `sha256`: of the file, if known.
 
-        False if `if_absent` was asked and one is there; it is untouched.
+        With `if_absent`, returns False and changes nothing if an object exists.
         """
 
     def copy(self, source: str, key: str) -> None:
@@ -89,32 +91,33 @@ class Storage(Protocol):
         """A whole (small) object. Raises MissingObjectError."""
 
     def get_version(self, key: str) -> tuple[bytes, str] | None:
-        """A whole (small) object and the version that `swap` asks for; None where there is none."""
+        """A whole (small) object and its version for `swap`; None if there is none."""
 
     def swap(self, key: str, data: bytes, version: str | None) -> bool:
-        """Stores an object only where the one there is still of this version (None: absent).
+        """Stores an object only if the existing one still has this version (None: is absent).
 
-        One atomic step: of several that start from one version a single one gets True. Whoever
-        finds the very bytes it meant to store has its True too: an answer may have been lost.
+        Atomic: of several writers that start from one version exactly one gets True. A writer that
+        finds its own bytes already stored gets True too: a response may have been lost.
         """
 
     def download(self, key: str, path: Path, durable: bool = True) -> None:
-        """Writes an object to a local file, whole or not at all. Raises MissingObjectError.
+        """Writes an object to a local file, atomically. Raises MissingObjectError.
 
-        What is only looked at need not be `durable`: it does not outlive the process.
+        A temporary file need not be `durable`: it does not outlive the process.
         """
 
     def rehash(self, key: str) -> Digest:
-        """Reads every byte of an object and says what they are. Raises MissingObjectError."""
+        """Reads and hashes every byte of an object. Raises MissingObjectError."""
 
     def holds(self, key: str, digest: Digest) -> bool:
-        """Whether the object under the key was stored with these bytes.
+        """Whether the object was stored with these bytes.
 
-        A folder is read; a bucket is believed, since its server checked every part on receipt.
+        A folder is read; for a bucket the stored checksum is enough, since the server checked
+        every part on receipt.
         """
 
     def size(self, key: str) -> int | None:
-        """Bytes of an object, None where there is none."""
+        """Size of an object in bytes, None if there is none."""
 
     def listing(self, prefix: str = "") -> list[Stored]:
         """Objects whose keys start with `prefix`, sorted by key."""
@@ -123,24 +126,24 @@ class Storage(Protocol):
         """Keys that start with `prefix`, sorted."""
 
     def delete(self, key: str) -> None:
-        """Removes an object; one that is not there is no error. Raises RefusedError."""
+        """Removes an object; a missing one is not an error. Raises RefusedError."""
 
     def unfinished(self) -> list[Unfinished]:
-        """Uploads that were begun and are no objects yet; dead ones and those under way."""
+        """Uploads that were started and are not complete, interrupted or still running."""
 
     def abort(self, upload: Unfinished) -> None:
-        """Gives up an unfinished upload; one that is gone is no error."""
+        """Aborts an unfinished upload; a missing one is not an error."""
 
 
 def is_key(key: str) -> bool:
-    """Whether a text may be a key: relative, parts of plain letters and digits, never `..`."""
+    """Whether a text is a valid key: relative, in parts of plain letters and digits, no `..`."""
     return len(key) <= 900 and all(_KEY_PART.fullmatch(part) for part in key.split("/"))
 
 
 def check_key(key: str) -> str:
-    """The key, or StorageError."""
+    """The key. Raises StorageError if it is invalid."""
     if is_key(key):
         return key
     raise StorageError(
-        repr(key), "not a storage key", "Use parts of letters, digits and '_.=+-', joined by '/'."
+        repr(key), "invalid storage key", "Use parts of letters, digits and '_.=+-', joined by '/'."
     )

@@ -1,4 +1,4 @@
-"""Addresses and texts from outside, without the secrets in them."""
+"""Removes secrets from addresses and texts."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _TOKEN = re.compile(r"\b(hf_|gh[a-z]_|github_pat_)[A-Za-z0-9_]{8,}|(?i:\bbearer\
 
 
 def redact(url: str) -> str:
-    """A text that may be written down: user names, passwords and tokens taken out."""
+    """The text without user names, passwords and tokens; safe to log and store."""
     return _TOKEN.sub("…", _SECRET.sub(r"\1…", _USER.sub("", url)))

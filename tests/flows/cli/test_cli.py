@@ -25,6 +25,7 @@ from flows.reports import headline
 from flows.settings import ALL_SOURCES, Settings
 from tests.conftest import ROOT
 from warehouse.archive.archive import Archive
+from warehouse.archive.draft import open_draft
 from warehouse.contracts.table import contracts
 
 DAY = "2026-08-15"
@@ -154,8 +155,11 @@ WRONG = {
     "a day": (["replay", "--as-of", "2026-02-30"], "'2026-02-30' is not a day; write YYYY-MM-DD"),
     "another day": (["run", "--as-of", "yesterday"], "'yesterday' is not a day"),
     "an audience": (["publish", "--audience", "everyone"], "'everyone' is not one of"),
-    "a place": (["replay", "--publish-to", "ftp://x/y"], "no storage of this kind"),
-    "a place of run": (["run", "--sample", "--publish-to", "gs://x"], "no storage of this kind"),
+    "a place": (["replay", "--publish-to", "ftp://x/y"], "unsupported kind of storage"),
+    "a place of run": (
+        ["run", "--sample", "--publish-to", "gs://x"],
+        "unsupported kind of storage",
+    ),
     "an empty place": (["publish", "--publish-to", ""], "is empty"),
     "a bucket": (["status", "--publish-to", "s3://"], "s3://"),
     "a folder for a file": (["tables", "--warehouse", "."], "is a folder, not a file"),
@@ -185,7 +189,11 @@ def test_a_wrong_call_is_told_and_changes_nothing(
         ("OBSERVATORY_SOURCES", "nope", "sources: unknown sources ['nope']"),
         ("OBSERVATORY_HUB_PAGE_ROWS", "0", "hub_page_rows: Input should be greater"),
         ("OBSERVATORY_HTTP_TIMEOUT_SECONDS", "soon", "http_timeout_seconds: Input should be"),
-        ("OBSERVATORY_PUBLISH_TO", "data,ftp://x", "publish_to: ftp://…: no storage of this kind"),
+        (
+            "OBSERVATORY_PUBLISH_TO",
+            "data,ftp://x",
+            "publish_to: ftp://…: unsupported kind of storage",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -287,7 +295,7 @@ def test_status_shows_what_was_begun_and_not_finished(tmp_path: Path) -> None:
     archive = Archive(tmp_path / "[red]archive[/nothing]")
     from datetime import date
 
-    with archive.draft("hub", date(2026, 8, 15)) as draft:
+    with open_draft(archive, "hub", date(2026, 8, 15)) as draft:
         draft.add_file("pages/000001.json", b"[]", url="https://example.org")
     arguments = ["status", f"--archive={archive.root}", *places(tmp_path)]
     assert json.loads(call(*arguments, "--json").stdout)["unfinished"] == [str(draft.folder)]
@@ -471,7 +479,7 @@ def test_a_hostile_archive_is_told_without_being_obeyed(tmp_path: Path) -> None:
     (folder / "snapshot.json").write_text(json.dumps({"source": HOSTILE, HOSTILE: 1}))
     done = call("status", f"--archive={tmp_path}")
     assert done.exit_code == 5
-    assert "is not a sidecar we understand" in done.stderr
+    assert "is not a valid sidecar" in done.stderr
     assert_inert(done.output)
 
 

@@ -22,6 +22,7 @@ from tests.conftest import settings_for
 from tests.standin import StandIn
 from tests.support.frames import PROPERTY, REVIEWED, Row, rows, shuffled, table_of
 from warehouse.archive.archive import Archive
+from warehouse.archive.draft import open_draft
 from warehouse.contracts.table import contract
 
 DAY = date(2026, 8, 15)
@@ -82,7 +83,7 @@ def vintages(
 
 def lay_down(archive: Archive, folder: Path) -> None:
     """One recorded day as a sealed snapshot, each file judged as on arrival."""
-    with archive.draft("epoch", date.fromisoformat(folder.name)) as draft:
+    with open_draft(archive, "epoch", date.fromisoformat(folder.name)) as draft:
         for file in sorted(folder.glob("*.csv")):
             data = file.read_bytes()
             rows = len(read_table(data, contract(FILES[file.name][1])).records)

@@ -16,6 +16,7 @@ from flows.steps import build as steps
 from flows.steps.build import Clocks
 from flows.steps.snapshot_window import loaded, recent, settled_on
 from warehouse.archive.archive import Archive
+from warehouse.archive.draft import open_draft
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card, cards
 from warehouse.contracts.table import contracts
@@ -59,7 +60,7 @@ def hub_on(n: int) -> list[dict[str, Any]]:
 
 def file_hub(archive: Archive, when: date, items: list[dict[str, Any]]) -> Snapshot:
     terms = card("hub")
-    with archive.draft("hub", when) as draft:
+    with open_draft(archive, "hub", when) as draft:
         page = orjson.dumps(items)
         draft.add_file(
             "pages/000001.json", page, url="http://x/", rows_seen=len(items), compress=True

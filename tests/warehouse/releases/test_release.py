@@ -432,7 +432,7 @@ def test_a_hostile_manifest_writes_nothing_outside(
     bad = manifest.tables[0].model_copy(update={"path": "../../escaped"})
     hostile = manifest.model_copy(update={"tables": (bad,)})
     storage.put_bytes(f"releases/{manifest.release_id}/manifest.json", hostile.to_json())
-    with pytest.raises(StorageError, match="not a storage key"):
+    with pytest.raises(StorageError, match="invalid storage key"):
         read_back(storage, manifest.release_id, tmp_path / "a" / "b" / "c")
     assert not list(tmp_path.rglob("escaped"))
 

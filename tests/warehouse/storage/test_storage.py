@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.storage.local import LocalStorage, atomic_writer
+from warehouse.storage.files import atomic_writer
+from warehouse.storage.local import LocalStorage
 from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import MissingObjectError, StorageError, check_key
 
@@ -29,7 +30,7 @@ from warehouse.storage.protocol import MissingObjectError, StorageError, check_k
     ],
 )
 def test_a_key_never_leads_out_of_the_storage(key: str, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="not a storage key"):
+    with pytest.raises(StorageError, match="invalid storage key"):
         LocalStorage(tmp_path).put_bytes(key, b"x")
     assert list(tmp_path.iterdir()) == []
 

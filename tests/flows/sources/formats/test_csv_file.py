@@ -15,6 +15,7 @@ from flows.sources.epoch import FILES, MODELS, parse_tables, read_table
 from flows.sources.formats.csv_file import DamagedCsvError, read_csv, utf8
 from tests.support.frames import PROPERTY
 from warehouse.archive.archive import Archive
+from warehouse.archive.draft import open_draft
 from warehouse.archive.record_locator import locate
 from warehouse.contracts.table import contract
 from warehouse.database import duckdb_file
@@ -166,7 +167,7 @@ def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def load(con: duckdb.DuckDBPyConnection, archive: Path, name: str, text: str) -> None:
     held = Archive(archive)
-    with held.draft("epoch", date(2026, 8, 15)) as draft:
+    with open_draft(held, "epoch", date(2026, 8, 15)) as draft:
         draft.add_file(name, text.encode(), url="u", retrieved_at=datetime(2026, 8, 15, tzinfo=UTC))
         about = dict.fromkeys(("producer", "url", "citation", "license", "redistribution"), "x")
         parse_tables(con, held, draft.seal(**about))
