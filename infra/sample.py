@@ -381,17 +381,9 @@ def write_epoch(recordings: Recordings, archive: Archive) -> None:
 @contextmanager
 def sample_draft(archive: Archive, source: str, day: date) -> Iterator[Draft]:
     """A draft that is sealed as a sample at the end, with the terms of its source card."""
-    terms = card(source)
     with open_draft(archive, source, day) as draft:
         yield draft
-        draft.seal(
-            producer=terms.producer,
-            url=terms.homepage,
-            citation=terms.citation,
-            license=terms.license.raw,
-            redistribution=terms.license.redistribution,
-            is_sample=True,
-        )
+        draft.seal(**card(source).sidecar_terms(), is_sample=True)
     (draft.folder / ".lock").unlink()
 
 

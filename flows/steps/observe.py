@@ -59,13 +59,7 @@ def observe(source: str, settings: Settings, as_of: date, slot: str | None = Non
         except SourceError as error:
             draft.record_rejection(error.what)
             raise
-        sealed = draft.seal(
-            producer=terms.producer,
-            url=terms.homepage,
-            citation=terms.citation,
-            license=terms.license.raw,
-            redistribution=terms.license.redistribution,
-        )
+        sealed = draft.seal(**terms.sidecar_terms())
     return _told(Observation(sealed, is_reused=False))
 
 

@@ -50,10 +50,4 @@ def _seal(archive: Archive, source: str, moment: str, files: Mapping[str, object
             rows = len(document) if isinstance(document, list) else 10
             data = orjson.dumps(document)
             draft.add_file(name, data, url=f"recorded:{name}", rows_seen=rows, compress=True)
-        draft.seal(
-            producer=terms.producer,
-            url=terms.homepage,
-            citation=terms.citation,
-            license=terms.license.raw,
-            redistribution=terms.license.redistribution,
-        )
+        draft.seal(**terms.sidecar_terms())

@@ -119,8 +119,8 @@ def safe_name(name: str) -> str:
     if all(_SAFE_PART.fullmatch(p) for p in parts) and len(name) <= 200:
         return name
     raise ArchiveError(
-        f"unsafe file name {name[:80]!r}; use at most 200 letters, digits, '_', '-' and '.', and start "
-        "each part with a letter, digit or '_'"
+        f"unsafe file name {name[:80]!r}; use at most 200 letters, digits, '_', '-' and '.', and "
+        "start each part with a letter, digit or '_'"
     )
 
 

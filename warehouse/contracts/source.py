@@ -88,6 +88,16 @@ class Card(Strict):
             raise ValueError("give both `order` and `module`, or neither")
         return self
 
+    def sidecar_terms(self) -> dict[str, str]:
+        """What the sidecar of a snapshot records about its source."""
+        return {
+            "producer": self.producer,
+            "url": self.homepage,
+            "citation": self.citation,
+            "license": self.license.raw,
+            "redistribution": self.license.redistribution,
+        }
+
     @property
     def may_share_derived(self) -> bool:
         """Whether tables made from this source may be in a public release."""

@@ -66,13 +66,7 @@ def file_hub(archive: Archive, when: date, items: list[dict[str, Any]]) -> Snaps
             "pages/000001.json", page, url="http://x/", rows_seen=len(items), compress=True
         )
         draft.notes.append("floor 2022-03-02 reached")
-        return draft.seal(
-            producer=terms.producer,
-            url=terms.homepage,
-            citation=terms.citation,
-            license=terms.license.raw,
-            redistribution=terms.license.redistribution,
-        )
+        return draft.seal(**terms.sidecar_terms())
 
 
 @pytest.fixture
