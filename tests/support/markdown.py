@@ -75,16 +75,19 @@ def links(text: str) -> list[str]:
     return [address for address in found if not re.match(r"[a-z]+:", address)]
 
 
-def first_column(text: str, heading: str) -> list[str]:
-    """The codes in the first column of the first table below a heading."""
+def table_rows(text: str, heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading, its own header first."""
     section = re.split(rf"^#+ {re.escape(heading)}$", text, maxsplit=1, flags=re.M)[1]
     table = re.search(r"(?:^\|.*\n)+", section, flags=re.M)
     assert table, f"no table below {heading!r}"
-    return [
-        code
-        for row in table[0].splitlines()[2:]
-        for code in re.findall(r"`([^`]+)`", row.split("|")[1])
-    ]
+    lines = [line.strip("|\n ") for line in table[0].splitlines()]
+    return [[cell.strip() for cell in line.split(" | ")] for line in (lines[0], *lines[2:])]
+
+
+def first_column(text: str, heading: str) -> list[str]:
+    """The codes in the first column of the first table below a heading."""
+    rows = table_rows(text, heading)[1:]
+    return [code for row in rows for code in re.findall(r"`([^`]+)`", row[0])]
 
 
 def path_of(page: str) -> Path:
