@@ -113,7 +113,7 @@ def prove(storage: Storage, manifest: Manifest, folder: Path, proven: set[str]) 
             files = read_back(storage, manifest.release_id, Path(scratch))
         except DamagedError as error:
             log.warning("%s", error)
-            repair(folder, storage, manifest, believe=False)
+            repair(folder, storage, manifest, trust_checksums=False)
             files = read_back(storage, manifest.release_id, Path(scratch))
         new = [t.name for t in manifest.tables if t.sha256 not in proven]
         database = Path(scratch) / DATABASE

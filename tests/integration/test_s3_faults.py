@@ -367,7 +367,7 @@ def test_a_folder_whose_disk_is_full(
         carry(place, staged.old_folder, staged.old, tmp_path / "old")
         ballast = disk / "ballast"
         ballast.write_bytes(b"\0" * (shutil.disk_usage(disk).free - 6 * MIB))
-        with pytest.raises(StorageError, match=r"No space left.*space left on its disk") as told:
+        with pytest.raises(StorageError, match=r"No space left.*free space on its disk") as told:
             carry(place, staged.new_folder, staged.new, tmp_path / "new")
         assert reader_sees(place) == staged.old.release_id
         assert not place.unfinished()

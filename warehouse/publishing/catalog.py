@@ -1,4 +1,4 @@
-"""What a place holds: its releases, whole or not, and why each of them stays."""
+"""The releases in a storage location: complete or not, and why each is kept."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PINS = "pins/"
 
 @dataclass(frozen=True)
 class Release:
-    """One release of a place. Without a manifest it is unfinished, and nobody can read it.
+    """One release. Without a manifest it is incomplete, and no reader can find it.
 
-    `published_at` and `last_change` are by storage's clock. `marks` are the channels whose pointer
-    names it; `promoted` and `pinned` say that it was once stable, or that a person wants it kept.
+    `published_at` and `last_change` are by storage's clock. `channels`: those whose pointer names
+    it. `promoted`: it was stable once. `pinned`: the reason why a person wants it kept.
     """
 
     release_id: str
@@ -36,7 +36,7 @@ class Release:
 
 @dataclass(frozen=True)
 class ManifestSummary:
-    """What the manifest of a whole release says in short; None where it cannot be read."""
+    """The main fields of a manifest; None if it cannot be read."""
 
     as_of: date | None
     audience: Audience | None
@@ -45,11 +45,11 @@ class ManifestSummary:
 
 
 def releases(storage: Storage) -> list[Release]:
-    """Every release of a place, whole ones first, the newest of them first."""
+    """Every release: complete ones first, newest first."""
     found: dict[str, list[Stored]] = defaultdict(list)
     for stored in storage.listing("releases/"):
         found[stored.key.split("/")[1]].append(stored)
-    channels, promoted, pins = _marks(storage), _promoted(storage), pinned(storage)
+    channels, promoted, pins = _by_channel(storage), _promoted(storage), pinned(storage)
     listed = [
         _release(release_id, objects, channels, promoted, pins)
         for release_id, objects in found.items()
@@ -80,7 +80,7 @@ def _release(
     )
 
 
-def _marks(storage: Storage) -> dict[Channel, str]:
+def _by_channel(storage: Storage) -> dict[Channel, str]:
     pointers = {channel: read_pointer(storage, channel) for channel in CHANNELS}
     return {channel: p.release_id for channel, p in pointers.items() if p}
 
@@ -90,7 +90,7 @@ def _promoted(storage: Storage) -> set[str]:
 
 
 def summarize(storage: Storage, release: Release) -> ManifestSummary:
-    """The manifest in short; a release that cannot be understood is listed all the same."""
+    """The main fields of a release's manifest; an unreadable one does not fail the listing."""
     try:
         manifest = find_manifest(storage, release.release_id)
     except ReleaseError:
@@ -103,7 +103,7 @@ def summarize(storage: Storage, release: Release) -> ManifestSummary:
 
 
 def summarize_all(storage: Storage, found: list[Release]) -> list[ManifestSummary]:
-    """The manifests in short, in the order of the releases."""
+    """The main fields of the manifests, in the order of the releases."""
     return parallel_map(lambda release: summarize(storage, release), found)
 
 
@@ -113,18 +113,21 @@ def resolve(storage: Storage, name: str) -> str:
         if name == channel:
             pointer = read_pointer(storage, channel)
             if pointer is None:
-                raise ReleaseError(f"{storage.url}/{channel}.json: nothing was published there yet")
+                raise ReleaseError(
+                    f"{storage.url}/{channel}.json: nothing was published there yet; "
+                    "run `observatory publish` or check --publish-to"
+                )
             return pointer.release_id
     try:
         return read_manifest(storage, name).release_id
     except MissingObjectError as error:
         raise ReleaseError(
-            f"{storage.url} holds no whole release {name}; `observatory releases` lists them"
+            f"{storage.url}: no complete release {name}; `observatory releases list` shows them"
         ) from error
 
 
 def pinned(storage: Storage) -> dict[str, str]:
-    """Releases that a person wants kept, with the reason."""
+    """Pinned releases, with the reason."""
     keys = storage.keys(PINS)
     reasons = [json.loads(storage.get_bytes(key)).get("reason", "") for key in keys]
     ids = [key.removeprefix(PINS).removesuffix(".json") for key in keys]
@@ -132,10 +135,10 @@ def pinned(storage: Storage) -> dict[str, str]:
 
 
 def pin(storage: Storage, release_id: str, reason: str) -> None:
-    """Keeps a release out of every clean-up, such as one that a paper cites."""
+    """Protects a release from clean-up, such as one that a paper cites."""
     storage.put_bytes(f"{PINS}{release_id}.json", json.dumps({"reason": reason}).encode() + b"\n")
 
 
 def unpin(storage: Storage, release_id: str) -> None:
-    """Takes a pin back."""
+    """Removes a pin."""
     storage.delete(f"{PINS}{release_id}.json")

@@ -1,9 +1,9 @@
-"""Channels: pointing readers at a release, and the copies under stable names that follow.
+"""Channels: setting a pointer, and keeping the copies under stable names in sync with it.
 
-The pointer moves first: that is the commit, and exactly one of several publishers makes it. Then
-the copies in `<channel>/` are brought up to it. They are for tools that take one address a table:
-for moments, or after a crash until the next publish, some of them may still be of the release
-before, each of them whole.
+The pointer moves first. That is the commit, and exactly one of several publishers makes it. Then
+the copies in `<channel>/` are updated. They are for tools that need one address per table. During
+the update, or after a crash until the next publish, some copies may be of the previous release;
+each file is complete.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from warehouse.storage.protocol import (
 
 log = logging.getLogger("observatory.publish")
 
-FOLLOWS = 5  # how often copies are made anew while others move the pointer
+SYNCS = 5  # how often copies are repeated while other publishers move the pointer
 
 
 def set_pointer(
@@ -53,19 +53,19 @@ def set_pointer(
     moved_by: str | None = None,
     at: datetime | None = None,
 ) -> Pointer:
-    """Moves a channel's pointer to a whole release, then lets the copies follow.
+    """Moves a channel's pointer to a complete release, then syncs the copies.
 
-    `expected` is the pointer that the caller compared itself with; it moves only if that one still
-    stands. A pointer that already names the release is left as it is, with its date. Raises
-    PointerConflictError; ReleaseError if the release is not whole.
+    `expected` is the pointer that the caller compared the release with; the pointer moves only if
+    it is still current. A pointer that already names the release is unchanged, with its date.
+    Raises PointerConflictError, and ReleaseError if the release is incomplete.
     """
     acquire(storage, release_id)
     try:
         stored, data = stored_manifest(storage, release_id)
     except MissingObjectError as error:
         raise ReleaseError(
-            f"{storage.url} does not hold release {release_id} wholly; "
-            "`observatory releases` lists what it holds"
+            f"{storage.url}: release {release_id} is missing or incomplete; "
+            "`observatory releases list` shows the complete ones"
         ) from error
     expected = expected or read_for_update(storage, channel, even_damaged=True)
     digest = sha256(data).hexdigest()
@@ -78,7 +78,7 @@ def set_pointer(
     try:
         sync_copies(storage, channel)
     except StorageError as error:
-        what = f"{error.what}; {channel}.json names {now.release_id}, only the copies lag behind"
+        what = f"{error.what}; {channel}.json names {now.release_id}, only the copies are outdated"
         raise StorageError(error.where, what, error.todo) from error
     return now
 
@@ -100,26 +100,26 @@ def _pointer_to(
 
 
 def require_complete(storage: Storage, release_id: str) -> Manifest:
-    """The manifest of a release of which nothing is missing. Raises DamagedError, naming it."""
+    """The manifest of a release that has all its objects. Raises DamagedError."""
     manifest, _ = stored_manifest(storage, release_id)
     entries = [(release_key(release_id, e.path), e) for e in manifest.objects]
     entries += [(e.path, e) for e in manifest.shared]
     good = parallel_map(lambda keyed: storage.holds(keyed[0], digest_of(keyed[1])), entries)
     if bad := [key for (key, _), is_good in zip(entries, good, strict=True) if not is_good]:
         raise DamagedError(
-            f"{storage.url}/{bad[0]} is missing or not what its manifest says ({len(bad)} of "
-            f"{len(entries)} objects); readers are not pointed at it: take another release"
+            f"{storage.url}/{bad[0]} is missing or does not match the manifest ({len(bad)} of "
+            f"{len(entries)} objects); the pointer was not moved: choose another release"
         )
     return manifest
 
 
 def sync_copies(storage: Storage, channel: Channel) -> None:
-    """Makes `<channel>/` the copies of what its pointer names.
+    """Makes the copies in `<channel>/` those of the release that its pointer names.
 
-    Whoever has written a copy looks at the pointer afterwards, and copies again if it has moved:
-    however many do this at once, the last to write has copied what the pointer names.
+    The pointer is read again after copying, and copying repeats if it has moved. So of several
+    publishers that sync at once, the last to write has copied the current release.
     """
-    for _ in range(FOLLOWS):
+    for _ in range(SYNCS):
         pointer = read_pointer(storage, channel)
         if pointer is None:
             return
@@ -136,15 +136,15 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
 
     parallel_map(copy, manifest.objects)
     own = FileEntry(path=MANIFEST, bytes=len(data), sha256=sha256(data).hexdigest())
-    copy(own)  # last: whoever finds the copies equal to their manifest has one release
+    copy(own)  # last: copies that match their manifest are of one release
     named = copy_keys(channel, manifest)
     stale = [key for key in storage.keys(f"{channel}/") if key not in named]
     try:
         parallel_map(storage.delete, stale)
     except RefusedError:
         log.warning(
-            "%s/%s/: %d objects are of no table any more, and these credentials may not delete "
-            "them; `observatory clean --apply` with a cleaner's does",
+            "%s/%s/: %d copies belong to no table any more, and these credentials may not delete "
+            "them; run `observatory releases clean` with the credentials of a cleaner",
             storage.url,
             channel,
             len(stale),
@@ -152,25 +152,25 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
 
 
 def copy_keys(channel: Channel, manifest: Manifest) -> set[str]:
-    """Keys of the copies of a release."""
+    """Keys of the copies of a release in a channel."""
     return {f"{channel}/{path}" for path in (MANIFEST, *(e.path for e in manifest.objects))}
 
 
 def latest_manifest(storage: Storage, expected: VersionedPointer | None = None) -> Manifest | None:
-    """The manifest that the pointer names, None where nothing was published yet.
+    """The manifest that the pointer names, None if nothing was published yet.
 
-    Raises ReleaseError if it is gone or is not the one that was pointed at.
+    Raises ReleaseError if it is missing or not the published one.
     """
     pointer = (expected or read_for_update(storage, "latest")).pointer
     if pointer is None:
         return None
-    todo = "point readers at a whole release with `observatory rollback RELEASE`"
+    todo = "point readers to a complete release with `observatory releases rollback RELEASE`"
     try:
         manifest, data = stored_manifest(storage, pointer.release_id)
     except MissingObjectError as error:
-        what = "latest.json points at it, and it is gone"
+        what = "missing, although latest.json points to it"
         raise ReleaseError(f"{error.where}: {what}; {todo}") from error
     if sha256(data).hexdigest() != pointer.manifest_sha256:
         where = f"{storage.url}/{pointer.manifest}"
-        raise ReleaseError(f"{where} is not the one that was published; {todo}")
+        raise ReleaseError(f"{where} is not the manifest that was published; {todo}")
     return manifest

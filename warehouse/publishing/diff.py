@@ -1,4 +1,4 @@
-"""What changed from one release to another, by their manifests and the marts that differ."""
+"""The differences between two releases, from their manifests and the marts that changed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from warehouse.publishing.release_objects import read_manifest, release_key
 from warehouse.releases.manifest import ColumnEntry, Manifest, TableEntry
 from warehouse.storage.protocol import Storage, check_key
 
-SHOWN = 20  # largest changes of a table that are listed
+SHOWN = 20  # largest changes listed per table
 SHARE = "share"
 CLAIMS, VERDICT = "mart.claims", "verdict"
 
 
 @dataclass(frozen=True)
 class TableChange:
-    """One table that is not the same, byte for byte.
+    """One table whose bytes differ.
 
-    `added`, `removed` and `changed` count rows by the table's key; None where the rows were not
-    compared: a table that only one release has, a key that changed, or not a mart.
+    `added`, `removed` and `changed` count rows by the table's key. They are None if the rows were
+    not compared: only one release has the table, its key changed, or it is not a mart.
     """
 
     table: str
@@ -40,7 +40,7 @@ class TableChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two releases side by side. `shares` and `verdicts` hold the key, before and after."""
+    """The differences of two releases. `shares` and `verdicts` have the key, before and after."""
 
     before: str
     after: str
@@ -51,19 +51,19 @@ class Comparison:
 
 
 def compare(storage: Storage, before: str, after: str) -> Comparison:
-    """Compares two whole releases; only marts that differ are fetched. Raises ReleaseError."""
+    """Compares two complete releases; downloads only marts that differ. Raises ReleaseError."""
     old, new = read_manifest(storage, before), read_manifest(storage, after)
-    ours, theirs = {t.name: t for t in old.tables}, {t.name: t for t in new.tables}
-    names = sorted(ours.keys() | theirs.keys())
-    pairs = [(ours.get(name), theirs.get(name)) for name in names]
+    earlier, later = {t.name: t for t in old.tables}, {t.name: t for t in new.tables}
+    names = sorted(earlier.keys() | later.keys())
+    pairs = [(earlier.get(name), later.get(name)) for name in names]
     differ = [(a, b) for a, b in pairs if not (a and b and a.sha256 == b.sha256)]
     with tempfile.TemporaryDirectory() as scratch, connect() as con:
         rows = _Rows(con, storage, (old, new), Path(scratch))
         tables = tuple(rows.change(a, b) for a, b in differ)
         both = [(a, b) for a, b in differ if a and b and _comparable(a, b)]
-        shares = [change for pair in both for change in rows.moved(*pair, SHARE)]
+        shares = [change for pair in both for change in rows.value_changes(*pair, SHARE)]
         claims = [pair for pair in both if pair[0].name == CLAIMS]
-        verdicts = [change for pair in claims for change in rows.moved(*pair, VERDICT)]
+        verdicts = [change for pair in claims for change in rows.value_changes(*pair, VERDICT)]
     return Comparison(
         before=before,
         after=after,
@@ -75,19 +75,19 @@ def compare(storage: Storage, before: str, after: str) -> Comparison:
 
 
 def _comparable(a: TableEntry, b: TableEntry) -> bool:
-    """Marts are small; raw and core tables are told by their counts."""
+    """Only marts are compared by row: raw and core tables are large."""
     columns = {c.name for c in a.columns} & {c.name for c in b.columns}
     return a.name.startswith("mart.") and a.key == b.key and set(a.key) <= columns
 
 
 def schema_changes(a: TableEntry, b: TableEntry) -> Iterator[str]:
-    """Columns that came, went, changed their type or may be null now; and another key."""
-    ours, theirs = {c.name: c for c in a.columns}, {c.name: c for c in b.columns}
-    yield from (f"- {name}" for name in ours if name not in theirs)
-    yield from (f"+ {name} {theirs[name].type}" for name in theirs if name not in ours)
-    for name in ours.keys() & theirs.keys():
-        if _shape(ours[name]) != _shape(theirs[name]):
-            yield f"{name}: {_shape(ours[name])} -> {_shape(theirs[name])}"
+    """Columns that were added, removed, or changed their type or unit, and a changed key."""
+    old, new = {c.name: c for c in a.columns}, {c.name: c for c in b.columns}
+    yield from (f"- {name}" for name in old if name not in new)
+    yield from (f"+ {name} {new[name].type}" for name in new if name not in old)
+    for name in old.keys() & new.keys():
+        if _shape(old[name]) != _shape(new[name]):
+            yield f"{name}: {_shape(old[name])} -> {_shape(new[name])}"
     if a.key != b.key:
         yield f"key: {', '.join(a.key)} -> {', '.join(b.key)}"
 
@@ -98,7 +98,7 @@ def _shape(column: ColumnEntry) -> str:
 
 
 class _Rows:
-    """Row by row, inside DuckDB, on the two Parquet files of a table."""
+    """Compares the two Parquet files of a table by row, inside DuckDB."""
 
     def __init__(
         self,
@@ -111,8 +111,8 @@ class _Rows:
         self._scratch = scratch
 
     def change(self, a: TableEntry | None, b: TableEntry | None) -> TableChange:
-        """What changed in one table."""
-        name = (a or b).name  # type: ignore[union-attr]  # one of them is there
+        """The change of one table."""
+        name = (a or b).name  # type: ignore[union-attr]  # at least one exists
         schema = tuple(schema_changes(a, b)) if a and b else ()
         counts = self._counts(a, b) if a and b and _comparable(a, b) else (None, None, None)
         return TableChange(name, a.rows if a else None, b.rows if b else None, schema, *counts)
@@ -131,10 +131,10 @@ class _Rows:
         added, removed, changed = self._con.execute(query).fetchall()[0]
         return added, removed, changed
 
-    def moved(self, a: TableEntry, b: TableEntry, column: str) -> list[dict[str, Any]]:
-        """Rows in both whose column changed: the largest changes of a number, every one of a text.
+    def value_changes(self, a: TableEntry, b: TableEntry, column: str) -> list[dict[str, Any]]:
+        """Rows whose value in a column changed: the largest changes of a share, all of a text.
 
-        Empty where the two tables do not both have the column.
+        Empty unless both tables have the column.
         """
         if not all(column in {c.name for c in t.columns} for t in (a, b)):
             return []

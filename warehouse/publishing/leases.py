@@ -1,11 +1,11 @@
-"""Publishers and cleaners keep out of each other's way.
+"""Leases keep publishers and cleaners from working on the same release.
 
-    leases/<release_id>.json     a publisher works on this release, since its time in storage
-    removals/<release_id>.json   a cleaner takes this release away
+    leases/<release_id>.json     a publisher has used this release since this time
+    removals/<release_id>.json   a cleaner is removing this release
 
-Each writes its own mark first and looks for the other's afterwards. Storage is strongly consistent,
-so at least one of the two sees the other: a publisher that sees a removal stops, a cleaner that
-sees a young lease leaves the release alone. No clock of any publisher takes part in it.
+Each writes its own mark first and then checks for the other's. Storage is strongly consistent, so
+at least one of the two sees the other: a publisher that sees a removal stops, a cleaner that
+sees a recent lease skips the release. Times are those of storage, so clocks need not agree.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ def lease_key(release_id: str) -> str:
 
 
 def removal_key(release_id: str) -> str:
-    """Key of the mark that a release is being removed."""
+    """Key of the mark of a release that is being removed."""
     return f"{REMOVALS}{release_id}.json"
 
 
 def acquire(storage: Storage, release_id: str) -> None:
-    """Says that this release is in use, for the grace period of `clean`.
+    """Marks a release as in use for the grace period of `clean`.
 
-    Raises ReleaseError while a cleaner takes it away.
+    Raises ReleaseError if a cleaner is removing it.
     """
     storage.put_bytes(lease_key(release_id), b"{}\n")
     if storage.size(removal_key(release_id)) is not None:
         raise ReleaseError(
-            f"{storage.url}/releases/{release_id} is being removed by `observatory clean`; run "
-            "again when it is done. One that died is ended by the next, after its grace period"
+            f"{storage.url}/releases/{release_id} is being removed by a clean-up; run again "
+            "when it has finished. The next clean-up finishes an interrupted one after the grace "
+            "period"
         )

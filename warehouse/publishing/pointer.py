@@ -1,12 +1,12 @@
-"""The pointers of a place: which release a reader of a channel gets, and who moved it when.
+"""Pointers: the release that the readers of a channel get, and the log of their moves.
 
-    latest.json                       the channel that every publish moves (nightly)
-    stable.json                       the channel that a person moves (promote)
-    journal/<channel>/<number>.json   every pointer that there was before, as it was
+    latest.json                       moved by every publish (nightly)
+    stable.json                       moved by a person (promote)
+    journal/<channel>/<number>.json   every earlier pointer, unchanged
 
-A pointer moves by compare-and-swap: of two who start from the same one, a single one moves it. The
-pointer is the newest line of its own journal: it is filed there before it is replaced, so the
-journal never tells of a move that did not happen and never lacks one that did.
+A pointer moves by compare-and-swap: of two publishers that read the same pointer, exactly one moves
+it. A pointer is copied into the log before it is replaced, so the log lists exactly the moves that
+happened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHANNELS: tuple[Channel, ...] = ("latest", "stable")
 
 
 class Pointer(Entry):
-    """What `<channel>.json` says: the release that is wholly in place, and how it came there."""
+    """The content of `<channel>.json`: a complete release, and how the pointer came to name it."""
 
     release_id: ReleaseId
     as_of: date
@@ -33,7 +33,7 @@ class Pointer(Entry):
     is_sample: bool
     manifest: str
     manifest_sha256: Sha256
-    published_at: datetime  # when the pointer moved here
+    published_at: datetime  # when the pointer was moved to it
     sequence: int = 0
     action: Action = "publish"
     moved_by: str | None = None
@@ -41,7 +41,7 @@ class Pointer(Entry):
 
 
 class VersionedPointer(NamedTuple):
-    """A channel as a mover saw it; `version` is what storage compares with, None where absent."""
+    """A pointer as it was read; storage compares `version` on a swap (None: there is none)."""
 
     pointer: Pointer | None
     data: bytes
@@ -58,14 +58,17 @@ def pointer_key(channel: Channel) -> str:
 
 
 def read_pointer(storage: Storage, channel: Channel = "latest") -> Pointer | None:
-    """The pointer, None where nothing was published yet. Raises ReleaseError if it is damaged."""
+    """The pointer, None if nothing was published yet. Raises ReleaseError if it is damaged."""
     return read_for_update(storage, channel).pointer
 
 
 def read_for_update(
     storage: Storage, channel: Channel, *, even_damaged: bool = False
 ) -> VersionedPointer:
-    """The pointer and the version to swap it against. Raises ReleaseError if it is damaged."""
+    """The pointer and its version for `compare_and_swap`.
+
+    Raises ReleaseError if it is damaged, unless `even_damaged`.
+    """
     found = storage.get_version(pointer_key(channel))
     if found is None:
         return VersionedPointer(None, b"", None)
@@ -82,8 +85,8 @@ def _parse(storage: Storage, key: str, data: bytes) -> Pointer:
         return Pointer.model_validate_json(data)
     except ValidationError as error:
         raise ReleaseError(
-            f"{storage.url}/{key} is not a pointer of ours ({error.errors()[0]['msg']}); "
-            "put it right with `observatory rollback RELEASE`"
+            f"{storage.url}/{key} is not a valid pointer ({error.errors()[0]['msg']}); repair it "
+            "with `observatory releases rollback RELEASE`"
         ) from error
 
 
@@ -108,14 +111,14 @@ def compare_and_swap(
     now = read_pointer(storage, channel)
     if now and now.release_id == to.release_id:
         return now
-    raise PointerConflictError(_overtaken(storage, channel, expected, to, now))
+    raise PointerConflictError(_conflict(storage, channel, expected, to, now))
 
 
 def _next_sequence(storage: Storage, channel: Channel, expected: VersionedPointer) -> int:
     if expected.pointer:
         return expected.pointer.sequence + 1
-    filed = storage.keys(f"journal/{channel}/")
-    return 1 + max((int(_number(key)) for key in filed if _number(key).isdigit()), default=0)
+    logged = storage.keys(f"journal/{channel}/")
+    return 1 + max((int(_number(key)) for key in logged if _number(key).isdigit()), default=0)
 
 
 def _entry(channel: Channel, sequence: int) -> str:
@@ -126,7 +129,7 @@ def _number(key: str) -> str:
     return key.rpartition("/")[2].removesuffix(".json")
 
 
-def _overtaken(
+def _conflict(
     storage: Storage, channel: Channel, expected: VersionedPointer, to: Pointer, now: Pointer | None
 ) -> str:
     before = expected.pointer.release_id if expected.pointer else "nothing"
@@ -140,12 +143,12 @@ def _overtaken(
 
 
 def release_log(storage: Storage, channel: Channel) -> list[Pointer]:
-    """Every pointer of a channel, oldest first; the last is the one that stands."""
-    filed = {
+    """Every pointer of a channel, oldest first; the last is the current one."""
+    logged = {
         key: _parse(storage, key, storage.get_bytes(key))
         for key in storage.keys(f"journal/{channel}/")
     }
     now = read_pointer(storage, channel)
     if now:
-        filed[_entry(channel, now.sequence)] = now
-    return [filed[key] for key in sorted(filed)]
+        logged[_entry(channel, now.sequence)] = now
+    return [logged[key] for key in sorted(logged)]

@@ -1,4 +1,4 @@
-"""The objects of a release in storage: their keys, what they must be, and the manifest of them."""
+"""The objects of a release in storage: their keys, digests and manifest."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from warehouse.releases.manifest import MANIFEST, FileEntry, Manifest, ReleaseEr
 from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import Digest, MissingObjectError, Storage
 
-WORKERS = 8  # requests under way at once: a release has hundreds of small objects
+WORKERS = 8  # parallel requests: a release has hundreds of small objects
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class DamagedError(ReleaseError):
-    """Storage does not give back what the manifest says."""
+    """Objects in storage do not match the manifest."""
 
 
 def parallel_map(do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Does it for all of them, several at a time; the first failure stops what has not begun."""
+    """The results of `do`, several at a time; the first failure cancels what has not started."""
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             return list(pool.map(do, items))
@@ -31,12 +31,12 @@ def parallel_map(do: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 
 def is_intact(path: Path, entry: FileEntry) -> bool:
-    """Whether a local file has the bytes of an entry."""
+    """Whether a local file matches its entry in the manifest."""
     return path.stat().st_size == entry.bytes and file_sha256(path) == entry.sha256
 
 
 def digest_of(entry: FileEntry) -> Digest:
-    """What the bytes of an entry are."""
+    """Size and hash of an entry."""
     return Digest(entry.bytes, entry.sha256)
 
 
@@ -46,7 +46,7 @@ def release_key(release_id: str, path: str) -> str:
 
 
 def find_manifest(storage: Storage, release_id: str) -> Manifest | None:
-    """The manifest of a release, None where the release is not (wholly) there."""
+    """The manifest of a release, None if the release is missing or incomplete."""
     try:
         return read_manifest(storage, release_id)
     except MissingObjectError:
@@ -64,5 +64,8 @@ def stored_manifest(storage: Storage, release_id: str) -> tuple[Manifest, bytes]
     data = storage.get_bytes(key)
     manifest = parse_manifest(data, f"{storage.url}/{key}")
     if manifest.release_id != release_id:
-        raise ReleaseError(f"{storage.url}/{key} is the manifest of {manifest.release_id}")
+        raise ReleaseError(
+            f"{storage.url}/{key} is the manifest of release {manifest.release_id}; use another "
+            "release, and remove this one"
+        )
     return manifest, data

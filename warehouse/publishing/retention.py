@@ -1,9 +1,9 @@
-"""Clean-up: what died half-way and what is past its time, never what a reader may be led to.
+"""Clean-up of old and incomplete releases.
 
-Kept are the newest releases, whatever a pointer names, whatever was ever stable, what is pinned,
-and everything younger than the grace period: somebody may be at work on it
+Kept are the newest releases, those that a pointer names or that were ever stable, pinned ones, and
+everything newer than the grace period, which a publisher may still be using
 (`warehouse.publishing.leases`). Only `releases/`, `leases/`, `removals/`, stale copies and
-unfinished uploads are cleaned. Objects that releases share stay.
+unfinished uploads are cleaned. Objects that releases share are kept.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ CLOCK = f"{REMOVALS}clock"
 
 @dataclass(frozen=True)
 class CleanPlan:
-    """What a clean-up would take, and why the rest stays."""
+    """What a clean-up would remove, and why the rest is kept."""
 
     expired: tuple[Release, ...]
     unfinished: tuple[Release, ...]
     uploads: tuple[Unfinished, ...]
-    copies: tuple[str, ...]  # of tables that their channel has no more
+    copies: tuple[str, ...]  # of tables that their channel no longer has
     kept: dict[str, str]  # release -> reason
 
     @property
     def bytes(self) -> int:
-        """Bytes of the objects that would go; unfinished uploads are not counted."""
+        """Bytes of the releases that would be removed."""
         return sum(release.bytes for release in (*self.expired, *self.unfinished))
 
 
@@ -50,20 +50,20 @@ def plan(
     grace: timedelta = GRACE,
     now: datetime | None = None,
 ) -> CleanPlan:
-    """Decides, and changes nothing. `now` by storage's clock; default this machine's.
+    """Decides what to remove; changes nothing. `now` by storage's clock; default: this machine's.
 
-    Raises ReleaseError where a pointer cannot be read: then nobody knows what it names.
+    Raises ReleaseError if a pointer cannot be read, since the release it names is unknown then.
     """
     if keep < 1:
-        raise ReleaseError("keep at least one release")
+        raise ReleaseError(f"--keep {keep}: keep at least 1 release")
     old = (now or datetime.now(UTC)) - grace
     found = releases(storage)
     newest = {r.release_id for r in [r for r in found if r.is_complete][:keep]}
     kept = {r.release_id: why for r in found if (why := _why_kept(r, newest, old))}
-    gone = [r for r in found if r.release_id not in kept]
+    removable = [r for r in found if r.release_id not in kept]
     return CleanPlan(
-        expired=tuple(r for r in gone if r.is_complete),
-        unfinished=tuple(r for r in gone if not r.is_complete),
+        expired=tuple(r for r in removable if r.is_complete),
+        unfinished=tuple(r for r in removable if not r.is_complete),
         uploads=tuple(u for u in storage.unfinished() if u.started < old),
         copies=tuple(key for channel in CHANNELS for key in _stale_copies(storage, channel, old)),
         kept=kept,
@@ -71,14 +71,14 @@ def plan(
 
 
 def _stale_copies(storage: Storage, channel: Channel, old: datetime) -> list[str]:
-    """Listed before the pointer is read: copies follow it, so none is of a release to come."""
-    there = storage.listing(f"{channel}/")
+    """Copies are listed before the pointer is read, so none is of a later release."""
+    listed = storage.listing(f"{channel}/")
     pointer = read_pointer(storage, channel)
     manifest = find_manifest(storage, pointer.release_id) if pointer else None
     if manifest is None:
         return []
     named = copy_keys(channel, manifest)
-    return [o.key for o in there if o.key not in named and o.modified < old]
+    return [o.key for o in listed if o.key not in named and o.modified < old]
 
 
 def _why_kept(release: Release, newest: set[str], old: datetime) -> str | None:
@@ -91,54 +91,53 @@ def _why_kept(release: Release, newest: set[str], old: datetime) -> str | None:
     if release.release_id in newest:
         return "one of the newest"
     if release.last_change >= old:
-        return "younger than the grace period"
+        return "newer than the grace period"
     return None
 
 
 def clean(storage: Storage, *, keep: int = KEEP, grace: timedelta = GRACE) -> CleanPlan:
     """Removes what `plan` finds. Returns what was removed.
 
-    Safe while publishers run, and while another cleaner does; what one that died has begun, the
-    next one ends after the grace period.
+    Safe while publishers and other cleaners run. A removal that was interrupted is finished by the
+    next clean-up after the grace period.
     """
     now = clock(storage)
     decided = plan(storage, keep=keep, grace=grace, now=now)
-    doomed = [r.release_id for r in (*decided.expired, *decided.unfinished)]
-    gone = {release_id for release_id in doomed if _remove(storage, release_id, now - grace)}
+    candidates = [r.release_id for r in (*decided.expired, *decided.unfinished)]
+    removed = {release_id for release_id in candidates if _remove(storage, release_id, now - grace)}
     parallel_map(storage.abort, decided.uploads)
     parallel_map(storage.delete, decided.copies)
-    # The lease of a release that is there stays: its publisher may be renewing it right now.
-    there = {lease_key(name) for name in (*decided.kept, *doomed) if name not in gone}
+    # The lease of an existing release is kept: its publisher may be renewing it right now.
+    in_use = {lease_key(name) for name in (*decided.kept, *candidates) if name not in removed}
     for stored in (*storage.listing(LEASES), *storage.listing(REMOVALS)):
-        if stored.modified < now - grace and stored.key not in {CLOCK, *there}:
+        if stored.modified < now - grace and stored.key not in {CLOCK, *in_use}:
             storage.delete(stored.key)
     return replace(
         decided,
-        expired=tuple(r for r in decided.expired if r.release_id in gone),
-        unfinished=tuple(r for r in decided.unfinished if r.release_id in gone),
+        expired=tuple(r for r in decided.expired if r.release_id in removed),
+        unfinished=tuple(r for r in decided.unfinished if r.release_id in removed),
     )
 
 
 def clock(storage: Storage) -> datetime:
-    """What time it is where the objects get theirs: clocks of cleaner and server may differ."""
+    """Current time by storage's clock, which may differ from this machine's."""
     storage.put_bytes(CLOCK, b"\n")
     return _modified(storage, CLOCK) or datetime.now(UTC)
 
 
 def _remove(storage: Storage, release_id: str, old: datetime) -> bool:
-    """Takes a release away, its manifest first; False where somebody else is at work on it.
+    """Removes a release, its manifest first. False if a publisher or another cleaner uses it.
 
-    The mark is written before anybody is looked for: a publisher writes its lease and then looks
-    for the mark, so that at least one of the two sees the other.
+    The mark is written before leases are checked: see `warehouse.publishing.leases`.
     """
     mark = removal_key(release_id)
     if not storage.put_bytes(mark, b"{}\n", if_absent=True):
-        begun = _modified(storage, mark)
-        if begun is None or begun >= old:  # another cleaner has it, and may still be deleting
+        started = _modified(storage, mark)
+        if started is None or started >= old:  # another cleaner may still be deleting it
             return False
     if _is_in_use(storage, release_id, old):
         storage.delete(mark)
-        log.info("%s/releases/%s is in use: left alone", storage.url, release_id)
+        log.info("%s/releases/%s is in use and was not removed", storage.url, release_id)
         return False
     prefix = f"releases/{release_id}/"
     storage.delete(prefix + MANIFEST)

@@ -1,11 +1,11 @@
-"""Carrying a release to storage and reading it back.
+"""Uploads a release to storage and reads it back.
 
-    releases/<release_id>/...   never changed once its manifest is there; the manifest comes last
-    latest.json, stable.json    the pointers (`warehouse.publishing.pointer`): moving one is the
-    commit latest/..., stable/...      copies under stable names (`warehouse.publishing.channels`)
-    hub_history/...             the days of the Hub's history, shared by all releases
+    releases/<release_id>/...    the manifest is written last; nothing changes after that
+    latest.json, stable.json     the pointers (`warehouse.publishing.pointer`)
+    latest/..., stable/...       copies under stable names (`warehouse.publishing.channels`)
+    hub_history/...              the days of the Hub's history, shared by all releases
 
-A reader that follows a pointer to `releases/<release_id>/` always sees one whole release.
+A reader that follows a pointer to `releases/<release_id>/` always sees one complete release.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from warehouse.storage.protocol import Digest, MissingObjectError, Storage, chec
 
 log = logging.getLogger("observatory.publish")
 
-How = Literal["reused", "copied", "uploaded"]
+Transfer = Literal["reused", "copied", "uploaded"]
 
 
 @dataclass(frozen=True)
 class UploadReport:
-    """What an upload did, by path. `manifest` is the one in storage: of the first whole upload.
+    """What an upload did, by path. `manifest` is the stored one, of the first complete upload.
 
-    `copied` within storage, from the release before; `reused` because it was there.
+    `copied` objects came from the previous release, `reused` ones were already stored.
     """
 
     manifest: Manifest
@@ -59,79 +59,75 @@ class UploadReport:
 def upload(
     folder: Path, manifest: Manifest, storage: Storage, *, before: Manifest | None = None
 ) -> UploadReport:
-    """Puts a staged release under `releases/<release_id>/`, its manifest last.
+    """Stores a staged release under `releases/<release_id>/`, its manifest last.
 
-    A release that is whole already is reused as it is. Of an upload that died, objects with the
-    right bytes are reused: nobody reads them before the manifest is there. What is equal in the
-    release `before` is copied within storage and not sent. Of several publishers of one release
-    each may end it, whoever began it. Raises ReleaseError, StorageError.
+    A release that is already complete is reused. So are the correct objects of an interrupted
+    upload: no reader finds them before the manifest exists. Objects that equal one of the release
+    `before` are copied within storage. Several publishers may upload one release at once, and any
+    of them may complete it. Raises ReleaseError, StorageError.
     """
     acquire(storage, manifest.release_id)
     if stored := find_manifest(storage, manifest.release_id):
         return _reuse(folder, storage, stored)
-    there = {o.key: o.bytes for o in storage.listing(release_key(manifest.release_id, ""))}
-    donors = (
+    listed = {o.key: o.bytes for o in storage.listing(release_key(manifest.release_id, ""))}
+    sources = (
         {e.sha256: release_key(before.release_id, e.path) for e in before.objects} if before else {}
     )
 
-    def carry(entry: FileEntry) -> tuple[How, FileEntry]:
+    def transfer(entry: FileEntry) -> tuple[Transfer, FileEntry]:
         key = release_key(manifest.release_id, entry.path)
-        if there.get(key) == entry.bytes and storage.holds(key, digest_of(entry)):
+        if listed.get(key) == entry.bytes and storage.holds(key, digest_of(entry)):
             return "reused", entry
         if entry.path == DATABASE:
-            return _first_database(storage, key, _staged(folder, entry), entry, manifest)
-        if entry.sha256 in donors and _copied(storage, donors[entry.sha256], key, entry):
+            return _upload_database(storage, key, _staged(folder, entry), entry, manifest)
+        if entry.sha256 in sources and _copied(storage, sources[entry.sha256], key, entry):
             return "copied", entry
         storage.put_file(key, _staged(folder, entry), entry.sha256)
         return "uploaded", entry
 
-    _need_shared(folder, manifest, storage)
-    carried = parallel_map(carry, manifest.objects)
-    taken = {entry.path: entry for _, entry in carried}
-    told = manifest.model_copy(update={"files": tuple(taken[e.path] for e in manifest.files)})
+    _upload_shared(folder, manifest, storage)
+    done = parallel_map(transfer, manifest.objects)
+    stored_as = {entry.path: entry for _, entry in done}
+    final = manifest.model_copy(update={"files": tuple(stored_as[e.path] for e in manifest.files)})
     key = release_key(manifest.release_id, MANIFEST)
-    if not storage.put_bytes(key, told.to_json(), if_absent=True):  # another was faster
+    if not storage.put_bytes(key, final.to_json(), if_absent=True):  # another publisher was first
         return _reuse(folder, storage, read_manifest(storage, manifest.release_id))
-    return _sent(told, carried)
-
-
-def _sent(manifest: Manifest, carried: list[tuple[How, FileEntry]]) -> UploadReport:
-    paths = {kind: tuple(e.path for how, e in carried if how == kind) for kind in get_args(How)}
+    paths = {kind: tuple(e.path for how, e in done if how == kind) for kind in get_args(Transfer)}
     return UploadReport(
-        manifest=manifest,
+        manifest=final,
         uploaded=(*paths["uploaded"], MANIFEST),
         copied=paths["copied"],
         reused=paths["reused"],
-        uploaded_bytes=sum(e.bytes for how, e in carried if how == "uploaded"),
+        uploaded_bytes=sum(e.bytes for how, e in done if how == "uploaded"),
         already_complete=False,
     )
 
 
-def _first_database(
+def _upload_database(
     storage: Storage, key: str, path: Path, entry: FileEntry, manifest: Manifest
-) -> tuple[How, FileEntry]:
-    """Puts the DuckDB file, unless another publisher of the same release has: then takes that.
+) -> tuple[Transfer, FileEntry]:
+    """Stores the DuckDB file, or reuses the one of another publisher of the same release.
 
-    It is the one object that differs from run to run. Were it replaced, the manifest of whoever
-    ends first might name bytes that are gone. What is no such file is of no use and replaced.
+    Its bytes differ from run to run. If it were replaced, the manifest of the publisher that
+    finishes first could name bytes that no longer exist. An invalid file is replaced.
     """
     if storage.put_file(key, path, entry.sha256, if_absent=True):
         return "uploaded", entry
     with tempfile.TemporaryDirectory(prefix="observatory-found-") as scratch:
         found = Path(scratch) / DATABASE
         storage.download(key, found, durable=False)
-        if _holds_tables(found, manifest):
+        if _has_tables(found, manifest):
             update = {"bytes": found.stat().st_size, "sha256": file_sha256(found)}
             return "reused", entry.model_copy(update=update)
-    log.warning("%s/%s is not the DuckDB file of this release; replaced", storage.url, key)
+    log.warning("%s/%s is not the DuckDB file of this release; replaced it", storage.url, key)
     storage.put_file(key, path, entry.sha256)
     return "uploaded", entry
 
 
-def _holds_tables(database: Path, manifest: Manifest) -> bool:
-    """Whether a file is DuckDB's and has the release's tables with their numbers of rows.
+def _has_tables(database: Path, manifest: Manifest) -> bool:
+    """Whether a DuckDB file has the release's tables with the right numbers of rows.
 
-    That those are the rows of the Parquet files is asked when the release is read back.
+    Whether the rows equal those of the Parquet files is checked when the release is read back.
     """
     try:
         with connect(database, read_only=True) as con:
@@ -145,44 +141,44 @@ def _holds_tables(database: Path, manifest: Manifest) -> bool:
 
 
 def _copied(storage: Storage, source: str, key: str, entry: FileEntry) -> bool:
-    """Whether an equal object could be taken from the release before; a damaged one is not."""
+    """Copies an equal object of the previous release. False if it is damaged or missing."""
     try:
         if not storage.holds(source, digest_of(entry)):
             return False
         storage.copy(source, key)
-    except MissingObjectError:  # a cleaner took it meanwhile
+    except MissingObjectError:  # removed by a clean-up in the meantime
         return False
     return True
 
 
 def _reuse(folder: Path, storage: Storage, stored: Manifest) -> UploadReport:
-    """Takes a whole release as it is, once every object of it is what its manifest says."""
-    _need_shared(folder, stored, storage)
+    """Uses a complete release as it is, after checking and repairing its objects."""
+    _upload_shared(folder, stored, storage)
     sent = repair(folder, storage, stored)
-    paths = tuple(e.path for e in stored.objects if e not in sent)
     return UploadReport(
         manifest=stored,
         uploaded=tuple(e.path for e in sent),
         copied=(),
-        reused=(*paths, MANIFEST),
+        reused=(*(e.path for e in stored.objects if e not in sent), MANIFEST),
         uploaded_bytes=sum(e.bytes for e in sent),
         already_complete=True,
     )
 
 
 def repair(
-    folder: Path, storage: Storage, stored: Manifest, *, believe: bool = True
+    folder: Path, storage: Storage, stored: Manifest, *, trust_checksums: bool = True
 ) -> list[FileEntry]:
-    """Sends again what a whole release has lost; the manifest says which bytes those must be.
+    """Uploads lost or damaged objects of a complete release again. Returns their entries.
 
-    Everything is read where storage is not to be believed. Returns what was sent. Raises
-    DamagedError where neither the staged file nor the copy under a stable name has those bytes: a
-    DuckDB file differs from run to run.
+    Without `trust_checksums` every byte is read. Raises DamagedError if neither the staged file
+    nor a copy under a stable name has the right bytes: a DuckDB file differs from run to run.
     """
 
-    def put_right(entry: FileEntry) -> bool:
+    def restored(entry: FileEntry) -> bool:
         key, digest = release_key(stored.release_id, entry.path), digest_of(entry)
-        if storage.holds(key, digest) if believe else _rehash(storage, key) == digest:
+        if trust_checksums and storage.holds(key, digest):
+            return False
+        if not trust_checksums and _rehash(storage, key) == digest:
             return False
         path = folder / check_key(entry.path)
         if path.is_file() and is_intact(path, entry):
@@ -190,16 +186,16 @@ def repair(
         elif copy := _sound_copy(storage, entry):
             storage.copy(copy, key)
         else:
-            raise DamagedError(_lost(storage, stored.release_id, entry))
-        log.warning("%s/%s was lost or damaged; sent again", storage.url, key)
+            raise DamagedError(_cannot_repair(storage, stored.release_id, entry))
+        log.warning("%s/%s was lost or damaged; uploaded it again", storage.url, key)
         return True
 
-    mended = parallel_map(put_right, stored.objects)
-    return [entry for entry, sent in zip(stored.objects, mended, strict=True) if sent]
+    repaired = parallel_map(restored, stored.objects)
+    return [entry for entry, sent in zip(stored.objects, repaired, strict=True) if sent]
 
 
 def _sound_copy(storage: Storage, entry: FileEntry) -> str | None:
-    """Key of a copy under a stable name whose every byte is right."""
+    """Key of an undamaged copy under a stable name."""
     keys = (f"{channel}/{entry.path}" for channel in CHANNELS)
     return next((k for k in keys if _rehash(storage, k) == digest_of(entry)), None)
 
@@ -211,49 +207,50 @@ def _rehash(storage: Storage, key: str) -> Digest | None:
         return None
 
 
-def _lost(storage: Storage, release_id: str, entry: FileEntry) -> str:
+def _cannot_repair(storage: Storage, release_id: str, entry: FileEntry) -> str:
     release = f"{storage.url}/releases/{release_id}"
     return (
-        f"{release}/{entry.path} is missing or not what its manifest says, in a release that was "
-        f"whole, and this run has no such bytes to mend it with; point readers elsewhere "
-        f"(`observatory rollback`), remove {release}/ and publish again"
+        f"{release}/{entry.path} is missing or does not match the manifest of this complete "
+        "release, and this run does not have the right bytes; point readers to another release "
+        f"(`observatory releases rollback`), remove {release}/ and publish again"
     )
 
 
-def _need_shared(folder: Path, manifest: Manifest, storage: Storage) -> None:
-    """Objects beside the releases, the same for all of them: sent once, and never replaced.
+def _upload_shared(folder: Path, manifest: Manifest, storage: Storage) -> None:
+    """Stores objects that all releases share. Each is uploaded once and never replaced.
 
-    Years of days are listed and not read again each time: `warehouse.publishing.verify` does that.
+    Only their sizes are compared here; `warehouse.publishing.verify` reads them.
     """
     tops = {check_key(entry.path).split("/")[0] for entry in manifest.shared}
-    there = {o.key: o.bytes for top in sorted(tops) for o in storage.listing(f"{top}/")}
+    listed = {o.key: o.bytes for top in sorted(tops) for o in storage.listing(f"{top}/")}
 
     def put(entry: FileEntry) -> None:
         key = entry.path
-        if key not in there:
+        if key not in listed:
             storage.put_file(key, _staged(folder, entry), entry.sha256)
-        elif there[key] != entry.bytes:
+        elif listed[key] != entry.bytes:
             raise DamagedError(
-                f"{storage.url}/{key} is shared by releases and not what this one says; look into "
-                "it: a shared object never changes, new content needs a name of its own"
+                f"{storage.url}/{key} has {listed[key]:,} bytes where this release expects "
+                f"{entry.bytes:,}; releases share it and it never changes: find out what wrote it, "
+                "remove it and publish again"
             )
 
     parallel_map(put, manifest.shared)
 
 
 def _staged(folder: Path, entry: FileEntry) -> Path:
-    """The staged file, once its bytes are what the manifest says."""
+    """The staged file, if it matches its entry in the manifest."""
     path = folder / check_key(entry.path)
     if path.is_file() and is_intact(path, entry):
         return path
-    raise ReleaseError(f"{path} is not what the manifest says; stage the release again")
+    raise ReleaseError(f"{path} does not match its manifest; stage the release again")
 
 
 def read_back(storage: Storage, release_id: str, folder: Path) -> dict[str, Path]:
-    """Downloads a release's manifest, Parquet and DuckDB files, verified, into a folder.
+    """Downloads a release's manifest, Parquet and DuckDB files into a folder and verifies them.
 
-    Returns the local file of every table by its name. Raises DamagedError naming the object whose
-    bytes are not what the manifest says, or that is gone.
+    Returns the local file of every table by its name. Raises DamagedError naming an object that
+    is missing or does not match the manifest.
     """
     manifest, data = stored_manifest(storage, release_id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -274,12 +271,14 @@ def _fetch(storage: Storage, release_id: str, entry: FileEntry, folder: Path) ->
     try:
         storage.download(key, path, durable=False)
     except MissingObjectError as error:
-        raise DamagedError(f"{storage.url}/{key} is named in the manifest and gone") from error
+        raise DamagedError(
+            f"{storage.url}/{key} is missing, although the manifest lists it; publish again to "
+            "upload it again"
+        ) from error
     if not is_intact(path, entry):
-        found = file_sha256(path)
         raise DamagedError(
             f"{storage.url}/{key} is damaged: {path.stat().st_size} bytes with sha256 "
-            f"{found[:12]}…, where the manifest says {entry.bytes} with {entry.sha256[:12]}…; "
-            f"publish again: what is damaged is sent again"
+            f"{file_sha256(path)[:12]}…, the manifest says {entry.bytes} bytes with "
+            f"{entry.sha256[:12]}…; publish again to upload it again"
         )
     return path

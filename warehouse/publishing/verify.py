@@ -1,4 +1,4 @@
-"""Verification: every byte of a release in storage is read again and held against its manifest."""
+"""Verification: reads every byte of a release in storage and compares it with the manifest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from warehouse.storage.protocol import MissingObjectError, Storage, check_key
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found. `unknown` objects are in no manifest: nobody is led to them."""
+    """The result. `unknown` objects are not in the manifest, so no reader finds them."""
 
     release_id: str
     objects: int
@@ -29,36 +29,36 @@ class Verification:
 
     @property
     def is_intact(self) -> bool:
-        """Whether every object is there and is what the manifest says."""
+        """Whether every object exists and matches the manifest."""
         return not self.missing and not self.damaged
 
 
 def verify(storage: Storage, release_id: str) -> Verification:
-    """Re-hashes every object of a release, those it shares with others too.
+    """Hashes every object of a release again, including objects that it shares with others.
 
-    The manifest itself is held against the pointers that name it. Raises MissingObjectError where
+    The manifest itself is compared with the pointers that name it. Raises MissingObjectError if
     there is no such release.
     """
     manifest, data = stored_manifest(storage, release_id)
     entries = [(release_key(release_id, e.path), e) for e in manifest.objects]
     entries += [(e.path, e) for e in manifest.shared]
-    seen = parallel_map(lambda keyed: _look(storage, *keyed), entries)
+    seen = parallel_map(lambda keyed: _check(storage, *keyed), entries)
     found = {key: what for (key, _), what in zip(entries, seen, strict=True)}
-    if not _is_pointed_at(storage, release_id, sha256(data).hexdigest()):
+    if not _matches_pointers(storage, release_id, sha256(data).hexdigest()):
         found[release_key(release_id, MANIFEST)] = "damaged"
     known = {*found, release_key(release_id, MANIFEST)}
-    there = storage.keys(release_key(release_id, ""))
+    stored = storage.keys(release_key(release_id, ""))
     return Verification(
         release_id=release_id,
         objects=len(entries) + 1,
         bytes=sum(entry.bytes for _, entry in entries) + len(data),
         missing=tuple(sorted(key for key, what in found.items() if what == "missing")),
         damaged=tuple(sorted(key for key, what in found.items() if what == "damaged")),
-        unknown=tuple(key for key in there if key not in known),
+        unknown=tuple(key for key in stored if key not in known),
     )
 
 
-def _look(storage: Storage, key: str, entry: FileEntry) -> str:
+def _check(storage: Storage, key: str, entry: FileEntry) -> str:
     try:
         digest = storage.rehash(check_key(key))
     except MissingObjectError:
@@ -66,7 +66,7 @@ def _look(storage: Storage, key: str, entry: FileEntry) -> str:
     return "intact" if digest == digest_of(entry) else "damaged"
 
 
-def _is_pointed_at(storage: Storage, release_id: str, digest: str) -> bool:
-    """Whether every pointer to the release means this very manifest."""
+def _matches_pointers(storage: Storage, release_id: str, digest: str) -> bool:
+    """Whether every pointer to the release names the digest of this manifest."""
     pointers = [read_pointer(storage, channel) for channel in CHANNELS]
     return all(p.manifest_sha256 == digest for p in pointers if p and p.release_id == release_id)

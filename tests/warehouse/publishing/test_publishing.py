@@ -125,7 +125,7 @@ def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None
     damaged = place / "core.counts.parquet"
     damaged.write_bytes(damaged.read_bytes()[::-1])
     (place / "raw.figures.parquet").unlink()
-    sent = repair(folder, storage, manifest, believe=False)
+    sent = repair(folder, storage, manifest, trust_checksums=False)
     assert {e.path for e in sent} == {"core.counts.parquet", "raw.figures.parquet"}
     assert verify(storage, manifest.release_id).is_intact
     read_back(storage, manifest.release_id, tmp_path / "back")
@@ -145,7 +145,7 @@ def test_a_lost_file_is_taken_from_its_copy_under_a_stable_name(
     assert verify(storage, manifest.release_id).is_intact
     stored.unlink()
     (storage.root / "latest" / "observatory.duckdb").write_bytes(b"damaged too")
-    with pytest.raises(DamagedError, match="no such bytes"):
+    with pytest.raises(DamagedError, match="does not have the right bytes"):
         repair(tmp_path / "nothing", storage, manifest)
 
 

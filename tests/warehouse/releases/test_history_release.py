@@ -142,7 +142,7 @@ def test_a_day_is_sent_once_and_shared_by_every_release(
     assert verify(storage, manifests[0].release_id).damaged == (manifests[0].shared[0].path,)
     folder = tmp_path / "again"
     manifest = staged(database, folder, history, 4)
-    with pytest.raises(DamagedError, match="a shared object never changes"):
+    with pytest.raises(DamagedError, match="releases share it and it never changes"):
         upload(folder, manifest, storage)
 
 
