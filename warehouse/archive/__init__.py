@@ -1,1 +1,1 @@
-"""The archive: bytes as received, sealed snapshots, and their copy in storage."""
+"""The archive: bytes as received, in sealed snapshots, and their copy in storage."""

@@ -1,1 +1,1 @@
-"""The DuckDB file: how it is opened, built and swapped, and its SQL macros."""
+"""The DuckDB warehouse file and its SQL macros."""

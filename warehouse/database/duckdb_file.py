@@ -1,8 +1,8 @@
-"""The DuckDB warehouse: built from the contracts in a private file, then swapped in whole.
+"""The DuckDB warehouse: built in a private file from the contracts, then swapped in.
 
-DuckDB has one writer and locks the whole file, so nobody ever writes the file that readers open:
-a build writes `<warehouse>.<pid>.build` beside it and `swap_in` replaces the old file. Readers
-that have the old one open keep it.
+DuckDB locks the whole file for its one writer, so the file that readers open is never written: a
+build writes `.<warehouse>.<pid>.build` in the same folder, and `swap_in` replaces the old file.
+Readers that have the old file open keep it.
 """
 
 from __future__ import annotations
@@ -19,55 +19,59 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
+from warehouse.storage.files import sync_file
 
-BATCH_ROWS = 122_880  # one row group of DuckDB's: a table is never held in two forms at once
+BATCH_ROWS = 122_880  # one row group of DuckDB, so a table is never in memory twice
 MACROS = Path(__file__).with_name("macros.sql")
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
-# In the environment: what a build's DuckDB may take, and on how many threads DuckDB works.
+# Environment variables: memory limit of builds, and number of threads of DuckDB.
 MEMORY_LIMIT = "OBSERVATORY_DUCKDB_MEMORY"
 THREADS = "OBSERVATORY_DUCKDB_THREADS"
 
 
 class WarehouseError(RuntimeError):
-    """The warehouse file cannot be opened or is not one of ours."""
+    """The warehouse file cannot be opened, or a setting for it is invalid."""
 
 
 def connect(
     path: Path | None = None, *, read_only: bool = False, **config: str
 ) -> duckdb.DuckDBPyConnection:
-    """A connection to a file, or to memory: every one of the project's is opened here.
+    """A connection to a file or to memory, with the time zone UTC.
 
-    A cast from a time with a zone to one without would else take the machine's zone. Raises
-    duckdb.Error, and WarehouseError for a number of threads that is none.
+    With the machine's zone, casts from a time with a zone to one without would differ. Raises
+    duckdb.Error, and WarehouseError for an invalid number of threads.
     """
     con = duckdb.connect(str(path or ":memory:"), read_only=read_only, config=dict(config))
-    con.execute("SET GLOBAL TimeZone = 'UTC'")  # GLOBAL: for its cursors too
+    con.execute("SET GLOBAL TimeZone = 'UTC'")  # GLOBAL: also for its cursors
     if threads := os.environ.get(THREADS):
-        _set(con, "threads", THREADS, threads, "no number of threads: give one as 4")
+        _set(con, "threads", THREADS, threads, "number of threads", "4")
     return con
 
 
-def _set(con: duckdb.DuckDBPyConnection, name: str, variable: str, value: str, why: str) -> None:
+def _set(
+    con: duckdb.DuckDBPyConnection, name: str, variable: str, value: str, what: str, example: str
+) -> None:
     try:
         con.execute(f"SET {name} = {literal(value)}")
     except duckdb.Error as error:
         con.close()
-        raise WarehouseError(f"{variable}={value!r} is {why} ({error})") from error
+        raise WarehouseError(
+            f"invalid {what} {value!r} in {variable}; use a value such as {example} ({error})"
+        ) from error
 
 
 def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """The connection, spilling to disk beyond a part of 4 GB: Polars and its frames take the rest.
+    """Limits the connection's memory, beyond which it spills to disk. Raises WarehouseError.
 
-    DuckDB would take four fifths of the machine. Raises WarehouseError.
+    By default DuckDB takes 80 % of the machine's memory, but Polars needs some too.
     """
     limit = os.environ.get(MEMORY_LIMIT, "1500MB")
-    why = "no amount of memory: give one as 1500MB or 8GB"
-    _set(con, "memory_limit", MEMORY_LIMIT, limit, why)
+    _set(con, "memory_limit", MEMORY_LIMIT, limit, "memory limit", "1500MB or 8GB")
     return con
 
 
 def create(path: Path) -> duckdb.DuckDBPyConnection:
-    """A fresh warehouse file with every contract's table, empty, with comments."""
+    """A new warehouse file with an empty table for every contract."""
     for old in (path, path.with_name(path.name + ".wal")):
         old.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +82,7 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Schemas, tables, comments and macros, in one transaction: a thousand would be slow."""
+    """Creates schemas, tables, comments and macros, in one transaction for speed."""
     statements = [f"CREATE SCHEMA {quote(layer)}" for layer in LAYERS]
     for table in contracts().values():
         statements += [table.create_sql(), *table.comment_sql()]
@@ -88,12 +92,12 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def create_macros(con: duckdb.DuckDBPyConnection) -> None:
-    """The table macros for analysts (macros.sql)."""
+    """Creates the table macros for analysts (macros.sql)."""
     con.execute(MACROS.read_text(encoding="utf-8"))
 
 
 def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.DataFrame) -> int:
-    """Writes a frame that equals the contract, in the order of the key. Returns its rows."""
+    """Inserts a frame that matches the contract, sorted by the key. Returns its number of rows."""
     table.check_frame(frame)
     ordered = ", ".join(quote(c) for c in table.key)
     con.register("incoming_frame", frame)
@@ -103,28 +107,27 @@ def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.Data
 
 
 def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -> pl.LazyFrame:
-    """A table as a lazy frame that reads the columns a query needs, when it needs them, once.
+    """A table as a lazy frame. A query reads only the columns that it needs, and each once.
 
-    Not DuckDB's own lazy scan: two branches of one query would share its connection and fail. And
-    each would read the table for itself if it were not kept for the length of the query.
+    DuckDB's own lazy scan fails if two branches of one query share its connection. The cache
+    prevents that each branch reads the table.
 
-    No condition reaches what is kept: Polars 2.1 pushes the part that the conditions of several
-    branches have in common below a cache, and drops the rest. So every branch filters for itself,
-    above a step that only lets the choice of columns through.
+    Conditions are not pushed below the cache: Polars 2.1 pushes the common part of the conditions
+    of several branches and drops the rest. `map_batches` lets only the choice of columns through.
     """
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
-        assert predicate is None and n_rows is None, "a condition went below what is kept"
+        assert predicate is None and n_rows is None, "Polars pushed a condition below the cache"
         names = ", ".join(quote(c) for c in columns or table.columns)
         with con.cursor() as own:
             query = f"SELECT {names} FROM {table.sql_name} WHERE {where}"
             for batch in own.execute(query).to_arrow_reader(BATCH_ROWS):
                 yield pl.DataFrame(batch)
 
-    kept = register_io_source(read, schema=table.polars_schema).cache()
-    return kept.map_batches(
+    cached = register_io_source(read, schema=table.polars_schema).cache()
+    return cached.map_batches(
         _unchanged, projection_pushdown=True, predicate_pushdown=False, slice_pushdown=False
     )
 
@@ -135,15 +138,25 @@ def _unchanged(frame: pl.DataFrame) -> pl.DataFrame:
 
 @contextmanager
 def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published warehouse for reading. Raises WarehouseError if there is none."""
+    """The warehouse for reading. Raises WarehouseError if it is missing or invalid."""
     if not path.exists():
-        raise WarehouseError(f"no warehouse at {path}; `observatory run` or `replay` builds one")
+        raise WarehouseError(
+            f"no warehouse at {path}; `observatory run` or `observatory replay` builds one"
+        )
     try:
         con = connect(path, read_only=True)
     except duckdb.Error as error:
-        raise WarehouseError(f"{path} cannot be opened: {error}") from error
+        raise WarehouseError(
+            f"{path} cannot be opened: {error}\n  close the program that has it open for writing, "
+            "or build it again"
+        ) from error
     try:
-        _check_ours(con, path)
+        try:
+            con.execute("SELECT as_of FROM meta.build")
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"{path} is not an Origin Observatory warehouse: {error}\n  check --warehouse"
+            ) from error
         yield con
     finally:
         con.close()
@@ -151,7 +164,7 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def open_built(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A build file that nobody writes any more, for reading; several processes may."""
+    """A finished build file for reading, by any number of processes."""
     con = connect(path, read_only=True)
     try:
         yield con
@@ -159,23 +172,16 @@ def open_built(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
-def _check_ours(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    try:
-        con.execute("SELECT as_of FROM meta.build")
-    except duckdb.Error as error:
-        raise WarehouseError(f"{path} is no warehouse of ours: {error}") from error
-
-
 def build_path(warehouse: Path) -> Path:
-    """The private file of this process, in the same folder so that the swap is a rename."""
+    """The private file of this process, in the same folder so that swapping is a rename."""
     return warehouse.with_name(f".{warehouse.name}.{os.getpid()}.build")
 
 
 def remove_dead_builds(warehouse: Path, older_than: timedelta = timedelta(days=1)) -> list[Path]:
-    """Removes private files of builds that were killed; returns them.
+    """Removes the private files of builds that were killed. Returns them.
 
-    A day of silence is asked for besides: a living build may be of another container, where its
-    process has a number that means nothing here.
+    Only files of at least this age are removed: a build may be running in another container, whose
+    process ids mean nothing here.
     """
     oldest = time.time() - older_than.total_seconds()
     found = warehouse.parent.glob(f".{warehouse.name}.*.build*")
@@ -188,7 +194,7 @@ def remove_dead_builds(warehouse: Path, older_than: timedelta = timedelta(days=1
 def _is_alive(name: str) -> bool:
     pid = name.rpartition(".build")[0].rpartition(".")[2]
     if not pid.isdigit():
-        return True  # not a name of ours
+        return True  # not the name of a build file
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
@@ -199,10 +205,9 @@ def _is_alive(name: str) -> bool:
 
 
 def swap_in(built: Path, warehouse: Path) -> None:
-    """Puts a closed, checkpointed build in the place of the published file, atomically."""
+    """Replaces the warehouse by a closed, checkpointed build, atomically."""
     wal = built.with_name(built.name + ".wal")
     if wal.exists():
-        raise WarehouseError(f"{built} was not checkpointed ({wal.name} is still there)")
-    with built.open("rb") as stream:
-        os.fsync(stream.fileno())
+        raise WarehouseError(f"{built} was not checkpointed ({wal.name} exists); build it again")
+    sync_file(built)
     built.replace(warehouse)

@@ -1,1 +1,1 @@
-"""Publishing: uploading a release, moving pointers, verifying, and cleaning up."""
+"""Publishing: upload, pointers, verification and clean-up of releases."""

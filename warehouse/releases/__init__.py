@@ -1,1 +1,1 @@
-"""A release: what it may hold, its files, and the metadata that describes it."""
+"""Releases: their content, files and metadata."""

@@ -1,11 +1,11 @@
-"""The history in a release: its immutable files beside the releases, and a list of them in each.
+"""The Hub's history in a release: immutable files that releases share, and a list of them.
 
-    hub_history/<kind>/snapshot_date=<day>/<16 hex of the sha256>.parquet    sent once, never again
-    releases/<release_id>/hub_history.json                                   which of them to read
+    hub_history/<kind>/snapshot_date=<day>/<16 hex of the sha256>.parquet    never changed
+    releases/<release_id>/hub_history.json                                   the files to read
 
-The name follows the bytes: a snapshot that was refused, or other code, gives other files, and the
-releases that named the old ones keep them. For DuckDB, Polars and Arrow: the pages are of Parquet's
-version 2, half the size, which Power BI does not read.
+The name follows from the bytes: an excluded snapshot, or a change of the code, gives new files, and
+older releases keep theirs. The files have data pages of Parquet version 2, which take half the
+space. DuckDB, Polars and Arrow read them; Power BI does not.
 """
 
 from __future__ import annotations
@@ -25,31 +25,32 @@ from warehouse.releases.manifest import FileEntry
 LIST = "hub_history.json"
 KINDS = ("changes", "models")
 GRAIN = {
-    "changes": "one row per model whose counters are not those of the snapshot before",
-    "models": "one row per model and id that is new, changed, or no longer listed",
+    "changes": "one row per model whose counters changed since the previous snapshot",
+    "models": "one row per model and id that is new, changed or no longer listed",
 }
 CHANGES_MEAN = {
     "snapshot_date": "Day of the snapshot.",
-    "model_key": "The model, as in the models files; the key of all of its changes.",
-    "downloads_30d_change": "To be added to the rolling 30-day counter; it begins at 0.",
-    "downloads_all_time_change": "To be added to the cumulative counter; it begins at 0.",
-    "likes_change": "To be added to the likes; they begin at 0.",
-    "status_flips": "Bits of the status that turn over: 1 listed, 2 downloads_30d recorded, 4 "
+    "model_key": "The model, as in the models files.",
+    "downloads_30d_change": "Add it to the rolling 30-day counter, which starts at 0.",
+    "downloads_all_time_change": "Add it to the cumulative counter, which starts at 0.",
+    "likes_change": "Add it to the likes, which start at 0.",
+    "status_flips": "Bits of the status that flip: 1 listed, 2 downloads_30d recorded, 4 "
     "downloads_all_time recorded, 8 likes recorded, 16 trending_score recorded. "
-    f"{NEW_TRENDING} is no part of the status (mask {STATUS}): the score in this row is a new one.",
-    "trending_score": "The new score, where there is one.",
+    f"{NEW_TRENDING} is not part of the status (mask {STATUS}): this row has a new score.",
+    "trending_score": "The new score, if there is one.",
 }
 HOW = (
-    "The counters of a day are, per model_key, the sums of all changes up to it; the status is the "
-    "xor of all flips. A model is of that day where its bit 1 is set, a counter was recorded where "
-    "its own bit is. Its attributes are its newest row of the models files with is_current."
+    "The counters of a day are the sums per model_key of all changes up to that day; the status is "
+    "the xor of all flips. Bit 1 is set if the model was listed that day, and a counter was "
+    "recorded if its own bit is set. The attributes are the newest row of the models files with "
+    "is_current."
 )
 
 
 def shared_files(
     history: History, entries: Sequence[Entry]
 ) -> Iterator[tuple[FileEntry, Path, Entry]]:
-    """The immutable files of applied snapshots under their names in storage, oldest first."""
+    """The files of applied snapshots under their names in storage, oldest first."""
     for entry in entries:
         for kind, file in zip(KINDS, (entry.changes, entry.models), strict=True):
             name = f"hub_history/{kind}/snapshot_date={entry.day}/{file.sha256[:16]}.parquet"
@@ -61,7 +62,7 @@ def _named(file: HistoryFile, name: str) -> FileEntry:
 
 
 def list_json(history: History, entries: Sequence[Entry]) -> bytes:
-    """What stands in `hub_history.json`: how to read the history, its columns and its files."""
+    """The content of `hub_history.json`: how to read the history, its columns and its files."""
     source = card("hub")
     found = {
         "about": "Counters of every model of the Hub on every snapshot day, kept as changes.",
@@ -91,5 +92,5 @@ def _meaning(kind: str, column: str) -> str:
     if kind == "changes":
         return CHANGES_MEAN[column]
     if column == "last_seen_date":
-        return "Last snapshot that listed it under this id; null while it is listed."
+        return "Last snapshot that listed the model under this id; null while it is listed."
     return contract("raw.hub_known_models").columns[column].description

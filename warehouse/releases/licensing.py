@@ -1,7 +1,8 @@
-"""What a release may hold: decided from the contracts' license inputs and the source cards.
+"""What a release may contain, decided from the contracts' license inputs and the source cards.
 
-`internal` holds everything. `public` holds what every source behind a table lets us share in
-adapted form; a table under stricter terms is left out, or only its rows that carry them.
+An `internal` release contains everything. A `public` one contains what every source behind a table
+allows to share in adapted form. A table under stricter terms is left out, or only the rows that
+carry those terms.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from warehouse.contracts.source import Card, card
 from warehouse.contracts.table import Contract, contracts, literal, quote
 from warehouse.releases.manifest import Audience, LicenseEntry, ReleaseError
 
-NOTHING = "false"  # as a predicate of `license_rows`: read, and nothing of it is held
+NOTHING = (
+    "false"  # predicate of `license_rows`: the table reads the source and contains no data of it
+)
 
 
 @dataclass(frozen=True)
 class TableScope:
-    """One table's part in a release, and the cards whose terms keep something of it out."""
+    """What a release includes of one table, and the cards whose terms exclude rows of it."""
 
     contract: Contract
     cards: tuple[Card, ...]
@@ -27,41 +30,38 @@ class TableScope:
 
     @property
     def is_left_out(self) -> bool:
-        """Whether the whole table stays out: strict terms, and no predicate that names its rows."""
+        """Whether strict terms exclude the whole table, since no predicate names the rows."""
         return any(c.id not in self.contract.license_rows for c in self.withheld)
 
     @property
     def included_rows(self) -> str:
-        """SQL condition of the rows that go in.
-
-        A predicate that answers NULL does not prove that the row is free: the row stays out.
-        """
+        """SQL condition of the included rows. A predicate that is NULL excludes the row."""
         rules = [f"NOT coalesce(({self.contract.license_rows[c.id]}), true)" for c in self.withheld]
         return " AND ".join(rules) or "true"
 
     @property
     def licenses(self) -> tuple[LicenseEntry, ...]:
-        """The terms of every source whose data the released table holds."""
+        """The terms of every source with data in the released table."""
         free = [c for c in self.cards if c not in self.withheld]
         return tuple(license_entry(c) for c in free)
 
 
 def license_entry(card: Card) -> LicenseEntry:
-    """A card's terms as the manifest names them."""
+    """A card's terms as an entry of the manifest."""
     terms = card.license
     return LicenseEntry(source=card.id, **terms.model_dump())
 
 
 def table_scope(contract: Contract, cards: Mapping[str, Card], audience: Audience) -> TableScope:
-    """What of one table a release for this audience may hold.
+    """What a release for this audience may include of one table.
 
-    Raises ReleaseError for a source without a card, and in a public release for a table that
-    names no source at all: nothing is shared by omission.
+    Raises ReleaseError for a source without a card, and in a public release for a table that names
+    no source: nothing is shared by omission.
     """
     named = _named(contract)
     if unknown := sorted(s for s in named if s not in cards):
         raise ReleaseError(
-            f"{contract.table}: license input {unknown[0]!r} has no source card; write "
+            f"{contract.table}: license input {unknown[0]!r} has no source card; add "
             f"warehouse/contracts/sources/{unknown[0]}.yml or correct the contract"
         )
     known = tuple(cards[s] for s in sorted(named) if contract.license_rows.get(s) != NOTHING)
@@ -69,23 +69,23 @@ def table_scope(contract: Contract, cards: Mapping[str, Card], audience: Audienc
         return TableScope(contract, known)
     if not named:
         raise ReleaseError(
-            f"{contract.table} names no license_inputs, so nobody knows whether it may be public; "
-            "name its sources in the contract (`registry` for what is the project's own)"
+            f"{contract.table} names no license_inputs, so a public release cannot include it; "
+            "name its sources in the contract (`registry` for the project's own data)"
         )
     return TableScope(contract, known, tuple(c for c in known if not c.may_share_derived))
 
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """What goes into a release, by table name in the order of the contracts."""
+    """The content of a release, by table name in the order of the contracts."""
 
     shares: dict[str, TableScope]  # raw, core and mart
     meta: dict[str, Contract]
-    withheld: tuple[str, ...]  # sources whose terms keep something out
+    withheld: tuple[str, ...]  # sources whose terms exclude something
 
     @property
     def included(self) -> list[TableScope]:
-        """Tables that go in, wholly or in part."""
+        """Tables that are included, completely or in part."""
         return [s for s in self.shares.values() if not s.is_left_out]
 
     @property
@@ -98,10 +98,10 @@ class ReleasePlan:
         return [table for table, s in self.shares.items() if s.withheld]
 
     def meta_rows(self, contract: Contract) -> str:
-        """SQL condition of the rows of a meta table that tell nothing of what was left out.
+        """SQL condition of the rows of a meta table that reveal nothing of what is left out.
 
-        Lineage loses the edges of tables that are not there. A validation result about a table
-        that lost only some rows stays out as well, and so does one that names no table.
+        Lineage loses the edges of tables that are left out. Validation results are also left out
+        if their table lost only some rows, or if they name no table.
         """
         wholly = [t for t, s in self.shares.items() if s.is_left_out]
         tables = wholly if contract.table == "meta.lineage" else self._touched
@@ -114,7 +114,7 @@ class ReleasePlan:
         return " AND ".join(rules) or "true"
 
     def meta_relation(self, contract: Contract, relation: str) -> str:
-        """A meta table without what quotes other rows: a rule may look at a table left out."""
+        """A meta table without quoted rows: a rule may quote rows of a table that is left out."""
         if self._touched and contract.table == "meta.validation_results":
             return f"(FROM {relation} SELECT * REPLACE (CAST(NULL AS VARCHAR) AS details))"
         return relation
@@ -123,10 +123,10 @@ class ReleasePlan:
 def inherit(
     tables: Mapping[str, Contract], edges: Iterable[tuple[str, str]]
 ) -> dict[str, Contract]:
-    """The contracts with the sources of everything that each table was computed from.
+    """The contracts, each with the sources of all tables that it was computed from.
 
-    `edges` are (table, input table). A contract need not repeat what its inputs name; what it says
-    of itself stays: a source of which it holds nothing is not passed on to those that read it.
+    `edges` are (table, input table). A contract need not repeat the sources of its inputs. A source
+    of which a table contains no data is not passed on to the tables that read it.
     """
     reads: dict[str, set[str]] = {}
     for table, input_table in edges:
@@ -160,7 +160,7 @@ def _held(contract: Contract) -> set[str]:
 def plan(
     tables: Mapping[str, Contract], cards: Mapping[str, Card], audience: Audience
 ) -> ReleasePlan:
-    """What a release for this audience holds of these contracts. Raises ReleaseError."""
+    """The content of a release for this audience. Raises ReleaseError."""
     published = {name: contract for name, contract in tables.items() if contract.published}
     strict = tuple(c.id for c in cards.values() if not c.may_share_derived)
     return ReleasePlan(
@@ -175,11 +175,11 @@ def plan(
 def check_lineage(
     tables: Mapping[str, Contract], cards: Mapping[str, Card], edges: Iterable[tuple[str, str]]
 ) -> None:
-    """Raises ReleaseError where a table does not name the strict source of a table it reads.
+    """Raises ReleaseError if a table does not name the strict source of a table that it reads.
 
-    `edges` are (table, input table). Checked edge by edge, it holds along every chain, so a
-    contract that forgot a source cannot carry its figures into the open. A table that reads a
-    strict source and holds nothing of it says so by `license_rows: {<source>: "false"}`.
+    `edges` are (table, input table). Since every edge is checked, a contract that forgot a source
+    cannot publish its figures. A table that reads a strict source and contains none of its data
+    has `license_rows: {<source>: "false"}`.
     """
     for table, input_table in edges:
         if table not in tables or input_table not in tables:
@@ -187,9 +187,9 @@ def check_lineage(
         unnamed = _named(tables[input_table]) - _named(tables[table])
         if missing := sorted(s for s in unnamed if s in cards and not cards[s].may_share_derived):
             raise ReleaseError(
-                f"{table} reads {input_table}, which carries the terms of {missing[0]!r}, but does "
-                f"not name it; add it to license_inputs of warehouse/contracts/tables/"
-                f"{table.replace('.', '/')}.yml"
+                f"{table} reads {input_table}, which is under the terms of {missing[0]!r}, but "
+                f"does not name that source; add it to license_inputs of "
+                f"warehouse/contracts/tables/{table.replace('.', '/')}.yml"
             )
 
 

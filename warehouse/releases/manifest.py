@@ -1,6 +1,6 @@
-"""The manifest: what a release holds, where it came from, and what was left out of it.
+"""The manifest: the content of a release, its sources, and what was left out of it.
 
-It says nothing of when or where it was written, so that the same content gives the same manifest.
+It does not record when or where it was written, so the same content gives the same manifest.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from warehouse.contracts.table import Contract, contracts
 
 MANIFEST = "manifest.json"
-DATABASE = "observatory.duckdb"  # every table of the release again
+DATABASE = "observatory.duckdb"  # has every table of the release
 Audience = Literal["internal", "public"]
 ReleaseId = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[0-9a-f]{12}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ReleaseError(RuntimeError):
-    """A release that cannot be made, or is not what its manifest says: what, where, what to do."""
+    """A release cannot be made, or does not match its manifest."""
 
 
 def _spelled(name: str, older: str) -> Any:  # noqa: ANN401  as pydantic's Field
@@ -32,13 +32,13 @@ def _spelled(name: str, older: str) -> Any:  # noqa: ANN401  as pydantic's Field
 
 
 class Entry(BaseModel):
-    """Frozen; fields of a newer version are passed over, so that old code reads new manifests."""
+    """Frozen. Unknown fields are ignored, so old code reads the manifests of newer versions."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
 
 class ColumnEntry(Entry):
-    """One column of a table, as its contract says."""
+    """One column of a table, from its contract."""
 
     name: str
     type: str
@@ -79,7 +79,7 @@ class TableEntry(FileEntry):
 
 
 class SnapshotEntry(Entry):
-    """One snapshot that the release was built from. `citation` only where the card's is not it."""
+    """One snapshot that the release was built from. `citation` only if it differs from the card."""
 
     snapshot_id: str
     snapshot_date: date
@@ -94,7 +94,7 @@ class SnapshotEntry(Entry):
 
 
 class SourceEntry(Entry):
-    """One source and the snapshots of it."""
+    """One source and its snapshots."""
 
     source: str
     producer: str
@@ -107,7 +107,7 @@ class SourceEntry(Entry):
 
 
 class LeftOut(Entry):
-    """What a license kept out: a whole table, or the rows that `predicate` names."""
+    """What a license excludes: a whole table, or the rows that `predicate` names."""
 
     table: str
     source: str
@@ -132,21 +132,21 @@ class Manifest(Entry):
     sources: tuple[SourceEntry, ...]
     validation: dict[str, dict[str, int]]  # stage -> outcome -> number of results
     left_out: tuple[LeftOut, ...]
-    # Objects beside the releases, the same for all of them; `path` starts at the place's root.
+    # Objects that releases share; `path` is relative to the storage root.
     shared: tuple[FileEntry, ...] = ()
 
     @property
     def objects(self) -> tuple[FileEntry, ...]:
-        """Every object of the release but the manifest itself."""
+        """Every object of the release except the manifest itself."""
         return (*self.tables, *self.files)
 
     def to_json(self) -> bytes:
-        """UTF-8, sorted keys: equal manifests are equal bytes."""
+        """UTF-8 with sorted keys: equal manifests have equal bytes."""
         return to_json(self)
 
 
 class Shrunk(Entry):
-    """A table that lost more rows against the release before than its contract allows."""
+    """A table that lost more rows since the previous release than its contract allows."""
 
     table: str
     rows: int
@@ -157,7 +157,7 @@ class Shrunk(Entry):
     def __str__(self) -> str:
         return (
             f"{self.table}: {self.rows:,} rows, {self.fall_pct:.1f} % fewer than the "
-            f"{self.previous_rows:,} of the release before (limit {self.limit_pct:g} %)"
+            f"{self.previous_rows:,} of the previous release (limit {self.limit_pct:g} %)"
         )
 
 
@@ -168,17 +168,19 @@ def to_json(model: BaseModel) -> bytes:
 
 
 def parse_manifest(data: bytes, where: str) -> Manifest:
-    """A manifest from storage. Raises ReleaseError naming `where` if it cannot be understood."""
+    """A manifest from storage. Raises ReleaseError naming `where` if it is invalid."""
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        raise ReleaseError(f"{where} is not a manifest we understand: {error}") from error
+        raise ReleaseError(
+            f"{where} is not a valid manifest: {error}\n  choose another release, or publish again"
+        ) from error
 
 
 def make_release_id(
     tables: Iterable[TableEntry], *, as_of: date, audience: Audience, code: Mapping[str, str]
 ) -> str:
-    """`<as_of>-<12 hex>` over the tables' names and digests, the audience and the code's digest."""
+    """`<as_of>-<12 hex>` from the tables' names and digests, the audience and the code's digest."""
     digests = sorted((t.name, t.sha256) for t in tables)
     seed = json.dumps([digests, audience, code["digest"]], separators=(",", ":"))
     return f"{as_of.isoformat()}-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
@@ -187,11 +189,11 @@ def make_release_id(
 def compare_with_previous(
     manifest: Manifest, previous: Manifest | None, tables: Mapping[str, Contract] | None = None
 ) -> list[Shrunk]:
-    """Tables that fell by more than `thresholds.rows_fall_pct` of their contract.
+    """Tables that lost more than `thresholds.rows_fall_pct` of their contract.
 
-    Empty where a comparison would mean nothing: no release before, a sample on either side,
-    another audience, or a new release that looks at an earlier day. A table left out by a license
-    or without a published contract did not shrink, it was taken out on purpose.
+    Empty if the releases are not comparable: there is no previous one, either is a sample, the
+    audiences differ, or the new release is of an earlier day. A table that a license excludes, or
+    whose contract is no longer published, was removed on purpose and does not count.
     """
     if previous is None or not _comparable(manifest, previous):
         return []

@@ -1,6 +1,6 @@
-"""What a manifest says beside the tables: sources, what was left out, how validation went.
+"""The parts of a manifest about provenance: sources, what was left out, validation results.
 
-Each function reads the warehouse file that a release is made from, attached as `built`.
+Each function reads the warehouse file of the release, attached as `built`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from warehouse.releases.manifest import LeftOut, ReleaseError, SnapshotEntry, So
 
 
 def lineage(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """(table, input table) of the build. Raises ReleaseError where lineage is not kept."""
+    """(table, input table) of the build. Raises ReleaseError if the build has no lineage."""
     try:
         return con.execute("FROM built.meta.lineage SELECT table_name, input_table").fetchall()
     except duckdb.CatalogException as error:
         raise ReleaseError(
-            "the warehouse has no table meta.lineage: without it nobody can tell whose licenses a "
-            "table carries; build it again"
+            "the warehouse has no table meta.lineage, which is needed to find the licenses of each "
+            "table; build the warehouse again"
         ) from error
 
 
 def left_out(con: duckdb.DuckDBPyConnection, plan: ReleasePlan) -> tuple[LeftOut, ...]:
-    """One entry per table and source that keeps rows of it, or all of it, out."""
+    """One entry per table and source whose terms exclude the table or rows of it."""
     return tuple(_left_out(con, one, card) for one in plan.shares.values() for card in one.withheld)
 
 
@@ -49,7 +49,7 @@ def _left_out(con: duckdb.DuckDBPyConnection, one: TableScope, card: Card) -> Le
 def sources(
     con: duckdb.DuckDBPyConnection, plan: ReleasePlan, cards: Mapping[str, Card]
 ) -> tuple[SourceEntry, ...]:
-    """Sources behind the released tables or with a snapshot in the build; withheld ones not."""
+    """Sources of the released tables or with a snapshot in the build, without withheld ones."""
     snapshots = _snapshots(con, plan, cards)
     named = {entry.source for one in plan.included for entry in one.licenses}
     wanted = sorted((named | set(snapshots)) - set(plan.withheld))
@@ -82,7 +82,10 @@ def _snapshots(
     found: dict[str, list[SnapshotEntry]] = {}
     for source, *values in rows:
         if source not in cards:
-            raise ReleaseError(f"meta.snapshots names source {source!r}, which has no source card")
+            raise ReleaseError(
+                f"meta.snapshots names source {source!r}, which has no source card; add "
+                f"warehouse/contracts/sources/{source}.yml or build the warehouse again"
+            )
         about = dict(zip(fields, values, strict=True))
         about["retrieved_at"] = about["retrieved_at"].replace(tzinfo=UTC)
         if about["citation"] == cards[source].citation:
@@ -92,7 +95,7 @@ def _snapshots(
 
 
 def validation(con: duckdb.DuckDBPyConnection, plan: ReleasePlan) -> dict[str, dict[str, int]]:
-    """Results counted by stage and outcome, over the rows that the release itself holds."""
+    """Numbers of results by stage and outcome, of the rows that the release contains."""
     contract = plan.meta.get("meta.validation_results")
     if contract is None:
         return {}

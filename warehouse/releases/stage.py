@@ -1,7 +1,6 @@
-"""A release as a folder: one Parquet file a table, a DuckDB file, and the manifest.
+"""Stages a release in a folder: one Parquet file per table, a DuckDB file, and the manifest.
 
-Made from a finished, validated warehouse file, which is only read. `warehouse.publishing.upload`
-carries the folder to storage.
+It reads a finished, validated warehouse file. `warehouse.publishing.upload` uploads the folder.
 """
 
 from __future__ import annotations
@@ -38,9 +37,8 @@ from warehouse.releases.provenance import left_out, lineage, sources, validation
 from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import check_key
 
-# Never `raw`, `core`, `mart` or `meta`: DuckDB could not tell a file's name from a schema's.
-RELEASE = "meta.release"  # written here: the build before it does not know its id
-# What the macros read: a release that leaves one of them out has no macros.
+RELEASE = "meta.release"  # written here, since a build does not know the id of its release
+# The tables that the macros read: a release without one of them has no macros.
 MACRO_TABLES = {
     "mart.country_share_daily",
     "core.arena_ratings",
@@ -65,23 +63,25 @@ def stage_release(
 ) -> Manifest:
     """Writes a release into an empty folder and returns its manifest.
 
-    Every contract with `published` goes in: raw, core and mart as `<table>.parquet` and in
-    `observatory.duckdb`, meta in the DuckDB file alone. `code` names at least `version` and
-    `digest`. `documents` are further files by their path in the release, `shared` those that lie
-    beside the releases, with the local file; in a public release the caller answers for what they
-    tell. Raises ReleaseError; the folder then holds no manifest.
+    It includes every contract with `published`: raw, core and mart tables as `<table>.parquet` and
+    in `observatory.duckdb`, meta tables only in the DuckDB file. `code` has at least `version` and
+    `digest`. `documents` are further files by their path in the release; `shared` are files that
+    releases share, with their local paths. The caller makes sure that a public release may include
+    them. Raises ReleaseError; the folder then has no manifest.
     """
     if missing := {"version", "digest"} - set(code):
-        raise ReleaseError(f"code must name {sorted(missing)}: the release's id depends on it")
+        raise ReleaseError(
+            f"`code` lacks {sorted(missing)}, which the release id depends on; pass it"
+        )
     tables = contracts() if tables is None else tables
     source_cards = cards() if source_cards is None else source_cards
-    _need_empty(folder)
+    _require_empty(folder)
     with _opened(database) as con:
         edges = lineage(con)
         if audience == "public":
             check_lineage(tables, source_cards, edges)
         decided = plan(inherit(tables, edges), source_cards, audience)
-        _need_tables(con, database, decided)
+        _require_tables(con, database, decided)
         head = Head(as_of, audience, sample, dict(code))
         _put_documents(folder, documents or {})
         manifest = _stage(con, decided, folder, head, source_cards)
@@ -91,7 +91,7 @@ def stage_release(
 
 
 class Head(NamedTuple):
-    """What the run says of a release, before anything is written."""
+    """The fields of a release that are known before anything is written."""
 
     as_of: date
     audience: Audience
@@ -123,36 +123,41 @@ def _stage(
     return manifest.model_copy(update={"files": _files(folder, {t.path for t in tables})})
 
 
-def _need_empty(folder: Path) -> None:
-    """A release is staged whole: a file of an earlier one must not slip into it."""
+def _require_empty(folder: Path) -> None:
+    """A file of an earlier release must not become part of this one."""
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise ReleaseError(f"{folder} is not empty; give a new folder to stage a release in")
+        raise ReleaseError(f"{folder} is not empty; use a new folder to stage a release")
 
 
 @contextmanager
 def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own that reads the warehouse file; large sorts spill beside no one."""
+    """A connection that reads the warehouse file; large sorts spill to a temporary folder."""
     if not database.is_file():
-        raise ReleaseError(f"no warehouse file {database}; build it first")
+        raise ReleaseError(
+            f"no warehouse file {database}; `observatory run` or `observatory replay` builds one"
+        )
     with tempfile.TemporaryDirectory() as spill, connect() as con:
         bounded(con).execute(f"SET temp_directory = {literal(spill)}")
         try:
             con.execute(f"ATTACH {literal(str(database))} AS built (READ_ONLY)")
         except duckdb.Error as error:
             raise ReleaseError(
-                f"{database} cannot be read: {error}; close whatever still writes it"
+                f"{database} cannot be read: {error}\n"
+                "  close the program that has it open for writing"
             ) from error
         con.execute("USE built")
         yield con
 
 
-def _need_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: ReleasePlan) -> None:
+def _require_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: ReleasePlan) -> None:
     query = "FROM duckdb_tables() SELECT schema_name, table_name WHERE database_name = 'built'"
-    there = {f"{schema}.{name}" for schema, name in con.execute(query).fetchall()}
+    existing = {f"{schema}.{name}" for schema, name in con.execute(query).fetchall()}
     wanted = [c.table for c in decided.contracts if c.table != RELEASE]
-    if missing := [t for t in wanted if t not in there]:
-        raise ReleaseError(f"{database} has no table {', '.join(missing)}; build it again")
+    if missing := [t for t in wanted if t not in existing]:
+        raise ReleaseError(
+            f"{database} has no table {', '.join(missing)}; build the warehouse again"
+        )
 
 
 def _write(con: duckdb.DuckDBPyConnection, one: TableScope, folder: Path) -> TableEntry:
@@ -164,7 +169,7 @@ def _write(con: duckdb.DuckDBPyConnection, one: TableScope, folder: Path) -> Tab
 def _write_database(
     con: duckdb.DuckDBPyConnection, decided: ReleasePlan, folder: Path, release_id: str, head: Head
 ) -> None:
-    """The DuckDB file, from the Parquet just written: both hold the same rows."""
+    """Writes the DuckDB file from the Parquet files, so that both have the same rows."""
     path = folder / DATABASE
     options = f"STORAGE_VERSION {literal(STORAGE_VERSION)}"
     con.execute(f"ATTACH {literal(str(path))} AS observatory ({options})")
@@ -175,7 +180,9 @@ def _write_database(
             row = [release_id, *head[:3], head.code["version"], head.code["digest"]]
             con.execute("INSERT INTO meta.release VALUES (?, ?, ?, ?, ?, ?)", row)
     except duckdb.Error as error:
-        raise ReleaseError(f"{path} cannot be written: {error}") from error
+        raise ReleaseError(
+            f"{path} cannot be written: {error}\n  check the free disk space"
+        ) from error
     con.execute("USE built")
     con.execute("CHECKPOINT observatory")
     con.execute("DETACH observatory")
@@ -206,7 +213,9 @@ def _create(con: duckdb.DuckDBPyConnection, contract: Contract, rows: str | None
 def _put_documents(folder: Path, documents: Mapping[str, Path | bytes]) -> None:
     for name, document in documents.items():
         if name in (DATABASE, MANIFEST, *METADATA) or name.endswith(".parquet"):
-            raise ReleaseError(f"document {name} has the name of a file of the release; rename it")
+            raise ReleaseError(
+                f"document {name} has the same name as a file of the release; rename it"
+            )
         target = folder / check_key(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(document, bytes):
@@ -216,19 +225,19 @@ def _put_documents(folder: Path, documents: Mapping[str, Path | bytes]) -> None:
 
 
 def _link(folder: Path, shared: Sequence[tuple[FileEntry, Path]]) -> tuple[FileEntry, ...]:
-    """Puts the shared files where an upload looks for them; years of days are not copied."""
+    """Links the shared files into the staged folder; copying years of days would take long."""
     for entry, path in shared:
         target = folder / check_key(entry.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             target.hardlink_to(path)
-        except OSError:  # another disk, or one without links
+        except OSError:  # another disk, or no support for links
             shutil.copyfile(path, target)
     return tuple(entry for entry, _ in shared)
 
 
 def add_files(folder: Path, manifest: Manifest) -> Manifest:
-    """The manifest, written anew, of a staged release into whose folder files were put."""
+    """Adds new files in the folder of a staged release to its manifest and writes it again."""
     known = {MANIFEST, *(entry.path for entry in (*manifest.objects, *manifest.shared))}
     files = sorted((*manifest.files, *_files(folder, known)), key=lambda entry: entry.path)
     manifest = manifest.model_copy(update={"files": tuple(files)})
@@ -237,7 +246,7 @@ def add_files(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def _files(folder: Path, known: set[str]) -> tuple[FileEntry, ...]:
-    """Everything staged beside what is known, by path."""
+    """Every staged file that is not in `known`, by path."""
     found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
     return tuple(
         FileEntry(path=name, bytes=path.stat().st_size, sha256=file_sha256(path))

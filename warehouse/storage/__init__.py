@@ -1,1 +1,1 @@
-"""Storage for releases: one protocol, a local folder and S3-compatible buckets."""
+"""Storage: one protocol for local folders and S3-compatible buckets."""

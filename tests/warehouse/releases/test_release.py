@@ -225,7 +225,7 @@ def test_a_null_where_the_contract_has_none_stops_the_release(tmp_path: Path) ->
 def test_a_table_of_another_type_stops_the_release(database: Path, tmp_path: Path) -> None:
     with duckdb.connect(str(database)) as con:
         con.execute("ALTER TABLE core.counts ALTER downloads TYPE HUGEINT")
-    with pytest.raises(ReleaseError, match=r"core\.counts is not as its contract says: downloads"):
+    with pytest.raises(ReleaseError, match=r"core\.counts does not match its contract: downloads"):
         stage(database, tmp_path / "out")
 
 

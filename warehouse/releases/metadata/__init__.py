@@ -1,8 +1,8 @@
-"""What a release says of itself in the forms that others read, all from the contracts.
+"""The metadata of a release in standard formats, all from the contracts.
 
 `datapackage.json` (Frictionless), `croissant.json` (Croissant), `DICTIONARY.md` and
 `dictionary.html` (the data dictionary), `CITATION.md`. Each is made from the manifest, which
-already leaves out what a license forbids, so none can tell more than it.
+already leaves out what a license forbids.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILES = ("datapackage.json", "croissant.json", "DICTIONARY.md", "dictionary.html
 
 
 def write_metadata(folder: Path, manifest: Manifest, tables: Mapping[str, Contract]) -> None:
-    """Writes FILES beside the tables. The same manifest and contracts give the same bytes."""
+    """Writes FILES next to the tables. The same manifest and contracts give the same bytes."""
     texts = (
         datapackage(manifest, tables),
         croissant(manifest),

@@ -1,4 +1,4 @@
-"""What every description of a release says in the same words."""
+"""Texts that several descriptions of a release share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DESCRIPTION = (
 )
 KEYWORDS = ("open models", "AI", "Hugging Face Hub", "LMArena", "rankings", "country of origin")
 
-# Terms as the cards write them -> SPDX id and deed. Other terms go by the producer's statement.
+# Terms as the cards write them -> SPDX id and deed. For others, the producer's statement is used.
 KNOWN = {
     "Apache-2.0": ("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
     "CC BY 4.0": ("CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"),
@@ -30,7 +30,7 @@ def version(manifest: Manifest) -> str:
 
 
 def license_address(license: LicenseEntry) -> str:
-    """Where the terms can be read: the deed of a known license, else the producer's statement."""
+    """Address of the terms: the deed of a known license, else the producer's statement."""
     return KNOWN[license.raw][1] if license.raw in KNOWN else license.statement_url
 
 
@@ -41,7 +41,7 @@ def credit(manifest: Manifest) -> str:
 
 
 def all_licenses(manifest: Manifest) -> tuple[LicenseEntry, ...]:
-    """The terms of every source that a table holds, by source."""
+    """The terms of every source with data in a table, by source."""
     found = {x.source: x for table in manifest.tables for x in table.licenses}
     return tuple(found[source] for source in sorted(found))
 

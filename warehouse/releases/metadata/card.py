@@ -1,4 +1,4 @@
-"""`README.md` of the release as a data set repository of the Hub: the card, with its YAML."""
+"""`README.md` of the release as a dataset repository of the Hub, with its YAML header."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from warehouse.releases.metadata.about import (
     license_address,
 )
 
-FIRST = "mart.country_share_daily"  # what the viewer shows before somebody chooses
+FIRST = "mart.country_share_daily"  # the viewer's default
 TAGS = [
     "open-models",
     "leaderboards",
@@ -27,7 +27,7 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 
 
 def card(manifest: Manifest) -> str:
-    """One config a table, so that the viewer and `load_dataset` know each by its name."""
+    """The dataset card, with one config per table for the viewer and `load_dataset`."""
     about = {
         "pretty_name": "Origin Observatory",
         "language": ["en"],
@@ -49,7 +49,7 @@ def _config(table: TableEntry) -> dict[str, object]:
 
 
 def _size(rows: int) -> str:
-    """The Hub's own words for a number of rows."""
+    """The Hub's size category of a number of rows."""
     return next((name for limit, name in SIZES if rows < limit), "100M<n<1B")
 
 

@@ -10,8 +10,8 @@ def citation_markdown(manifest: Manifest) -> str:
     """The release, its sources with license and days, the sources of each table."""
     parts = [
         f"# How to cite\n\n{credit(manifest)}",
-        "Name the table, the definition (its columns say which) and the release id beside every "
-        "number, and credit the sources of that table.",
+        "Next to every number, give the table, the definition (in its columns) and the release id, "
+        "and credit the sources of that table.",
         "## Sources",
         *map(_source, manifest.sources),
         "## Sources of each table",
@@ -21,17 +21,19 @@ def citation_markdown(manifest: Manifest) -> str:
         ),
     ]
     if manifest.left_out:
-        told = dict.fromkeys(
+        lines = dict.fromkeys(
             f"* {x.table}, {'whole' if x.predicate is None else 'some rows'}: {x.license}"
             for x in manifest.left_out
         )
-        parts += ["## Left out of this release for its license", "\n".join(told)]
+        parts += ["## Left out of this release for its license", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 
 def _source(source: SourceEntry) -> str:
     days = [s.snapshot_date for s in source.snapshots]
-    seen = f"observed on {len(days)} days, {min(days)} to {max(days)}" if days else "with the code"
+    seen = (
+        f"observed on {len(days)} days, {min(days)} to {max(days)}" if days else "part of the code"
+    )
     return (
         f"### {source.source}\n\n{source.citation}\n\n"
         f"* producer: {source.producer}\n* license: {source.license.raw} "

@@ -19,7 +19,7 @@ from warehouse.releases.metadata.about import (
     version,
 )
 
-# The context that the specification prints; tools compare it key by key.
+# The context of the specification; tools compare it key by key.
 CONTEXT: Mapping[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -70,7 +70,7 @@ TYPES: Mapping[str, str] = {
 
 
 def croissant(manifest: Manifest) -> str:
-    """One file object and one record set a table; paths are relative to the document."""
+    """One file object and one record set per table; paths are relative to the document."""
     licenses = dict.fromkeys(license_address(x) for x in all_licenses(manifest))
     credits = [credit(manifest), *(s.citation for s in manifest.sources)]
     return to_text(

@@ -20,7 +20,7 @@ from warehouse.releases.metadata.about import (
     version,
 )
 
-# The physical types of the contracts in the words of Table Schema.
+# The physical types of the contracts as types of Table Schema.
 TYPES: Mapping[str, str] = {
     "BOOLEAN": "boolean",
     "INTEGER": "integer",
@@ -33,10 +33,10 @@ TYPES: Mapping[str, str] = {
 
 
 def datapackage(manifest: Manifest, tables: Mapping[str, Contract]) -> str:
-    """One resource a Parquet file, with schema, licenses and sources; DuckDB file left aside.
+    """One resource per Parquet file, with schema, licenses and sources, without the DuckDB file.
 
-    No `bytes` and `hash`: frictionless does not measure Parquet and would call both wrong. The
-    manifest and croissant.json have them.
+    It has no `bytes` and `hash`: frictionless measures them wrongly for Parquet. The manifest and
+    croissant.json have them.
     """
     known = {source.source: source for source in manifest.sources}
     return to_text(
@@ -77,7 +77,7 @@ def _resource(
 
 
 def _schema(contract: Contract, held: Mapping[str, Contract]) -> dict[str, Any]:
-    """Table Schema; a key with nulls in it is none for Frictionless, and is left out."""
+    """Table Schema. A key with nulls is left out, since Frictionless does not allow it."""
     fields = [_field(name, column) for name, column in contract.columns.items()]
     schema: dict[str, Any] = {"fields": fields, "missingValues": [""]}
     if not any(contract.columns[c].nullable for c in contract.key):
@@ -88,7 +88,7 @@ def _schema(contract: Contract, held: Mapping[str, Contract]) -> dict[str, Any]:
 
 
 def _foreign_key(name: str, column: Column, held: Mapping[str, Contract]) -> dict[str, Any] | None:
-    """Where the column leads, if that is the whole key of a table of this release."""
+    """The reference of a column, if it is to the whole key of a table of this release."""
     table, _, target = (column.references or "").rpartition(".")
     if table not in held or held[table].key != (target,):
         return None
@@ -115,12 +115,12 @@ def _field(name: str, column: Column) -> dict[str, Any]:
 
 
 def _limit(column: Column, value: float | None) -> float | None:
-    """A bound in the column's own type."""
+    """A limit in the column's own type."""
     return int(value) if value is not None and TYPES[column.type] == "integer" else value
 
 
 def _licenses(licenses: Iterable[LicenseEntry]) -> list[dict[str, str]]:
-    """Each distinct license once: its SPDX id where it has one, its address, the terms' words."""
+    """Each distinct license once: its SPDX id if it has one, its address and its name."""
     found = {}
     for one in licenses:
         named = {"name": KNOWN[one.raw][0]} if one.raw in KNOWN else {}

@@ -1,4 +1,4 @@
-"""The data dictionary: every table and column in words, as Markdown and as one HTML page."""
+"""The data dictionary: descriptions of every table and column, as Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from warehouse.releases.metadata.about import TITLE, about_table, credit
 
 COLUMNS = ("column", "type", "unit", "may be null", "meaning")
 READING = (
-    "One Parquet file a table, and the same tables in observatory.duckdb. Columns are flat and of "
-    "seven types; dates are days in UTC, timestamps are UTC without zone. Null means not recorded "
-    "or not applicable, never 0. Rows are sorted by the key."
+    "Each table is one Parquet file, and all tables are in observatory.duckdb. Columns are flat "
+    "and of seven types; dates are days in UTC, timestamps are in UTC without a zone. Null means "
+    "not recorded or not applicable, never 0. Rows are sorted by the key."
 )
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}"
@@ -24,9 +24,9 @@ STYLE = (
 
 
 def dictionary_markdown(manifest: Manifest) -> str:
-    """The dictionary in Markdown; a name from outside cannot break its tables."""
+    """The dictionary in Markdown; cells are escaped."""
     parts = [f"# Data dictionary\n\n{credit(manifest)}\n\n{READING}"]
-    parts.append(_table(("table", "rows", "holds"), _contents(manifest)))
+    parts.append(_table(("table", "rows", "content"), _contents(manifest)))
     parts.append("## Usage warnings")
     parts += [
         f"### {code}\n\n**{w.title}.** {w.what}\n\n*What to do:* {w.advice}"
@@ -40,10 +40,10 @@ def dictionary_markdown(manifest: Manifest) -> str:
 
 
 def dictionary_html(manifest: Manifest) -> str:
-    """The dictionary as one page that loads nothing from elsewhere."""
+    """The dictionary as one self-contained page."""
     parts = [f"<h1>Data dictionary</h1><p>{escape(credit(manifest))}</p><p>{READING}</p>"]
     linked = [(_link(name), rows, escape(about)) for name, rows, about in _contents(manifest)]
-    parts.append(_html_table(("table", "rows", "holds"), linked))
+    parts.append(_html_table(("table", "rows", "content"), linked))
     parts.append("<h2>Usage warnings</h2>")
     parts += [
         f"<h3 id='{code}'>{code}</h3><p><b>{escape(w.title)}.</b> {escape(w.what)}</p>"
@@ -67,7 +67,7 @@ def _contents(manifest: Manifest) -> list[tuple[str, str, str]]:
 
 
 def _used(manifest: Manifest) -> list[tuple[str, UsageWarning]]:
-    """Code and explanation of every warning that a table of this release carries."""
+    """Code and explanation of every warning on a table of this release."""
     used = {code for table in manifest.tables for code in table.warnings}
     return [(code, about) for code, about in warnings().items() if code in used]
 
@@ -94,7 +94,7 @@ def _cell(text: str) -> str:
 
 
 def _html_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are markup already."""
+    """A table; its cells are already HTML."""
     top = "".join(f"<th>{name}</th>" for name in header)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>\n{body}</tbody></table>"
