@@ -1,5 +1,6 @@
-"""Published statements put to the test: the computations that mart.claim_trials is made of.
+"""Tests of published statements, one module per kind of test.
 
-One module a group of tests, each a function from requests (`requests.asked`) to answers
-(`requests.answers`). What an answer makes of a statement is said in `judgement`.
+Each test is a function from requests (`requests.to_requests`) to answers (`requests.to_answers`).
+The tables mart.claim_answers_* hold the answers; `verdicts` derives from them whether a statement
+holds.
 """

@@ -1,10 +1,10 @@
-"""Test on the AI Index: ai_index_value. A look-up in the publisher's file, no computation."""
+"""Test on the AI Index: ai_index_value. A look-up in the publisher's file, not a computation."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from transforms.claims.requests import answers, of
+from transforms.claims.requests import for_tests, to_answers
 
 SOURCE = "ai_index"
 PERCENT = 0.01
@@ -13,16 +13,16 @@ PERCENT = 0.01
 def ai_index_value(
     requests: pl.LazyFrame, ai_index_series: pl.LazyFrame, raw_ai_index_rows: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """Answers: the figure as printed; shares as parts of one. Strict terms: a citation alone."""
+    """Answers: the printed figure, with percentages as parts of one."""
     filed = raw_ai_index_rows.group_by("edition").agg(
         pl.col("snapshot_date").max().alias("observed_on")
     )
-    wanted = of(requests, "ai_index_value").drop("unit")
+    wanted = for_tests(requests, "ai_index_value").drop("unit")
     printed = _printed(ai_index_series)
     mine = _looked_up(wanted, printed, "subject")
     theirs = _looked_up(wanted.filter(pl.col("other").is_not_null()), printed, "other")
     difference = pl.col("printed") - pl.col("printed_other")
-    return answers(
+    return to_answers(
         mine.join(theirs.select("request", printed_other="printed"), on="request", how="left")
         .filter(pl.col("other").is_null() | pl.col("printed_other").is_not_null())
         .join(filed, on="edition")
@@ -35,7 +35,6 @@ def ai_index_value(
 
 
 def _printed(series: pl.LazyFrame) -> pl.LazyFrame:
-    """Values as parts of one where they are percentages."""
     is_percent = pl.col("unit") == "percent"
     return (
         series.filter(~pl.col("is_point"))
@@ -53,12 +52,12 @@ def _printed(series: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _looked_up(wanted: pl.LazyFrame, printed: pl.LazyFrame, who: str) -> pl.LazyFrame:
-    """The value of the revision asked for, or the preferred one."""
-    asked_for = pl.col("printed_revision") == pl.col("revision")
+    """The value of the requested revision, or the preferred one."""
+    is_requested = pl.col("printed_revision") == pl.col("revision")
     key = ["edition", "series", "period"]
     return (
         wanted.join(printed, left_on=[*key, who], right_on=[*key, "who"])
-        .filter(pl.when(pl.col("revision").is_null()).then("is_preferred").otherwise(asked_for))
+        .filter(pl.when(pl.col("revision").is_null()).then("is_preferred").otherwise(is_requested))
         .sort("request", "printed")
         .unique("request", keep="first", maintain_order=True)
     )

@@ -1,11 +1,11 @@
-"""Tests of what is made of whose models on the Hub: derivative_share."""
+"""Test of the models that derivatives on the Hub are made from: derivative_share."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from transforms.claims.hub_models import newest_listing, within
-from transforms.claims.requests import answers, of
+from transforms.claims.requests import for_tests, to_answers
 from transforms.numeric.exact_sums import exactly, how_many, total
 from transforms.registry.attribution import NOT_EXAMINED, with_lab_and_country
 
@@ -17,10 +17,10 @@ def derivative_share(
     hub_model_roots: pl.LazyFrame,
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
-    listed: pl.LazyFrame,
+    hub_listing_coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """Answers: of the models created in a period with a declared parent, those on a country's."""
-    wanted = of(requests, "derivative_share")
+    """Answers: the share of a country's models among the roots of a period's derivatives."""
+    wanted = for_tests(requests, "derivative_share")
     created = hub_models.select("model_id_hf", "created_at")
     derived = _derived(wanted, created, hub_base_models, hub_model_roots)
     placed = with_lab_and_country(
@@ -34,8 +34,8 @@ def derivative_share(
         exactly(weight).alias("all"),
     )
     a, x, z = (pl.col(c) / pl.col("all") for c in "axz")
-    return answers(
-        wanted.join(newest_listing(listed), how="cross")
+    return to_answers(
+        wanted.join(newest_listing(hub_listing_coverage), how="cross")
         .join(sums, on="request")
         .join(_recorded(wanted, hub_models), on="request", how="left")
         .with_columns(
@@ -45,14 +45,14 @@ def derivative_share(
             a.alias("value_lower"),
             (a + x + z).alias("value_upper"),
             pl.col("listing_day").alias("observed_on"),
-            pl.col("listed").alias("coverage_population"),
+            pl.col("listed_share").alias("coverage_population"),
             (1 - x).alias("coverage_names"),
         )
     )
 
 
 def _recorded(wanted: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFrame:
-    """`coverage_lineage`: of the models created in a request's period, the part with lineage."""
+    """`coverage_lineage`: the part of the models of a request's period with a recorded lineage."""
     days = hub_models.group_by(
         pl.col("created_at").dt.date().cast(pl.Datetime("us")).alias("created_at")
     ).agg(pl.len().alias("n"), how_many(pl.col("lineage_recorded")).alias("recorded"))

@@ -1,4 +1,4 @@
-"""Tests of single models on the Hub: when created, how large, how high, on which base."""
+"""Tests of single models on the Hub: when they were created, their rank and their size."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ from datetime import date
 
 import polars as pl
 
-from transforms.claims.requests import NEEDED, answers, lines, nearest, of
+from transforms.claims.requests import NEEDED, for_tests, lines, nearest, to_answers
 from transforms.numeric.exact_sums import running
 
-FLOOR = date(2022, 3, 2)  # older repositories were stamped with this day: it is no creation
+FLOOR = date(2022, 3, 2)  # the Hub gave this day to all older repositories
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
 _NO_BOUND = float("inf")
 
 
-def newest_listing(listed: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: the newest day of a listing, how much of the Hub it holds, whether it is whole."""
+def newest_listing(hub_listing_coverage: pl.LazyFrame) -> pl.LazyFrame:
+    """One row: day, coverage and completeness of the newest listing."""
     return (
-        listed.sort("observed_on")
+        hub_listing_coverage.sort("as_of_date")
         .last()
-        .select(pl.col("observed_on").alias("listing_day"), "listed", "is_whole")
+        .select(pl.col("as_of_date").alias("listing_day"), "listed_share", "is_whole")
     )
 
 
 def repositories_created(
-    requests: pl.LazyFrame, hub_models: pl.LazyFrame, listed: pl.LazyFrame
+    requests: pl.LazyFrame, hub_models: pl.LazyFrame, hub_listing_coverage: pl.LazyFrame
 ) -> pl.LazyFrame:
     """Answers: how many of the named repositories were created in the period.
 
-    One that was found is proof, whatever else the listing lacks. That one was not found says
-    something only if the listing is (nearly) the whole Hub.
+    A repository that was found counts, whatever the listing lacks. One that was not found counts
+    as missing only if the listing is (nearly) the whole Hub.
     """
-    wanted = of(requests, "repositories_created")
+    wanted = for_tests(requests, "repositories_created")
     found = _named(wanted, hub_models).filter(within() & _has_license())
     counts = found.group_by("request").agg(
         pl.col("name").n_unique().alias("n"), pl.col("last_seen_date").max().alias("seen")
     )
-    asked_for = lines("names").list.len()
-    n, is_whole = pl.col("n").fill_null(0), _tells_absence()
-    return answers(
-        wanted.join(newest_listing(listed), how="cross")
+    n_named = lines("names").list.len()
+    n, is_whole = pl.col("n").fill_null(0), _proves_absence()
+    return to_answers(
+        wanted.join(newest_listing(hub_listing_coverage), how="cross")
         .join(counts, on="request", how="left")
         .with_columns(
             n.alias("value"),
             n.alias("low"),
-            pl.when(is_whole).then(n).otherwise(asked_for).alias("high"),
+            pl.when(is_whole).then(n).otherwise(n_named).alias("high"),
             pl.coalesce("seen", "listing_day").alias("observed_on"),
-            pl.when(is_whole).then(1.0).otherwise(n / asked_for).alias("coverage_population"),
-            is_whole=pl.lit(None),  # what was found is proof, and absence is in the bounds
+            pl.when(is_whole).then(1.0).otherwise(n / n_named).alias("coverage_population"),
+            is_whole=pl.lit(None),  # absence is in the bounds
         )
     )
 
@@ -55,33 +55,33 @@ def repositories_created(
 def datasets_created(requests: pl.LazyFrame, raw_hub_datasets: pl.LazyFrame) -> pl.LazyFrame:
     """Answers: how many of the named data sets were created in the period, by the newest listing.
 
-    One that was found is proof; how many data sets the Hub has nobody has told us, so that absence
-    proves nothing.
+    A data set that was found counts. Absence proves nothing, since the number of data sets on the
+    Hub is not known.
     """
-    wanted = of(requests, "datasets_created")
+    wanted = for_tests(requests, "datasets_created")
     day = pl.col("snapshot_date")
     newest = raw_hub_datasets.filter(day == day.max())
     listed = newest.select(pl.col("dataset_id_hf").alias("model_id_hf"), "created_at")
     found = _named(wanted, listed).filter(within())
     counts = found.group_by("request").agg(pl.col("name").n_unique().alias("n"))
-    n, asked_for = pl.col("n").fill_null(0), lines("names").list.len()
-    return answers(
+    n, n_named = pl.col("n").fill_null(0), lines("names").list.len()
+    return to_answers(
         wanted.join(newest.select(day.alias("observed_on")).unique(), how="cross")
         .join(counts, on="request", how="left")
         .with_columns(
             n.alias("value"),
             n.alias("low"),
-            asked_for.alias("high"),
-            (n / asked_for).alias("coverage_population"),
+            n_named.alias("high"),
+            (n / n_named).alias("coverage_population"),
         )
     )
 
 
 def models_created(
-    requests: pl.LazyFrame, hub_models: pl.LazyFrame, listed: pl.LazyFrame
+    requests: pl.LazyFrame, hub_models: pl.LazyFrame, hub_listing_coverage: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """Answers: how many models a namespace created in the period; without bound on a panel."""
-    wanted = of(requests, "models_created")
+    """Answers: how many models a namespace created in the period; unbounded on a panel."""
+    wanted = for_tests(requests, "models_created")
     counts = (
         wanted.with_columns(pl.col("subject").str.to_lowercase().alias("namespace"))
         .join(_by_namespace(hub_models), on="namespace")
@@ -89,41 +89,41 @@ def models_created(
         .group_by("request")
         .agg(pl.len().alias("n"))
     )
-    n, is_whole = pl.col("n").fill_null(0), _tells_absence()
-    return answers(
-        wanted.join(newest_listing(listed), how="cross")
+    n, is_whole = pl.col("n").fill_null(0), _proves_absence()
+    return to_answers(
+        wanted.join(newest_listing(hub_listing_coverage), how="cross")
         .join(counts, on="request", how="left")
         .with_columns(
             n.alias("value"),
             n.alias("low"),
             pl.when(is_whole).then(n).otherwise(_NO_BOUND).alias("high"),
             pl.col("listing_day").alias("observed_on"),
-            pl.col("listed").alias("coverage_population"),
+            pl.col("listed_share").alias("coverage_population"),
         )
     )
 
 
 def model_rank(
-    requests: pl.LazyFrame, hub_daily_counters: pl.LazyFrame, listed: pl.LazyFrame
+    requests: pl.LazyFrame, hub_daily_counters: pl.LazyFrame, hub_listing_coverage: pl.LazyFrame
 ) -> pl.LazyFrame:
     """Answers: the best place of the named repositories by a counter, on one day's listing.
 
-    On a panel no more than a lower bound: who is not in it may stand above.
+    On a panel this is a lower bound: models outside it may rank higher.
     """
-    wanted = of(requests, "model_rank")
+    wanted = for_tests(requests, "model_rank")
     observed = hub_daily_counters.rename({"as_of_date": "observed_on"})
     named = _named(wanted, observed.select("observed_on", "model_id_hf", *COUNTERS)).cache()
     placed = [
         _placed(wanted.filter(pl.col("metric") == counter), observed, named, counter)
         for counter in COUNTERS
     ]
-    is_whole = _tells_absence().fill_null(value=False)
-    return answers(
+    is_whole = _proves_absence().fill_null(value=False)
+    return to_answers(
         pl.concat(placed)
-        .join(listed, on="observed_on", how="left")
+        .join(hub_listing_coverage, left_on="observed_on", right_on="as_of_date", how="left")
         .with_columns(
             pl.when(is_whole).then("value").otherwise(_NO_BOUND).alias("high"),
-            pl.col("listed").fill_null(0.0).alias("coverage_population"),
+            pl.col("listed_share").fill_null(0.0).alias("coverage_population"),
         )
     )
 
@@ -133,7 +133,7 @@ def _placed(
 ) -> pl.LazyFrame:
     """`request`, `observed_on` and `value`: the best rank of the request's repositories.
 
-    The place of a count is one more than there are greater ones that day.
+    The place of a count is one more than the number of greater counts on that day.
     """
     recorded = observed.select("observed_on", pl.col(counter).alias("count")).drop_nulls()
     days = recorded.select("observed_on").unique()
@@ -158,7 +158,7 @@ def _placed(
 def parameter_ratio(
     requests: pl.LazyFrame, hub_models: pl.LazyFrame, notable_models: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """Answers: parameters of one model by those of another, by the files or as Epoch has it."""
+    """Answers: parameters of one model divided by those of another, from the Hub or from Epoch."""
     sizes = pl.concat(
         [
             hub_models.select(
@@ -175,14 +175,14 @@ def parameter_ratio(
             ),
         ]
     ).drop_nulls()
-    wanted = of(requests, "parameter_ratio")
+    wanted = for_tests(requests, "parameter_ratio")
     named = pl.concat([wanted.select("subject"), wanted.select(subject="other")]).unique()
     known = (
         sizes.join(named, left_on="model", right_on="subject", how="semi")
         .group_by("system", "model")
         .agg(pl.col("size", "seen").sort_by("seen").last())
     )
-    return answers(
+    return to_answers(
         wanted.join(known, left_on=["system", "subject"], right_on=["system", "model"])
         .join(known, left_on=["system", "other"], right_on=["system", "model"], suffix="_other")
         .with_columns(
@@ -193,19 +193,19 @@ def parameter_ratio(
     )
 
 
-def _tells_absence() -> pl.Expr:
-    """Whether what the listing does not hold is not on the Hub."""
-    return (pl.col("listed") >= NEEDED) & pl.col("is_whole")
+def _proves_absence() -> pl.Expr:
+    """Whether a model that the listing lacks is not on the Hub."""
+    return (pl.col("listed_share") >= NEEDED) & pl.col("is_whole")
 
 
 def within() -> pl.Expr:
-    """Whether it was created in the period of the request, and not on the floor."""
+    """Whether the model was created in the period of the request, and not on FLOOR."""
     created = pl.col("created_at").dt.date()
     return created.is_between("period_from", "period_to") & (created > FLOOR)
 
 
 def _has_license() -> pl.Expr:
-    """Whether the license is one of those asked for, if any are."""
+    """Whether the license is one of the requested ones, if there are any."""
     return lines("licenses").is_null() | lines("licenses").list.contains(pl.col("license"))
 
 
@@ -216,10 +216,10 @@ def _by_namespace(hub_models: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _named(wanted: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per request, name and repository that it stands for.
+    """One row per request, name and repository that the name covers, ignoring case.
 
-    `x/Y` is that repository and its versions: what follows is no letter or digit. `x/Y*` is
-    whatever begins so. Case does not count.
+    `x/Y` covers that repository and its versions, where no letter or digit follows. `x/Y*` covers
+    every repository that begins so.
     """
     name = pl.col("name").str.to_lowercase()
     each = (

@@ -1,57 +1,24 @@
-"""Tests of shares on the Hub: hub_share, hub_amount, hub_lead, hub_rank."""
+"""Tests of shares on the Hub: hub_share, hub_amount, hub_lead, hub_rank.
+
+In doubt are the models of unexamined namespaces (XX), of no single country (ZZ) and, by base, those
+without a recorded lineage: anybody may own them, or their roots.
+"""
 
 from __future__ import annotations
 
 import polars as pl
 
-from transforms.claims.requests import answers, nearest, of, part
-from transforms.claims.wholeness import partial
-from transforms.mart.family_share_daily import NO_FAMILY
+from transforms.claims.requests import for_tests, nearest, part, to_answers
+from transforms.hub.definitions import NO_FAMILY, UNEXAMINED
 from transforms.numeric.exact_sums import exactly, how_many
 from transforms.registry.attribution import NOT_EXAMINED
 
 TESTS = ("hub_share", "hub_amount", "hub_lead", "hub_rank")
 TILE_DAYS = 30  # what a rolling counter covers
-NEAR_DAYS = 3  # how far from the end of a tile its counter may lie
-UNEXAMINED = "unexamined"  # the row of mart.lab_share_daily for all that nobody examined
+NEAR_DAYS = 3  # largest distance of a counter from the end of its tile
 NOBODY = ("ZZ", NOT_EXAMINED, UNEXAMINED, NO_FAMILY)
 CUT = ["by", "population", "metric", "attribution", "credit"]
 _KEPT = ["observed_on", *CUT, "holder", "numerator", "denominator", "lineage_coverage"]
-
-
-def listing_coverage(
-    country_share_daily: pl.LazyFrame, sizes: pl.LazyFrame, meta_snapshots: pl.LazyFrame
-) -> pl.LazyFrame:
-    """`observed_on` and `listed`: the part of the Hub's models that the day's listing holds.
-
-    By number of models, against the nearest day on which somebody counted them all; 0 where
-    nobody did. What part of all downloads that is, nobody knows. `is_whole`: not a sample, and
-    proved to have come to its end.
-    """
-    every = (pl.col("population") == "all") & (pl.col("metric") == "models")
-    counts = country_share_daily.filter(every).select(
-        pl.col("as_of_date").alias("observed_on"), pl.col("n_models_population").alias("n")
-    )
-    off = (pl.col("observed_on") - pl.col("as_of_date")).dt.total_days().abs()
-    known = (
-        counts.unique()
-        .join(sizes.select("as_of_date", "n_models"), how="cross")
-        .with_columns(off.alias("off"))
-        .sort("observed_on", "off", "as_of_date")
-        .unique("observed_on", keep="first", maintain_order=True)
-        .select("observed_on", part(pl.col("n"), pl.col("n_models")).alias("listed"))
-    )
-    parts = partial(meta_snapshots).filter(pl.col("source") == "hub")
-    torsos = parts.select(pl.col("snapshot_date").alias("observed_on"), is_whole=pl.lit(False))
-    return (
-        counts.select("observed_on")
-        .unique()
-        .join(known, on="observed_on", how="left")
-        .join(torsos, on="observed_on", how="left")
-        .select(
-            "observed_on", pl.col("listed").fill_null(0.0), pl.col("is_whole").fill_null(value=True)
-        )
-    )
 
 
 def hub_shares(
@@ -60,30 +27,33 @@ def hub_shares(
     lab_share_daily: pl.LazyFrame,
     family_share_daily: pl.LazyFrame,
     hub_counter_days: pl.LazyFrame,
-    listed: pl.LazyFrame,
+    hub_listing_coverage: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """Answers: a share of one observation, or of a longer window tiled by counters of 30 days.
 
-    Days on which the Hub's counters stood still or fell tell nothing of downloads.
+    Downloads are not read on days on which the Hub's counters stood still or fell.
     """
-    shares = pl.concat(
+    every = pl.concat(
         [
             _held(country_share_daily, "country", "country_code"),
             _held(lab_share_daily, "lab", "lab_id"),
             _held(family_share_daily, "family", "family_id"),
         ]
     )
+    shares = _without_outages(every, hub_counter_days)
+    tiles = _tiles(for_tests(requests, *TESTS), shares)
+    rows = tiles.join(shares, on=["observed_on", *CUT])
+    sums = _sums(rows, _ranks(rows))
+    covered = _coverage(tiles, hub_listing_coverage, _counted(country_share_daily))
+    return to_answers(_values(sums.join(covered, on="request")))
+
+
+def _without_outages(shares: pl.LazyFrame, hub_counter_days: pl.LazyFrame) -> pl.LazyFrame:
     outages = hub_counter_days.filter(pl.col("counter_outage").is_not_null()).select(
         pl.col("as_of_date").alias("observed_on"), is_out=pl.lit(True)
     )
     believed = ~(pl.col("is_out").fill_null(False) & pl.col("metric").str.starts_with("downloads"))
-    shares = shares.join(outages, on="observed_on", how="left").filter(believed).drop("is_out")
-    wanted = of(requests, *TESTS)
-    tiles = _tiles(wanted, shares)
-    rows = tiles.join(shares, on=["observed_on", *CUT])
-    sums = _sums(rows, _ranks(rows))
-    covered = _coverage(tiles, listed, _counted(country_share_daily))
-    return answers(_values(sums.join(covered, on="request")))
+    return shares.join(outages, on="observed_on", how="left").filter(believed).drop("is_out")
 
 
 def _held(shares: pl.LazyFrame, by: str, holder: str) -> pl.LazyFrame:
@@ -97,7 +67,7 @@ def _held(shares: pl.LazyFrame, by: str, holder: str) -> pl.LazyFrame:
 
 
 def _tiles(wanted: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per request and observation that its window is made of, with `n_tiles` due."""
+    """One row per request and observation of its window, with the `n_tiles` that it needs."""
     days = shares.select(*CUT, "observed_on").unique()
     single = nearest(wanted.filter(pl.col("window_days").is_null()), days, CUT)
     off = (pl.col("observed_on") - pl.col("end")).dt.total_days().abs()
@@ -133,7 +103,7 @@ def _ends(windows: pl.LazyFrame, days: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _sums(rows: pl.LazyFrame, ranks: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per request: what subject, other, the unexamined and ZZ hold, over its tiles."""
+    """One row per request: subject (a), other (b), unexamined (x) and ZZ (z), over its tiles."""
     held = pl.col("numerator")
     holder = pl.col("holder")
     unexamined = holder.is_in([NOT_EXAMINED, UNEXAMINED])
@@ -160,13 +130,13 @@ def _sums(rows: pl.LazyFrame, ranks: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _unrecorded() -> pl.Expr:
-    """By base, the weight of the models without recorded lineage: anybody's may be their root."""
+    """By base, the weight of the models without a recorded lineage."""
     missing = (1 - pl.col("lineage_coverage").first()).fill_null(0.0)
     return pl.col("denominator").first() * missing
 
 
 def _ranks(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Place of the subject among all holders, and the places that doubt allows."""
+    """Place of the subject among all holders, and the places that the doubt allows."""
     wanted = rows.filter(pl.col("test") == "hub_rank")
     sums = wanted.group_by("request", "subject", "holder").agg(exactly(pl.col("numerator")))
     days = wanted.group_by("request", "observed_on").agg(_unrecorded().alias("u"))
@@ -198,7 +168,7 @@ def _ranks(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _values(sums: pl.LazyFrame) -> pl.LazyFrame:
-    """Values and bounds by test; no value where no lineage was recorded of what goes by it."""
+    """Values and bounds by test; by base none if no lineage at all was recorded."""
     amounts = _bounds(*(pl.col(c) for c in "abxzu"))
     shares = _bounds(*(pl.col(c) / pl.col("all") for c in "abxzu"))
     ranks = ("rank", "rank_low", "rank_high", "rank_lower", "rank_upper")
@@ -222,10 +192,10 @@ def _values(sums: pl.LazyFrame) -> pl.LazyFrame:
 def _bounds(
     a: pl.Expr, b: pl.Expr, x: pl.Expr, z: pl.Expr, u: pl.Expr
 ) -> tuple[tuple[pl.Expr, ...], tuple[pl.Expr, ...]]:
-    """Of what one holds and of its lead over another: value, bounds, and bounds with ZZ's.
+    """Of an amount (a) and of its lead over another (b): value, bounds, and bounds with ZZ (z).
 
-    What nobody examined (x) and what has no recorded lineage (u) may be anybody's; the latter is
-    counted with its publishers, so it may also not be theirs.
+    The unexamined (x) may be anybody's. So may what has no recorded lineage (u), which is counted
+    with its publishers and may not be theirs.
     """
     least, least_other = (pl.max_horizontal(held - u, 0.0) for held in (a, b))
     most, most_other = a + x + u, b + x + u
@@ -245,8 +215,11 @@ def _counted(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
     ).unique()
 
 
-def _coverage(tiles: pl.LazyFrame, listed: pl.LazyFrame, counted: pl.LazyFrame) -> pl.LazyFrame:
-    whole = pl.col("metric").is_in(["models", "new_models_30d"])  # these lack nothing
+def _coverage(
+    tiles: pl.LazyFrame, hub_listing_coverage: pl.LazyFrame, counted: pl.LazyFrame
+) -> pl.LazyFrame:
+    whole = pl.col("metric").is_in(["models", "new_models_30d"])  # known of every listed model
+    listed = hub_listing_coverage.rename({"as_of_date": "observed_on"})
     return (
         tiles.join(listed, on="observed_on", how="left")
         .join(counted, on=["observed_on", "population", "metric"], how="left")
@@ -254,7 +227,7 @@ def _coverage(tiles: pl.LazyFrame, listed: pl.LazyFrame, counted: pl.LazyFrame) 
         .group_by("request")
         .agg(
             (pl.len() / pl.col("n_tiles").first()).alias("coverage_time"),
-            (pl.col("listed").fill_null(0.0) * pl.col("counted").fill_null(0.0))
+            (pl.col("listed_share").fill_null(0.0) * pl.col("counted").fill_null(0.0))
             .min()
             .alias("coverage_population"),
             pl.col("is_whole").all(),

@@ -1,18 +1,21 @@
-"""What is asked, what an answer holds, and which observation is nearest to a day."""
+"""Requests to the tests, the form of their answers, and the observation nearest to a day."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 import polars as pl
 
 MOMENTS = ("stated", "newest")
-NEEDED = 0.9  # least part of what a figure is about that must have been seen
+NEEDED = 0.9  # least part of what a figure is about that must have been observed
+TRIAL = ["claim_id", "moment", "definition_id", "measure_id"]
+BOUNDS = ("low", "high", "value_lower", "value_upper")
 
-# What a test answers for each request. `low` and `high` hold whatever the parts that nobody has
-# seen or examined may turn out to be; `value_lower` and `value_upper` also give all of ZZ to one
-# side. Infinite = no bound. Coverages are parts of one; null = does not apply. `is_whole` is false
-# where the missing part of a source could change the answer; null = nothing of that kind.
+# The answer of a test to a request. `low` and `high` bound the value, whatever the unobserved and
+# the unexamined turn out to be; `value_lower` and `value_upper` also give all of ZZ to one side.
+# Infinite = no bound. Coverages are parts of one; null = does not apply. `is_whole` is false where
+# the missing part of a source could change the answer; null = does not apply.
 ANSWER: dict[str, pl.DataType] = {
     "request": pl.UInt32(),
     "value": pl.Float64(),
@@ -30,11 +33,11 @@ ANSWER: dict[str, pl.DataType] = {
 }
 
 
-def asked(trials: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """One row per trial and moment, with `request`, `moment`, and `day` that it is about.
+def to_requests(trials: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """One row per trial and moment, numbered as `request`, with the `day` that it is about.
 
-    The newest moment is the run's clock. A stated day that lies after the clock stays as it is:
-    nothing will be found near it.
+    The day of the newest moment is `as_of`. A stated day after `as_of` stays as it is: no
+    observation is near it.
     """
     moments = pl.LazyFrame({"moment": list(MOMENTS)})
     is_newest = pl.col("moment") == "newest"
@@ -50,15 +53,15 @@ def asked(trials: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     )
 
 
-def of(requests: pl.LazyFrame, *tests: str) -> pl.LazyFrame:
-    """The requests for some tests."""
+def for_tests(requests: pl.LazyFrame, *tests: str) -> pl.LazyFrame:
+    """The requests to some tests."""
     return requests.filter(pl.col("test").is_in(list(tests)))
 
 
-def answers(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """A frame with at least `request` and `value` in the form of ANSWER.
+def to_answers(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """A frame with at least `request` and `value`, in the form of ANSWER.
 
-    Left-out bounds are the value itself; outer bounds left out are the inner ones.
+    A missing inner bound is the value itself, a missing outer bound is the inner one.
     """
     have = frame.collect_schema().names()
     value = pl.col("value").cast(pl.Float64)
@@ -71,6 +74,15 @@ def answers(frame: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def answer_table(requests: pl.LazyFrame, answers: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
+    """The answers of a family of tests by trial and moment; null instead of an infinite bound."""
+    # One after the other: together, each test would keep its own part of the whole Hub in memory.
+    found = [answer.collect().lazy() for answer in answers]
+    finite = [pl.when(pl.col(c).is_finite()).then(c).alias(c) for c in BOUNDS]
+    joined = requests.select(*TRIAL, "request").join(pl.concat(found), on="request")
+    return joined.with_columns(finite).drop("request")
+
+
 def nearest(
     requests: pl.LazyFrame,
     days: pl.LazyFrame,
@@ -78,11 +90,12 @@ def nearest(
     *,
     in_force: bool = False,
 ) -> pl.LazyFrame:
-    """Adds the `observed_on` of `days` nearest to each request's day; requests without one go.
+    """Adds the `observed_on` of `days` nearest to each request's day; drops requests without one.
 
-    Within `within_days` for the stated moment, the earlier of two as near; for the other the
-    newest up to the clock. `in_force`: the last one up to the day before any later one, since
-    that is the board one saw. `days` has the columns of `by`, `observed_on` and others to keep.
+    For the stated moment a day within `within_days`, the earlier of two equally near; for the
+    newest moment the newest day up to the clock. `in_force` prefers the last day up to the
+    request's day to any later one, since that is the board in force. `days` has the columns of
+    `by`, `observed_on` and any others to keep.
     """
     off = (pl.col("observed_on") - pl.col("day")).dt.total_days()
     near = (pl.col("moment") == "newest") | (off.abs() <= pl.col("within_days"))
@@ -97,10 +110,10 @@ def nearest(
 
 
 def lines(column: str) -> pl.Expr:
-    """The entries of a column that holds one a line."""
+    """The entries of a column that holds one entry per line."""
     return pl.col(column).str.split("\n")
 
 
 def part(count: pl.Expr, of_all: pl.Expr) -> pl.Expr:
-    """A part of one; null where there is nothing to be a part of."""
+    """A part of one; null if the whole is empty."""
     return pl.when(of_all > 0).then((count / of_all).clip(0.0, 1.0))

@@ -1,18 +1,17 @@
-"""Tests of the Hub's trending strip: trending_days, trending_weeks."""
+"""Tests of the Hub's trending list: trending_days, trending_weeks."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from transforms.claims.requests import answers, nearest, of, part
-from transforms.hub.trending import last_strips
-from transforms.mart.trending_share_daily import TOPS
+from transforms.claims.requests import for_tests, nearest, part, to_answers
+from transforms.hub.trending import TOPS, last_strips
 from transforms.numeric.exact_sums import exactly, how_many, rate, total
 from transforms.registry.attribution import NOT_EXAMINED
 
 TESTS = ("trending_days", "trending_weeks")
 WEEK = 7
-OBSERVED_DAYS = 4  # of a week, so that it counts as observed
+OBSERVED_DAYS = 4  # of a week that counts as observed
 CUT = ["top_n", "attribution"]
 
 
@@ -22,13 +21,13 @@ def trending(
     hub_trending: pl.LazyFrame,
     hub_models: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """Answers over the weeks up to the stated day, or up to the newest strip.
+    """Answers over the weeks up to the stated day, or up to the newest list.
 
-    Places that nobody examined may be the country's. By base so may be all places without a
-    recorded lineage, also where the model's name says a family; those of models that the listing
-    does not hold are not examined. A place that the strip lacks may be anybody's.
+    Unexamined places may belong to the country. By base, so may all places without a recorded
+    lineage, even where the model's name names a family; places of models that the Hub's listing
+    lacks are unexamined. A place that the trending list lacks may belong to anybody.
     """
-    wanted = of(requests, *TESTS)
+    wanted = for_tests(requests, *TESTS)
     held = _held(trending_share_daily, _unlisted(hub_trending, hub_models)).cache()
     days = _in_window(wanted, held).join(held, on=["observed_on", *CUT])
     mine = days.filter(pl.col("holder") == pl.col("subject"))
@@ -47,13 +46,13 @@ def trending(
         )
         .with_columns(pl.col("n_places", "by_name").fill_null(0.0))
     )
-    return answers(_weighed(each))
+    return to_answers(_weighed(each))
 
 
 def _unlisted(hub_trending: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFrame:
-    """Places of each day's last strip whose model the listing does not hold, by top N."""
+    """Places of each day's last trending list whose model the Hub's listing lacks, by top N."""
     placed = last_strips(hub_trending).filter(pl.col("model_position") <= max(TOPS))
-    # Few against millions: what the listing holds of them is looked for, not the other way round.
+    # Few models against millions: look them up in the listing first.
     held = hub_models.select("model_id_hf").join(placed, on="model_id_hf", how="semi")
     lost = placed.join(held, on="model_id_hf", how="anti")
     return pl.concat(
@@ -68,7 +67,7 @@ def _unlisted(hub_trending: pl.LazyFrame, hub_models: pl.LazyFrame) -> pl.LazyFr
 
 
 def _held(shares: pl.LazyFrame, unlisted: pl.LazyFrame) -> pl.LazyFrame:
-    """Places by day, cut and country, with those that are not examined, not recorded and of ZZ."""
+    """Places by day, cut and country, with the unexamined, unrecorded and ZZ places of the day."""
     key = ["as_of_date", *CUT]
     country, places = pl.col("country_code"), pl.col("n_places")
     by_name, without = pl.col("n_places_by_name"), pl.col("n_places_without_lineage")
@@ -102,7 +101,7 @@ def _held(shares: pl.LazyFrame, unlisted: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _in_window(wanted: pl.LazyFrame, held: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per request and observed day of its window, with the week that it falls into."""
+    """One row per request and observed day of its window, with the day's week."""
     days = held.select("observed_on", *CUT).unique()
     is_newest = pl.col("moment") == "newest"
     newest = nearest(wanted.filter(is_newest), days, CUT).with_columns(day="observed_on")

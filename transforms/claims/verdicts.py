@@ -30,7 +30,7 @@ NAMED = (
 )  # what is not found there is not disproved
 
 
-def with_judgement(trials: pl.LazyFrame) -> pl.LazyFrame:
+def with_outcomes(trials: pl.LazyFrame) -> pl.LazyFrame:
     """Adds coverage, whether a trial can be told at all, whether it agrees and whether it holds."""
     seen = pl.min_horizontal(pl.col(c).fill_null(1.0) for c in SEEN)
     known = pl.col("value").is_not_null()
@@ -70,7 +70,7 @@ def _relation(low: pl.Expr, high: pl.Expr) -> pl.Expr:
 def _excluded() -> pl.Expr:
     """Whether nothing between the outer bounds could make it hold."""
     stated, tolerance = pl.col("stated_value"), pl.col("tolerance") + SLACK
-    lower, upper, relation = pl.col("value_lower"), pl.col("value_upper"), pl.col("relation")
+    lower, upper, relation = _from("value_lower"), _to("value_upper"), pl.col("relation")
     return (
         pl.when(relation == "equals")
         .then((upper < stated - tolerance) | (lower > stated + tolerance))
@@ -86,10 +86,18 @@ def _excluded() -> pl.Expr:
     )
 
 
+def _from(bound: str) -> pl.Expr:
+    return pl.col(bound).fill_null(float("-inf"))
+
+
+def _to(bound: str) -> pl.Expr:
+    return pl.col(bound).fill_null(float("inf"))
+
+
 def _holds() -> pl.Expr:
     """True if it holds whatever the unseen may be, false if nothing could make it hold."""
     return (
-        pl.when(_relation(pl.col("low"), pl.col("high")))
+        pl.when(_relation(_from("low"), _to("high")))
         .then(True)
         .when(_excluded())
         .then(False)

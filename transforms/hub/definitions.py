@@ -45,4 +45,6 @@ WINDOWS = {
     "models": "all_time",
     "new_models_30d": "30d",
 }
+# Ids of the rows for all models of unexamined namespaces and all models without a family.
+UNEXAMINED, NO_FAMILY = "unexamined", "none"
 DEFINITION = ["as_of_date", "population", "metric", "metric_window", "attribution"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.hub.definitions import DEFINITION
+from transforms.hub.definitions import DEFINITION, NO_FAMILY
 from transforms.hub.panels import PANEL, with_panel
 from transforms.hub.shares import denominators, numerators, with_shares
-
-NO_FAMILY = "none"
 
 
 def family_share_daily(

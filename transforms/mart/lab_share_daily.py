@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.hub.definitions import DEFINITION
+from transforms.hub.definitions import DEFINITION, UNEXAMINED
 from transforms.hub.panels import PANEL, with_panel
 from transforms.hub.shares import denominators, numerators, with_shares
 from transforms.registry.attribution import NOT_EXAMINED
 from transforms.registry.bitemporal import holds_on
-
-UNEXAMINED = "unexamined"
 
 
 def lab_share_daily(

@@ -7,13 +7,12 @@ from datetime import date
 import polars as pl
 
 from transforms.core.model_families import hub_families
-from transforms.hub.trending import last_strips
+from transforms.hub.trending import TOPS, last_strips
 from transforms.numeric.exact_sums import exactly
 from transforms.registry.attribution import NOT_EXAMINED, with_lab_and_country
 from transforms.registry.bitemporal import as_known, holds_on
 from warehouse.contracts.table import contract
 
-TOPS = (5, 10)
 _PLACE = ["as_of_date", "model_position", "namespace", "maker", "weight", "attribution", "known_by"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.frames import DAY, PROPERTY, Row, everything, registry, rows
 from transforms.claims.trending import trending
-from transforms.mart.trending_share_daily import TOPS
+from transforms.hub.trending import TOPS
 
 LABS = {"cn-lab": "CN", "us-lab": "US"}
 LISTED = ("cn-lab/a", "cn-lab/b", "us-lab/c", "us-lab/d")

@@ -1,0 +1,236 @@
+"""Verdicts on shares of the Hub, and on statements as a whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from tests.support.frames import DAY, compute, rows
+from tests.support.ledger import (
+    SHARE,
+    SIZES,
+    STATED,
+    ledger,
+    listing,
+    raw_trials,
+    shares,
+    trial,
+    tried,
+)
+from warehouse.claims.claim import claim_rows, claims, trial_rows
+
+
+def test_what_comes_out_as_stated_is_reproduced() -> None:
+    made = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 40, "US": 60})))
+    assert made["stated"]["verdict"] == "reproduced"
+    assert made["stated"]["recomputed_value"] == pytest.approx(0.4)
+    assert made["stated"]["observed_on"] == STATED
+    assert made["stated"]["coverage"] == 1
+    assert made["stated"]["holds_under"] == "as stated"
+    assert "40.0 %" in made["stated"]["reason"]
+
+
+def test_what_comes_out_otherwise_is_contradicted() -> None:
+    made = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 30, "US": 70})))
+    assert (made["stated"]["verdict"], made["stated"]["holds_under"]) == ("contradicted", None)
+
+
+def test_what_holds_under_another_definition_alone_differs_by_definition() -> None:
+    other = trial(**{**SHARE, "attribution": "base"}, definition_id="base", is_own=False)
+    made = ledger(
+        trial(**SHARE),
+        {**other, "definition": "by base", "position": 1},
+        **shares(
+            listing(STATED, {"CN": 30, "US": 70}),
+            listing(STATED, {"CN": 40, "US": 60}, attribution="base")[:2],
+        ),
+    )
+    assert made["stated"]["verdict"] == "differs_by_definition"
+    assert made["stated"]["holds_under"] == "by base"
+    assert "by base" in made["stated"]["reason"]
+    assert made["stated"]["others_text"] == "by base: China: 40.0 %"
+
+
+def test_a_panel_is_not_the_population_however_well_its_value_fits() -> None:
+    made = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 40, "US": 60}, n_models=500)))
+    row = made["stated"]
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "panel_not_population")
+    assert row["coverage"] == row["coverage_population"] == pytest.approx(0.5)
+    assert row["recomputed_value"] == pytest.approx(0.4)  # shown, and no finding
+    assert "50.0 %" in row["reason"] and "more data" in row["reason"]
+
+
+def test_the_size_of_the_hub_unknown_nothing_is_the_population() -> None:
+    given = shares(listing(STATED, {"CN": 40, "US": 60}))
+    nobody_counted = SIZES.filter(pl.lit(False))
+    row = ledger(trial(**SHARE), raw_registry_hub_sizes=nobody_counted, **given)["stated"]
+    assert (row["verdict"], row["coverage_population"]) == ("not_testable", 0.0)
+
+
+@pytest.mark.parametrize(("off", "expected"), [(15, "reproduced"), (16, "not_testable")])
+def test_an_observation_too_far_from_the_stated_day_tells_nothing(off: int, expected: str) -> None:
+    day = STATED - timedelta(days=off)
+    row = ledger(trial(**SHARE), **shares(listing(day, {"CN": 40, "US": 60})))["stated"]
+    assert row["verdict"] == expected
+    assert row["reason_code"] == ("holds" if off == 15 else "no_observation")
+
+
+def test_the_newest_moment_adapts_to_what_is_observed_later() -> None:
+    lead = trial(**{**SHARE, "relation": "at_least"})
+    then, later = listing(STATED, {"CN": 40, "US": 60}), listing(DAY, {"CN": 30, "US": 70})
+    made = ledger(lead, **shares(then, later))
+    assert [made[m]["verdict"] for m in ("stated", "newest")] == ["reproduced", "contradicted"]
+    assert made["newest"]["observed_on"] == DAY
+    assert made["newest"]["reason"].startswith("Were it said today")
+    earlier = ledger(lead, as_of=DAY - timedelta(days=1), **shares(then, later))
+    assert earlier["newest"]["observed_on"] == STATED  # nothing after the clock is looked at
+
+
+def test_a_figure_of_its_day_is_not_reproduced_by_coincidence_today() -> None:
+    given = shares(listing(STATED, {"CN": 10, "US": 90}), listing(DAY, {"CN": 40, "US": 60}))
+    made = ledger(trial(**SHARE), **given)
+    assert made["stated"]["verdict"] == "contradicted"
+    assert (made["newest"]["verdict"], made["newest"]["reason_code"]) == (
+        "not_testable",
+        "of_its_day",
+    )
+    assert made["newest"]["recomputed_value"] == pytest.approx(0.4)  # shown beside
+
+
+def test_names_that_nobody_examined_could_decide_either_way() -> None:
+    held = {"CN": 40, "US": 50, "XX": 10}
+    row = ledger(trial(**SHARE), **shares(listing(STATED, held)))["stated"]
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "names_not_examined")
+    assert row["coverage_names"] == pytest.approx(0.9)
+    assert (row["recomputed_lower"], row["recomputed_upper"]) == pytest.approx((0.4, 0.5))
+
+
+def test_what_is_of_no_single_country_is_no_doubt_of_a_share_but_of_its_denial() -> None:
+    """ZZ is an answer, as the row of unaffiliated users is in the studies themselves."""
+    agree = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 40, "US": 40, "ZZ": 20})))
+    assert agree["stated"]["verdict"] == "reproduced"
+    below = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 30, "US": 50, "ZZ": 20})))
+    assert below["stated"]["verdict"] == "not_testable"  # with those of ZZ it could be 40 %
+    far = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 10, "US": 70, "ZZ": 20})))
+    assert far["stated"]["verdict"] == "contradicted"
+
+
+def test_a_lead_must_exceed_what_nobody_examined() -> None:
+    lead = {**SHARE, "test": "hub_lead", "other": "US", "relation": "above", "stated_value": 0.0}
+    sure = ledger(trial(**lead), **shares(listing(STATED, {"CN": 50, "US": 30, "XX": 19})))
+    doubt = ledger(trial(**lead), **shares(listing(STATED, {"CN": 50, "US": 30, "XX": 21})))
+    assert sure["stated"]["verdict"] == "reproduced"
+    assert doubt["stated"]["verdict"] == "not_testable"
+
+
+def test_a_day_on_which_counters_stood_still_tells_nothing_of_downloads() -> None:
+    still = rows(
+        "core.hub_counter_days",
+        {"as_of_date": STATED, "counter_outage": "stale_day", "is_whole_sweep": True},
+        **dict.fromkeys(
+            (
+                *("models", "models_changed", "models_new", "models_left", "models_returned"),
+                *("models_compared", "models_compared_100", "models_fallen_all_time"),
+                "downloads_all_time_falls",
+            ),
+            0,
+        ),
+    )
+    days = shares(
+        listing(STATED, {"CN": 40, "US": 60}),
+        listing(STATED - timedelta(days=1), {"CN": 30, "US": 70}),
+        listing(STATED, {"CN": 40, "US": 60}, metric="likes"),
+    )
+    downloads = ledger(trial(**SHARE), hub_counter_days=still, **days)["stated"]
+    assert downloads["observed_on"] == STATED - timedelta(days=1)
+    likes = ledger(trial(**{**SHARE, "metric": "likes"}), hub_counter_days=still, **days)["stated"]
+    assert likes["observed_on"] == STATED
+
+
+def test_a_rank_counts_countries_alone() -> None:
+    rank = {**SHARE, "test": "hub_rank", "relation": "at_most", "stated_value": 1.0, "unit": "rank"}
+    held = {"CN": 40, "US": 30, "ZZ": 5, "XX": 5, "FR": 1}
+    made = ledger(trial(**rank), **shares(listing(STATED, held)))["stated"]
+    assert (made["recomputed_value"], made["verdict"]) == (1, "reproduced")
+    unsure = ledger(trial(**rank), **shares(listing(STATED, {**held, "US": 36})))["stated"]
+    assert (unsure["recomputed_value"], unsure["verdict"]) == (1, "not_testable")
+
+
+def test_a_longer_window_is_made_of_counters_of_thirty_days() -> None:
+    year = {**SHARE, "window_days": 360}
+    ends = [STATED - timedelta(days=30 * tile) for tile in range(12)]
+    split = [{"CN": 20 + 4 * (tile % 2) * 10, "US": 60} for tile in range(12)]  # 20 and 60 in turn
+    whole = shares(*(listing(d, held) for d, held in zip(ends, split, strict=True)))
+    row = ledger(trial(**year), **whole)["stated"]
+    assert row["coverage_time"] == 1
+    assert row["recomputed_value"] == pytest.approx(6 * (20 + 60) / (6 * (80 + 120)))
+    assert row["verdict"] == "reproduced"
+    gaps = shares(*(listing(d, {"CN": 40, "US": 60}) for d in ends[:10]))
+    row = ledger(trial(**year), **gaps)["stated"]
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "window_not_covered")
+    assert row["coverage_time"] == pytest.approx(10 / 12)
+
+
+def test_one_quantity_that_fails_decides_whatever_is_unknown_of_the_others() -> None:
+    unknown = trial(test="outside", measure_id="o", position=1)
+    failing = ledger(trial(**SHARE), unknown, **shares(listing(STATED, {"CN": 10, "US": 90})))
+    holding = ledger(trial(**SHARE), unknown, **shares(listing(STATED, {"CN": 40, "US": 60})))
+    assert failing["stated"]["verdict"] == "contradicted"
+    assert holding["stated"]["verdict"] == "not_testable"
+    assert holding["stated"]["reason_code"] == "outside_sources"
+
+
+def test_a_reading_without_data_keeps_a_statement_from_being_reproduced_or_contradicted() -> None:
+    base = trial(**{**SHARE, "attribution": "base"}, definition_id="base", position=1)
+    for china, value in ((40, 0.4), (10, 0.1)):
+        given = shares(listing(STATED, {"CN": china, "US": 100 - china}))
+        row = ledger(trial(**SHARE), base, **given)["stated"]
+        assert (row["verdict"], row["recomputed_value"]) == ("not_testable", pytest.approx(value))
+
+
+def test_without_any_data_every_statement_still_has_its_two_rows() -> None:
+    found = tried(trial_rows().lazy())
+    assert found["holds"].null_count() == found.height
+    made = compute("mart.claims", raw_claims=claim_rows().lazy(), claim_trials=found.lazy())
+    assert made.height == 2 * len(claims())
+    assert set(made["verdict"]) == {"not_testable"}
+    assert made["coverage"].to_list() == [0.0] * made.height
+
+
+def test_a_look_up_checks_the_citation_and_decides_nothing() -> None:
+    printed = trial(
+        **{"test": "ai_index_value", "edition": 2026, "series": "hub_download_share_by_country"},
+        **{"subject": "CN", "period": "2025", "definition_id": "printed", "is_own": False},
+        **{"definition": "as printed", "position": 1},
+    )
+    series = rows(
+        "core.ai_index_series",
+        {"subject_key": "CN", "value": 40.0, "revision": 2, "is_preferred": True},
+        {"subject_key": "CN", "value": 35.0, "revision": 1, "is_preferred": False},
+        {"subject_key": "US", "value": 30.0, "revision": 1, "is_preferred": True},
+        **{"edition": 2026, "figure": "1.5.7", "line": 1, "period": "2025", "year": 2025},
+        **{"series": "hub_download_share_by_country", "subject_kind": "area", "unit": "percent"},
+        is_point=False,
+    )
+    filed = rows(
+        "raw.ai_index_rows",
+        {"snapshot_id": "ai_index/x", "snapshot_date": DAY, "edition": 2026, "figure": "1.5.7"},
+        **{"file_name": "fig_1.5.7.csv", "line": 1, "header_json": "[]", "record_json": "[]"},
+    )
+    given = {"ai_index_series": series, "raw_ai_index_rows": filed}
+    trials = tried(raw_trials(trial(**SHARE), printed), **given).filter(
+        pl.col("definition_id") == "printed"
+    )
+    assert trials["value"].to_list() == [0.4, 0.4]
+    assert set(trials["strict_source"]) == {"ai_index"}
+    assert set(trials["evidence"]) == {"publishers_file"}
+    row = ledger(trial(**SHARE), printed, **given)["stated"]
+    assert (row["verdict"], row["is_printed"], row["holds_under"]) == ("not_testable", True, None)
+    assert (row["n_definitions"], row["others_text"]) == (1, None)
+    older = ledger(trial(**SHARE), {**printed, "revision": 1}, **given)["stated"]
+    assert older["is_printed"] is False
+    assert "35" not in str(older)  # what the file prints instead stays with the trials
+    lead = {**printed, "other": "US", "stated_value": 0.1}
+    assert ledger(trial(**SHARE), lead, **given)["stated"]["is_printed"] is True

@@ -1,0 +1,71 @@
+"""Verdicts on places in the trending list."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from tests.support.frames import rows
+from tests.support.ledger import STATED, ledger, trial
+
+STRIP = {
+    **{"subject": "CN", "attribution": "publisher", "window_days": 14},
+    **{"relation": "above", "stated_value": 0.5},
+}
+
+
+def strips(*places: tuple[int, int, int]) -> pl.LazyFrame:
+    """Days before the stated day, with places of China and of the unexamined among ten."""
+    held = [
+        {"as_of_date": STATED - timedelta(days=back), "country_code": code, "n_places": float(n)}
+        for back, china, unknown in places
+        for code, n in (("CN", china), ("XX", unknown), ("US", 10 - china - unknown))
+        if n
+    ]
+    return rows(
+        "mart.trending_share_daily",
+        *held,
+        top_n=10,
+        attribution="publisher",
+        country_name="x",
+        n_places_total=10.0,
+        share=0.1,
+    )
+
+
+def test_days_of_the_strip_are_counted_in_weeks_that_were_observed() -> None:
+    days = trial(**STRIP, test="trending_days", top_n=10, places=3)
+    full = [(back, 3 if back % 7 < 5 else 1, 0) for back in range(14)]
+    row = ledger(days, trending_share_daily=strips(*full))["stated"]
+    assert (row["recomputed_value"], row["verdict"]) == (pytest.approx(10 / 14), "reproduced")
+    one_week = ledger(days, trending_share_daily=strips(*full[:7]))["stated"]
+    assert (one_week["verdict"], one_week["coverage_time"]) == ("not_testable", 0.5)
+    unknown = [(back, 2, 1) for back in range(14)]
+    row = ledger(days, trending_share_daily=strips(*unknown))["stated"]
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "names_not_examined")
+
+
+def test_some_weeks_are_weeks_with_a_day() -> None:
+    weeks = trial(
+        **{**STRIP, "relation": "at_least", "stated_value": 2.0},
+        test="trending_weeks",
+        top_n=10,
+        places=4,
+    )
+    for other, expected in ((10, "reproduced"), (3, "contradicted")):
+        days = [(back, 4 if back in (2, other) else 0, 0) for back in range(14)]
+        row = ledger(weeks, trending_share_daily=strips(*days))["stated"]
+        assert row["verdict"] == expected
+
+
+def test_a_strip_that_lacks_places_denies_nothing() -> None:
+    days = trial(
+        **{**STRIP, "relation": "at_least", "stated_value": 1.0},
+        **{"test": "trending_days", "top_n": 10, "places": 3},
+    )
+    full = [(back, 1, 0) for back in range(14)]
+    assert ledger(days, trending_share_daily=strips(*full))["stated"]["verdict"] == "contradicted"
+    cut = strips(*full).with_columns(n_places_total=pl.lit(6.0))
+    assert ledger(days, trending_share_daily=cut)["stated"]["verdict"] == "not_testable"

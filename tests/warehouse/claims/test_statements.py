@@ -1,0 +1,153 @@
+"""The statements of the ledger, and files of statements that cannot be used."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from warehouse.claims.claim import CLAIMS, ClaimError, claim_rows, claims, read_claims, trial_rows
+from warehouse.claims.predicates import TESTS
+
+PAGES = ROOT.parent / "shared"
+
+
+def test_every_statement_has_one_home_and_the_tables_hold_them_all() -> None:
+    assert len(claims()) == len({c.id for c in claims()}) == claim_rows().height
+    expected = sum(len(c.measures) * len(c.definitions) for c in claims())
+    assert trial_rows().height == expected
+
+
+def test_no_statement_carries_a_verdict() -> None:
+    for path in CLAIMS.glob("*.yml"):
+        for claim in yaml.safe_load(path.read_text("utf-8")):
+            assert "verdict" not in claim, path
+
+
+def test_what_names_a_day_of_the_past_says_nothing_of_today() -> None:
+    dated = {(c.id, d.id) for c in claims() for d in c.definitions if d.on or d.id in ("best_day",)}
+    flagged = trial_rows().filter("only_stated").select("claim_id", "definition_id").unique()
+    assert dated <= set(flagged.iter_rows())
+    today = trial_rows().filter(~pl.col("only_stated") & pl.col("is_own"))
+    assert set(today["claim_id"]) == {c.id for c in claims()}
+
+
+def test_every_test_of_the_vocabulary_is_used_and_computed() -> None:
+    used = set(trial_rows()["test"])
+    assert used == set(TESTS), "a test that no statement needs is one that nobody has looked at"
+
+
+def test_the_lists_count_what_the_issue_counts() -> None:
+    listed = [name for c in claims() for name in c.listed_as]
+    assert len({n for n in listed if n.startswith("claims:")}) == 25
+    assert {n for n in listed if n.startswith("observatories:")} == {
+        f"observatories:{row}" for row in range(1, 19)
+    }
+
+
+def _page(name: str) -> str:
+    path = PAGES / name
+    if not path.exists():
+        pytest.skip(f"{name} lies beside the repository, and here it does not")
+    return path.read_text("utf-8")
+
+
+def test_every_statement_of_the_page_is_in_the_ledger() -> None:
+    ids = re.findall(r"^\| ([a-z0-9-]+) \|", _page("claims.md"), flags=re.M)
+    named = {f"claims:{name}" for name in ids if name != "id"}
+    assert len(named) >= 25
+    assert named <= {name for c in claims() for name in c.listed_as}
+
+
+def test_every_published_figure_that_disagrees_is_in_the_ledger() -> None:
+    text = _page("sources/observatories.md")
+    section = text.split("## 2.")[1].split("\n## ")[0]
+    figures = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    named = {name for c in claims() for name in c.listed_as}
+    assert {f"observatories:{row}" for row in range(1, len(figures) + 1)} == {
+        n for n in named if n.startswith("observatories:")
+    }
+    stated = " ".join(c.statement for c in claims())
+    for figure in ("17.1", "16.93", "41 %", "1.15", "540", "63 %", "385", "1503", "42 points"):
+        assert figure in stated, figure
+
+
+def test_every_lab_that_the_page_names_is_in_the_registry() -> None:
+    from warehouse.registry.load import read_registry
+
+    labs = set(read_registry("labs")["lab_id"])
+    named = {
+        *("alibaba", "deepseek", "moonshot-ai", "bytedance", "the-university-of-hong-kong"),
+        *("baidu", "z-ai-zhipu", "tsinghua-university", "stepfun", "minimax", "agibot"),
+        *("kuaishou", "tencent", "meta", "openai", "google", "microsoft", "luma-ai"),
+        *("hugging-face", "mit", "stanford-university", "pinterest", "airbnb", "tiktok"),
+    }
+    assert named <= labs
+
+
+GOOD = """
+- id: a
+  listed_as: [claims:a]
+  statement: One thing.
+  publisher: Somebody
+  source: Somewhere
+  period: once
+  quantity: share
+  data_needed: More.
+  measures:
+    - id: cn
+      label: China
+      unit: share
+      relation: above
+      stated: 0
+      check: {test: hub_lead, subject: CN, other: US}
+  definitions:
+    - {id: own, says: as it is, is_own: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "into", "line", "what"),
+    [
+        ("statement: One thing.", "statment: One thing.", 2, "statment"),
+        ("test: hub_lead", "test: hub_lid", 16, "hub_lid"),
+        ("other: US}", "other: US, population: everybody}", 16, "population"),
+        ("relation: above", "relation: equals", 11, "tolerance"),
+        ("is_own: true", "is_own: false", 2, "no definition is its own"),
+        ("is_own: true", "is_own: true, 'on': 2025-01-01", 2, "nothing of its own"),
+        ("says: as it is,", "says: as it is, set: {rank: ub},", 2, "'rank'"),
+        ("says: as it is,", "says: as it is, set: {credit: half},", 2, "credit"),
+        ("says: as it is,", "says: as it is, replace: {us: {test: outside}},", 2, "'us'"),
+        ("other: US}", "other: US, window_days: 90, metric: likes}", 16, "30 days"),
+        (
+            "check: {test: hub_lead, subject: CN, other: US}",
+            "check: {test: ai_index_value, edition: 2026, series: x, subject: CN, period: '2025'}",
+            2,
+            "tests nothing",
+        ),
+    ],
+)
+def test_a_statement_that_cannot_be_meant_is_refused_by_file_line_and_field(
+    tmp_path: Path, change: str, into: str, line: int, what: str
+) -> None:
+    path = tmp_path / "claims.yml"
+    path.write_text(GOOD, "utf-8")
+    assert read_claims(path)[0].id == "a"
+    assert change in GOOD
+    path.write_text(GOOD.replace(change, into), "utf-8")
+    with pytest.raises(ClaimError) as error:
+        read_claims(path)
+    assert f"{path}:{line}: " in str(error.value)
+    assert what in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- [", "", "a: b", "- 1"])
+def test_a_file_that_is_no_list_of_statements_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "claims.yml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ClaimError, match=re.escape(str(path))):
+        read_claims(path)
