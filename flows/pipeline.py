@@ -1,8 +1,8 @@
-"""The Prefect edge: every plain step wrapped once, as tasks and flows with names and retries.
+"""The Prefect flows: each plain step wrapped as a task, with names and retries.
 
-`observatory` is the whole way; `observe_source` and `release` are its halves, so that a server
-can run them on schedules of their own (infra/prefect.yaml). Without a server configured Prefect
-starts one of its own for the run.
+`observatory` runs everything; `observe_source` and `release` are its halves, which a server can run
+on separate schedules (infra/prefect.yaml). If no server is configured, Prefect starts a temporary
+one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from flows.sources.http import SourceError
 from flows.steps import backfill as backfilling
 from flows.steps import observe as observing
 from flows.steps import sequence
-from flows.steps.past_shares import Settled
+from flows.steps.past_shares import PastDay
 from flows.steps.sequence import Step
 from warehouse.archive import backup
 from warehouse.archive.archive import Archive
@@ -38,36 +38,33 @@ from warehouse.storage.open import open_storage
 log = logging.getLogger("observatory.pipeline")
 
 RETRIES = 2
-MAX_BEGINNINGS = 3  # of one run; one that crashes oftener would crash for ever
-BUILD_LIMIT = "observatory-build"  # one build at a time; `python -m infra.register` makes it
+MAX_STARTS = 3  # of one run: a run that crashes more often would crash forever
+BUILD_LIMIT = "observatory-build"  # one build at a time; created by `python -m infra.register`
 
 
 def _log_to_the_run() -> None:
-    """What the steps say is on the page of their run too, and on a worker's console."""
-    ours = logging.getLogger("observatory")
-    if not any(isinstance(handler, APILogHandler) for handler in ours.handlers):
+    """Sends the logs of the steps to the page of their run and to a worker's console."""
+    root = logging.getLogger("observatory")
+    if not any(isinstance(handler, APILogHandler) for handler in root.handlers):
         to_server = APILogHandler()
         to_server.addFilter(lambda _: bool(FlowRunContext.get() or TaskRunContext.get()))
-        ours.addHandler(to_server)
-    if ours.level == logging.NOTSET:
-        ours.setLevel(logging.INFO)
+        root.addHandler(to_server)
+    if root.level == logging.NOTSET:
+        root.setLevel(logging.INFO)
 
 
 _log_to_the_run()
 
 
 def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Only what another try may mend: a renamed column stays renamed.
-
-    Prefect asks while a try is left.
-    """
+    """Whether a retry may help: a timeout passes, but a renamed column stays renamed."""
     try:
         state.result()
     except SourceError as error:
         if error.is_transient:
-            log.warning("%s\n  next: asking again within a minute or so", error)
+            log.warning("%s\n  next: retrying in about a minute", error)
         return error.is_transient
-    except Exception:  # any other failure is ours, and asking again repeats it
+    except Exception:  # any other failure would happen again
         return False
     return False
 
@@ -85,10 +82,10 @@ observe_task = task(
 
 
 def _as_task(step: Step, /) -> Step:
-    """A step as a task. Not retried: the same bytes give the same failure.
+    """A step as a task, without retries: the same bytes give the same failure.
 
-    Arguments are quoted: Prefect would look through every file of every snapshot for futures,
-    0.2 ms each, and a year of the Hub has a million.
+    Arguments are quoted. Prefect would otherwise search every file of every snapshot for futures,
+    0.2 ms each, and a year of the Hub has a million files.
     """
     as_task = task(task_run_name=_task_name, cache_policy=NO_CACHE, persist_result=False)(step)
 
@@ -100,14 +97,14 @@ def _as_task(step: Step, /) -> Step:
 
 
 def _task_name() -> str:
-    """`validate-core`, `load_raw`: the step, and the layer where it has one."""
+    """The step and its layer, such as `validate-core` or `load_raw`."""
     layer = runtime.task_run.parameters.get("layer")
     name: str = runtime.task_run.task_name
     return f"{name}-{layer.unwrap()}" if layer else name
 
 
 def _run_name() -> str:
-    """`observe-hub-2026-08-15`, `release-2026-08-15`: what, and for which day."""
+    """The flow and its day, such as `observe-hub-2026-08-15` or `release-2026-08-15`."""
     parameters = runtime.flow_run.parameters
     source = parameters.get("source")
     what = f"observe-{source}" if source else runtime.flow_run.flow_name
@@ -121,10 +118,10 @@ def observe_source(
     overrides: dict[str, Any] | None = None,
     slot: str | None = None,
 ) -> str:
-    """Files one source's answer under the day (default: today, UTC). Returns the snapshot's id.
+    """Archives one source under the day (default: today, UTC). Returns the snapshot's id.
 
-    `slot` files one of several observations of a day under its minute (HHMM, UTC); `scheduled` is
-    the minute for which the run was planned, which stays the same however often it is tried.
+    `slot` is the time (HHMM, UTC) of one of several observations of a day; `scheduled` is the time
+    for which the run was scheduled, which is the same for every retry.
     """
     _give_up_after_crashes()
     settings = Settings(**overrides or {})
@@ -148,12 +145,12 @@ def release(
     with concurrency(BUILD_LIMIT, occupy=1):
         _copy_archive(backup.pull, settings, settings.sources)
         built = sequence.build(settings, as_of or today(), wrap=_as_task)
-        prefect_artifacts.leave_artifacts(settings, built.report)
+        prefect_artifacts.create_artifacts(settings, built.report)
         published = sequence.publish(
             settings, settings.publish_to, audience, allow_shrink=allow_shrink, wrap=_as_task
         )
     for place in published:
-        prefect_artifacts.materialize(place.url)
+        prefect_artifacts.record_assets(place.url)
     prefect_artifacts.send_alerts(settings)
     return [vars(p) for p in published]
 
@@ -161,7 +158,7 @@ def release(
 def _copy_archive(
     direction: Callable[..., backup.CopyReport], settings: Settings, sources: tuple[str, ...]
 ) -> None:
-    """A worker whose disk does not last keeps the archive in storage, where one is named."""
+    """Copies the archive from or to storage, for workers without a permanent disk."""
     if settings.archive_copy:
         storage = open_storage(settings.archive_copy)
         done = direction(Archive(settings.archive), storage, sources)
@@ -169,12 +166,12 @@ def _copy_archive(
 
 
 def _give_up_after_crashes() -> None:
-    """An automation begins a crashed run again; what crashes every time must end as a failure."""
-    begun = runtime.flow_run.run_count or 0
-    if begun > MAX_BEGINNINGS:
+    """Fails a run that keeps crashing: an automation restarts crashed runs."""
+    starts = runtime.flow_run.run_count or 0
+    if starts > MAX_STARTS:
         raise RuntimeError(
-            f"this run has begun {begun} times and crashed each time before its end: look at the "
-            "worker's memory and disk, then start a new run"
+            f"this run was started {starts} times and crashed each time; check the memory and disk "
+            "of the worker, then start a new run"
         )
 
 
@@ -186,10 +183,10 @@ def observatory(
     observe: bool = True,
     overrides: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Observes every source, then builds and publishes: the whole way of a number.
+    """Observes every source, then builds and publishes.
 
-    `overrides` are settings by name, on top of environment and `.env`. A source that fails does
-    not keep the others from being filed, but nothing is built: the run ends with its error.
+    `overrides` are settings by name, which override environment and `.env`. If a source fails, the
+    others are still archived, but nothing is built, and the run ends with the error.
     """
     _give_up_after_crashes()
     day = as_of or today()
@@ -206,7 +203,7 @@ def _observe_all(sources: tuple[str, ...], day: date, overrides: dict[str, Any] 
     for state in states:
         try:
             state.result()
-        except Exception as error:  # told below, after every source was asked
+        except Exception as error:  # raised below, after every source was observed
             failures.append(error)
     for failure in failures[1:]:
         log.error("%s", failure)
@@ -215,8 +212,8 @@ def _observe_all(sources: tuple[str, ...], day: date, overrides: dict[str, Any] 
 
 
 @task(task_run_name="backfill-{day.day}", cache_policy=NO_CACHE, persist_result=False)
-def backfill_task(given: backfilling.Backfill, day: Settled) -> bool:
-    """One day on whatever worker takes it."""
+def backfill_task(given: backfilling.Backfill, day: PastDay) -> bool:
+    """Computes one day on any worker."""
     return backfilling.backfill_day(given, day)
 
 
@@ -236,14 +233,14 @@ def backfill(
     scheduler: str | None = None,
     overrides: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Shares of the days from `first` to `last`, mapped over Dask; recorded when all are done.
+    """Computes the shares of the days from `first` to `last` on Dask and records the backfill.
 
-    `scheduler` is the address of a Dask scheduler whose workers see archive, history and warehouse
-    folder under the same paths; without one a cluster of `workers` processes is started here. A
-    backfill that died goes on where it was: days that are kept are not computed again.
+    `scheduler` is the address of a Dask scheduler whose workers have archive, history and warehouse
+    folder under the same paths; without one a local cluster of `workers` processes is started.
+    Running it again after a crash continues: days that are stored are not computed again.
     """
     settings, began = Settings(**overrides or {}), datetime.now(UTC).replace(microsecond=0)
-    with backfilling.prepared(settings, first, last, as_of or today()) as given:
+    with backfilling.prepare(settings, first, last, as_of or today()) as given:
         runner = _dask(workers, scheduler)
         found = _backfill_days.with_options(task_runner=runner)(given) if given.days else []
     entry = {
@@ -271,5 +268,5 @@ def _dask(workers: int, scheduler: str | None) -> Any:  # noqa: ANN401  an optio
 
 
 def today() -> date:
-    """Today, UTC: the default of the run's clock."""
+    """Today in UTC, the default date of a run."""
     return datetime.now(UTC).date()

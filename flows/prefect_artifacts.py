@@ -1,4 +1,4 @@
-"""What a run leaves on its page in Prefect: artifacts, assets, and the observatory's own events."""
+"""Artifacts, assets and events of a run in Prefect."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from warehouse.storage.open import open_storage
 log = logging.getLogger("observatory.run_page")
 
 
-def leave_artifacts(settings: Settings, report: Report) -> None:
+def create_artifacts(settings: Settings, report: Report) -> None:
     """Headline, chart of shares, validation summary and a link to the Data Docs."""
-    told = headline.headline(settings.warehouse)
+    figures = headline.headline(settings.warehouse)
     create_markdown_artifact(
-        headline.markdown(told), key="headline", description="Shares, leaders, notable models"
+        headline.markdown(figures), key="headline", description="Shares, leaders, notable models"
     )
     create_markdown_artifact(
-        headline.share_chart(told),
+        headline.share_chart(figures),
         key="country-shares",
         description="Share of 30-day downloads by country, with bounds",
     )
@@ -44,12 +44,12 @@ def leave_artifacts(settings: Settings, report: Report) -> None:
         (settings.docs / "index.html").resolve().as_uri(),
         key="data-docs",
         link_text="Great Expectations: Data Docs of this build",
-        description="Every expectation of this build, table by table, and what it found",
+        description="The result of every expectation of this build, by table",
     )
 
 
 def validation_table(report: Report) -> list[dict[str, object]]:
-    """One record per stage and outcome, then one per expectation that does not hold."""
+    """One record per stage and outcome, then one per failed expectation."""
     counts = Counter((r.stage, r.outcome) for r in report.results)
     rows: list[dict[str, object]] = [
         {"stage": stage, "outcome": outcome, "expectations": n, "what": ""}
@@ -68,8 +68,8 @@ def validation_table(report: Report) -> list[dict[str, object]]:
     return rows
 
 
-def materialize(url: str) -> None:
-    """One asset per table of the newest release in a place, with rows, bytes and digest."""
+def record_assets(url: str) -> None:
+    """Records one asset per table of the newest release in a target, with rows and digest."""
     manifest = latest_manifest(open_storage(url))
     if manifest is None:
         return
@@ -98,7 +98,7 @@ def _asset(url: str, table: TableEntry) -> Asset:
 
 
 def send_alerts(settings: Settings) -> list[alerts.Alert]:
-    """Emits each noted alert as an event `observatory.<kind>`, on which automations act."""
+    """Emits each new alert as an event `observatory.<kind>`, which triggers automations."""
     noted = alerts.unsent(settings.warehouse)
     for alert in noted:
         log.warning("%s: %s", alert.kind, alert.text)
@@ -112,6 +112,8 @@ def send_alerts(settings: Settings) -> list[alerts.Alert]:
         )
     if noted:
         rows = [{"kind": a.kind, "what": headline.cell(a.text)} for a in noted]
-        create_table_artifact(rows, key="alerts", description="What changed beyond its doubt")
+        create_table_artifact(
+            rows, key="alerts", description="Changes larger than their uncertainty"
+        )
     alerts.drop(settings.warehouse)
     return noted

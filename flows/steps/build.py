@@ -1,7 +1,7 @@
-"""Build: from the archive to a validated warehouse file, stage by stage.
+"""Build: from the archive to a warehouse file, stage by stage.
 
-Every stage is a plain function on the path of the private build file, opens it, does its work
-and closes it again: Great Expectations needs the file to itself.
+Each stage is a plain function that opens the private build file and closes it again, since Great
+Expectations needs exclusive access to the file.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from flows.sources import SOURCES
 from flows.sources.http import SourceError
 from flows.steps.hub_history import SOURCE, up_to_date
 from flows.steps.past_shares import TABLES as SETTLED
-from flows.steps.past_shares import Settled, load_settled
-from flows.steps.snapshot_window import loaded, settled_on
+from flows.steps.past_shares import PastDay, load_past_shares
+from flows.steps.snapshot_window import last_loaded_days, loaded
 from transforms.plan import Step, plan
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot, read_moment
@@ -40,20 +40,22 @@ log = logging.getLogger("observatory.build")
 
 @dataclass(frozen=True)
 class Clocks:
-    """The run's two clocks: true when, and known when."""
+    """The two clocks of a run."""
 
-    as_of: date  # the last day that the build looks at
-    known_at: date = date.max  # whose knowledge of the registry it uses; date.max = all of it
+    as_of: date  # the last day of observations
+    known_at: date = (
+        date.max
+    )  # the registry is used as it was known on this day; date.max: all of it
 
 
 class NothingToBuildError(RuntimeError):
-    """The archive holds no snapshot up to the day."""
+    """The archive has no snapshot up to the day."""
 
 
 def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) -> list[Snapshot]:
-    """The snapshots a build reads: all up to the day, or the newest where it holds the rest.
+    """The snapshots that a build reads: all up to the day, or the newest if it is cumulative.
 
-    A source that stands in for another one is read for the days alone that the other one lacks.
+    A source that stands in for another one is read only for days that the other one lacks.
     """
     chosen: list[Snapshot] = []
     for source in sources:
@@ -62,14 +64,14 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
             own = archive.days(whole)
             found = [s for s in found if s.snapshot_date not in own]
             if card(source).is_optional and not own:
-                found = []  # a stranger's copy fills gaps; by itself it is no observation of ours
+                found = []  # a third party's copy only fills gaps between our own observations
         chosen += found[-1:] if card(source).loads == "newest_snapshot" else found
     if not chosen:
         later = [s.snapshot_date for source in sources for s in archive.snapshots(source)]
-        do = f"give --as-of {min(later)} or later: the first is of that day" if later else ""
+        todo = f"use --as-of {min(later)} or later: the first is of that day" if later else ""
         raise NothingToBuildError(
-            f"{archive.root} holds no snapshot of {', '.join(sources)} up to {as_of}; "
-            + (do or "`observatory run` fetches some, or check --archive")
+            f"{archive.root} has no snapshot of {', '.join(sources)} up to {as_of}; "
+            + (todo or "fetch some with `observatory run`, or check --archive")
         )
     return chosen
 
@@ -77,50 +79,50 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
 def load_raw(
     build: Path, archive: Archive, snapshots: list[Snapshot], history: Path | None = None
 ) -> None:
-    """A fresh build file with every raw table filled, and meta.snapshots.
+    """Creates the build file and fills every raw table and meta.snapshots.
 
-    `history` is the folder of the history of the Hub's counters; without one it is made in a
-    scratch folder. The tables are the same either way.
+    `history` is the folder of the Hub's history; without one it is made in a temporary folder. The
+    tables are the same either way.
     """
     con = duckdb_file.create(build)
-    held = [s.snapshot_id for s in loaded(snapshots)]
+    loaded_ids = [s.snapshot_id for s in loaded(snapshots)]
     try:
         load_reference(con)
         for snapshot in snapshots:
-            if snapshot.snapshot_id in held:
+            if snapshot.snapshot_id in loaded_ids:
                 _parse(con, archive, snapshot)
-        rows = [_snapshot_row(archive, s, s.snapshot_id in held) for s in snapshots]
+        rows = [_snapshot_row(archive, s, s.snapshot_id in loaded_ids) for s in snapshots]
         table = contract("meta.snapshots")
         duckdb_file.insert_frame(con, table, pl.DataFrame(rows, schema=table.polars_schema))
         with (
             _folder(history) as root,
-            up_to_date(root, archive, snapshots, con, held) as counted,
+            up_to_date(root, archive, snapshots, con, loaded_ids) as counted,
         ):
             if counted:
-                days = [s.snapshot_date for s in snapshots if s.snapshot_id in held]
+                days = [s.snapshot_date for s in snapshots if s.snapshot_id in loaded_ids]
                 load_history(con, counted, counted.sweeps[-1].snapshot_date, days)
     finally:
         con.close()
 
 
-def note_refused(
+def write_excluded_snapshots(
     build: Path, archive: Archive, snapshots: list[Snapshot], sources: tuple[str, ...], as_of: date
 ) -> None:
-    """meta.refused_snapshots: what was refused up to the day, and what is built from instead."""
-    newest = {s.source: s.snapshot_id for s in snapshots}  # by source and time: the last one stays
-    refused = {"person": archive.excluded(), "arrival": archive.rejected_on_arrival()}
+    """meta.refused_snapshots: excluded and rejected snapshots, and what is used instead."""
+    newest = {s.source: s.snapshot_id for s in snapshots}  # sorted by time: the last one wins
+    excluded = {"person": archive.excluded(), "arrival": archive.rejected_on_arrival()}
     rows = [
         {
             "snapshot_id": name,
             "source": source,
             "snapshot_date": read_moment(moment)[0],
             "refused_by": by,
-            "reason": refusal.reason,
+            "reason": exclusion.reason,
             "continues_with": newest.get(source),
             "is_newest": name > newest.get(source, ""),
         }
-        for by, found in refused.items()
-        for name, refusal in found.items()
+        for by, found in excluded.items()
+        for name, exclusion in found.items()
         for source, _, moment in [name.partition("/")]
         if source in sources and read_moment(moment)[0] <= as_of
     ]
@@ -138,17 +140,19 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def settle(
+def compute_past_shares(
     build: Path,
     archive: Archive,
     snapshots: list[Snapshot],
     clocks: Clocks,
     history: Path | None = None,
 ) -> int:
-    """The shares of the Hub's days that are not loaded, into their tables. Returns how many were
-    computed; the others were kept from an earlier build and are the same.
+    """Inserts the shares of the Hub's days that are no longer loaded.
+
+    Returns the number of days that were computed; the others are stored from an earlier build.
     """
-    days = [Settled(*d) for d in settled_on([s for s in snapshots if s.source == SOURCE]).items()]
+    of_hub = [s for s in snapshots if s.source == SOURCE]
+    days = [PastDay(*found) for found in last_loaded_days(of_hub).items()]
     if not days:
         return 0
     with (
@@ -156,8 +160,8 @@ def settle(
         _folder(history) as root,
         up_to_date(root, archive, snapshots) as counted,
     ):
-        assert counted is not None  # it has days
-        return load_settled(con, counted, days, vars(clocks))
+        assert counted is not None  # there are snapshots of the Hub
+        return load_past_shares(con, counted, days, vars(clocks))
 
 
 def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
@@ -168,7 +172,7 @@ def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot)
             snapshot.source,
             f"{snapshot.snapshot_id} cannot be read: {error}",
             str(archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot)),
-            "if the format is new, adapt the parser and its contract; the bytes stay as they are",
+            "if the source changed its format, adapt the parser and its contract",
         ) from error
     log.info("%s: loaded %s", snapshot.source, snapshot.snapshot_id)
 
@@ -216,7 +220,7 @@ def _frame(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> pl.Dat
 
 
 def _loaded_days(step: Step, table: str) -> str:
-    """Of one share table another computes the loaded days alone: `settle` gave the rest."""
+    """Loaded days only, for a share table that reads another one: the rest exists already."""
     if step.table not in SETTLED or table not in SETTLED:
         return "true"
     first = "SELECT min(snapshot_date) FROM meta.snapshots WHERE is_loaded AND source = 'hub'"
@@ -224,17 +228,17 @@ def _loaded_days(step: Step, table: str) -> str:
 
 
 def write_lineage(build: Path) -> None:
-    """meta.lineage, one row per table and table it was computed from, and meta.table_sources."""
+    """Writes meta.lineage (one row per table and input table) and meta.table_sources."""
     rows = [(s.table, i) for s in plan() for i in sorted(set(s.inputs.values()))]
     with _opened(build) as con:
-        for name, held in (("meta.lineage", rows), ("meta.table_sources", table_sources(rows))):
+        for name, content in (("meta.lineage", rows), ("meta.table_sources", table_sources(rows))):
             table = contract(name)
-            frame = pl.DataFrame(held, schema=table.polars_schema, orient="row")
+            frame = pl.DataFrame(content, schema=table.polars_schema, orient="row")
             duckdb_file.insert_frame(con, table, frame)
 
 
 def write_results(build: Path, results: pl.DataFrame) -> None:
-    """meta.validation_results of this build."""
+    """Writes meta.validation_results."""
     with _opened(build) as con:
         duckdb_file.insert_frame(con, contract("meta.validation_results"), results)
 
@@ -249,8 +253,8 @@ def _opened(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
-def write_about(build: Path, snapshots: list[Snapshot], clocks: Clocks) -> None:
-    """meta.build: the clock, the code and whether this is the sample."""
+def write_build_info(build: Path, snapshots: list[Snapshot], clocks: Clocks) -> None:
+    """Writes meta.build: the clocks, the code and whether this is the sample."""
     code = code_version()
     is_sample = any(s.is_sample for s in snapshots)
     with _opened(build) as con:

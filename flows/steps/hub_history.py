@@ -1,4 +1,4 @@
-"""The history of the Hub's counters, brought up to the archive."""
+"""Updates the history of the Hub's counters from the archive."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SOURCE = "hub"
 
 
 def is_whole_sweep(snapshot: Snapshot) -> bool:
-    """Whether a model that the snapshot lacks is gone: a sweep of the whole Hub, to its end.
+    """Whether the snapshot is a complete sweep of the Hub: a model that it lacks was removed.
 
-    Sidecars written before a sweep could be incomplete say so in their notes alone.
+    Old sidecars, from before a sweep could be incomplete, say so only in their notes.
     """
     short = any("not reached" in note for note in snapshot.notes)
     enough = snapshot.rows_seen >= (card(snapshot.source).whole_records or 0)
@@ -41,7 +41,7 @@ def is_whole_sweep(snapshot: Snapshot) -> bool:
 
 
 def sweep_of(archive: Archive, snapshot: Snapshot) -> Sweep:
-    """A snapshot as the history looks at it."""
+    """A snapshot as a sweep of the history."""
     return Sweep(
         snapshot_id=snapshot.snapshot_id,
         snapshot_date=snapshot.snapshot_date,
@@ -58,10 +58,10 @@ def up_to_date(
     con: duckdb.DuckDBPyConnection | None = None,
     loaded: Collection[str] = (),
 ) -> Iterator[History | None]:
-    """The history of these snapshots, with all of them applied and no other run writing.
+    """The history of these snapshots with all of them applied, locked for other runs.
 
-    Those of the ids `loaded` are taken from raw.hub_models of `con`; the others are parsed aside.
-    None where no snapshot is of the Hub.
+    Snapshots whose ids are in `loaded` are read from raw.hub_models of `con`; others are parsed
+    into a temporary file. None if no snapshot is of the Hub.
     """
     by_id = {s.snapshot_id: s for s in snapshots if s.source == SOURCE}
     if not by_id:
@@ -73,15 +73,15 @@ def up_to_date(
             if con is not None and sweep.snapshot_id in loaded:
                 history.apply(con, sweep)
             else:
-                with _parsed_aside(archive, by_id[sweep.snapshot_id]) as aside:
-                    history.apply(aside, sweep)
+                with _parsed(archive, by_id[sweep.snapshot_id]) as parsed:
+                    history.apply(parsed, sweep)
             log.info("history: applied %s", sweep.snapshot_id)
         yield history
 
 
 @contextmanager
-def _parsed_aside(archive: Archive, snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The raw tables of one snapshot in a scratch file, on disk: it may be a whole sweep."""
+def _parsed(archive: Archive, snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The raw tables of one snapshot, in a temporary file: they may be large."""
     with TemporaryDirectory(prefix="observatory-history-") as folder:
         con = duckdb_file.create(Path(folder) / "scratch.duckdb")
         try:
@@ -94,9 +94,9 @@ def _parsed_aside(archive: Archive, snapshot: Snapshot) -> Iterator[duckdb.DuckD
 def shared_with_releases(
     settings: Settings, until: date, audience: Audience
 ) -> tuple[dict[str, bytes], list[tuple[FileEntry, Path]]]:
-    """The documents and the shared files by which a release holds the history up to a day.
+    """The documents and shared files with which a release includes the history up to a day.
 
-    Nothing where there is none, or where it is not the archive's: a release can do without.
+    Empty if there is no history or it does not match the archive: releases do not need it.
     """
     archive = Archive(settings.archive)
     snapshots = [s for s in archive.snapshots(SOURCE) if s.snapshot_date <= until]
@@ -106,8 +106,8 @@ def shared_with_releases(
     entries = history.ledger.until(until)
     if [e.sweep for e in entries] != list(history.sweeps) or not history.is_whole(entries):
         log.warning(
-            "%s does not hold the days of %s: the release goes without the Hub's history; "
-            "`observatory history update` brings it up to date",
+            "%s does not match the snapshots of %s, so the release does not include the Hub's "
+            "history; update it with `observatory history update`",
             history.folder,
             archive.root,
         )
@@ -117,22 +117,22 @@ def shared_with_releases(
 
 
 def _opened(settings: Settings) -> tuple[Archive, list[Snapshot], History]:
-    """The archive's snapshots of the Hub and their history, as it lies there."""
+    """The archive's snapshots of the Hub and their history as stored."""
     archive = Archive(settings.archive)
     snapshots = archive.snapshots(SOURCE)
     if not snapshots:
         raise HistoryError(
-            f"{archive.root} holds no snapshot of the Hub; `observatory run` fetches one, "
+            f"{archive.root} has no snapshot of the Hub; fetch one with `observatory run`, "
             "or check --archive"
         )
     return archive, snapshots, History(settings.history, [sweep_of(archive, s) for s in snapshots])
 
 
 def told(settings: Settings) -> dict[str, Any]:
-    """What the history holds and lacks: one record per applied snapshot, sizes in bytes."""
+    """Content of the history: a record per applied snapshot, missing snapshots, sizes in bytes."""
     _, _, history = _opened(settings)
     entries = history.ledger.entries
-    held = {e.sweep for e in entries}
+    applied = {e.sweep for e in entries}
     changed = sum(e.counts["models_changed"] for e in entries)
     change_bytes = sum(e.changes.bytes for e in entries)
     return {
@@ -152,12 +152,12 @@ def told(settings: Settings) -> dict[str, Any]:
         "bytes": sum(f.bytes for f in history.files()),
         "state_bytes": sum(f.bytes for e in entries for f in e.state),
         "bytes_per_change": change_bytes / changed if changed else 0.0,
-        "missing": [s.snapshot_id for s in history.sweeps if s not in held],
+        "missing": [s.snapshot_id for s in history.sweeps if s not in applied],
     }
 
 
 def apply_all(settings: Settings, *, anew: bool = False) -> int:
-    """Brings the history up to the archive, after deleting it if `anew`. Returns how many."""
+    """Applies missing snapshots, after deleting the history if `anew`. Returns their number."""
     archive, snapshots, history = _opened(settings)
     if anew:
         with history.locked():
@@ -168,12 +168,12 @@ def apply_all(settings: Settings, *, anew: bool = False) -> int:
 
 
 def verified(settings: Settings) -> int:
-    """Number of files, once all are what the ledger says. Raises HistoryError."""
+    """Number of files, if all match the ledger. Raises HistoryError."""
     _, _, history = _opened(settings)
     if wrong := history.verify():
         raise HistoryError(
-            f"{history.folder}: not as the ledger says: {', '.join(wrong)}\n"
-            "  what to do: `observatory history rebuild` makes them anew from the archive"
+            f"{history.folder}: these files do not match the ledger: {', '.join(wrong)}\n"
+            "  make them again from the archive with `observatory history rebuild`"
         )
     return len(history.files()) + sum(len(e.state) for e in history.ledger.entries)
 

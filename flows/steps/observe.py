@@ -1,4 +1,4 @@
-"""Observe: ask one source and seal what it answered as a snapshot of the archive."""
+"""Observe: fetch one source and seal its responses as a snapshot of the archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("observatory.observe")
 
 @dataclass(frozen=True)
 class Observation:
-    """What one source gave for the day, and whether the archive had it already."""
+    """The snapshot of one source for the day, and whether the archive had it already."""
 
     snapshot: Snapshot
     is_reused: bool
@@ -34,36 +34,36 @@ class Observation:
 
 
 def observe(source: str, settings: Settings, as_of: date, slot: str | None = None) -> Observation:
-    """The snapshot of one source for the day; asked for only if the archive has none.
+    """The snapshot of one source for the day; fetched only if the archive has none.
 
-    With a `slot` (HHMM, UTC) it is one of several of that day, and asked for once each.
+    With a `slot` (HHMM, UTC) it is one of several of that day.
 
-    A snapshot is sealed when all of it has arrived and looks sound; until then a second call goes
-    on where the first one stopped. Raises SourceError, and the archive keeps what was good.
+    A snapshot is sealed once it is complete and looks sound. Until then another call continues
+    where this one stopped. Raises SourceError; the archive keeps the files that were sound.
     """
     archive, terms = Archive(settings.archive), card(source)
     if slot is not None and not terms.several_a_day:
-        raise ArchiveError(f"{source} is observed once a day: leave the minute {slot} out")
+        raise ArchiveError(f"{source} is observed once a day; do not give the time of day {slot}")
     with open_draft(archive, source, as_of, slot) as draft:
         sealed = archive.snapshot(source, as_of, slot)
-        if terms.several_a_day and slot is None:  # any of the day will do
+        if terms.several_a_day and slot is None:  # any snapshot of the day will do
             last = archive.newest(source, before=as_of + timedelta(days=1))
             sealed = last if last and last.snapshot_date == as_of else sealed
         if sealed:
-            if refusal := archive.exclusion(source, as_of, slot):
-                log.warning("%s was refused (%s): not built from", source, refusal.reason)
-            return _told(Observation(sealed, is_reused=True))
-        log.info("%s: asking for %s", source, moment(as_of, slot))
+            if exclusion := archive.exclusion(source, as_of, slot):
+                log.warning("%s is excluded from builds (%s)", sealed.snapshot_id, exclusion.reason)
+            return _log_observation(Observation(sealed, is_reused=True))
+        log.info("%s: fetching %s", source, moment(as_of, slot))
         try:
             SOURCES[source].fetch(settings, archive, draft)
         except SourceError as error:
             draft.record_rejection(error.what)
             raise
         sealed = draft.seal(**terms.sidecar_terms())
-    return _told(Observation(sealed, is_reused=False))
+    return _log_observation(Observation(sealed, is_reused=False))
 
 
-def _told(observation: Observation) -> Observation:
+def _log_observation(observation: Observation) -> Observation:
     log.info("%s", observation)
     for note in observation.snapshot.notes:
         log.info("%s: %s", observation.snapshot.source, note)

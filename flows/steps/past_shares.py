@@ -1,8 +1,8 @@
-"""Shares of the days that are no longer loaded: computed once, and kept beside the history.
+"""Shares of past days: computed once and stored next to the history.
 
-A day whose snapshot has left the raw tables keeps the shares that the last build with it in them
-would have given: by the attributes and the lineage known then, and by the registry of this build.
-That follows from archive, clocks and code alone; the kept files only save the work.
+A past day is one whose snapshot is no longer loaded into the raw tables. Its shares are those of
+the last build that loaded it: with the attributes and the lineage known then, and the registry of
+this build. They follow from archive, clocks and code; the stored files are only a cache.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from warehouse.storage.files import write_atomically
 log = logging.getLogger("observatory.settled")
 
 TABLES = ("mart.lab_share_daily", "mart.country_share_daily", "mart.family_share_daily")
-# What the history gives for a past day.
+# The tables of a past day that come from the history.
 PAST = (
     *("raw.hub_models", "raw.hub_known_models", "raw.hub_earlier_counters"),
-    "raw.hub_history_days",  # the panel of a day follows from the days before it
+    "raw.hub_history_days",  # the panel of a day depends on earlier days
 )
 COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
-# Their rows are of other systems; no share of the Hub counts them.
+# Their rows are of other systems and in no share of the Hub.
 UNUSED = ("core.arena_ratings", "core.notable_models")
 
 
 @dataclass(frozen=True)
-class Settled:
-    """A day that is no longer loaded, and the last day on which it was."""
+class PastDay:
+    """A day that is no longer loaded, and the last day on which it was loaded."""
 
     day: date
-    on: date
+    last_loaded: date
 
 
 @cache
 def steps() -> tuple[Step, ...]:
-    """The transforms behind the shares that depend on what the history gives, in order."""
+    """The transforms that lead from the tables of the history to the shares, in order."""
     wanted = set(TABLES)
     for step in reversed(plan()):
         if step.table in wanted and step.table not in PAST:
@@ -65,75 +65,72 @@ def steps() -> tuple[Step, ...]:
 
 
 def beside() -> tuple[str, ...]:
-    """The tables that these transforms read as this build has them: registry and spellings."""
+    """The tables that these transforms read from this build: registry and spellings."""
     made = {*PAST, *UNUSED, *(s.table for s in steps())}
     return tuple(sorted({i for s in steps() for i in s.inputs.values()} - made))
 
 
 @dataclass(frozen=True)
-class Settling:
-    """What the shares of any day follow from beside the day itself, read once."""
+class ShareInputs:
+    """The inputs that the shares of all past days have in common, read once."""
 
     con: duckdb.DuckDBPyConnection
     history: History
     clocks: dict[str, date]
     given: dict[str, pl.DataFrame]
-    about: str  # their digest
+    digest: str  # of `given`, clocks and code
 
-    def kept(self, one: Settled) -> dict[str, Path]:
-        """Where the shares of a day are kept, by table; the name tells what they follow from."""
+    def paths(self, one: PastDay) -> dict[str, Path]:
+        """The files with the shares of a day, by table; their names have a digest of all inputs."""
         known_at = self.clocks["known_at"]
         folder = self.history.folder / "shares" / ("all" if known_at == date.max else str(known_at))
-        name = f"{one.day}.{_digest(self.history, one, self.about)}.parquet"
+        name = f"{one.day}.{_digest(self.history, one, self.digest)}.parquet"
         return {table: folder / table / name for table in TABLES}
 
 
-def settling(con: duckdb.DuckDBPyConnection, history: History, clocks: dict[str, date]) -> Settling:
-    """Reads registry and spellings from a build that has its core tables; it is only read."""
+def read_inputs(
+    con: duckdb.DuckDBPyConnection, history: History, clocks: dict[str, date]
+) -> ShareInputs:
+    """Reads registry and spellings from a build that has its core tables."""
     given = {table: duckdb_file.scan(con, contract(table)).collect() for table in beside()}
-    return Settling(con, history, clocks, given, _digest_of(given, clocks))
+    return ShareInputs(con, history, clocks, given, _digest_of(given, clocks))
 
 
-def settle_day(shared: Settling, one: Settled) -> bool:
-    """Computes and keeps the shares of a day. False where they were kept already."""
-    kept = shared.kept(one)
-    if all(path.exists() for path in kept.values()):
+def compute_day(shared: ShareInputs, one: PastDay) -> bool:
+    """Computes and stores the shares of a day. False if they were stored already."""
+    paths = shared.paths(one)
+    if all(path.exists() for path in paths.values()):
         return False
-    log.info("shares of %s, as of %s", one.day, one.on)
-    _keep(_shares(shared.con, shared.history, one, shared.given, shared.clocks), kept)
+    log.info("computing the shares of %s, as of %s", one.day, one.last_loaded)
+    _store(_shares(shared, one), paths)
     return True
 
 
-def load_settled(
-    con: duckdb.DuckDBPyConnection, history: History, days: list[Settled], clocks: dict[str, date]
+def load_past_shares(
+    con: duckdb.DuckDBPyConnection, history: History, days: list[PastDay], clocks: dict[str, date]
 ) -> int:
-    """Puts the shares of these days into their tables. Returns how many had to be computed."""
-    shared = settling(con, history, clocks)
-    computed = sum(settle_day(shared, one) for one in days)
+    """Inserts the shares of these days. Returns the number of days that were computed."""
+    shared = read_inputs(con, history, clocks)
+    computed = sum(compute_day(shared, one) for one in days)
     for table in TABLES:
-        listed = ", ".join(literal(str(shared.kept(one)[table])) for one in days)
+        listed = ", ".join(literal(str(shared.paths(one)[table])) for one in days)
         con.execute(f"INSERT INTO {contract(table).sql_name} FROM read_parquet([{listed}])")
     return computed
 
 
-def _shares(
-    con: duckdb.DuckDBPyConnection,
-    history: History,
-    one: Settled,
-    given: dict[str, pl.DataFrame],
-    clocks: dict[str, date],
-) -> dict[str, pl.DataFrame]:
-    """The tables of one day, by the transforms that every build uses."""
+def _shares(shared: ShareInputs, one: PastDay) -> dict[str, pl.DataFrame]:
+    """The shares of one day, by the transforms that every build uses."""
+    con, history, clocks = shared.con, shared.history, shared.clocks
     entry = history.entry(one.day)
-    assert entry is not None  # the day is that of a snapshot
+    assert entry is not None  # there is a snapshot of the day
     day = f"DATE {literal(str(one.day))}"
     past = (
         _listing(counters_on(history, one.day), day),
-        known_models(history, one.on),
+        known_models(history, one.last_loaded),
         earlier_counters(con, history, entry),
     )
     tables = {
-        **given,
+        **shared.given,
         **{table: contract(table).polars_schema.to_frame() for table in UNUSED},
         **{table: _frame(con, table, sql) for table, sql in zip(PAST[:3], past, strict=True)},
         PAST[3]: history_days(history.ledger.until(one.day)),
@@ -146,7 +143,7 @@ def _shares(
 
 
 def _listing(counters: str, day: str) -> str:
-    """SQL of raw.hub_models of a past day; null is what the history does not keep by day."""
+    """SQL of raw.hub_models of a past day; columns that the history lacks are null."""
     kept = {"snapshot_date": day, "snapshot_id": "''", "file_name": "''"}
     kept |= {c: c for c in ("model_id_hf", *COUNTERS) if c not in kept}
     columns = contract("raw.hub_models").columns
@@ -155,13 +152,13 @@ def _listing(counters: str, day: str) -> str:
 
 
 def _frame(con: duckdb.DuckDBPyConnection, table: str, sql: str) -> pl.DataFrame:
-    """The rows of a query with exactly the columns of a contract."""
+    """The rows of a query with the columns of a contract."""
     columns = ", ".join(contract(table).columns)
     return con.sql(f"SELECT {columns} FROM ({sql})").pl().cast(contract(table).polars_schema)
 
 
-def _keep(tables: dict[str, pl.DataFrame], paths: dict[str, Path]) -> None:
-    """Writes the files of a day; those that other inputs gave go."""
+def _store(tables: dict[str, pl.DataFrame], paths: dict[str, Path]) -> None:
+    """Writes the files of a day and removes those from other inputs."""
     for name, path in paths.items():
         table = contract(name)
         table.check_frame(tables[name])
@@ -173,10 +170,10 @@ def _keep(tables: dict[str, pl.DataFrame], paths: dict[str, Path]) -> None:
         write_atomically(path, part.getvalue())
 
 
-def _digest(history: History, one: Settled, about: str) -> str:
-    """What the shares of a day follow from: every snapshot up to the last with it, and the rest."""
-    sweeps = [entry.sweep.model_dump_json() for entry in history.ledger.until(one.on)]
-    text = "\n".join([about, history.ledger.code, str(one.day), str(one.on), *sweeps])
+def _digest(history: History, one: PastDay, about: str) -> str:
+    """Digest of all inputs of a day's shares, with the snapshots until it was last loaded."""
+    sweeps = [entry.sweep.model_dump_json() for entry in history.ledger.until(one.last_loaded)]
+    text = "\n".join([about, history.ledger.code, str(one.day), str(one.last_loaded), *sweeps])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Publishing: a staged release to a place, proved by what the place gives back, then pointed at."""
+"""Publishing: uploads a staged release, validates what storage returns, moves the pointer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DOCS = "validation"
 
 @dataclass(frozen=True)
 class Published:
-    """One release in one place."""
+    """One release in one target."""
 
     url: str
     release_id: str
@@ -50,27 +50,30 @@ def publish_to(
     manifest: Manifest,
     allow_shrink: bool = False,
     publisher: str | None = None,
-    proven: set[str] | None = None,
+    validated: set[str] | None = None,
 ) -> Published:
-    """Uploads a staged release, validates what storage gives back, then moves `latest`.
+    """Uploads a staged release, validates what storage returns, then moves `latest`.
 
-    The pointer moves only if it is still the one that this release was compared with. `proven`
+    The pointer moves only if it is still the one that this release was compared with. `validated`
     are digests of tables that passed in this run; those that pass here are added. Raises
     ReleaseError, StorageError, ValidationError.
     """
     storage = open_storage(target)
     expected = read_for_update(storage, "latest")
     before = latest_manifest(storage, expected)
-    _need_same_audience(target, manifest, before)
+    _require_same_audience(target, manifest, before)
     if not allow_shrink:
-        _need_no_fall(target, manifest, before)
+        _require_no_shrink(target, manifest, before)
     sent = upload(folder, manifest, storage, before=before)
-    proven = set() if proven is None else proven
-    prove(storage, sent.manifest, folder, proven | _proven_before(manifest, before))
-    proven |= {table.sha256 for table in sent.manifest.tables}
+    validated = set() if validated is None else validated
+    verify_published(
+        storage, sent.manifest, folder, validated | _validated_before(manifest, before)
+    )
+    validated |= {table.sha256 for table in sent.manifest.tables}
     set_pointer(storage, manifest.release_id, expected=expected, moved_by=publisher)
-    verb = "already there, reused" if sent.already_complete else f"{sent.uploaded_bytes:,} bytes"
-    log.info("%s: release %s, %s", target, manifest.release_id, verb)
+    size = f"{sent.uploaded_bytes:,} bytes uploaded"
+    how = "already complete, reused" if sent.already_complete else size
+    log.info("%s: release %s, %s", target, manifest.release_id, how)
     return Published(
         target,
         manifest.release_id,
@@ -82,31 +85,31 @@ def publish_to(
     )
 
 
-def _need_same_audience(target: str, manifest: Manifest, before: Manifest | None) -> None:
+def _require_same_audience(target: str, manifest: Manifest, before: Manifest | None) -> None:
     if before and before.audience != manifest.audience:
         raise ReleaseError(
-            f"{target} holds releases for the {before.audience} audience, this one is "
-            f"{manifest.audience}; nothing was published: give each audience a place of its own"
+            f"{target} has {before.audience} releases and this one is {manifest.audience}; nothing "
+            "was published: use a separate target for each audience"
         )
 
 
-def _need_no_fall(target: str, manifest: Manifest, before: Manifest | None) -> None:
+def _require_no_shrink(target: str, manifest: Manifest, before: Manifest | None) -> None:
     if shrunk := compare_with_previous(manifest, before):
         raise ReleaseError(
-            f"{target}: tables fell behind the release before, nothing was published\n  "
+            f"{target}: tables shrank since the previous release; nothing was published\n  "
             + "\n  ".join(map(str, shrunk))
-            + "\n  what to do: look at the source's snapshot; if the fall is real, publish with "
-            "--allow-shrink"
+            + "\n  check the source's snapshot; if the source really shrank, use --allow-shrink"
         )
 
 
-def prove(storage: Storage, manifest: Manifest, folder: Path, proven: set[str]) -> None:
-    """Reads a release back, every byte of its tables and DuckDB file, and validates those.
+def verify_published(
+    storage: Storage, manifest: Manifest, folder: Path, validated: set[str]
+) -> None:
+    """Reads a release back, every byte of its tables and DuckDB file, and validates them.
 
-    Great Expectations asks the tables of the DuckDB file, and each Parquet file holds the same rows
-    in the same columns. It is not asked again about bytes that are already `proven`: the answer is
-    the same. What is damaged is sent again from the staged folder where that has the right bytes.
-    Raises ReleaseError, ValidationError.
+    Each Parquet file must have the same rows and columns as its table in the DuckDB file. Great
+    Expectations validates the tables whose digests are not in `validated`. Damaged objects are
+    uploaded again if the staged folder has the right bytes. Raises ReleaseError, ValidationError.
     """
     with tempfile.TemporaryDirectory(prefix="observatory-readback-") as scratch:
         try:
@@ -115,35 +118,35 @@ def prove(storage: Storage, manifest: Manifest, folder: Path, proven: set[str]) 
             log.warning("%s", error)
             repair(folder, storage, manifest, trust_checksums=False)
             files = read_back(storage, manifest.release_id, Path(scratch))
-        new = [t.name for t in manifest.tables if t.sha256 not in proven]
+        new = [t.name for t in manifest.tables if t.sha256 not in validated]
         database = Path(scratch) / DATABASE
         report = validate_copies(database, files, manifest.release_id, "published")
         report += validate_database(database, new, "published", alone=True)
     report.raise_for_critical()
 
 
-def _proven_before(manifest: Manifest, before: Manifest | None) -> set[str]:
-    """Tables that the same code published, byte for byte: its expectations were asked of them."""
+def _validated_before(manifest: Manifest, before: Manifest | None) -> set[str]:
+    """Digests of tables that the same code published: they passed its expectations."""
     if before is None or before.code["digest"] != manifest.code["digest"]:
         return set()
     return {table.sha256 for table in before.tables}
 
 
-def add_docs(folder: Path, manifest: Manifest, proven: set[str] | None = None) -> Manifest:
-    """Data Docs of exactly the tables in a staged release, added to it.
+def add_docs(folder: Path, manifest: Manifest, validated: set[str] | None = None) -> Manifest:
+    """Adds Data Docs of the tables in a staged public release.
 
-    For an open release: the docs of the build show rows of tables that a license leaves out. The
-    digests of tables that pass are added to `proven`, so that `prove` need not ask again.
+    The Data Docs of the build may show rows that a license excludes. The digests of tables that
+    pass are added to `validated`.
     """
     tables = [t.name for t in manifest.tables]
     report = validate_database(folder / DATABASE, tables, "published", alone=True)
-    if proven is not None and not report.failures("critical"):
-        proven |= {table.sha256 for table in manifest.tables}
+    if validated is not None and not report.failures("critical"):
+        validated |= {table.sha256 for table in manifest.tables}
     build_docs([report], folder / DOCS, manifest.as_of)
     return add_files(folder, manifest)
 
 
 def add_page(folder: Path, manifest: Manifest) -> Manifest:
-    """The page of a staged release, made from what it holds, added to it."""
+    """Adds the page of a staged release, made from its tables."""
     write_page(folder, manifest)
     return add_files(folder, manifest)

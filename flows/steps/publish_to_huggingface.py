@@ -1,16 +1,14 @@
-"""A public release as a data set repository on the Hub, in one commit.
+"""Publishes a public release as a dataset repository on the Hugging Face Hub, in one commit.
 
-Nothing is sent unless asked for; a release that is there already, whole, is not committed again.
-The Hub makes Croissant and the viewer from the Parquet by itself.
+A release that the repository already has is not committed again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -20,17 +18,17 @@ from huggingface_hub.hf_api import RepoFile
 from flows.settings import Settings
 from warehouse.releases.manifest import MANIFEST, Manifest, ReleaseError, parse_manifest
 from warehouse.releases.metadata.card import card
-from warehouse.storage.files import file_sha256
+from warehouse.storage.files import file_sha256, git_blob_id
 
 log = logging.getLogger("observatory.hub_release")
 
 CARD = "README.md"
-KEPT = {".gitattributes", CARD}  # the Hub's own, and the card: in no manifest
+UNLISTED = {".gitattributes", CARD}  # not in the manifest: the Hub's own file, and the card
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a commit would do, or did: paths by kind, and the commit itself once it was made."""
+    """What a commit would do or did; `commit` is its id once it was made."""
 
     repo: str
     release_id: str
@@ -42,30 +40,30 @@ class Change:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the repository holds this release already."""
+        """Whether the repository has this release already."""
         return not (self.adds or self.deletes)
 
 
 def publish_to_hub(
     settings: Settings, repo: str, folder: Path, manifest: Manifest, *, really: bool
 ) -> Change:
-    """Makes the repository equal to a staged release. Without `really` only says how.
+    """Makes the repository equal to a staged release; without `really` it is a dry run.
 
-    Raises ReleaseError for an internal release, without HF_TOKEN, and for what the Hub refuses.
+    Raises ReleaseError for an internal release, without HF_TOKEN, and if the Hub returns an error.
     """
     if manifest.audience != "public":
         raise ReleaseError(
-            f"release {manifest.release_id} is {manifest.audience}: only a public one may go to "
-            "the Hub, for it leaves out what a license does not let us share"
+            f"release {manifest.release_id} is {manifest.audience}; only a public release, which "
+            "leaves out what licenses do not allow to share, can be published on the Hub"
         )
     token = os.environ.get("HF_TOKEN")
     if really and not token:
-        raise ReleaseError("HF_TOKEN is not set: the Hub takes commits with a token only")
+        raise ReleaseError("HF_TOKEN is not set; set it to a token with write access")
     api = HfApi(endpoint=settings.hub_url, token=token or False)
     (folder / CARD).write_text(card(manifest), encoding="utf-8", newline="\n")
     try:
-        head, there = _there(api, repo)
-        change = _change(api, repo, folder, manifest, there)
+        head, stored = _stored_files(api, repo)
+        change = _change(api, repo, folder, manifest, stored)
         if change.is_empty or not really:
             return change
         return _commit(api, change, folder, head)
@@ -73,8 +71,8 @@ def publish_to_hub(
         raise ReleaseError(_refused(repo, error)) from error
 
 
-def _there(api: HfApi, repo: str) -> tuple[str | None, dict[str, RepoFile]]:
-    """The newest commit of the repository and its files; nothing where it does not exist yet."""
+def _stored_files(api: HfApi, repo: str) -> tuple[str | None, dict[str, RepoFile]]:
+    """The newest commit of the repository and its files; none if it does not exist yet."""
     try:
         head = api.repo_info(repo, repo_type="dataset").sha
         found = api.list_repo_tree(repo, repo_type="dataset", revision=head, recursive=True)
@@ -91,13 +89,15 @@ def _change(
         return Change(repo, manifest.release_id, False, (), (), 0)
     adds = sorted(p for p in staged if p not in there or _differs(folder / p, there[p]))
     size = sum((folder / p).stat().st_size for p in adds)
-    deletes = sorted(set(there) - staged - KEPT)
+    deletes = sorted(set(there) - staged - UNLISTED)
     return Change(repo, manifest.release_id, not there, tuple(adds), tuple(deletes), size)
 
 
 def _holds(api: HfApi, repo: str, release_id: str, there: dict[str, RepoFile]) -> bool:
-    """Whether this release is there, whole, by the manifest there: a DuckDB file made again
-    differs in a random number, and that alone is no news."""
+    """Whether the repository has this complete release, by the manifest stored there.
+
+    The staged files are not compared, since the DuckDB file differs from run to run.
+    """
     if MANIFEST not in there or CARD not in there:
         return False
     with tempfile.TemporaryDirectory() as scratch:
@@ -105,27 +105,25 @@ def _holds(api: HfApi, repo: str, release_id: str, there: dict[str, RepoFile]) -
         try:
             held = parse_manifest(Path(path).read_bytes(), f"{repo}/{MANIFEST}")
         except ReleaseError as error:
-            log.warning("%s; writing it anew", error)
+            log.warning("%s; it is replaced", error)
             return False
     listed = {o.path: o for o in held.objects}
     return (
         held.release_id == release_id
-        and set(listed) == set(there) - KEPT - {MANIFEST}
+        and set(listed) == set(there) - UNLISTED - {MANIFEST}
         and all(_has_bytes(there[p], o.bytes, o.sha256) for p, o in listed.items())
     )
 
 
 def _has_bytes(file: RepoFile, size: int, sha256: str) -> bool:
-    """By digest where the Hub keeps the file in LFS; of a small text it tells size alone."""
+    """Compares digests for files in LFS; of small files the Hub lists only the size."""
     return file.lfs.sha256 == sha256 if file.lfs else file.size == size
 
 
 def _differs(path: Path, there: RepoFile) -> bool:
     if there.lfs:
         return there.lfs.sha256 != file_sha256(path)
-    data = path.read_bytes()
-    blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)  # git's own name
-    return there.blob_id != blob.hexdigest()
+    return there.blob_id != git_blob_id(path.read_bytes())
 
 
 def _commit(api: HfApi, change: Change, folder: Path, head: str | None) -> Change:
@@ -138,21 +136,21 @@ def _commit(api: HfApi, change: Change, folder: Path, head: str | None) -> Chang
         [*adds, *deletes],
         repo_type="dataset",
         commit_message=f"Release {change.release_id}",
-        parent_commit=head,  # of two publishers at once the second is told, and nothing is mixed
+        parent_commit=head,  # fails if another commit came first
     )
     log.info("%s: commit %s", change.repo, done.oid)
-    return Change(**{**vars(change), "commit": done.oid})
+    return replace(change, commit=done.oid)
 
 
 def _refused(repo: str, error: HfHubHTTPError) -> str:
     status = error.response.status_code
     advice = {
-        401: "HF_TOKEN is not valid",
-        403: "the token of HF_TOKEN may not write there; give it write access to the namespace",
-        412: "another commit came in between; run again",
+        401: "authentication failed: check HF_TOKEN",
+        403: "the token in HF_TOKEN has no write access to this namespace; use one that has",
+        412: "another commit was made in the meantime; run again",
         429: "the Hub's rate limit is reached; run again later",
     }
     message = error.server_message or str(error).splitlines()[0]
-    return f"{repo}: the Hub refused with HTTP {status} ({message}); " + advice.get(
+    return f"{repo}: the Hub returned HTTP {status} ({message}); " + advice.get(
         status, "nothing was committed; run again"
     )

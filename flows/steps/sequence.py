@@ -1,7 +1,7 @@
-"""The way of a number from the archive to readers, as one sequence of plain steps.
+"""The steps from the archive to a published release, as one sequence of plain functions.
 
-`wrap` decides how a step runs: as it is (tests, `observatory replay`), or as a Prefect task
-(`flows.pipeline`). There is no second list of the steps.
+`wrap` decides how a step runs: as a plain function (tests, `observatory replay`) or as a Prefect
+task (`flows.pipeline`).
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ Step = TypeVar("Step", bound=Callable[..., object])
 
 
 class Wrap(Protocol):
-    """How a step is run."""
+    """Decides how a step runs."""
 
     def __call__(self, step: Step, /) -> Step:
         """The step, ready to be called."""
 
 
 def plain(step: Step, /) -> Step:
-    """The step as it is."""
+    """Runs the step as a plain function."""
     return step
 
 
@@ -68,11 +68,11 @@ def build(
     known_at: date = date.max,
     past_days: bool = True,
 ) -> Built:
-    """Archive to warehouse file; the file that readers open is replaced only at the very end.
+    """Builds the warehouse file from the archive; replaces the old one only at the very end.
 
-    Without `past_days` the shares of days that are no longer loaded are left out.
-    Raises NothingToBuildError, ArchiveError, SourceError, ValidationError; the old warehouse
-    then stays as it was and the build that failed lies beside it for inspection.
+    Without `past_days` the shares of days that are no longer loaded are left out. Raises
+    NothingToBuildError, ArchiveError, SourceError, ValidationError; the old warehouse then remains
+    in place, and the failed build is stored next to it for inspection.
     """
     archive, clocks = Archive(settings.archive), steps.Clocks(as_of, known_at)
     snapshots = steps.chosen_snapshots(archive, settings.sources, as_of)
@@ -80,29 +80,30 @@ def build(
     path, report = build_path(settings.warehouse), Report(())
     try:
         wrap(steps.load_raw)(path, archive, snapshots, settings.history)
-        steps.note_refused(path, archive, snapshots, settings.sources, as_of)
+        steps.write_excluded_snapshots(path, archive, snapshots, settings.sources, as_of)
         report += wrap(validate)(path, "raw")
         for layer in ("core", "mart", "meta"):
             if not report.failures("critical"):
                 if layer == "mart" and past_days:
-                    wrap(steps.settle)(path, archive, snapshots, clocks, settings.history)
+                    past_shares = wrap(steps.compute_past_shares)
+                    past_shares(path, archive, snapshots, clocks, settings.history)
                 wrap(steps.transform)(path, layer, clocks)
                 report += wrap(validate)(path, layer)
         failed = bool(report.failures("critical"))
-        docs = write_docs(_docs_beside(settings, "failed" if failed else "new"), [report], as_of)
+        docs = write_docs(_docs_folder(settings, "failed" if failed else "new"), [report], as_of)
         report.raise_for_critical()
         wrap(finish)(path, list(snapshots), report, clocks)
         alerts.note(settings.warehouse, path, settings.warehouse)
         swap_in(path, settings.warehouse)
         _replace_folder(docs, settings.docs)
     except BaseException:
-        _keep_failed(path, settings.warehouse)
+        _store_failed(path, settings.warehouse)
         raise
     return Built(settings.warehouse, as_of, tuple(snapshots), report)
 
 
 def validate(path: Path, layer: str) -> Report:
-    """Every expectation on the tables of a layer; of meta, on those that are computed."""
+    """Runs every expectation on the tables of a layer that exist at this point."""
     later = {t for t in contracts() if t.startswith("meta.")} - {step.table for step in plan()}
     tables = [t for t in contracts() if t.startswith(f"{layer}.") and t not in later]
     report = validate_database(path, tables, layer)
@@ -114,21 +115,21 @@ def validate(path: Path, layer: str) -> Report:
 
 
 def finish(path: Path, snapshots: list[Snapshot], report: Report, clocks: steps.Clocks) -> None:
-    """Lineage, validation results and what the file was built from."""
+    """Writes lineage, validation results and what the file was built from."""
     steps.write_lineage(path)
     steps.write_results(path, report.to_frame())
-    steps.write_about(path, snapshots, clocks)
+    steps.write_build_info(path, snapshots, clocks)
 
 
 def write_docs(folder: Path, reports: Iterable[Report], as_of: date) -> Path:
-    """Data Docs of the run in a folder of their own; returns the folder."""
+    """Writes the Data Docs of the run into a new folder and returns it."""
     shutil.rmtree(folder, ignore_errors=True)
     build_docs(list(reports), folder, as_of)
     return folder
 
 
-def _docs_beside(settings: Settings, which: str) -> Path:
-    """A build that failed must not leave its docs where `publish` takes those of the warehouse."""
+def _docs_folder(settings: Settings, which: str) -> Path:
+    """A folder next to the Data Docs: those of a failed build must not be published."""
     return settings.docs.with_name(f"{settings.docs.name}.{which}")
 
 
@@ -137,7 +138,7 @@ def _replace_folder(new: Path, folder: Path) -> None:
     new.replace(folder)
 
 
-def _keep_failed(path: Path, warehouse: Path) -> None:
+def _store_failed(path: Path, warehouse: Path) -> None:
     path.with_name(path.name + ".wal").unlink(missing_ok=True)
     if path.exists():
         path.replace(warehouse.with_name(f"{warehouse.stem}.failed.duckdb"))
@@ -151,17 +152,18 @@ def publish(
     allow_shrink: bool = False,
     wrap: Wrap = plain,
 ) -> list[Published]:
-    """The warehouse file as a release, in every target; staged once.
+    """Stages the warehouse file as a release once and publishes it to every target.
 
-    Raises ReleaseError, StorageError, ValidationError; `latest` of a target that failed stays.
+    Raises ReleaseError, StorageError, ValidationError; the target's `latest` is then unchanged.
     """
     publisher = settings.signature(audience)
-    proven: set[str] = set()
+    validated: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="observatory-release-") as scratch:
         folder = Path(scratch) / "release"
-        manifest = stage(settings, folder, audience, wrap, with_history=True, proven=proven)
+        manifest = stage(settings, folder, audience, wrap, with_history=True, validated=validated)
         return [
-            wrap(publish_to)(t, folder, manifest, allow_shrink, publisher, proven) for t in targets
+            wrap(publish_to)(t, folder, manifest, allow_shrink, publisher, validated)
+            for t in targets
         ]
 
 
@@ -172,12 +174,12 @@ def stage(
     wrap: Wrap = plain,
     *,
     with_history: bool = False,
-    proven: set[str] | None = None,
+    validated: set[str] | None = None,
 ) -> Manifest:
-    """The warehouse file as a release in an empty folder, with docs and page.
+    """Stages the warehouse file as a release in an empty folder, with Data Docs and page.
 
-    The history's files lie beside the releases of a place: only there are they of use. `proven`
-    gains the digests of tables that were validated on the way. Raises ReleaseError.
+    `with_history` adds the history's files, which releases in one storage share. The digests of
+    tables that pass validation here are added to `validated`. Raises ReleaseError.
     """
     as_of, is_sample = _about(settings.warehouse)
     documents = _documents(settings) if audience == "internal" else {}
@@ -196,7 +198,7 @@ def stage(
         shared=shared,
     )
     if audience == "public":
-        manifest = wrap(add_docs)(folder, manifest, proven)
+        manifest = wrap(add_docs)(folder, manifest, validated)
     return wrap(add_page)(folder, manifest)
 
 

@@ -1,4 +1,4 @@
-"""Which snapshots of a source stand in the raw tables, and as of when the others are judged."""
+"""Which snapshots of a source are loaded into the raw tables, and when others last were."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from warehouse.contracts.source import card
 
 
 def recent(snapshots: Sequence[Snapshot], records: int | None) -> list[Snapshot]:
-    """The newest snapshots that together have no more records than that; at least the last."""
+    """The newest snapshots that together have at most this many records; at least the last one."""
     kept: list[Snapshot] = []
     total = 0
     for snapshot in reversed(snapshots):
@@ -22,7 +22,7 @@ def recent(snapshots: Sequence[Snapshot], records: int | None) -> list[Snapshot]
 
 
 def loaded(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
-    """Those of a build's snapshots whose records are loaded, by the cards of their sources."""
+    """The snapshots of a build whose records are loaded, according to their source cards."""
     chosen: list[Snapshot] = []
     for source in dict.fromkeys(s.source for s in snapshots):
         of_source = [s for s in snapshots if s.source == source]
@@ -32,15 +32,15 @@ def loaded(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     return chosen
 
 
-def settled_on(snapshots: Sequence[Snapshot]) -> dict[date, date]:
-    """Day of each snapshot that is no longer loaded -> the last day on which it was.
+def last_loaded_days(snapshots: Sequence[Snapshot]) -> dict[date, date]:
+    """Day of each snapshot that is no longer loaded -> the last day on which it was loaded.
 
-    What a build then said of it, by the attributes and the lineage known then, stays said. Both
-    days follow from the archive and the card alone.
+    The figures of that last build remain valid for the day. Both days follow from the archive and
+    the source card.
     """
     records = card(snapshots[0].source).recent_records if snapshots else None
     oldest = [recent(snapshots[: i + 1], records)[0].snapshot_date for i in range(len(snapshots))]
-    settled: dict[date, date] = {}
+    found: dict[date, date] = {}
     for snapshot in snapshots:
         if snapshot.snapshot_date < oldest[-1]:
             last = [
@@ -48,5 +48,5 @@ def settled_on(snapshots: Sequence[Snapshot]) -> dict[date, date]:
                 for later, first in zip(snapshots, oldest, strict=True)
                 if first <= snapshot.snapshot_date <= later.snapshot_date
             ]
-            settled[snapshot.snapshot_date] = max(last)
-    return settled
+            found[snapshot.snapshot_date] = max(last)
+    return found

@@ -75,7 +75,7 @@ class Place:
             clocks = build.Clocks(FIRST_DAY)
             for layer in ("core", "mart", "meta"):
                 build.transform(part, layer, clocks)
-            build.write_about(part, [self.snapshot()], clocks)
+            build.write_build_info(part, [self.snapshot()], clocks)
             part.replace(self.built)
         # Another code's history would be made anew within the clock.
         with (

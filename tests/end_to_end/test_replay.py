@@ -224,7 +224,7 @@ def test_a_clock_before_the_first_snapshot_is_told(
         ],
     )
     assert done.exit_code == 5
-    assert f"holds no snapshot of {', '.join(DEFAULT_SOURCES)} up to {day}" in done.stderr
+    assert f"has no snapshot of {', '.join(DEFAULT_SOURCES)} up to {day}" in done.stderr
     assert told in done.stderr
     assert held(tmp_path) == []
 

@@ -252,7 +252,7 @@ def noted(settings: Settings, as_of: date, tmp_path: Path) -> list[tuple[Any, ..
     path.unlink(missing_ok=True)
     snapshots = steps.chosen_snapshots(archive, settings.sources, as_of)
     steps.load_raw(path, archive, snapshots)
-    steps.note_refused(path, archive, snapshots, settings.sources, as_of)
+    steps.write_excluded_snapshots(path, archive, snapshots, settings.sources, as_of)
     with duckdb.connect(str(path), read_only=True) as con:
         columns = "snapshot_id, refused_by, reason, continues_with, is_newest"
         return con.sql(f"SELECT {columns} FROM meta.refused_snapshots").fetchall()

@@ -21,7 +21,7 @@ def build_tables(archive: Path, as_of: date, path: Path, history: Path) -> None:
     snapshots = build.chosen_snapshots(held, Settings(archive=archive).sources, as_of)
     build.load_raw(path, held, snapshots, history)
     build.transform(path, "core", clocks)
-    build.settle(path, held, snapshots, clocks, history)
+    build.compute_past_shares(path, held, snapshots, clocks, history)
     for layer in ("mart", "meta"):
         build.transform(path, layer, clocks)
 

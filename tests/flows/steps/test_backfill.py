@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from flows.settings import Settings
-from flows.steps.backfill import backfill_day, prepared, record
+from flows.steps.backfill import backfill_day, prepare, record
 from tests.flows.steps.test_past_shares import (
     FIRST,
     LAST,
@@ -38,14 +38,14 @@ def settings(filled: Archive, tmp_path: Path) -> Settings:
 
 
 def test_days_that_are_loaded_need_no_backfill(settings: Settings) -> None:
-    with prepared(settings, LAST - timedelta(days=1), LAST, LAST) as given:
+    with prepare(settings, LAST - timedelta(days=1), LAST, LAST) as given:
         assert given.days == ()
         assert not given.build.exists()
 
 
 def test_only_the_days_asked_for(settings: Settings) -> None:
     second = FIRST + timedelta(days=1)
-    with prepared(settings, second, second, LAST) as given:
+    with prepare(settings, second, second, LAST) as given:
         assert [one.day for one in given.days] == [second]
         assert backfill_day(given, given.days[0])
         assert not backfill_day(given, given.days[0]), "kept, and computed again"

@@ -14,7 +14,7 @@ import pytest
 
 from flows.steps import build as steps
 from flows.steps.build import Clocks
-from flows.steps.snapshot_window import loaded, recent, settled_on
+from flows.steps.snapshot_window import last_loaded_days, loaded, recent
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import open_draft
 from warehouse.archive.snapshot import Snapshot
@@ -85,7 +85,7 @@ def built(
     snapshots = steps.chosen_snapshots(archive, ("hub",), as_of)
     steps.load_raw(path, archive, snapshots, history)
     steps.transform(path, "core", clocks)
-    computed = steps.settle(path, archive, snapshots, clocks, history)
+    computed = steps.compute_past_shares(path, archive, snapshots, clocks, history)
     steps.transform(path, "mart", clocks)
     return path, computed
 
@@ -109,7 +109,7 @@ def test_the_newest_snapshots_are_loaded_and_one_at_least(filled: Archive) -> No
     assert recent(snapshots, 1) == snapshots[-1:]
     assert recent(snapshots, None) == snapshots
     # days 0 and 1 have five models, the others four
-    settled = settled_on(snapshots)
+    settled = last_loaded_days(snapshots)
     assert {(day - FIRST).days: (on - FIRST).days for day, on in settled.items()} == {
         0: 0, 1: 2, 2: 3, 3: 4,
     }  # fmt: skip
@@ -142,7 +142,7 @@ def test_a_settled_day_says_what_the_last_build_with_it_said(
     filled: Archive, tmp_path: Path
 ) -> None:
     last, _ = built(filled, tmp_path / "last.duckdb", LAST)
-    for day, on in settled_on(filled.snapshots("hub")).items():
+    for day, on in last_loaded_days(filled.snapshots("hub")).items():
         then, _ = built(filled, tmp_path / f"{on}.duckdb", on)
         for table in ("country", "lab", "family"):
             now, before = (
@@ -158,16 +158,16 @@ def test_another_registry_and_another_clock_compute_anew(filled: Archive, tmp_pa
     path, _ = built(filled, tmp_path / "one.duckdb", LAST, history)
     snapshots = filled.snapshots("hub")
 
-    def settle(**clock: date) -> int:
-        return steps.settle(path, filled, snapshots, Clocks(LAST, **clock), history)
+    def computed(**clock: date) -> int:
+        return steps.compute_past_shares(path, filled, snapshots, Clocks(LAST, **clock), history)
 
-    assert settle() == 0
-    assert settle(known_at=LAST) == 4
-    assert settle() == 0
+    assert computed() == 0
+    assert computed(known_at=LAST) == 4
+    assert computed() == 0
     with duckdb.connect(str(path)) as con:
         con.execute("UPDATE core.labs SET country_code = 'DE' WHERE lab_id = 'meta'")
         assert con.execute("SELECT count(*) FROM core.labs WHERE country_code = 'DE'").fetchall()
-    assert settle() == 4
+    assert computed() == 4
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_a_damaged_file_on_the_hub_is_mended(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_an_internal_release_never_leaves(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="only a public one"):
+    with pytest.raises(ReleaseError, match="only a public release"):
         push(hub, release(tmp_path / "a", audience="internal"))
     assert hub.requests == []
 
@@ -156,7 +156,7 @@ def test_of_two_at_once_the_second_is_told(hub: Hub, tmp_path: Path) -> None:
     push(hub, release(tmp_path / "a"))
     other = held(hub) / "core.counts.parquet"
     hub.before_commit = lambda: other.write_bytes(b"the commit of another")
-    with pytest.raises(ReleaseError, match="another commit came in between"):
+    with pytest.raises(ReleaseError, match="another commit was made"):
         push(hub, release(tmp_path / "b", models=60))
     assert other.read_bytes() == b"the commit of another"
 

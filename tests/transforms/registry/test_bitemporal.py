@@ -183,7 +183,7 @@ def build(path: Path, known_at: date) -> Path:
         con.execute("UPDATE raw.hub_known_models SET lineage_recorded = true")
     for layer in ("core", "mart"):
         steps.transform(path, layer, clocks)
-    steps.write_about(path, archive.snapshots("hub"), clocks)
+    steps.write_build_info(path, archive.snapshots("hub"), clocks)
     return path
 
 
@@ -292,7 +292,7 @@ def test_as_of_answers_with_what_there_was_and_leaves_nothing_behind() -> None:
 def test_as_of_a_day_without_any_snapshot_says_so() -> None:
     done = as_of("2020-01-01")
     assert done.returncode == 5
-    assert "holds no snapshot" in done.stderr
+    assert "has no snapshot" in done.stderr
     assert "Traceback" not in done.stderr
 
 
