@@ -1,11 +1,11 @@
--- Table macros of every warehouse and release file. Open the file itself (or USE it): a macro
--- looks for its tables in the database that is current.
+-- Table macros of every warehouse and release file. Open the file directly, or USE it: a macro
+-- looks up its tables in the current database.
 
--- What was known on day `day`: shares of 30-day downloads of all models observed last on or before
--- it, by the registry as it stood then; fractional credit. `known_at` is the day that was asked for;
--- days before the registry began are answered with its first edition. Lineage is that of this build;
--- `observatory as-of` has that of then. Of days before the first of core.hub_daily_counters it has no
--- row: `observatory as-of` has those.
+-- What was known on `day`: shares of 30-day downloads of all models on the newest observation up to
+-- that day, by the registry as of that day; fractional credit. `known_at` is the requested day.
+-- Days before the first version of the registry use that version. The lineage is that of this
+-- build, and days before the first day of core.hub_daily_counters return no rows.
+-- `observatory as-of` covers those days and uses the lineage of the day.
 CREATE MACRO mart.as_of(day) AS TABLE
 WITH clock AS (
     SELECT greatest(day::DATE, (SELECT min(known_from) FROM raw.registry_labs)) AS known,
@@ -24,7 +24,7 @@ WITH clock AS (
     SELECT c.model_id_hf, m.author, c.downloads_30d, m.lineage_recorded
     FROM core.hub_daily_counters AS c JOIN core.hub_models AS m USING (model_id_hf), clock
     WHERE c.as_of_date = seen AND c.downloads_30d IS NOT NULL
-), credited AS ( -- decimals add up exactly: the same sums on any number of threads
+), credited AS ( -- decimals add up exactly, so sums do not depend on the number of threads
     SELECT 'publisher' AS attribution, author AS namespace,
         downloads_30d::DECIMAL(38, 18) AS downloads
     FROM counted
@@ -36,7 +36,7 @@ WITH clock AS (
     SELECT attribution, coalesce(country_code, 'XX') AS country_code, sum(downloads) AS numerator
     FROM credited LEFT JOIN names ON namespace_key = lower(namespace) LEFT JOIN labs USING (lab_id)
     GROUP BY ALL
-), told AS ( -- by base nothing is known where no lineage was recorded
+), checked AS ( -- shares by base are unknown if no lineage was recorded
     SELECT * REPLACE (CASE WHEN attribution = 'publisher' OR EXISTS (
         SELECT 1 FROM counted JOIN core.hub_model_roots AS r USING (model_id_hf)
         WHERE downloads_30d > 0 AND (lineage_recorded OR r.root_model_id_hf <> counted.model_id_hf)
@@ -45,10 +45,11 @@ WITH clock AS (
 SELECT (SELECT seen FROM clock) AS as_of_date, day::DATE AS known_at, attribution,
     country_code, numerator / sum(numerator) OVER (PARTITION BY attribution) AS share,
     numerator::DOUBLE AS numerator
-FROM told ORDER BY attribution, share DESC, country_code;
+FROM checked ORDER BY attribution, share DESC, country_code;
 
--- Change of each model since its board before, in arena points, inside one segment of the scale: a
--- model's first board after a break has none. Never difference core.arena_ratings across segments.
+-- Change of each model's rating since its previous board, in arena points, within one scale
+-- segment. The first board of a model after a scale break has none. Never subtract ratings of
+-- core.arena_ratings across segments.
 CREATE MACRO core.rating_change(board_, category_) AS TABLE
 SELECT segment_id, publish_date, model_id, model_name_arena, rating,
     lag(publish_date) OVER before AS previous_publish_date,
@@ -66,26 +67,27 @@ WHERE metric = metric_ AND attribution = attribution_ AND as_of_date = day::DATE
     AND credit = 'fractional'
 ORDER BY population, share DESC, country_code;
 
--- The snapshots behind the rows of a table that satisfy a condition, as far as this file can tell:
--- FROM meta.why('mart.country_share_daily', 'country_code = ''CN'' AND as_of_date = ''2026-08-15''').
--- `named_by`: row = the row itself names the snapshot; day = filed under the row's day; table = all
--- of the source that the table was built from. The bytes: `observatory why`.
+-- The snapshots behind the rows of a table that match a condition, as far as this file shows:
+-- FROM meta.why('mart.country_share_daily', 'country_code = ''CN''').
+-- `named_by`: row = the row names the snapshot; day = archived under the date of the row;
+-- table = all snapshots of the source that the table was built from. `observatory trace` goes on
+-- to the bytes.
 CREATE MACRO meta.why(table_, condition := 'true') AS TABLE
-WITH asked AS (
+WITH matching AS (
     SELECT DISTINCT line ->> 'snapshot_id' AS snapshot_id,
         coalesce(line ->> 'as_of_date', line ->> 'vintage_date') AS day
-    FROM query('SELECT to_json(held) AS line FROM ' || table_ || ' AS held WHERE ' || condition)
-), kept AS (
+    FROM query('SELECT to_json(found) AS line FROM ' || table_ || ' AS found WHERE ' || condition)
+), candidates AS (
     SELECT t.source, s.snapshot_id, s.snapshot_date, CASE
-            WHEN s.snapshot_id IN (SELECT snapshot_id FROM asked) THEN 'row'
-            WHEN s.snapshot_date::VARCHAR IN (SELECT day FROM asked) THEN 'day'
+            WHEN s.snapshot_id IN (SELECT snapshot_id FROM matching) THEN 'row'
+            WHEN s.snapshot_date::VARCHAR IN (SELECT day FROM matching) THEN 'day'
             ELSE 'table' END AS named_by,
         s.retrieved_at, s.url, t.license, t.citation, s.sidecar_sha256
     FROM meta.table_sources AS t LEFT JOIN meta.snapshots AS s USING (source)
-    WHERE t.table_name = table_ AND EXISTS (FROM asked)
+    WHERE t.table_name = table_ AND EXISTS (FROM matching)
 ), nearest AS (
     SELECT *, min(CASE named_by WHEN 'row' THEN 1 WHEN 'day' THEN 2 ELSE 3 END)
-        OVER (PARTITION BY source) AS best FROM kept
+        OVER (PARTITION BY source) AS best FROM candidates
 )
 SELECT * EXCLUDE (best) FROM nearest
 WHERE best = CASE named_by WHEN 'row' THEN 1 WHEN 'day' THEN 2 ELSE 3 END

@@ -225,7 +225,7 @@ def test_the_recordings_answer_what_they_can_and_nothing_else(built: Settings) -
     assert stated["ai-index-2026-arena-gap-2026-03"][0] == "reproduced"
     verdict, _, under = stated["ai-index-2025-arena-gap-2025-02"]
     assert verdict == "differs_by_definition"
-    assert under == "raw text board, beginning of February 2025"
+    assert under == "raw text board at the beginning of February 2025"
     # what no source holds stays untested
     for claim in ("us-startups-80pct", "pinterest-30-90", "tortoise-41-of-100"):
         assert stated[claim][:2] == ["not_testable", "outside_sources"]
