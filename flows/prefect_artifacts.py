@@ -115,5 +115,5 @@ def send_alerts(settings: Settings) -> list[alerts.Alert]:
         create_table_artifact(
             rows, key="alerts", description="Changes larger than their uncertainty"
         )
-    alerts.drop(settings.warehouse)
+    alerts.clear(settings.warehouse)
     return noted

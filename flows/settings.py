@@ -1,4 +1,4 @@
-"""Settings of a run: environment, `.env`, and what the command line overrides."""
+"""Settings of a run, from the environment and `.env`; the command line overrides them."""
 
 from __future__ import annotations
 
@@ -20,42 +20,93 @@ DEFAULT_SOURCES = tuple(s for s in ALL_SOURCES if s not in OPTIONAL_SOURCES)
 
 
 class Settings(BaseSettings):
-    """Where things are and whom to ask.
+    """Paths, published places, and the sources with their addresses and limits.
 
-    Credentials are not here: AWS chain, HF_TOKEN, GITHUB_TOKEN.
+    Credentials are not settings: they come from HF_TOKEN, GITHUB_TOKEN and the AWS chain.
     """
 
     model_config = SettingsConfigDict(
         env_prefix="OBSERVATORY_", env_file=".env", extra="ignore", populate_by_name=True
     )
 
-    archive: Path = Path("data/archive")
-    warehouse: Path = Path("data/observatory.duckdb")
-    docs: Path = Path("data/validation")  # Great Expectations' Data Docs of the last build
-    history: Path = Path("data/history")  # counters of every Hub snapshot, made from the archive
-    archive_copy: str | None = None  # where a run restores the archive from and backs it up to
-    backfills: Path = Path("warehouse/backfills.yml")  # the record of backfills
-    publish_to: Annotated[tuple[str, ...], NoDecode] = ("data/published",)
-    publisher: str | None = None  # who moves pointers, for their journal
-    sources: Annotated[tuple[str, ...], NoDecode] = DEFAULT_SOURCES
+    archive: Path = Field(Path("data/archive"), description="Archive folder.")
+    warehouse: Path = Field(
+        Path("data/observatory.duckdb"), description="DuckDB file that a build writes."
+    )
+    docs: Path = Field(
+        Path("data/validation"),
+        description="Folder of Great Expectations' Data Docs of the last build.",
+    )
+    history: Path = Field(
+        Path("data/history"),
+        description="Folder of the Hub history, which is derived from the archive.",
+    )
+    archive_copy: str | None = Field(
+        None,
+        description="Folder or s3:// address that scheduled runs restore the archive from and "
+        "back it up to. For workers without a permanent disk.",
+    )
+    backfills: Path = Field(
+        Path("data/backfills.yml"), description="File in which every backfill is recorded."
+    )
+    publish_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("data/published",),
+        description="Published places: comma-separated folders and s3:// addresses.",
+    )
+    publisher: str | None = Field(
+        None,
+        description="Name recorded in the release log. Default: user@host in internal places, "
+        "none in public ones.",
+    )
+    sources: Annotated[tuple[str, ...], NoDecode] = Field(
+        DEFAULT_SOURCES, description="Comma-separated list of the sources to use."
+    )
 
     hub_url: str = Field(
         "https://huggingface.co",
         validation_alias=AliasChoices("OBSERVATORY_HUB_URL", "HF_ENDPOINT", "hub_url"),
+        description="Address of the Hugging Face Hub.",
     )
-    hub_page_rows: int = Field(1000, ge=1, le=1000)
-    # An operator's budget: other work may hang on the same token.
-    hub_requests_per_5_minutes: int | None = Field(None, ge=1)
-    hub_quota_share: float = Field(1, gt=0, le=1)  # of the quota that the Hub's answers name
-    hub_max_minutes: float | None = Field(None, gt=0)  # of one run; the next one goes on
-    space_pickles: bool = False  # 459 MB, read without executing; once, outside the schedule
-    github_api_url: str = "https://api.github.com"
-    github_raw_url: str = "https://raw.githubusercontent.com"
-    epoch_url: str = "https://epoch.ai"
-    ai_index_url: str | None = None  # template with {edition}; default: the source card's
-    ai_index_files: Path | None = None  # folder with <edition>.zip or <edition>/ laid down by hand
-    http_timeout_seconds: float = Field(60, gt=0)
-    http_first_wait_seconds: float = Field(1, ge=0)  # before the second try; doubles, up to 8 times
+    hub_page_rows: int = Field(1000, ge=1, le=1000, description="Models per page of a Hub listing.")
+    hub_requests_per_5_minutes: int | None = Field(
+        None,
+        ge=1,
+        description="Limit on requests to the Hub, if other programs use the same token.",
+    )
+    hub_quota_share: float = Field(
+        1, gt=0, le=1, description="Part of the Hub's rate limit to use, 0 to 1."
+    )
+    hub_max_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="Longest duration of one observation of the Hub. The next run continues it.",
+    )
+    space_pickles: bool = Field(
+        False,
+        description="Also read the pickles of LMArena's frozen Space (459 MB, needed once). "
+        "Nothing in them is executed.",
+    )
+    github_api_url: str = Field("https://api.github.com", description="Address of GitHub's API.")
+    github_raw_url: str = Field(
+        "https://raw.githubusercontent.com", description="Address of raw files on GitHub."
+    )
+    epoch_url: str = Field("https://epoch.ai", description="Address of Epoch AI.")
+    ai_index_url: str | None = Field(
+        None,
+        description="Address of an AI Index edition as a zip, with {edition} in it. "
+        "Default: the one in the source card.",
+    )
+    ai_index_files: Path | None = Field(
+        None,
+        description="Folder with AI Index editions placed by hand, as EDITION.zip or EDITION/. "
+        "The 2025 edition has no public address.",
+    )
+    http_timeout_seconds: float = Field(60, gt=0, description="Timeout of one HTTP request.")
+    http_first_wait_seconds: float = Field(
+        1,
+        ge=0,
+        description="Wait before the first retry. It doubles with each retry, up to 8 times.",
+    )
 
     @field_validator("sources", "publish_to", mode="before")
     @classmethod
@@ -69,7 +120,8 @@ class Settings(BaseSettings):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set(value) - set(ALL_SOURCES))
         if unknown or not value:
-            raise ValueError(f"unknown sources {unknown}; choose from {', '.join(ALL_SOURCES)}")
+            problem = f"unknown sources: {', '.join(unknown)}" if unknown else "no source given"
+            raise ValueError(f"{problem}; choose from {', '.join(ALL_SOURCES)}")
         return tuple(s for s in ALL_SOURCES if s in value)
 
     @field_validator("publish_to")
@@ -97,10 +149,10 @@ class Settings(BaseSettings):
         return value.rstrip("/")
 
     def signature(self, audience: str | None) -> str | None:
-        """Who moves a pointer: `publisher`, else user@host; none of the latter in open places."""
+        """The name for the release log: `publisher`, or user@host except in public places."""
         if self.publisher or audience != "internal":
             return self.publisher
         try:
             return f"{getpass.getuser()}@{socket.gethostname()}"
-        except (KeyError, OSError):  # a container whose user has no name
+        except (KeyError, OSError):  # a container whose user id has no name
             return socket.gethostname()

@@ -180,7 +180,8 @@ def built_days(recorded_days: Path, shared: Shared) -> Callable[[date], Path]:
 @pytest.fixture(scope="session")
 def sampled(shared: Shared) -> tuple[Path, str]:
     """The bundled sample replayed: a folder with archive, warehouse and release; what was said."""
-    from flows.cli.app import SAMPLE, app
+    from flows.cli.app import app
+    from flows.cli.options import SAMPLE
 
     def fill(folder: Path) -> None:
         shutil.copytree(SAMPLE, folder / "archive")

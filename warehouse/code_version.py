@@ -19,7 +19,7 @@ KINDS = {".py", ".yml", ".csv", ".sql", ".html", ".css", ".js", ".svg"}
 def code_version() -> dict[str, str]:
     """`version` of the package, `digest` of every file that can change a number, git `commit`.
 
-    The digest leaves out the bundled sample, which is input, and the record of backfills.
+    The digest leaves out the bundled sample, which is input.
     """
     return {"version": _version(), "digest": _digest(_files()), "commit": _commit()}
 
@@ -84,10 +84,10 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 def _files() -> Iterator[Path]:
-    sample, record = ROOT / "warehouse" / "sample", ROOT / "warehouse" / "backfills.yml"
+    sample = ROOT / "warehouse" / "sample"
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*"):
-            if path.suffix in KINDS and path != record and not path.is_relative_to(sample):
+            if path.suffix in KINDS and not path.is_relative_to(sample):
                 yield path
 
 

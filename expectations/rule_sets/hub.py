@@ -59,8 +59,8 @@ HUB: tuple[Rule, ...] = (
         "raw.hub_models",
         "critical",
         "Where the whole Hub was swept before, the newest sweep is whole too. If the Hub itself "
-        "shrank, or to go without the day: `observatory refuse hub/DATE`; the labs of that day are "
-        "in hub_namespaces.",
+        "shrank, or to build without the day: `observatory exclude hub/DATE`; the labs of that day "
+        "are in hub_namespaces.",
         f"""
         SELECT * FROM ({_NEWEST_TORSO}) AS torso WHERE EXISTS (
             SELECT 1 FROM "meta"."snapshots" AS earlier WHERE earlier.source = 'hub'

@@ -4,7 +4,7 @@ What is critical for what. A part of a source's newest snapshot that was refused
 file, a board, a day of the Hub) stops the build: figures would go on with an older part without a
 word. So does a refused share above the contract's bound (`thresholds.refused_pct`, with at least
 `refused_rows` records), and more than half of a listing of the Hub. It stops the build until a
-person decides: `observatory refuse SOURCE/DATE --reason TEXT` leaves that snapshot out, and the
+person decides: `observatory exclude SOURCE/DATE --reason TEXT` leaves that snapshot out, and the
 others go on. Less than that, a rise, an older snapshot and single cells are warnings.
 """
 
@@ -20,7 +20,7 @@ _RECORD = "CASE WHEN json_valid(record) THEN record END"
 _SUBSET = "split_part(file_name, '/', 1)"
 _AGAIN = "duplicate"  # of a record that was kept: nothing is missing
 _HOW_TO_GO_ON = (
-    "To go on with the older one: `observatory refuse SOURCE/DATE --reason TEXT`; to repair the "
+    "To go on with the older one: `observatory exclude SOURCE/DATE --reason TEXT`; to repair the "
     "reading, run again afterwards."
 )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import duckdb
+
 from expectations.report import ValidationError
+from flows.reports.tables import UnknownTableError
 from flows.sources.http import SourceError
 from flows.steps.build import NothingToBuildError
-from flows.tracing.question import WhyError
+from flows.tracing.find_row import TraceError
 from warehouse.archive.snapshot import ArchiveError
 from warehouse.claims.claim import ClaimError
 from warehouse.contracts.source import CardError
@@ -16,8 +19,10 @@ from warehouse.registry.read import RegistryError
 from warehouse.releases.manifest import ReleaseError
 from warehouse.storage.protocol import StorageError
 
+INTERRUPTED = 130
+
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((WhyError,), 2),
+    ((TraceError, UnknownTableError), 2),
     ((SourceError,), 3),
     ((ValidationError,), 4),
     ((ArchiveError, WarehouseError, NothingToBuildError, HistoryError), 5),
@@ -25,7 +30,15 @@ CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((ReleaseError, StorageError), 6),
 )
 
+# What DuckDB raises for a file that is damaged, locked or on a full disk.
+FILE_ERRORS = (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException)
+
 
 def exit_code(error: BaseException) -> int | None:
-    """The code of a known error; None for one that nobody foresaw."""
+    """The code of an expected error; None for any other."""
     return next((code for kinds, code in CODES if isinstance(error, kinds)), None)
+
+
+def is_file_error(error: BaseException) -> bool:
+    """Whether DuckDB could not read or write its file."""
+    return isinstance(error, FILE_ERRORS)

@@ -1,85 +1,73 @@
-"""`observatory history`: the counters of every Hub snapshot, kept as changes."""
+"""`observatory history`: the counters of every Hub snapshot, stored as changes."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows.cli.terminal import (
+from flows.cli import lazy
+from flows.cli.options import (
     ArchiveDir,
     AsJson,
     AsOf,
-    guarded,
-    out,
-    print_json,
-    print_line,
-    print_rows,
-    settings_given,
+    HistoryDir,
+    settings_to_read,
     today,
 )
-from flows.settings import Settings
+from flows.cli.output import print_json, print_line, print_rows, progress
+from flows.reports.text import size
 
 app = typer.Typer(
-    help="The Hub's counters of every snapshot, kept as changes: made from the archive alone, so "
-    "it may be deleted at any time. A build keeps it up to date by itself.",
+    help="Show and maintain the daily history of Hub counters.\n\n"
+    "The history is derived from the archive. Builds update it, and it can be deleted at any time.",
     no_args_is_help=True,
 )
-HistoryDir = Annotated[
-    Path | None, typer.Option("--history", metavar="DIR", help="Folder of the history.")
-]
-
-
-def _settings(archive: Path | None, history: Path | None) -> Settings:
-    given = settings_given(archive, None, None, None)
-    return Settings(**(given | ({"history": str(history)} if history else {})))
 
 
 @app.command()
 def status(archive: ArchiveDir = None, history: HistoryDir = None, as_json: AsJson = False) -> None:
-    """Show what the history holds, day by day, and what it lacks."""
-    with guarded(as_json):
-        from flows.steps.hub_history import told  # noqa: PLC0415
-
-        found = told(_settings(archive, history))
-        if as_json:
-            print_json(found)
-            return
-        print_rows(f"history {found['folder']}", found["days"])
-        print_line(
-            f"{found['models']:,} models ever seen; {found['bytes']:,} bytes in change files, "
-            f"{found['state_bytes']:,} in states; {found['bytes_per_change']:.1f} bytes a change"
-        )
-        if found["missing"]:
-            print_line(f"not applied yet, the next build does it: {', '.join(found['missing'])}")
+    """Show the days in the history and the snapshots that are missing."""
+    found = lazy.hub_history.told(settings_to_read(archive=archive, history=history))
+    if as_json:
+        print_json(found)
+        return
+    print_rows(f"history {found['folder']}", found["days"])
+    print_line(
+        f"{found['models']:,} models in total; {size(found['bytes'])} in change files, "
+        f"{size(found['state_bytes'])} in state files; "
+        f"{found['bytes_per_change']:.1f} bytes per change"
+    )
+    if found["missing"]:
+        print_line(f"missing; the next build adds them: {', '.join(found['missing'])}")
 
 
 @app.command()
 def update(archive: ArchiveDir = None, history: HistoryDir = None) -> None:
-    """Apply every snapshot of the archive that the history lacks."""
-    with guarded(as_json=False):
-        from flows.steps.hub_history import apply_all  # noqa: PLC0415
-
-        out.print(f"{apply_all(_settings(archive, history))} snapshots applied")
+    """Add the snapshots that are missing."""
+    _apply(archive, history, anew=False)
 
 
 @app.command()
 def rebuild(archive: ArchiveDir = None, history: HistoryDir = None) -> None:
-    """Delete the history of this archive and make it anew from the kept bytes."""
-    with guarded(as_json=False):
-        from flows.steps.hub_history import apply_all  # noqa: PLC0415
+    """Delete the history of this archive and build it again."""
+    _apply(archive, history, anew=True)
 
-        out.print(f"{apply_all(_settings(archive, history), anew=True)} snapshots applied")
+
+def _apply(archive: ArchiveDir, history: HistoryDir, *, anew: bool) -> None:
+    settings = settings_to_read(archive=archive, history=history)
+    with progress("reading snapshots"):
+        applied = lazy.hub_history.apply_all(settings, anew=anew)
+    print_line(f"{applied} snapshots added")
 
 
 @app.command()
 def verify(archive: ArchiveDir = None, history: HistoryDir = None) -> None:
-    """Read every file of the history and compare it with the ledger; exit code 5 if one differs."""
-    with guarded(as_json=False):
-        from flows.steps.hub_history import verified  # noqa: PLC0415
-
-        out.print(f"{verified(_settings(archive, history))} files are what the ledger says")
+    """Check every file of the history against its ledger."""
+    settings = settings_to_read(archive=archive, history=history)
+    with progress("verifying the history"):
+        files = lazy.hub_history.verified(settings)
+    print_line(f"{files} files verified")
 
 
 @app.command()
@@ -90,12 +78,13 @@ def show(
     as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one model's counters on every snapshot day, by its newest or any older id."""
-    with guarded(as_json):
-        from flows.steps.hub_history import series_of  # noqa: PLC0415
+    """Show the counters of one model on every snapshot day.
 
-        rows: list[dict[str, Any]] = series_of(_settings(archive, history), model, as_of or today())
-        if as_json:
-            print_json({"model": model, "days": rows})
-        else:
-            print_rows(model, rows)
+    The current id or any older id of the model can be given.
+    """
+    settings = settings_to_read(archive=archive, history=history)
+    rows: list[dict[str, Any]] = lazy.hub_history.series_of(settings, model, as_of or today())
+    if as_json:
+        print_json({"model": model, "days": rows})
+    else:
+        print_rows(model, rows)

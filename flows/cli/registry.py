@@ -1,60 +1,45 @@
-"""`observatory registry`: look after the registry."""
+"""`observatory registry`: check and extend the registry of labs and namespaces."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from flows.cli.terminal import (
-    AsJson,
-    WarehouseFile,
-    guarded,
-    out,
-    print_json,
-    print_rows,
-    settings_given,
-)
-from flows.settings import Settings
+from flows.cli import lazy
+from flows.cli.options import AsJson, Limit, WarehouseFile, settings_from
+from flows.cli.output import print_json, print_line, print_rows, progress
 
-app = typer.Typer(help="Look after warehouse/registry: who is behind a name, and where.")
-Limit = Annotated[int, typer.Option(min=1, help="Names per system.")]
+app = typer.Typer(
+    help="Check and extend the registry of labs and namespaces.", no_args_is_help=True
+)
 
 
 @app.command()
 def check() -> None:
-    """Hold the registry to its rules; prints file and line of every breach."""
-    with guarded(as_json=False):
-        from warehouse.registry.load import reference_tables  # noqa: PLC0415
-
-        names = reference_tables()["raw.registry_namespaces"].height
-        out.print(f"the registry is valid: {names:,} names")
+    """Check the registry against its rules; lists file and line of every violation."""
+    with progress("checking the registry"):
+        names = lazy.load.reference_tables()["raw.registry_namespaces"].height
+    print_line(f"the registry is valid: {names:,} names")
 
 
 @app.command()
 def gaps(warehouse: WarehouseFile = None, limit: Limit = 25, as_json: AsJson = False) -> None:
-    """List unexamined names by the weight they carry."""
-    with guarded(as_json):
-        settings = Settings(**settings_given(None, warehouse, None, None))
-        from flows.reports.registry_gaps import gaps as find_gaps  # noqa: PLC0415
-
-        summary, names = find_gaps(settings.warehouse, limit)
-        if as_json:
-            print_json({"coverage": summary.to_dicts(), "unexamined": names.to_dicts()})
-            return
-        print_rows("examined, by weight", summary.to_dicts())
-        print_rows("heaviest unexamined names", names.to_dicts())
+    """List names that nobody has examined yet, heaviest first."""
+    summary, names = lazy.registry_gaps.gaps(settings_from(warehouse=warehouse).warehouse, limit)
+    if as_json:
+        print_json({"coverage": summary.to_dicts(), "unexamined": names.to_dicts()})
+        return
+    print_rows("examined share of the weight, by system", summary.to_dicts())
+    print_rows("heaviest unexamined names", names.to_dicts())
 
 
 @app.command()
 def propose(warehouse: WarehouseFile = None, limit: Limit = 25, as_json: AsJson = False) -> None:
-    """Propose known names that look alike. A person decides; nothing is taken over."""
-    with guarded(as_json):
-        settings = Settings(**settings_given(None, warehouse, None, None))
-        from flows.reports.registry_gaps import propose as find_proposals  # noqa: PLC0415
+    """Propose known names that look similar.
 
-        rows = find_proposals(settings.warehouse, limit).to_dicts()
-        if as_json:
-            print_json(rows)
-        else:
-            print_rows("proposals for review", rows)
+    The proposals are for review; the registry is not changed.
+    """
+    rows = lazy.registry_gaps.propose(settings_from(warehouse=warehouse).warehouse, limit)
+    if as_json:
+        print_json(rows.to_dicts())
+    else:
+        print_rows("proposals for review", rows.to_dicts())

@@ -1,4 +1,4 @@
-"""`observatory releases` and what one does with releases: compare, verify, point, keep, clean."""
+"""`observatory releases`: list, compare, verify, and manage the releases of a place."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.terminal import (
-    AsJson,
-    PublishTo,
-    guarded,
-    print_json,
-    print_line,
-    print_rows,
-    settings_given,
-)
-from flows.settings import Settings
+from flows.cli import lazy
+from flows.cli.options import AsJson, PublishTo, Reason, Undo, Yes, require_reason, settings_from
+from flows.cli.output import print_json, print_line, print_rows, progress
+from flows.reports.text import pairs, size
+from warehouse.storage.open import open_storage
 
 if TYPE_CHECKING:
     from warehouse.publishing.diff import Comparison
@@ -26,50 +21,42 @@ if TYPE_CHECKING:
     from warehouse.publishing.verify import Verification
     from warehouse.storage.protocol import Storage
 
+app = typer.Typer(
+    help="List, compare, verify and manage releases.\n\n"
+    "A place has two channels, latest and stable. Each has a pointer file that names a release.",
+    no_args_is_help=True,
+)
 ReleaseName = Annotated[
-    str, typer.Argument(metavar="RELEASE", help="A release's id, or the channel latest or stable.")
+    str, typer.Argument(metavar="RELEASE", help="A release id, or the channel latest or stable.")
 ]
-Reason = Annotated[str, typer.Option(help="Why; kept beside the releases.")]
-ChannelName = Annotated[str, typer.Option(help="Which pointer to move: latest or stable.")]
+ChannelName = Annotated[
+    str, typer.Option(metavar="NAME", help="The channel to move: latest or stable.")
+]
+Keep = Annotated[int, typer.Option(min=1, metavar="N", help="Number of newest releases to keep.")]
 Grace = Annotated[
     int,
-    typer.Option(min=1, metavar="HOURS", help="Younger things stay: somebody may be at work."),
+    typer.Option(min=1, metavar="HOURS", help="Nothing newer than this is deleted."),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds every command on releases."""
-    for command in (releases, journal, diff, verify, rollback, promote, pin, clean):
-        app.command()(command)
 
 
 def _places(publish_to: list[str] | None) -> Iterator[Storage]:
-    """Every place of the call or the settings."""
-    from warehouse.storage.open import open_storage  # noqa: PLC0415
-
-    yield from map(open_storage, _settings(publish_to).publish_to)
+    """Every place of the command line or the settings."""
+    yield from map(open_storage, settings_from(publish_to=publish_to).publish_to)
 
 
-def _settings(publish_to: list[str] | None) -> Settings:
-    return Settings(**settings_given(None, None, publish_to, None))
-
-
-def releases(publish_to: PublishTo = None, as_json: AsJson = False) -> None:
-    """List the releases of a place: the newest first, with the pointers that name them."""
-    with guarded(as_json):
-        told = {place.url: _listed(place) for place in _places(publish_to)}
-        if as_json:
-            print_json(told)
-            return
-        for url, rows in told.items():
-            print_rows(url, rows)
+@app.command("list")
+def list_releases(publish_to: PublishTo = None, as_json: AsJson = False) -> None:
+    """List the releases of a place, newest first, with their channels."""
+    found = {place.url: _listed(place) for place in _places(publish_to)}
+    if as_json:
+        print_json(found)
+        return
+    for url, rows in found.items():
+        print_rows(url, rows)
 
 
 def _listed(place: Storage) -> list[dict[str, Any]]:
-    from warehouse.publishing.catalog import releases as found_in  # noqa: PLC0415
-    from warehouse.publishing.catalog import summarize_all  # noqa: PLC0415
-
-    found = found_in(place)
+    found = lazy.catalog.releases(place)
     return [
         {
             "release_id": r.release_id,
@@ -79,187 +66,171 @@ def _listed(place: Storage) -> list[dict[str, Any]]:
             "bytes": r.bytes,
             "tables": about.tables,
             "is_sample": about.is_sample,
-            "state": "whole" if r.is_complete else "unfinished: no reader sees it",
+            "state": "complete" if r.is_complete else "incomplete: not visible to readers",
             "pointers": ", ".join(r.channels) or None,
             "kept_for": "promoted" if r.promoted else r.pinned and f"pinned: {r.pinned}",
         }
-        for r, about in zip(found, summarize_all(place, found), strict=True)
+        for r, about in zip(found, lazy.catalog.summarize_all(place, found), strict=True)
     ]
 
 
-def journal(publish_to: PublishTo = None, as_json: AsJson = False) -> None:
-    """List every move of the pointers: when, by whom, from which release to which."""
-    with guarded(as_json):
-        from warehouse.publishing.pointer import CHANNELS  # noqa: PLC0415
-        from warehouse.publishing.pointer import release_log as moves  # noqa: PLC0415
-
-        told = {
-            place.url: [
-                {
-                    "channel": channel,
-                    "number": move.sequence,
-                    "moved_at": move.published_at.isoformat(timespec="seconds"),
-                    "action": move.action,
-                    "moved_by": move.moved_by,
-                    "from": move.moved_from,
-                    "to": move.release_id,
-                }
-                for channel in CHANNELS
-                for move in moves(place, channel)
-            ]
-            for place in _places(publish_to)
-        }
-        if as_json:
-            print_json(told)
-            return
-        for url, rows in told.items():
-            print_rows(f"{url}: moves of the pointers", rows)
+@app.command("log")
+def release_log(publish_to: PublishTo = None, as_json: AsJson = False) -> None:
+    """List every change of a channel: when, who, from and to which release."""
+    found = {
+        place.url: [
+            {
+                "channel": channel,
+                "number": move.sequence,
+                "moved_at": move.published_at.isoformat(timespec="seconds"),
+                "action": move.action,
+                "moved_by": move.moved_by,
+                "from": move.moved_from,
+                "to": move.release_id,
+            }
+            for channel in lazy.pointer.CHANNELS
+            for move in lazy.pointer.release_log(place, channel)
+        ]
+        for place in _places(publish_to)
+    }
+    if as_json:
+        print_json(found)
+        return
+    for url, rows in found.items():
+        print_rows(f"{url}: release log", rows)
 
 
+@app.command()
 def diff(
     before: ReleaseName, after: ReleaseName, publish_to: PublishTo = None, as_json: AsJson = False
 ) -> None:
-    """Compare two releases: columns, rows, changed shares, changed verdicts."""
-    with guarded(as_json):
-        from warehouse.publishing.catalog import resolve  # noqa: PLC0415
-        from warehouse.publishing.diff import compare  # noqa: PLC0415
-
-        for place in _places(publish_to):
-            found = compare(place, resolve(place, before), resolve(place, after))
-            if as_json:
-                print_json(vars(found) | {"tables": [vars(t) for t in found.tables]})
-            else:
-                _print_comparison(found)
+    """Compare two releases: columns, rows, shares and verdicts."""
+    resolve = lazy.catalog.resolve
+    for place in _places(publish_to):
+        with progress("comparing"):
+            found = lazy.diff.compare(place, resolve(place, before), resolve(place, after))
+        if as_json:
+            print_json(vars(found) | {"tables": [vars(t) for t in found.tables]})
+        else:
+            _print_comparison(found)
 
 
 def _print_comparison(found: Comparison) -> None:
-    print_line(f"{found.before} -> {found.after}: {found.same_tables} tables are the same bytes")
+    print_line(f"{found.before} -> {found.after}: {found.same_tables} tables are identical")
     tables = [{**vars(t), "schema": "; ".join(t.schema) or None} for t in found.tables]
     print_rows("tables that differ", tables)
     for title, changes in (
         ("largest changes of a share", found.shares),
         ("changed verdicts", found.verdicts),
     ):
-        rows = [{**c, "key": ", ".join(f"{k}={v}" for k, v in c["key"].items())} for c in changes]
-        print_rows(title, rows)
+        print_rows(title, [{**c, "key": pairs(c["key"])} for c in changes])
 
 
+@app.command()
 def verify(
     release: ReleaseName = "latest", publish_to: PublishTo = None, as_json: AsJson = False
 ) -> None:
-    """Read every byte of a release in storage again and hold it against its manifest."""
-    with guarded(as_json):
-        from warehouse.publishing.catalog import resolve  # noqa: PLC0415
-        from warehouse.publishing.release_objects import DamagedError  # noqa: PLC0415
-        from warehouse.publishing.verify import verify as verified  # noqa: PLC0415
-
-        found = {p.url: verified(p, resolve(p, release)) for p in _places(publish_to)}
-        if as_json:
-            print_json({url: vars(v) | {"is_intact": v.is_intact} for url, v in found.items()})
+    """Read every byte of a release and compare it with the manifest."""
+    with progress(f"reading every file of {release}"):
+        found = {
+            place.url: lazy.verify.verify(place, lazy.catalog.resolve(place, release))
+            for place in _places(publish_to)
+        }
+    if as_json:
+        print_json({url: vars(v) | {"is_intact": v.is_intact} for url, v in found.items()})
+    else:
         for url, one in found.items():
-            if not as_json:
-                _print_verification(url, one)
-        if bad := [url for url, one in found.items() if not one.is_intact]:
-            raise DamagedError(
-                f"{', '.join(bad)}: not what was published; point readers at a whole release with "
-                "`observatory rollback`, then publish again: what is lost is sent again"
-            )
+            _print_verification(url, one)
+    if damaged := [url for url, one in found.items() if not one.is_intact]:
+        raise lazy.release_objects.DamagedError(
+            f"{', '.join(damaged)}: the release differs from what was published\n"
+            "  what to do: point readers to a complete release with `observatory releases "
+            "rollback`, then publish again; missing files are uploaded again"
+        )
 
 
 def _print_verification(url: str, found: Verification) -> None:
     state = "intact" if found.is_intact else "DAMAGED"
-    size = f"{found.objects} objects, {found.bytes:,} bytes read"
-    print_line(f"{url}: release {found.release_id} {state}, {size}")
+    read = f"{found.objects} files, {size(found.bytes)} read"
+    print_line(f"{url}: release {found.release_id} {state}, {read}")
     for what in ("missing", "damaged", "unknown"):
         for key in getattr(found, what):
             print_line(f"  {what}: {key}")
 
 
+@app.command()
 def rollback(
-    release: ReleaseName,
-    channel: Annotated[
-        str, typer.Option(help="Which pointer to move: latest or stable.")
-    ] = "latest",
-    publish_to: PublishTo = None,
+    release: ReleaseName, channel: ChannelName = "latest", publish_to: PublishTo = None
 ) -> None:
-    """Point readers back at an earlier whole release; nothing is rebuilt or lost."""
-    with guarded(as_json=False):
-        _move(publish_to, release, _channel(channel), "rollback")
+    """Point a channel back to an earlier complete release."""
+    _move(publish_to, release, _channel(channel), "rollback")
 
 
+@app.command()
 def promote(release: ReleaseName = "latest", publish_to: PublishTo = None) -> None:
-    """Make a nightly release the stable one: stable.json and stable/ lead to it."""
-    with guarded(as_json=False):
-        _move(publish_to, release, "stable", "promote")
+    """Make a release the stable one."""
+    _move(publish_to, release, "stable", "promote")
 
 
 def _channel(text: str) -> Channel:
-    from warehouse.publishing.pointer import CHANNELS  # noqa: PLC0415
-
-    for channel in CHANNELS:
+    for channel in lazy.pointer.CHANNELS:
         if text == channel:
             return channel
-    raise typer.BadParameter(f"{text!r} is no channel; there are {' and '.join(CHANNELS)}")
+    channels = " or ".join(lazy.pointer.CHANNELS)
+    raise typer.BadParameter(f"unknown channel {text!r}; choose {channels}")
 
 
 def _move(publish_to: list[str] | None, release: str, channel: Channel, action: Action) -> None:
-    from warehouse.publishing.catalog import resolve  # noqa: PLC0415
-    from warehouse.publishing.channels import require_complete, set_pointer  # noqa: PLC0415
-    from warehouse.publishing.pointer import read_for_update  # noqa: PLC0415
-
-    settings = _settings(publish_to)
+    settings = settings_from(publish_to=publish_to)
     for place in _places(publish_to):
-        expected = read_for_update(place, channel, even_damaged=True)
-        release_id = resolve(place, release)
-        manifest = require_complete(place, release_id)
+        expected = lazy.pointer.read_for_update(place, channel, even_damaged=True)
+        release_id = lazy.catalog.resolve(place, release)
+        manifest = lazy.channels.require_complete(place, release_id)
         by = settings.signature(manifest.audience)
-        set_pointer(place, release_id, channel, expected=expected, action=action, moved_by=by)
+        lazy.channels.set_pointer(
+            place, release_id, channel, expected=expected, action=action, moved_by=by
+        )
         before = expected.pointer.release_id if expected.pointer else "nothing"
         print_line(f"{place.url}/{channel}.json: {before} -> {release_id}")
 
 
+@app.command()
 def pin(
-    release: ReleaseName,
-    reason: Reason = "",
-    undo: Annotated[bool, typer.Option("--undo", help="Take the pin back.")] = False,
-    publish_to: PublishTo = None,
+    release: ReleaseName, reason: Reason = "", undo: Undo = False, publish_to: PublishTo = None
 ) -> None:
-    """Keep a release out of every clean-up, such as one that a paper cites."""
-    with guarded(as_json=False):
-        from warehouse.publishing import catalog  # noqa: PLC0415
-
-        if not undo and not reason.strip():
-            raise typer.BadParameter("say why: --reason TEXT")
-        for place in _places(publish_to):
-            release_id = catalog.resolve(place, release)
-            if undo:
-                catalog.unpin(place, release_id)
-            else:
-                catalog.pin(place, release_id, reason)
-            print_line(f"{place.url}: {release_id} is {'no longer ' if undo else ''}pinned")
+    """Protect a release from `clean`, for example one that a paper cites."""
+    reason = "" if undo else require_reason(reason)
+    for place in _places(publish_to):
+        release_id = lazy.catalog.resolve(place, release)
+        if undo:
+            lazy.catalog.unpin(place, release_id)
+        else:
+            lazy.catalog.pin(place, release_id, reason)
+        print_line(f"{place.url}: {release_id} is {'no longer ' if undo else ''}pinned")
 
 
+@app.command()
 def clean(
-    keep: Annotated[int, typer.Option(min=1, help="Newest releases that stay.")] = 30,
+    keep: Keep = 30,
     grace: Grace = 48,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Do it; without this it is only told.")
-    ] = False,
+    yes: Yes = False,
     publish_to: PublishTo = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old releases and what died half-way; never what a pointer names."""
-    with guarded(as_json):
-        from warehouse.publishing import retention  # noqa: PLC0415
+    """Delete old releases and incomplete uploads.
 
-        do = retention.clean if apply else retention.plan
-        hours = timedelta(hours=grace)
-        plans = {place.url: do(place, keep=keep, grace=hours) for place in _places(publish_to)}
-        if as_json:
-            print_json({url: _plan(found) for url, found in plans.items()})
-            return
-        for url, found in plans.items():
-            _print_plan(url, found, applied=apply)
+    Releases that a channel names, promoted and pinned releases are never deleted.
+    """
+    make = lazy.retention.clean if yes else lazy.retention.plan
+    plans = {
+        place.url: make(place, keep=keep, grace=timedelta(hours=grace))
+        for place in _places(publish_to)
+    }
+    if as_json:
+        print_json({url: _plan(found) for url, found in plans.items()})
+        return
+    for url, found in plans.items():
+        _print_plan(url, found, deleted=yes)
 
 
 def _plan(found: CleanPlan) -> dict[str, Any]:
@@ -273,12 +244,12 @@ def _plan(found: CleanPlan) -> dict[str, Any]:
     }
 
 
-def _print_plan(url: str, found: CleanPlan, *, applied: bool) -> None:
-    rows = [{"release_id": name, "why": why, "": "stays"} for name, why in found.kept.items()]
-    verb = "removed" if applied else "would go"
-    told = (("past its time", found.expired), ("unfinished", found.unfinished))
-    rows += [{"release_id": r.release_id, "why": why, "": verb} for why, gone in told for r in gone]
+def _print_plan(url: str, found: CleanPlan, *, deleted: bool) -> None:
+    action = "deleted" if deleted else "would be deleted"
+    rows = [{"release_id": name, "action": "kept", "reason": r} for name, r in found.kept.items()]
+    for reason, releases in (("expired", found.expired), ("incomplete", found.unfinished)):
+        rows += [{"release_id": r.release_id, "action": action, "reason": reason} for r in releases]
     print_rows(url, rows)
-    uploads = f"{len(found.uploads)} unfinished uploads, {len(found.copies)} stale copies"
-    hint = "" if applied else "; --apply does it"
-    print_line(f"{verb}: {found.bytes:,} bytes of releases, {uploads}{hint}")
+    uploads = f"{len(found.uploads)} incomplete uploads, {len(found.copies)} stale copies"
+    hint = "" if deleted else "; --yes deletes them"
+    print_line(f"{action}: {size(found.bytes)} of releases, {uploads}{hint}")

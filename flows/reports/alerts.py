@@ -1,9 +1,9 @@
-"""Alerts: what a new warehouse says otherwise than the one before it.
+"""Alerts: significant differences between a new warehouse and the previous one.
 
-A change is an alert only where it exceeds its doubt: who leads is taken from the confirmed changes
-of the marts, a share has moved when its bounds and those of before have nothing in common, and a
-day of stalled counters is no news. Alerts are noted beside the warehouse before it is swapped in
-and dropped once they are sent, so that a run that dies between tells them the next time.
+A change is an alert only if it exceeds its uncertainty: a change of leader must be confirmed in
+the marts, a share must have left its previous bounds, and days with stalled counters are ignored.
+Alerts are saved beside the warehouse before it is swapped in and deleted once they are sent: a run
+that fails in between sends them the next time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KINDS = (CHANGE_OF_LEADER, CLAIM_VERDICT_CHANGED, SHARE_MOVED, SOURCE_STALE)
 
 @dataclass(frozen=True)
 class Alert:
-    """One change worth a person's look. `subject` names the series, claim or source."""
+    """One significant change. `subject` names the series, claim or source."""
 
     kind: str
     subject: str
@@ -44,25 +44,25 @@ class Alert:
 def compare(before: Path, after: Path) -> list[Alert]:
     """Alerts of the warehouse file `after` against `before`, by kind and subject.
 
-    Empty where there is no warehouse before: a first build has no news. A mart that either file
-    lacks, as one of older code does, is passed over.
+    Empty for a first build. A mart that one of the files lacks, because older code built it, is
+    skipped.
     """
     if not before.exists():
         return []
     with _both(before, after) as con:
-        held = _tables(con)
+        present = _tables(con)
         found = [
             Alert(kind, *row)
             for kind, table, query in QUERIES
-            if {("before", table), ("after", table)} <= held
+            if {("before", table), ("after", table)} <= present
             for row in con.execute(query).fetchall()
         ]
         found += _stale(con)
     return sorted(found, key=lambda a: (a.kind, a.subject))
 
 
-def note(before: Path, after: Path, warehouse: Path) -> list[Alert]:
-    """Adds what `compare` finds to the alerts that are not sent yet; returns all of them."""
+def save(before: Path, after: Path, warehouse: Path) -> list[Alert]:
+    """Adds the alerts of `compare` to those that are not sent yet; returns all of them."""
     known = unsent(warehouse)
     alerts = known + [alert for alert in compare(before, after) if alert not in known]
     if alerts:
@@ -72,13 +72,13 @@ def note(before: Path, after: Path, warehouse: Path) -> list[Alert]:
 
 
 def unsent(warehouse: Path) -> list[Alert]:
-    """Alerts of the builds of this warehouse that nobody has sent yet."""
+    """Saved alerts of this warehouse that are not sent yet."""
     path = _outbox(warehouse)
     return [Alert(**fields) for fields in json.loads(path.read_bytes())] if path.exists() else []
 
 
-def drop(warehouse: Path) -> None:
-    """Forgets the noted alerts, once they are sent."""
+def clear(warehouse: Path) -> None:
+    """Deletes the saved alerts, once they are sent."""
     _outbox(warehouse).unlink(missing_ok=True)
 
 
@@ -94,14 +94,14 @@ def _both(before: Path, after: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-OF_A_PANEL = ("country_share_daily", "hub_leader_changes")
+PANEL_TABLES = ("country_share_daily", "hub_leader_changes")
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-    """Database and name of each table; one of older code that does not say its panel is none."""
+    """Database and name of each table that can be compared: an older one may lack panel_id."""
     query = f"""
         SELECT database_name, schema_name || '.' || table_name FROM duckdb_tables() AS t
-        WHERE table_name NOT IN {OF_A_PANEL} OR EXISTS (
+        WHERE table_name NOT IN {PANEL_TABLES} OR EXISTS (
             SELECT 1 FROM duckdb_columns() AS c WHERE c.column_name = 'panel_id'
             AND (c.database_name, c.schema_name, c.table_name)
                 = (t.database_name, t.schema_name, t.table_name))"""
@@ -109,7 +109,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
 
 
 def _leaders(table: str, series: str) -> str:
-    """SQL: series whose confirmed leader is another than before. A new series has none before."""
+    """SQL: series whose confirmed leader has changed. A new series has no earlier leader."""
     subject = f"concat_ws(', ', {series})"
     return f"""
 WITH old AS (
@@ -120,20 +120,20 @@ WITH old AS (
         max(confirmed_date) AS confirmed
     FROM after.{table} GROUP BY ALL
 )
-SELECT subject, old.holder, new.holder, format('{{}}: {{}} leads beyond doubt, confirmed on {{}}; '
-    'before it was {{}}', subject, new.holder, confirmed, old.holder)
+SELECT subject, old.holder, new.holder, format('{{}}: {{}} is the confirmed new leader '
+    'as of {{}}; previously {{}}', subject, new.holder, confirmed, old.holder)
 FROM new JOIN old USING (subject) WHERE new.holder <> old.holder"""
 
 
 _CLAIMS = """
 SELECT new.claim_id || ', ' || new.moment, old.verdict, new.verdict,
-    format('claim {} ({}): {}, before {}; {}', new.claim_id, new.moment, new.verdict, old.verdict,
-        new.reason)
+    format('claim {} ({}): {}, previously {}; {}', new.claim_id, new.moment, new.verdict,
+        old.verdict, new.reason)
 FROM after.mart.claims AS new JOIN before.mart.claims AS old USING (claim_id, moment)
 WHERE new.verdict <> old.verdict"""
 
-# The newest day whose counters did not stall, in each file. Bounds give none or all of what is
-# unknown to the country, so that shares whose bounds overlap may be the same. Days of two
+# The newest day without stalled counters, in each file. The bounds attribute none or all of the
+# unknown part to the country, so shares with overlapping bounds may be equal. Days of different
 # panels are not compared.
 _HEADLINE = """
     FROM {file}.mart.country_share_daily AS s
@@ -147,7 +147,7 @@ new AS (SELECT s.* {_HEADLINE.format(file="after")})
 SELECT concat_ws(', ', country_code, population, attribution),
     format('{{:.1f}} %', 100 * old.share), format('{{:.1f}} %', 100 * new.share),
     format('{{}}, share of 30-day downloads ({{}}, by {{}}): {{:.1f}} % ({{:.1f}} to {{:.1f}}) on '
-        '{{}}, before {{:.1f}} % ({{:.1f}} to {{:.1f}}) on {{}}', country_code, population,
+        '{{}}, previously {{:.1f}} % ({{:.1f}} to {{:.1f}}) on {{}}', country_code, population,
         attribution, 100 * new.share, 100 * new.share_lower, 100 * new.share_upper,
         new.as_of_date, 100 * old.share, 100 * old.share_lower, 100 * old.share_upper,
         old.as_of_date)
@@ -171,7 +171,7 @@ QUERIES = (
 
 
 def _stale(con: duckdb.DuckDBPyConnection) -> list[Alert]:
-    """Sources that have become late between the two clocks; one that stays late is told once."""
+    """Sources that became late since the previous build; each is reported once."""
     late_before, late = ({r["source"]: r for r in ages(con, db) if r["is_stale"]} for db in DBS)
     return [
         Alert(
@@ -179,8 +179,8 @@ def _stale(con: duckdb.DuckDBPyConnection) -> list[Alert]:
             source,
             None,
             f"{row['age_days']} days",
-            f"{source}: the newest observation is of {row['newest']}, {row['age_days']} days old; "
-            f"late after {row['stale_after_days']}",
+            f"{source}: the newest observation is from {row['newest']}, {row['age_days']} days "
+            f"ago; the limit is {row['stale_after_days']} days",
         )
         for source, row in late.items()
         if source not in late_before
@@ -190,15 +190,15 @@ def _stale(con: duckdb.DuckDBPyConnection) -> list[Alert]:
 DBS = ("before", "after")
 
 
-# Where the source's own date tells more than the day on which it was asked.
+# Sources whose own publication date says more than the day of the download.
 _OWN_DATE = {"lmarena": "SELECT max(publish_date) FROM {db}.core.arena_ratings"}
 
 
 def ages(con: duckdb.DuckDBPyConnection, database: str) -> list[dict[str, Any]]:
-    """One record per source: its newest day, the age at the build's clock, whether it is late.
+    """One record per source: its newest day, its age at the build's date, whether it is late.
 
-    The newest day is that of the last snapshot; for LMArena that of the last board published, as
-    the files are asked for daily and change every 1 to 19 days.
+    The newest day is that of the last snapshot. For LMArena it is that of the last board: the files
+    are downloaded daily and change every 1 to 19 days.
     """
     rows = con.execute(
         f"""SELECT source, max(snapshot_date), any_value(as_of)

@@ -1,14 +1,14 @@
-"""What the claim ledger says, read off the warehouse file."""
+"""The published statements and their verdicts, from the warehouse file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from flows.reports.headline import rows_of
+from flows.reports.query import rows_of
 from warehouse.database.duckdb_file import WarehouseError, open_read_only
 
-# One line a statement: what was said, and both verdicts.
+# One row per statement, with the verdict when it was published and the verdict today.
 LEDGER = """
 SELECT t.claim_id, t.verdict AS verdict_then, n.verdict AS verdict_now, t.stated_text,
     t.recomputed_text AS found_then, n.recomputed_text AS found_now, t.coverage AS coverage_then,
@@ -28,17 +28,17 @@ FROM mart.claim_trials WHERE claim_id = ? ORDER BY moment DESC, position
 
 
 def ledger(warehouse: Path) -> dict[str, Any]:
-    """Every statement with its verdicts then and now, and how many there are of each."""
+    """Every statement with both verdicts, and the number of statements by verdict."""
     with open_read_only(warehouse) as con:
         return {"counts": rows_of(con, COUNTS), "claims": rows_of(con, LEDGER)}
 
 
-def one(warehouse: Path, claim_id: str) -> dict[str, Any]:
-    """One statement in full, with every trial. Raises WarehouseError for one that is not there."""
+def statement(warehouse: Path, claim_id: str) -> dict[str, Any]:
+    """One statement in full, with every test of it. Raises WarehouseError for an unknown id."""
     with open_read_only(warehouse) as con:
         verdicts = rows_of(con, ONE, claim_id)
         if not verdicts:
             raise WarehouseError(
-                f"{warehouse} holds no statement {claim_id!r}; `observatory claims` lists them"
+                f"no statement {claim_id!r} in {warehouse}; `observatory claims` lists the ids"
             )
         return {"verdicts": verdicts, "trials": rows_of(con, TRIALS, claim_id)}

@@ -1,13 +1,12 @@
-"""What a run tells people at its end: read off the warehouse file, never kept elsewhere."""
+"""The headline tables that a run prints at its end, computed from the warehouse file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from flows.reports.sanitize import inert
+from flows.reports.query import Rows, rows_of
+from flows.reports.text import percent, printable, probability
 from warehouse.database.duckdb_file import open_read_only
 
 SHARES = """
@@ -52,11 +51,10 @@ ABOUT = "SELECT as_of, code_version, code_digest, is_sample FROM meta.build"
 REFUSED = (
     "SELECT table_name, reason, count(*) AS records FROM raw.quarantine GROUP BY ALL ORDER BY ALL"
 )
-Rows = list[dict[str, Any]]
 
 
 def headline(warehouse: Path) -> dict[str, Any]:
-    """What was read and the headline tables, as plain values ready for JSON."""
+    """The input snapshots and the headline tables, as plain values ready for JSON."""
     with open_read_only(warehouse) as con:
         return {
             "about": rows_of(con, ABOUT)[0],
@@ -69,22 +67,15 @@ def headline(warehouse: Path) -> dict[str, Any]:
         }
 
 
-def rows_of(con: duckdb.DuckDBPyConnection, sql: str, *values: object) -> Rows:
-    """The rows of a query by column name."""
-    cursor = con.execute(sql, list(values))
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
 DEFINITION = (
-    "Share of 30-day downloads on the Hugging Face Hub, {n} observed on {day}; "
-    "fractional credit; ZZ = examined, no single country, XX = not examined yet; "
-    "in brackets the bounds if none or all of ZZ and XX belonged to the country."
+    "Share of 30-day downloads on the Hugging Face Hub, {n} observed on {day}, fractional credit. "
+    "ZZ: examined, not attributable to one country. XX: not examined yet. In brackets: the bounds "
+    "if none or all of ZZ and XX belonged to the country."
 )
 
 
 def shares_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
-    """Title, header and cells: one line per country, one column per population and attribution."""
+    """Title, header and cells: one row per country, one column per population and attribution."""
     cuts = sorted({(r["population"], r["attribution"]) for r in rows})
     by = {(r["country_code"], r["population"], r["attribution"]): r for r in rows}
     countries = list(dict.fromkeys(r["country_code"] for r in rows))
@@ -93,14 +84,14 @@ def shares_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
     title = (
         DEFINITION.format(n=_observed(first), day=first["as_of_date"])
         if first
-        else "No Hub snapshot up to the day."
+        else "No Hub snapshot up to this date."
     )
     title += _lineage(rows)
     return title, ["country", *(f"{p}, by {a}" for p, a in cuts)], cells
 
 
 def _observed(row: dict[str, Any]) -> str:
-    """How many models, and of how many on the Hub where it was not swept whole."""
+    """The number of models; of how many, if the sweep did not cover the whole Hub."""
     n = row["n_models_population"]
     if row["panel_id"] == "whole_hub" or row["hub_models_total"] is None:
         return f"{n:,} models"
@@ -110,9 +101,9 @@ def _observed(row: dict[str, Any]) -> str:
 
 
 def _lineage(rows: Rows) -> str:
-    """How much of the shares by base rests on a recorded lineage."""
+    """The part of the downloads whose lineage is recorded, for the shares by base."""
     known = {r["population"]: r["lineage_coverage"] for r in rows if r["attribution"] == "base"}
-    parts = [f"{100 * part:.1f} % ({name})" for name, part in sorted(known.items())]
+    parts = [f"{percent(part)} ({name})" for name, part in sorted(known.items())]
     return f" Lineage is recorded for {', '.join(parts)} of the downloads." if parts else ""
 
 
@@ -121,17 +112,18 @@ def _share(row: dict[str, Any] | None) -> str:
         return "–"
     if row["share"] is None:
         return "lineage not recorded"
-    low, share, high = (100 * row[k] for k in ("share_lower", "share", "share_upper"))
-    return f"{share:.1f} % ({low:.1f}–{high:.1f})"
+    return (
+        f"{percent(row['share'])} ({100 * row['share_lower']:.1f}–{100 * row['share_upper']:.1f})"
+    )
 
 
 def leaders_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
     """Best model of each country on the newest raw text board."""
     day = rows[0]["publish_date"] if rows else "no board"
     title = (
-        f"Leaders of LMArena text, overall, not style-controlled, board of {day}, by country; "
-        "leader wins = how often the first model would win against it; holds #1 = probability that "
-        "one of the country's models is truly the best, ratings taken as independent."
+        f"Leaders of LMArena text, overall, not style-controlled, board of {day}, by country. "
+        "Leader wins: how often the first model would win against this one. Holds #1: probability "
+        "that one of the country's models is truly the best, with independent ratings."
     )
     header = ["country", "best model", "rank", "rating", "behind", "leader wins", "holds #1"]
     header += ["in top 10", "in top 20"]
@@ -142,23 +134,14 @@ def leaders_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
             str(r["best_rank_ordinal"]),
             f"{r['rating']:.0f}",
             f"{r['gap_to_leader']:.0f}",
-            f"{100 * r['expected_win_rate_of_leader']:.1f} %",
-            _probability(r["probability_first"]),
+            percent(r["expected_win_rate_of_leader"]),
+            probability(r["probability_first"]),
             str(r["n_top10"]),
             str(r["n_top20"]),
         ]
         for r in rows
     ]
     return title, header, cells
-
-
-def _probability(value: float | None) -> str:
-    """A percentage that never says 0 or 100 of what is merely very likely; – if unknown."""
-    if value is None:
-        return "–"
-    if value < 0.001:
-        return "< 0.1 %"
-    return f"{100 * value:.1f} %" if value <= 0.999 else "> 99.9 %"
 
 
 def notable_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
@@ -168,20 +151,20 @@ def notable_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
     lines = sorted({(r["source"], r["country_code"]) for r in rows})
     cells = [[s, c, *(str(by.get((s, c, y), "–")) for y in years)] for s, c in lines]
     title = (
-        "Notable AI models by country and year, each counted once in full for every distinct "
-        "country of its organisations; editions are never merged."
+        "Notable AI models by country and year. Each counts once for every distinct country of its "
+        "organizations; editions are never merged."
     )
     return title, ["source", "country", *map(str, years)], cells
 
 
 def claims_table(rows: Rows) -> tuple[str, list[str], list[list[str]]]:
-    """How many published statements came to which verdict."""
+    """The number of published statements by verdict."""
     title = (
-        "Published statements tried against the data (`observatory claims` lists them): of the day "
-        "that each speaks of, and were it said today."
+        "Published statements tested against the data, with the data of their own date and with "
+        "today's (`observatory claims` lists them)."
     )
     cells = [[r["verdict"], str(r["of_its_day"]), str(r["said_today"])] for r in rows]
-    return title, ["verdict", "of its day", "said today"], cells
+    return title, ["verdict", "when published", "today"], cells
 
 
 def tables(summary: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -195,7 +178,7 @@ def tables(summary: dict[str, Any]) -> list[tuple[str, list[str], list[list[str]
 
 
 def sample_banner(summary: dict[str, Any]) -> str | None:
-    """The line that keeps a sample from being read as the world."""
+    """A warning line if the warehouse was built from the sample."""
     about = summary["about"]
     if not about["is_sample"]:
         return None
@@ -217,7 +200,7 @@ BAR = 40  # characters of a share of 1
 
 
 def share_chart(summary: dict[str, Any]) -> str:
-    """Shares by country as bars of text, one block per definition; ░ is the doubt above."""
+    """Shares by country as bars of text, one block per definition; ░ reaches the upper bound."""
     rows = summary["country_share_daily"]
     lines = [shares_table(rows)[0]]
     for cut in sorted({(r["population"], r["attribution"]) for r in rows}):
@@ -230,12 +213,12 @@ def share_chart(summary: dict[str, Any]) -> str:
 def _bar(row: dict[str, Any]) -> str:
     if row["share"] is None:
         return f"{row['country_code']} {_share(row)}"
-    sure = round(BAR * row["share"])
-    doubt = round(BAR * row["share_upper"]) - sure
-    return f"{row['country_code']} {'█' * sure}{'░' * doubt} {_share(row)}"
+    share = round(BAR * row["share"])
+    above = round(BAR * row["share_upper"]) - share
+    return f"{row['country_code']} {'█' * share}{'░' * above} {_share(row)}"
 
 
 def cell(text: str) -> str:
     """A name from outside that cannot break the table or become markup."""
-    text = inert(" ".join(text.split())).replace("\\", "\\\\").replace("|", "\\|")
+    text = printable(" ".join(text.split())).replace("\\", "\\\\").replace("|", "\\|")
     return text.replace("<", "&lt;").replace("[", "\\[").replace("`", "\\`")

@@ -1,4 +1,4 @@
-"""Keeping the registry: what it lacks, by weight, and what might fill it."""
+"""Names that the registry lacks, by weight, and known names that look like them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rapidfuzz import fuzz, process
 
 from warehouse.database.duckdb_file import open_read_only
 
-PROPOSAL_SCORE = 88  # of 100; below it a likeness says nothing
+PROPOSAL_SCORE = 88  # of 100; below it a similarity means nothing
 
-# What a name carries in each system: 30-day downloads on the newest day, lines of leaderboards,
+# The weight of a name in each system: 30-day downloads on the newest day, leaderboard rows,
 # notable models of the newest vintage.
 WEIGHTS = {
     "hub": """
@@ -36,7 +36,7 @@ WEIGHTS = {
 def coverage(warehouse: Path) -> pl.DataFrame:
     """One row per system and name: weight, its share of the system, lab_id (null = unexamined).
 
-    Sorted by system and falling weight.
+    Sorted by system and descending weight.
     """
     with open_read_only(warehouse) as con:
         return pl.concat([_coverage(con, system, sql) for system, sql in WEIGHTS.items()])
@@ -57,7 +57,7 @@ def _coverage(con: duckdb.DuckDBPyConnection, system: str, weights: str) -> pl.D
 
 
 def gaps(warehouse: Path, limit: int = 25) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Share of the weight that is examined, by system; and the heaviest unexamined names."""
+    """The examined share of the weight by system, and the heaviest unexamined names."""
     names = coverage(warehouse)
     examined = pl.col("share").filter(pl.col("lab_id").is_not_null()).sum()
     summary = names.group_by("system", maintain_order=True).agg(
@@ -69,7 +69,7 @@ def gaps(warehouse: Path, limit: int = 25) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def propose(warehouse: Path, limit: int = 25) -> pl.DataFrame:
-    """For the heaviest unexamined names the most alike known one: for review, never taken over.
+    """The most similar known name for each of the heaviest unexamined names, for review.
 
     Columns: system, name, share, known_name, known_system, lab_id, score (0–100).
     """

@@ -1,4 +1,4 @@
-"""What archive, warehouse and published places hold right now."""
+"""The current state of the archive, the warehouse and the published places."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from flows.reports.headline import ABOUT, rows_of
+from flows.reports.headline import ABOUT
+from flows.reports.query import rows_of
 from flows.settings import Settings
 from warehouse.archive.archive import Archive
-from warehouse.contracts.table import contracts
-from warehouse.database.duckdb_file import open_read_only
+from warehouse.database.duckdb_file import WarehouseError, open_read_only
 from warehouse.publishing.pointer import read_pointer
 from warehouse.storage.open import open_storage
 
 
 def status_of(settings: Settings) -> dict[str, Any]:
-    """Newest snapshot of every source, the warehouse's clock, the pointer of every target."""
+    """Newest snapshot of every source, date of the warehouse, pointer of every published place."""
     archive = Archive(settings.archive)
     return {
         "archive": _sources(archive, settings.sources),
@@ -30,12 +30,21 @@ def status_of(settings: Settings) -> dict[str, Any]:
     }
 
 
+def is_sample(warehouse: Path) -> bool:
+    """Whether this file is a warehouse that was built from the bundled sample."""
+    try:
+        about = _about(warehouse)
+    except WarehouseError:  # the command that reads it reports the error
+        return False
+    return bool(about and about["is_sample"])
+
+
 def _sources(archive: Archive, wanted: tuple[str, ...]) -> list[dict[str, Any]]:
     """One record per source of the archive or of the settings, those without data last."""
     found = archive.snapshots()
-    newest = {s.source: s for s in found}  # sorted by date: the last one stays
+    newest = {s.source: s for s in found}  # sorted by date: the last one remains
     counts = Counter(s.source for s in found)
-    held = [
+    present = [
         {
             "source": source,
             "state": "has_data",
@@ -48,9 +57,9 @@ def _sources(archive: Archive, wanted: tuple[str, ...]) -> list[dict[str, Any]]:
         for source, s in newest.items()
     ]
     nothing = {"newest": None, "retrieved_at": None, "records": None, "is_sample": None}
-    lacking = [source for source in wanted if source not in newest]
-    return held + [
-        {"source": source, "state": "no_data", "snapshots": 0, **nothing} for source in lacking
+    absent = [source for source in wanted if source not in newest]
+    return present + [
+        {"source": source, "state": "no_data", "snapshots": 0, **nothing} for source in absent
     ]
 
 
@@ -71,18 +80,3 @@ def _pointer(target: str) -> dict[str, Any]:
         "as_of": pointer.as_of,
         "audience": pointer.audience,
     }
-
-
-def tables_of(warehouse: Path) -> list[dict[str, Any]]:
-    """One record per contract: rows in the warehouse, grain, description."""
-    with open_read_only(warehouse) as con:
-        return [
-            {
-                "table": c.table,
-                "rows": con.execute(f"SELECT count(*) FROM {c.sql_name}").fetchall()[0][0],
-                "grain": c.grain,
-                "description": c.description,
-            }
-            for c in contracts().values()
-            if c.table != "meta.release"
-        ]

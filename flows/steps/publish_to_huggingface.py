@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
@@ -69,6 +70,11 @@ def publish_to_hub(
         return _commit(api, change, folder, head)
     except HfHubHTTPError as error:
         raise ReleaseError(_refused(repo, error)) from error
+    except httpx2.TransportError as error:
+        raise ReleaseError(
+            f"{settings.hub_url} cannot be reached ({error}); check the network connection and "
+            "run again"
+        ) from error
 
 
 def _stored_files(api: HfApi, repo: str) -> tuple[str | None, dict[str, RepoFile]]:

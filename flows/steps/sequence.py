@@ -19,6 +19,7 @@ from expectations.docs import build_docs
 from expectations.report import Report
 from expectations.validate import validate_database
 from flows.reports import alerts
+from flows.reports.validation import log_outcome
 from flows.settings import Settings
 from flows.steps import build as steps
 from flows.steps.hub_history import shared_with_releases
@@ -93,7 +94,7 @@ def build(
         docs = write_docs(_docs_folder(settings, "failed" if failed else "new"), [report], as_of)
         report.raise_for_critical()
         wrap(finish)(path, list(snapshots), report, clocks)
-        alerts.note(settings.warehouse, path, settings.warehouse)
+        alerts.save(settings.warehouse, path, settings.warehouse)
         swap_in(path, settings.warehouse)
         _replace_folder(docs, settings.docs)
     except BaseException:
@@ -107,10 +108,7 @@ def validate(path: Path, layer: str) -> Report:
     later = {t for t in contracts() if t.startswith("meta.")} - {step.table for step in plan()}
     tables = [t for t in contracts() if t.startswith(f"{layer}.") and t not in later]
     report = validate_database(path, tables, layer)
-    counts = report.summary()
-    log.info("%s: %d expectations, %d failed", layer, counts["expectations"], counts["failed"])
-    for failure in report.failures("warning"):
-        log.warning("%s %s: %s", failure.table_name, failure.expectation, failure.description)
+    log_outcome(path, layer, report)
     return report
 
 

@@ -1,1 +1,1 @@
-"""`observatory why`: from a published number down to the bytes that it was made from."""
+"""`observatory trace`: from a published number to the bytes that it was computed from."""

@@ -1,4 +1,4 @@
-"""What a share is the sum of: the models behind it, by what each adds to the numerator."""
+"""The models behind a share, by what each of them adds to the numerator."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from flows.tracing.question import Question
+from flows.tracing.find_row import TracedRow
 from transforms.hub.credits import credited
 from warehouse.contracts.table import contract
 from warehouse.database.duckdb_file import scan
 
-# Shares of the Hub that are sums over models -> the column of whom they credit.
+# Shares of the Hub that are sums over models -> the column that they credit.
 SHARES = {"mart.country_share_daily": "country_code", "mart.lab_share_daily": "lab_id"}
 NO_FAMILIES = {"model_name": pl.String, "family_id": pl.Categorical, "maker": pl.Categorical}
-ABSENT = {"country_code": None, "lab_id": "unexamined"}  # what stands for a lab not examined yet
+ABSENT = {"country_code": None, "lab_id": "unexamined"}  # the value for a lab not examined yet
 
 
 @dataclass(frozen=True)
@@ -31,39 +31,39 @@ class Contributions:
 
 
 def contributions(
-    con: duckdb.DuckDBPyConnection, question: Question, limit: int
+    con: duckdb.DuckDBPyConnection, target: TracedRow, limit: int
 ) -> Contributions | None:
-    """The models behind a share, summed anew by the transform's own rules.
+    """The models behind a share, summed again with the transform's own rules.
 
-    None of other tables, of days whose counters stand in the history alone, and where there is no
-    share.
-    `total` must equal the row's numerator: the caller says so where it does not.
+    None for other tables, for days whose counters are only in the history, and for a null share.
+    `total` must equal the numerator of the row; the caller reports a difference.
     """
-    by = SHARES.get(question.contract.table)
-    row = question.row
-    if by is None or row["numerator"] is None or not _is_counted(con, row["as_of_date"]):
+    by = SHARES.get(target.contract.table)
+    row = target.row
+    if by is None or row["numerator"] is None or not _has_counters(con, row["as_of_date"]):
         return None
     counts = pl.col(row["population"]) & pl.col(row["metric"]).is_not_null()
     credited = _credited(con, row["as_of_date"]).filter(
         counts & (pl.col("attribution") == row["attribution"])
     )
-    whom = pl.col(by).fill_null(ABSENT[by]) if ABSENT[by] else pl.col(by)
-    ours = credited.filter(whom == row[by])
+    holder = pl.col(by).fill_null(ABSENT[by]) if ABSENT[by] else pl.col(by)
+    models = credited.filter(holder == row[by])
     weight = pl.col("weight")
     if row.get("credit") == "full":  # every distinct country of a model gets all of it, once
-        ours, weight = ours.unique("model_id_hf", keep="first", maintain_order=True), pl.lit(1.0)
-    held = ours.select(
+        models = models.unique("model_id_hf", keep="first", maintain_order=True)
+        weight = pl.lit(1.0)
+    added = models.select(
         "model_id_hf", "root_model_id_hf", "namespace", "lab_id",
         pl.col(row["metric"]).alias("value"), weight.alias("weight"),
         (pl.col(row["metric"]) * weight).alias("adds"),
     ).collect()  # fmt: skip
-    largest = held.sort("adds", "model_id_hf", descending=[True, False]).head(limit)
-    return Contributions(held["model_id_hf"].n_unique(), float(held["adds"].sum()), largest)
+    largest = added.sort("adds", "model_id_hf", descending=[True, False]).head(limit)
+    return Contributions(added["model_id_hf"].n_unique(), float(added["adds"].sum()), largest)
 
 
-def _is_counted(con: duckdb.DuckDBPyConnection, day: date) -> bool:
-    asked = "SELECT 1 FROM core.hub_daily_counters WHERE as_of_date = ? LIMIT 1"
-    return bool(con.execute(asked, [day]).fetchall())
+def _has_counters(con: duckdb.DuckDBPyConnection, day: date) -> bool:
+    query = "SELECT 1 FROM core.hub_daily_counters WHERE as_of_date = ? LIMIT 1"
+    return bool(con.execute(query, [day]).fetchall())
 
 
 def _credited(con: duckdb.DuckDBPyConnection, day: date) -> pl.LazyFrame:
@@ -77,7 +77,7 @@ def _credited(con: duckdb.DuckDBPyConnection, day: date) -> pl.LazyFrame:
         name: scan(con, contract(f"core.{name}"))
         for name in ("hub_models", "hub_model_roots", "namespaces", "labs")
     }
-    makers = pl.LazyFrame(schema=NO_FAMILIES)  # whose family it is, no share here asks
+    makers = pl.LazyFrame(schema=NO_FAMILIES)  # no share here depends on the family
     found = credited(
         counters, tables["hub_models"], spikes, tables["hub_model_roots"], makers,
         tables["namespaces"], tables["labs"],
@@ -106,7 +106,7 @@ def _credited(con: duckdb.DuckDBPyConnection, day: date) -> pl.LazyFrame:
 
 
 def seeds(found: Contributions | None, row: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
-    """The rows of the tables behind a share that the largest contributions stand for."""
+    """The rows behind the largest contributions, by table."""
     if found is None:
         return {}
     models = found.largest.select("model_id_hf")

@@ -1,4 +1,4 @@
-"""From a raw row to its bytes: the snapshot, the file as received, the record and its range."""
+"""From a raw row to its bytes: the snapshot, the downloaded file, the record and its range."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXCERPT = 400  # bytes of a record that are shown
 
 @dataclass(frozen=True)
 class Source:
-    """Where one raw row comes from, as far as the archive at hand can tell."""
+    """Where one raw row comes from, as far as the archive shows it."""
 
     table: str
     key: dict[str, Any]
@@ -41,7 +41,7 @@ class Source:
     note: str | None = None
 
     def shown_by(self) -> str | None:
-        """A command that prints the very bytes."""
+        """A shell command that prints exactly these bytes."""
         if self.path is None or self.start is None or self.end is None or self.text is None:
             return None
         how = {".zst": "zstd -dc", ".zip": "unzip -p"}.get(Path(self.path).suffix, "cat")
@@ -51,7 +51,7 @@ class Source:
 
 
 class Records:
-    """Looks rows up in an archive; files are verified, and read once."""
+    """Looks up rows in an archive; every file is verified, and read once."""
 
     def __init__(self, archive: Archive | None) -> None:
         self._archive = archive
@@ -67,12 +67,14 @@ class Records:
         begin = Source(contract.table, key, row.get("snapshot_id"))
         origin = contract.origin
         if origin is None:
-            made_by = _named(contract.made_by or "this project's code, from no kept record", row)
+            made_by = _named(
+                contract.made_by or "this project's code, not from an archived record", row
+            )
             return replace(begin, note=f"made by {made_by}")
         if origin.is_code:
             return _in_code(begin, origin, row)
         if self._archive is None:
-            return replace(begin, note="no archive at hand: give --archive DIR for the bytes")
+            return replace(begin, note="no archive found; give --archive DIR to see the bytes")
         try:
             return self._found(begin, origin, row, self._archive)
         except (ArchiveError, LocateError) as error:
@@ -82,7 +84,7 @@ class Records:
         self, begin: Source, origin: Origin, row: Mapping[str, Any], archive: Archive
     ) -> Source:
         files = self._files(archive, str(row["snapshot_id"]), _named(origin.file, row))
-        for other in files[:-1]:  # pages of several listings may have one name
+        for other in files[:-1]:  # pages of several listings can have the same name
             with suppress(LocateError):
                 return self._within(begin, origin, row, archive, other)
         return self._within(begin, origin, row, archive, files[-1])
@@ -106,7 +108,7 @@ class Records:
         if origin.member:
             inside, data = member(data, _named(origin.member, row))
         if origin.record is None and not origin.match:
-            return replace(known, member=inside, note="the whole file; its records are nested")
+            return replace(known, member=inside, note="the whole file: its records are nested")
         place = _place(inside or file.name, data, origin, row)
         return replace(known, member=inside, **asdict(place), text=_excerpt(data, place))
 
@@ -115,7 +117,7 @@ class Records:
             source, _, day = snapshot_id.partition("/")
             self._snapshots |= {s.snapshot_id: s for s in archive.snapshots(source)}
             if snapshot_id not in self._snapshots:
-                raise ArchiveError(f"the archive has no snapshot {source}/{day}")
+                raise ArchiveError(f"the archive has no snapshot {source}/{day}; check --archive")
         plain = pattern.removesuffix(".zst")
         found = [f for f in self._snapshots[snapshot_id].files if _is_called(f, plain)]
         if not found:
@@ -124,7 +126,7 @@ class Records:
 
 
 def _is_called(file: ArchivedFile, pattern: str) -> bool:
-    """By its own name, or by that of the earlier file whose bytes it shares."""
+    """By its own name, or by the name of the earlier file with the same bytes."""
     names = (file.name, file.path.removesuffix(".zst"))
     return any(fnmatch.fnmatchcase(n, p) for n in names for p in (pattern, f"*/{pattern}"))
 
@@ -142,7 +144,9 @@ def _in_code(begin: Source, origin: Origin, row: Mapping[str, Any]) -> Source:
         with suppress(LocateError):
             place = _place(name, data, origin, row)
             return replace(known, **asdict(place), text=_excerpt(data, place))
-    return replace(known, note=f"{origin.file} has no such record: it has changed since")
+    return replace(
+        known, note=f"{origin.file} no longer has this record: the file has changed since the build"
+    )
 
 
 def _named(template: str, row: Mapping[str, Any]) -> str:
@@ -150,7 +154,7 @@ def _named(template: str, row: Mapping[str, Any]) -> str:
 
 
 def _excerpt(data: bytes, place: Located) -> str | None:
-    """The record's own bytes, cut to what can be read at a glance; a row group is not text."""
+    """The first bytes of the record as text; None for a Parquet row group."""
     if place.unit.startswith("row group"):
         return None
     return (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.app import SAMPLE
+from flows.cli.options import SAMPLE
 from tests.conftest import DAY
 from tests.support.builds import GENERATED, LATER
 from tests.support.digests import AXES, Environment, differing, elsewhere, ends, every, few

@@ -132,7 +132,7 @@ def test_a_newest_snapshot_that_is_refused_whole_stops_the_build(
     found = plant(con, table, before, [(NEW, "a", 13)])
     assert found[WHOLE] == "critical"
     rule = next(r for r in refusal_rules(contract(table)) if r.name == WHOLE)
-    assert "observatory refuse SOURCE/DATE" in rule.description
+    assert "observatory exclude SOURCE/DATE" in rule.description
 
 
 @pytest.mark.parametrize("table", PARTS)

@@ -269,7 +269,9 @@ def test_another_leader_is_told_to_the_chat_room_and_a_stale_day_is_not(
         told = wait_for(
             "the alert", lambda: place.catcher.texts("observatory-change-of-leader"), seconds=60
         )
-        assert any("text, overall, country: CN leads beyond doubt" in text for text in told)
+        assert any(
+            "text, overall, country: CN is the confirmed new leader" in text for text in told
+        )
         # The same answers a day later: every counter stands still, and nobody is called.
         before = len(place.catcher.told)
         stale = str(FIRST + timedelta(days=2))

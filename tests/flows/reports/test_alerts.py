@@ -1,4 +1,4 @@
-"""Alerts: told when something changed beyond its doubt, once, and never for a stale day."""
+"""Alerts: sent once for a change beyond its uncertainty, never for a day of stalled counters."""
 
 from __future__ import annotations
 
@@ -64,34 +64,34 @@ def found(tmp_path: Path, before: pl.LazyFrame, after: pl.LazyFrame) -> list[Ale
     return alerts.compare(old, new)
 
 
-def test_a_change_of_leader_is_told_with_both_names(tmp_path: Path) -> None:
+def test_a_change_of_leader_names_both(tmp_path: Path) -> None:
     (alert,) = found(tmp_path, changes(US), changes(US, CN))
     assert (alert.kind, alert.before, alert.after) == (CHANGE_OF_LEADER, "US", "CN")
     assert alert.subject == "Arena text, overall, country"
     assert "2026-08-09" in alert.text
 
 
-def test_the_same_leader_is_no_news(tmp_path: Path) -> None:
+def test_the_same_leader_gives_no_alert(tmp_path: Path) -> None:
     assert found(tmp_path, changes(US, CN), changes(US, CN)) == []
 
 
-def test_a_board_that_is_new_to_us_has_no_change_of_leader(tmp_path: Path) -> None:
+def test_a_new_board_has_no_change_of_leader(tmp_path: Path) -> None:
     video = change(date(2026, 8, 9), "CN", board="text_to_video")
     assert found(tmp_path, changes(US), changes(US, video)) == []
 
 
-def test_a_change_of_the_past_that_a_new_source_brings_is_not_told(tmp_path: Path) -> None:
+def test_past_changes_from_a_new_source_give_no_alert(tmp_path: Path) -> None:
     then = change(date(2024, 6, 1), "FR", "US")
     back = change(date(2024, 9, 1), "US", "FR")
     assert found(tmp_path, changes(US), changes(US, then, back)) == []
 
 
-def test_a_first_build_has_no_news(tmp_path: Path) -> None:
+def test_a_first_build_gives_no_alert(tmp_path: Path) -> None:
     new = warehouse(tmp_path / "new.duckdb", TUESDAY, mart__arena_leader_changes=changes(US, CN))
     assert alerts.compare(tmp_path / "absent.duckdb", new) == []
 
 
-def test_an_older_file_without_the_table_is_passed_over(tmp_path: Path) -> None:
+def test_an_older_file_without_the_table_is_skipped(tmp_path: Path) -> None:
     import duckdb
 
     old = warehouse(tmp_path / "old.duckdb", MONDAY)
@@ -132,11 +132,11 @@ def test_a_source_is_late_after_the_days_of_its_card(tmp_path: Path, days: int, 
     old = warehouse(tmp_path / "old.duckdb", seen, meta__snapshots=snapshot("hub", seen))
     clock = date(2026, 8, 1 + days)
     new = warehouse(tmp_path / "new.duckdb", clock, meta__snapshots=snapshot("hub", seen))
-    told = alerts.compare(old, new)
-    assert [(a.kind, a.subject) for a in told] == ([(SOURCE_STALE, "hub")] if late else [])
+    found = alerts.compare(old, new)
+    assert [(a.kind, a.subject) for a in found] == ([(SOURCE_STALE, "hub")] if late else [])
 
 
-def test_what_stays_late_is_told_once(tmp_path: Path) -> None:
+def test_a_source_that_stays_late_gives_one_alert(tmp_path: Path) -> None:
     seen = date(2026, 8, 1)
     old = warehouse(tmp_path / "old.duckdb", MONDAY, meta__snapshots=snapshot("hub", seen))
     new = warehouse(tmp_path / "new.duckdb", TUESDAY, meta__snapshots=snapshot("hub", seen))
@@ -151,17 +151,17 @@ def test_a_frozen_source_is_never_late(tmp_path: Path) -> None:
     assert alerts.compare(old, new) == []
 
 
-def test_what_was_noted_stays_until_it_is_sent(tmp_path: Path) -> None:
+def test_alerts_are_saved_until_they_are_sent(tmp_path: Path) -> None:
     old = warehouse(tmp_path / "old.duckdb", MONDAY, mart__arena_leader_changes=changes(US))
     new = warehouse(tmp_path / "new.duckdb", TUESDAY, mart__arena_leader_changes=changes(US, CN))
     kept = tmp_path / "observatory.duckdb"
-    noted = alerts.note(old, new, kept)
+    noted = alerts.save(old, new, kept)
     assert len(noted) == 1
-    # The run died before it sent them; the next build finds nothing new, and tells them still.
-    assert alerts.note(new, new, kept) == noted
-    assert alerts.note(old, new, kept) == noted, "noted twice"
+    # The run died before it sent them; the next build finds nothing new but still has them.
+    assert alerts.save(new, new, kept) == noted
+    assert alerts.save(old, new, kept) == noted, "saved twice"
     assert alerts.unsent(kept) == noted
-    alerts.drop(kept)
+    alerts.clear(kept)
     assert alerts.unsent(kept) == []
 
 
@@ -213,16 +213,16 @@ def moved(tmp_path: Path, share: float, outage: str | None = None) -> list[Alert
     return alerts.compare(*files)
 
 
-def test_a_share_has_moved_when_its_bounds_left_those_of_before(tmp_path: Path) -> None:
+def test_a_share_outside_its_previous_bounds_gives_an_alert(tmp_path: Path) -> None:
     (alert,) = moved(tmp_path, 0.26)
     assert (alert.kind, alert.before, alert.after) == (SHARE_MOVED, "20.0 %", "26.0 %")
     assert "CN" in alert.text
 
 
-def test_a_share_within_its_doubt_has_not_moved(tmp_path: Path) -> None:
+def test_a_share_within_its_previous_bounds_gives_no_alert(tmp_path: Path) -> None:
     assert moved(tmp_path, 0.24) == []
 
 
 @pytest.mark.parametrize("outage", ["stale_day", "total_fell"])
-def test_a_day_of_an_outage_moves_nothing(tmp_path: Path, outage: str) -> None:
+def test_a_day_of_an_outage_gives_no_alert(tmp_path: Path, outage: str) -> None:
     assert moved(tmp_path, 0.9, outage) == []

@@ -496,7 +496,7 @@ def test_a_csv_cut_behind_a_record_is_stopped_by_the_vintage_before_it(
     assert (running / "observatory.validation.failed/index.html").is_file()
     short = f"epoch/{TOMORROW}"
     called = CliRunner().invoke(
-        app, ["refuse", short, "--reason=cut", f"--archive={running / 'archive'}"]
+        app, ["exclude", short, "--reason=cut", f"--archive={running / 'archive'}"]
     )
     assert called.exit_code == 0, called.output
     chosen = chosen_snapshots(Archive(given.archive), given.sources, TOMORROW)

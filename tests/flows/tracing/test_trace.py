@@ -1,4 +1,4 @@
-"""`observatory why`: the chain it prints leads to the very bytes, and the sums are the sums."""
+"""`observatory trace`: it finds the exact source bytes, and the contributions add up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from flows.tracing.contributions import SHARES, contributions
-from flows.tracing.question import Question
+from flows.tracing.find_row import TracedRow
 from transforms.plan import plan
 from warehouse.archive.record_locator import LocateError, locate
 from warehouse.code_version import ROOT
@@ -36,58 +36,58 @@ def folder(sampled: tuple[Path, str]) -> Path:
     return sampled[0]
 
 
-def ask(folder: Path, words: str, *, code: int = 0, **places: Path | None) -> Any:
-    """What `why` answers as JSON; its text where it must fail."""
+def trace(folder: Path, words: str, *, code: int = 0, **places: Path | None) -> Any:
+    """The JSON of `trace`; its output if it must fail."""
     chosen = {"warehouse": folder / "observatory.duckdb", "archive": folder / "archive"} | places
     options = [f"--{name}={path}" for name, path in chosen.items() if path]
-    done = CliRunner().invoke(app, ["why", *words.split(), *options, "--json"])
+    done = CliRunner().invoke(app, ["trace", *words.split(), *options, "--json"])
     assert done.exit_code == code, done.output
     return json.loads(done.stdout) if code == 0 else done.output
 
 
 def bytes_of(record: dict[str, Any]) -> bytes:
-    """The record's bytes, read from the archive by nothing but the answer."""
+    """The record's bytes, read from the archive with nothing but the trace."""
     data = Path(record["path"]).read_bytes()
     if record["path"].endswith(".zst"):
         data = zstandard.decompress(data)
     return data[record["start"] : record["end"]]
 
 
-def records(told: dict[str, Any], table: str) -> list[dict[str, Any]]:
-    return [r for r in told["records"] if r["table"] == table]
+def records(found: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    return [r for r in found["records"] if r["table"] == table]
 
 
 # --- down to the bytes -----------------------------------------------------------------------
 
 
 def test_a_share_is_traced_to_the_items_of_the_listing(folder: Path) -> None:
-    told = ask(folder, f"country_share_daily as_of_date=2026-08-15 {SHARE}")
-    share = told["contributions"]
+    found = trace(folder, f"country_share_daily as_of_date=2026-08-15 {SHARE}")
+    share = found["contributions"]
     assert share["agrees"]
-    assert share["summed_anew"] == pytest.approx(told["columns"]["numerator"]["value"], rel=1e-12)
+    assert share["summed_anew"] == pytest.approx(found["columns"]["numerator"]["value"], rel=1e-12)
     value = {m["model_id_hf"]: m["value"] for m in share["largest"]}
     assert len(value) == 5
-    found = [r for r in records(told, "raw.hub_models") if r["snapshot_id"] == "hub/2026-08-15"]
-    assert {r["key"]["model_id_hf"] for r in found} == set(value)
-    for record in found:
+    items = [r for r in records(found, "raw.hub_models") if r["snapshot_id"] == "hub/2026-08-15"]
+    assert {r["key"]["model_id_hf"] for r in items} == set(value)
+    for record in items:
         item = json.loads(bytes_of(record))
         assert item["id"] == record["key"]["model_id_hf"]
         assert item["downloads"] == value[item["id"]]
-    snapshot = next(s for s in told["snapshots"] if s["snapshot_id"] == "hub/2026-08-15")
+    snapshot = next(s for s in found["snapshots"] if s["snapshot_id"] == "hub/2026-08-15")
     assert snapshot["is_traced"]
-    assert told["is_this_code"]
-    registry = records(told, "raw.registry_labs")
+    assert found["is_this_code"]
+    registry = records(found, "raw.registry_labs")
     assert registry
     assert all(bytes_of(r).decode().startswith(r["key"]["lab_id"]) for r in registry)
 
 
 def test_a_rank_is_traced_to_the_row_of_the_board(folder: Path) -> None:
-    told = ask(folder, "mart.arena_leaders board=text category=overall publish_date=2026-06-26"
+    found = trace(folder, "mart.arena_leaders board=text category=overall publish_date=2026-06-26"
                        " country_code=CN --limit=1")  # fmt: skip
-    behind = {v["table"]: v for v in told["behind"]}
+    behind = {v["table"]: v for v in found["behind"]}
     best = behind["core.arena_ratings"]["rows"]
-    assert best == told["columns"]["n_models"]["value"]
-    (record,) = records(told, "raw.arena_leaderboards")
+    assert best == found["columns"]["n_models"]["value"]
+    (record,) = records(found, "raw.arena_leaderboards")
     row = pq.read_table(record["path"]).slice(record["record"] - 1, 1).to_pylist()[0]
     held = behind["raw.arena_leaderboards"]["first"][0]
     assert (row["model_name"], row["rating"]) == (held["model_name"], held["rating"])
@@ -97,13 +97,13 @@ def test_a_rank_is_traced_to_the_row_of_the_board(folder: Path) -> None:
 
 
 def test_a_count_is_traced_to_the_records_of_the_csv(folder: Path) -> None:
-    told = ask(
+    found = trace(
         folder, "notable_models_by_country source=epoch year=2024 country_code=FR --limit=99"
     )
-    behind = {v["table"]: v for v in told["behind"]}
-    number = told["columns"]["n_models"]["value"]
+    behind = {v["table"]: v for v in found["behind"]}
+    number = found["columns"]["n_models"]["value"]
     assert behind["core.notable_models"]["rows"] == number > 0
-    found = records(told, "raw.epoch_models")
+    found = records(found, "raw.epoch_models")
     assert len(found) == number
     for record in found:
         ((cells),) = list(csv.reader(io.StringIO(bytes_of(record).decode("utf-8"))))
@@ -112,27 +112,27 @@ def test_a_count_is_traced_to_the_records_of_the_csv(folder: Path) -> None:
 
 
 def test_a_claim_is_traced_to_its_statement_in_the_code(folder: Path) -> None:
-    told = ask(folder, "mart.claims claim_id=open-top5-four-cn moment=stated")
+    found = trace(folder, "mart.claims claim_id=open-top5-four-cn moment=stated")
     for table in ("raw.claims", "raw.claim_trials"):
-        for record in records(told, table):
+        for record in records(found, table):
             item = yaml.safe_load("  " + bytes_of(record).decode())
             assert item["id"] == "open-top5-four-cn"
             assert record["file"] == "warehouse/claims/statements/arena.yml"
 
 
-def test_what_keeps_no_record_says_what_made_it(folder: Path) -> None:
+def test_a_computed_raw_row_says_what_made_it(folder: Path) -> None:
     with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
         query = "SELECT snapshot_id, model_id_hf FROM raw.hub_counter_steps ORDER BY ALL LIMIT 1"
         ((snapshot, model),) = con.execute(query).fetchall()
-    told = ask(folder, f"raw.hub_counter_steps snapshot_id={snapshot} model_id_hf={model}")
-    (record,) = records(told, "raw.hub_counter_steps")
+    found = trace(folder, f"raw.hub_counter_steps snapshot_id={snapshot} model_id_hf={model}")
+    (record,) = records(found, "raw.hub_counter_steps")
     assert record["note"] == (
         f"made by the history of the Hub's snapshots: the record of {model} in {snapshot}, "
         "compared with the previous snapshot (previous_date)"
     )
 
 
-def test_every_mart_can_be_asked(folder: Path) -> None:
+def test_every_mart_can_be_traced(folder: Path) -> None:
     with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
         for contract in contracts().values():
             if contract.layer != "mart":
@@ -143,7 +143,7 @@ def test_every_mart_can_be_asked(folder: Path) -> None:
                 pairs = [f"{c}={v}" for c, v in zip(contract.key, row, strict=True)]
                 options = ["--limit=1", f"--warehouse={folder / 'observatory.duckdb'}"]
                 options.append(f"--archive={folder / 'archive'}")
-                done = CliRunner().invoke(app, ["why", contract.table, *pairs, *options])
+                done = CliRunner().invoke(app, ["trace", contract.table, *pairs, *options])
                 assert done.exit_code == 0, (contract.table, done.output)
                 assert "Records" in done.stdout
 
@@ -159,7 +159,7 @@ def test_contributions_add_up_to_every_share(folder: Path) -> None:
             names = [d[0] for d in cursor.description or ()]
             for rowid, *values in cursor.fetchall():
                 row = dict(zip(names[1:], values, strict=True))
-                found = contributions(con, Question(contracts()[table], rowid, row), 1)
+                found = contributions(con, TracedRow(contracts()[table], rowid, row), 1)
                 assert found is not None
                 assert found.total == pytest.approx(row["numerator"], rel=1e-9), row
                 assert found.models == row["n_models"], row
@@ -168,57 +168,60 @@ def test_contributions_add_up_to_every_share(folder: Path) -> None:
 # --- without the archive, from a release -----------------------------------------------------
 
 
-def test_a_release_tells_as_far_as_it_can(folder: Path, tmp_path: Path) -> None:
+def test_a_release_without_archive_is_traced_to_its_snapshots(folder: Path, tmp_path: Path) -> None:
     released = folder / "published" / "latest" / "observatory.duckdb"
     words = f"country_share_daily as_of_date=2026-08-15 {SHARE}"
-    told = ask(folder, words, warehouse=released, archive=tmp_path / "nowhere")
-    assert told["release"]["release_id"].startswith("2026-08-15-")
-    assert told["contributions"]["agrees"]
-    (record, *_) = records(told, "raw.hub_models")
+    found = trace(folder, words, warehouse=released, archive=tmp_path / "nowhere")
+    assert found["release"]["release_id"].startswith("2026-08-15-")
+    assert found["contributions"]["agrees"]
+    (record, *_) = records(found, "raw.hub_models")
     assert "no archive" in record["note"]
-    assert {s["snapshot_id"] for s in told["snapshots"] if s["is_traced"]} == {"hub/2026-08-15"}
-    assert all(len(s["sidecar_sha256"]) == 64 for s in told["snapshots"])
-    with_bytes = ask(folder, words, warehouse=released)
+    assert {s["snapshot_id"] for s in found["snapshots"] if s["is_traced"]} == {"hub/2026-08-15"}
+    assert all(len(s["sidecar_sha256"]) == 64 for s in found["snapshots"])
+    with_bytes = trace(folder, words, warehouse=released)
     assert json.loads(bytes_of(records(with_bytes, "raw.hub_models")[0]))["downloads"] > 0
 
 
-def test_damaged_bytes_are_never_shown_as_proof(folder: Path, tmp_path: Path) -> None:
+def test_damaged_bytes_are_not_shown(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "archive", tmp_path / "archive")
     for page in (tmp_path / "archive").rglob("*.zst"):
         page.write_bytes(page.read_bytes()[:-1] + b"x")
     words = f"country_share_daily as_of_date=2026-08-15 {SHARE}"
-    told = ask(folder, words, archive=tmp_path / "archive")
-    for record in records(told, "raw.hub_models"):
+    found = trace(folder, words, archive=tmp_path / "archive")
+    for record in records(found, "raw.hub_models"):
         assert "is damaged" in record["note"]
         assert (record["start"], record["text"]) == (None, None)
 
 
-# --- a question that is not clear ------------------------------------------------------------
+# --- arguments that do not select one row --------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("country_share_dayly", "country_share_daily"),
-        ("country_share_daily colour=red", "its key is as_of_date, population"),
-        ("country_share_daily China", "write COLUMN=VALUE"),
+        (
+            "country_share_daily colour=red",
+            "has no column 'colour'; its key is as_of_date, population",
+        ),
+        ("country_share_daily China", "'China' is not a COLUMN=VALUE pair"),
         ("country_share_daily country_code=CN metric=likes", "without_spikes"),
         ("country_share_daily country_code=CN as_of_date=1999-01-01", "2026-08-15"),
         ("country_share_daily country_code=QQ metric=likes", "CN"),
     ],
 )
-def test_an_unclear_question_shows_what_there_is(folder: Path, words: str, told: str) -> None:
-    assert told in ask(folder, words, code=2)
+def test_an_ambiguous_selection_lists_the_values(folder: Path, words: str, message: str) -> None:
+    assert message in trace(folder, words, code=2)
 
 
-def test_a_hostile_value_is_no_sql(folder: Path) -> None:
-    ask(folder, "country_share_daily country_code=x'--", code=2)
+def test_a_value_is_never_run_as_sql(folder: Path) -> None:
+    trace(folder, "country_share_daily country_code=x'--", code=2)
 
 
 # --- the promises of the contracts -----------------------------------------------------------
 
 
-def test_traces_are_sql_on_the_tables_that_they_name() -> None:
+def test_traces_are_valid_sql_on_their_tables() -> None:
     inputs = {s.table: set(s.inputs.values()) for s in plan()}
     with duckdb.connect() as con:
         create_tables(con)

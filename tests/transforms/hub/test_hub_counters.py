@@ -230,9 +230,9 @@ def test_the_command_shows_a_model_and_finds_damage(tmp_path: Path) -> None:
     def run(*arguments: str) -> Any:
         return CliRunner().invoke(app, ["history", *arguments, *places], env={"COLUMNS": "200"})
 
-    assert "not applied yet" in run("status").stdout
-    assert "3 snapshots applied" in run("update").stdout
-    assert "0 snapshots applied" in run("update").stdout
+    assert "missing; the next build adds them" in run("status").stdout
+    assert "3 snapshots added" in run("update").stdout
+    assert "0 snapshots added" in run("update").stdout
     shown = run("show", "Qwen/base", "--json")
     assert '"downloads_30d": 1002' in shown.stdout, shown.output
     unknown = run("show", "no/such")
@@ -245,5 +245,5 @@ def test_the_command_shows_a_model_and_finds_damage(tmp_path: Path) -> None:
     assert told.exit_code == 5
     assert damaged.name in told.stderr
     assert "rebuild" in told.stderr
-    assert "3 snapshots applied" in run("rebuild").stdout
+    assert "3 snapshots added" in run("rebuild").stdout
     assert "9 files" in run("verify").stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.app import SAMPLE
+from flows.cli.options import SAMPLE
 from warehouse.archive import backup
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchiveError

@@ -262,10 +262,10 @@ def test_releases_are_listed_compared_moved_and_cleaned(sample: Path) -> None:
     with duckdb.connect(str(sample / "observatory.duckdb")) as con:
         con.execute(SWAPPED)
     second = publish_as_of(sample, date(2026, 8, 16))
-    listed = json.loads(call(sample, "releases", "--json").stdout)[storage.url]
+    listed = json.loads(call(sample, "releases", "list", "--json").stdout)[storage.url]
     assert [(r["release_id"], r["pointers"]) for r in listed] == [(second, "latest"), (first, None)]
     assert listed[0]["as_of"] == "2026-08-16"
-    told = json.loads(call(sample, "diff", first, "latest", "--json").stdout)
+    told = json.loads(call(sample, "releases", "diff", first, "latest", "--json").stdout)
     (table,) = told["tables"]
     assert table["table"] == "mart.country_share_daily"
     assert table["changed"] > 0
@@ -273,50 +273,50 @@ def test_releases_are_listed_compared_moved_and_cleaned(sample: Path) -> None:
     largest = told["shares"][0]
     assert largest["key"]["country_code"] in ("CN", "US")
     assert largest["after"] != largest["before"]
-    assert "largest changes of a share" in call(sample, "diff", first, second).stdout
+    assert "largest changes of a share" in call(sample, "releases", "diff", first, second).stdout
 
-    assert call(sample, "promote").exit_code == 0
-    assert call(sample, "rollback", first).exit_code == 0
+    assert call(sample, "releases", "promote").exit_code == 0
+    assert call(sample, "releases", "rollback", first).exit_code == 0
     assert reader_sees(storage) == first
-    moves = json.loads(call(sample, "journal", "--json").stdout)[storage.url]
+    moves = json.loads(call(sample, "releases", "log", "--json").stdout)[storage.url]
     assert [(m["channel"], m["action"], m["to"]) for m in moves] == [
         ("latest", "publish", first),
         ("latest", "publish", second),
         ("latest", "rollback", first),
         ("stable", "promote", second),
     ]
-    plan = json.loads(call(sample, "clean", "--keep=1", "--json").stdout)[storage.url]
+    plan = json.loads(call(sample, "releases", "clean", "--keep=1", "--json").stdout)[storage.url]
     assert plan["expired"] == []
     assert plan["kept"][second] == "named by stable.json"
-    assert "stays" in call(sample, "clean", "--apply").stdout
-    assert call(sample, "pin", first, "--reason", "cited").exit_code == 0
-    assert call(sample, "pin", first).exit_code == 2
-    assert json.loads(call(sample, "releases", "--json").stdout)[storage.url][1]["kept_for"] == (
-        "pinned: cited"
-    )
-    assert call(sample, "pin", first, "--undo").exit_code == 0
+    assert "kept" in call(sample, "releases", "clean", "--yes").stdout
+    assert call(sample, "releases", "pin", first, "--reason", "cited").exit_code == 0
+    assert call(sample, "releases", "pin", first).exit_code == 2
+    assert json.loads(call(sample, "releases", "list", "--json").stdout)[storage.url][1][
+        "kept_for"
+    ] == ("pinned: cited")
+    assert call(sample, "releases", "pin", first, "--undo").exit_code == 0
 
 
 def test_damage_in_storage_is_told_and_never_pointed_at(sample: Path) -> None:
     storage = LocalStorage(sample / "published")
     first = reader_sees(storage)
-    done = call(sample, "verify")
+    done = call(sample, "releases", "verify")
     assert done.exit_code == 0
     assert f"release {first} intact" in done.stdout
     key = f"releases/{first}/mart.arena_leaders.parquet"
     path = storage.root / key
     path.write_bytes(path.read_bytes()[:-4] + b"PAR2")
-    done = call(sample, "verify", first)
+    done = call(sample, "releases", "verify", first)
     assert done.exit_code == 6
     assert f"damaged: {key}" in done.stdout
-    assert "observatory rollback" in done.stderr
-    done = call(sample, "promote", first)
+    assert "observatory releases rollback" in " ".join(done.stderr.split())
+    done = call(sample, "releases", "promote", first)
     assert done.exit_code == 6
     assert "readers are not pointed at it" in " ".join(done.stderr.split())
     assert read_pointer(storage, "stable") is None
     for name in ("2026-01-01-000000000000", "../../etc", "stable"):
-        assert call(sample, "rollback", name).exit_code == 6
-    assert call(sample, "rollback", first, "--channel=nightly").exit_code == 2
+        assert call(sample, "releases", "rollback", name).exit_code == 6
+    assert call(sample, "releases", "rollback", first, "--channel=nightly").exit_code == 2
 
 
 @pytest.mark.slow

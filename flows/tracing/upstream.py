@@ -1,7 +1,7 @@
-"""Down the lineage: of every table that a row was computed from, the rows that it came from.
+"""Walk up the lineage: for every table that a row was computed from, the rows that it used.
 
-Which rows those are is said by the contracts: `traces`, else equal values in the key columns that
-both tables have. Where nothing narrows it, the table was read as a whole, and is said to be.
+The contracts say which rows those are: by `traces`, otherwise by equal values in the key columns
+that both tables have. If nothing narrows it down, the table is reported as read as a whole.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from flows.tracing.question import Question, held
+from flows.tracing.find_row import TracedRow, tables_in
 from warehouse.contracts.table import Contract, contracts, quote
 
-NO_TRACE = {"snapshot_id", "snapshot_date"}  # alone they name a delivery, not a record
+NO_TRACE = {"snapshot_id", "snapshot_date"}  # alone they identify a snapshot, not a record
 
 
 @dataclass
-class Visited:
-    """One table behind the row: how many of its rows, how they were found, and the first few."""
+class UpstreamTable:
+    """One table behind the row: the number of rows used, how they were found, the first few."""
 
     table: str
     read_by: tuple[str, ...]
@@ -31,45 +31,45 @@ class Visited:
     first: list[dict[str, Any]] = field(default_factory=list)
 
 
-def walk(
+def upstream_tables(
     con: duckdb.DuckDBPyConnection,
-    question: Question,
+    target: TracedRow,
     seeds: Mapping[str, pl.DataFrame],
     limit: int,
-) -> list[Visited]:
-    """Every table behind the row, nearest first. `seeds` name the rows of a table by columns."""
-    reads = _subgraph(con, question.contract.table)
-    order = list(TopologicalSorter(reads).static_order())[::-1]  # readers before what they read
+) -> list[UpstreamTable]:
+    """Every table behind the row, nearest first. `seeds` give the rows of a table by columns."""
+    reads = _subgraph(con, target.contract.table)
+    order = list(TopologicalSorter(reads).static_order())[::-1]  # a table before its inputs
     readers = {t: tuple(sorted(r for r in reads if t in reads[r])) for t in order}
     con.execute("CREATE TEMP TABLE traced (table_name VARCHAR, r BIGINT, place BIGINT)")
-    con.execute("INSERT INTO traced VALUES (?, ?, 0)", [question.contract.table, question.rowid])
-    visited: list[Visited] = []
+    con.execute("INSERT INTO traced VALUES (?, ?, 0)", [target.contract.table, target.rowid])
+    found: list[UpstreamTable] = []
     for table in order[1:]:
         found_by = _mark(con, table, readers[table], seeds.get(table))
-        visited.append(_visited(con, table, readers[table], found_by, limit))
-    return visited
+        found.append(_upstream_table(con, table, readers[table], found_by, limit))
+    return found
 
 
 def _subgraph(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, set[str]]:
-    """Table -> its inputs, for everything behind one table that this file holds."""
+    """Table -> its inputs, for one table and everything upstream, as far as this file has it."""
     edges = con.execute("FROM meta.lineage SELECT table_name, input_table").fetchall()
-    there, reads, left = held(con) & set(contracts()), {table: set[str]()}, [table]
+    present, reads, left = tables_in(con) & set(contracts()), {table: set[str]()}, [table]
     while left:
         one = left.pop()
-        reads[one] = _inputs(one, edges, there)
+        reads[one] = _inputs(one, edges, present)
         left += [i for i in reads[one] if i not in reads]
         reads |= {i: set() for i in reads[one] if i not in reads}
     return reads
 
 
-def _inputs(table: str, edges: list[tuple[str, str]], there: set[str]) -> set[str]:
-    """What a table reads; through a table that this file does not hold, what that one reads."""
+def _inputs(table: str, edges: list[tuple[str, str]], present: set[str]) -> set[str]:
+    """The inputs of a table; an input that this file lacks is replaced by its own inputs."""
     found, seen, left = set[str](), {table}, [table]
     while left:
         one = left.pop()
         for name in {i for t, i in edges if t == one} - seen:
             seen.add(name)
-            (found.add if name in there else left.append)(name)
+            (found.add if name in present else left.append)(name)
     return found
 
 
@@ -79,19 +79,19 @@ def _mark(
     readers: tuple[str, ...],
     seed: pl.DataFrame | None,
 ) -> tuple[str, ...]:
-    """Notes the row ids of a table that lead to the rows noted before; says by what."""
+    """Marks the rows of a table behind the rows marked before; returns how they were found."""
     it = contracts()[table]
     if seed is not None:
         con.register("seed", seed.with_row_index("place"))
         same = " AND ".join(f"it.{quote(c)} = this.{quote(c)}" for c in seed.columns)
-        _note(con, it, f"seed AS this ON {same}", "min(this.place)")
+        _insert_marks(con, it, f"seed AS this ON {same}", "min(this.place)")
         con.unregister("seed")
         return ("its contribution to the number",)
     found_by = []
     for reader in readers:
         this = contracts()[reader]
         if (condition := _condition(this, it)) and _is_narrowed(con, reader):
-            _note(
+            _insert_marks(
                 con, it,
                 f"(SELECT t.*, n.place FROM {this.sql_name} AS t JOIN traced AS n "
                 f"ON n.table_name = '{reader}' AND n.r = t.rowid) AS this ON {condition}",
@@ -101,7 +101,7 @@ def _mark(
     return tuple(found_by)
 
 
-def _note(con: duckdb.DuckDBPyConnection, it: Contract, joined: str, place: str) -> None:
+def _insert_marks(con: duckdb.DuckDBPyConnection, it: Contract, joined: str, place: str) -> None:
     con.execute(
         f"""INSERT INTO traced SELECT '{it.table}', it.rowid, {place}
         FROM {it.sql_name} AS it JOIN {joined}
@@ -116,7 +116,7 @@ def _is_narrowed(con: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 
 def _condition(this: Contract, it: Contract) -> str | None:
-    """SQL that joins an input row to a row of ours; null where nothing narrows it."""
+    """SQL that joins an input row to a row of `this`; None if nothing narrows it down."""
     if it.table in this.traces:
         return this.traces[it.table]
     shared = [
@@ -127,15 +127,15 @@ def _condition(this: Contract, it: Contract) -> str | None:
     return " AND ".join(f"it.{quote(c)} = this.{quote(c)}" for c in shared)
 
 
-def _visited(
+def _upstream_table(
     con: duckdb.DuckDBPyConnection,
     table: str,
     readers: tuple[str, ...],
     found_by: tuple[str, ...],
     limit: int,
-) -> Visited:
+) -> UpstreamTable:
     if not found_by:
-        return Visited(table, readers, None, ())
+        return UpstreamTable(table, readers, None, ())
     count = "SELECT count(*) FROM traced WHERE table_name = ?"
     rows = con.execute(count, [table]).fetchall()[0][0]
     it = contracts()[table]
@@ -147,4 +147,4 @@ def _visited(
     )
     names = [d[0] for d in cursor.description or ()]
     first = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
-    return Visited(table, readers, rows, found_by, first)
+    return UpstreamTable(table, readers, rows, found_by, first)

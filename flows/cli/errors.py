@@ -1,0 +1,89 @@
+"""Errors as one message and an exit code; a traceback only where someone asks for it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EPIPE
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
+
+from flows.cli import lazy
+from flows.cli.output import print_error
+from flows.settings import Settings
+
+DEBUG = "OBSERVATORY_DEBUG"
+INTERRUPTED = (
+    "interrupted. Kept: all sealed snapshots and the finished pages of an unfinished observation, "
+    "which the next run resumes. The warehouse and the published releases are complete."
+)
+
+
+@contextmanager
+def errors_reported() -> Iterator[None]:
+    """Turns every exception of a command into a message on stderr and an exit code."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, typer.TyperException):
+        raise
+    except KeyboardInterrupt:
+        print_error(INTERRUPTED)
+        raise typer.Exit(130) from None
+    except Exception as error:
+        if getattr(error, "errno", None) == EPIPE:  # `| head`: Typer ends quietly
+            raise
+        raise typer.Exit(_report(error)) from error
+
+
+def _report(error: Exception) -> int:
+    """Prints the message of an error and returns its exit code."""
+    if isinstance(error, ValidationError) and error.title == Settings.__name__:
+        for line in _invalid_settings(error):
+            print_error(line)
+        return 2
+    if isinstance(error, SettingsError | UnicodeDecodeError) and _comes_from_env_file(error):
+        print_error(f".env cannot be read: {error}; it must be a text file of NAME=value lines")
+        return 2
+    code = lazy.exit_codes.exit_code(error)
+    if code is not None:
+        print_error(str(error))
+        return code
+    if lazy.exit_codes.is_file_error(error):
+        print_error(f"DuckDB cannot use its file: {error}\n  what to do: {REBUILD}")
+        return 5
+    if isinstance(error, OSError) and error.strerror:
+        print_error(f"{error.filename or 'operating system'}: {error.strerror}")
+        return 1
+    print_error(_unexpected(error))
+    return 1
+
+
+REBUILD = "check the disk and that no other program has it open, or run `observatory replay`"
+
+
+def _invalid_settings(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        where = ".".join(map(str, problem["loc"])) or "settings"
+        yield f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _comes_from_env_file(error: Exception) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return any("dotenv" in frame.filename for frame in frames)
+
+
+def _unexpected(error: Exception) -> str:
+    text = "".join(traceback.format_exception(error))
+    what = f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+    if os.environ.get(DEBUG):
+        return f"{what}\n{text}"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="observatory-error-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    return f"{what}. The traceback is in {file.name}; please report it ({DEBUG}=1 prints it)"

@@ -1,0 +1,111 @@
+"""What commands print: results on stdout; errors, the log and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from flows.reports.text import display, printable
+
+# A file or a log has no width to fit into, and wrapped tables are hard to read there.
+WIDTH = None if sys.stdout.isatty() else 130
+out, err = Console(width=WIDTH), Console(stderr=True, width=WIDTH)
+
+log = logging.getLogger("observatory")
+
+
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+def log_to_stderr() -> None:
+    """Show the log of the steps on stderr as they run."""
+    handler = RichHandler(console=err, show_path=False, show_level=False, markup=False)
+    handler.setFormatter(_Printable("%(message)s", datefmt="[%X]"))
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO)
+
+
+def only_json(as_json: bool) -> bool:
+    """Callback of --json: nothing but warnings on stderr."""
+    if as_json:
+        log.setLevel(logging.WARNING)
+    return as_json
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """A spinner with the elapsed time on a terminal, else a log line; nothing with --json."""
+    if err.is_terminal and log.isEnabledFor(logging.INFO):
+        columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+        with Progress(*columns, console=err, transient=True, redirect_stdout=False) as bar:
+            bar.add_task(text, total=None)
+            yield
+    else:
+        log.info("%s ...", text)
+        yield
+
+
+def print_error(text: str) -> None:
+    """One error, on stderr."""
+    err.print(Text(f"error: {printable(text)}", style="red"), soft_wrap=True)
+
+
+def print_notice(text: str) -> None:
+    """One line about the call itself, on stderr."""
+    err.print(Text(printable(text), style="yellow"), soft_wrap=True)
+
+
+def print_line(text: str = "") -> None:
+    """One line of text, without control characters."""
+    out.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def print_rows(title: str, rows: list[dict[str, Any]]) -> None:
+    """Records as a table under a title."""
+    header = list(rows[0]) if rows else []
+    cells = [[display(value, name) for name, value in row.items()] for row in rows]
+    print_table(title if rows else f"{title}: none", header, cells)
+
+
+def print_fields(title: str, fields: dict[str, Any]) -> None:
+    """One record as lines of name and value; fields without a value are left out."""
+    out.print(printable(title), markup=False, highlight=False, style="bold")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in fields.items():
+        if value is not None:
+            table.add_row(Text(name), Text(printable(display(value, name))))
+    out.print(table)
+
+
+def print_table(title: str, header: list[str], cells: list[list[str]]) -> None:
+    """Cells as a table under a title; names from outside are neither markup nor escapes."""
+    if title:
+        out.print(printable(title), markup=False, highlight=False)
+    if not header:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(printable(c)) for c in row))
+    out.print(table)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False, indent=1) + "\n")

@@ -1,0 +1,201 @@
+"""Commands that download, build, validate and publish."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli import lazy
+from flows.cli.options import (
+    SAMPLE,
+    AllowShrink,
+    ArchiveDir,
+    AsJson,
+    AsOf,
+    Audience,
+    ForAudience,
+    PublishTo,
+    Reason,
+    Sources,
+    WarehouseFile,
+    date_of,
+    flag,
+    overrides,
+    require_reason,
+    settings_from,
+    settings_to_read,
+    source_of,
+    today,
+)
+from flows.cli.output import print_json, print_line, progress
+from flows.cli.summary import print_published, print_summary
+from flows.reports.text import display
+from flows.settings import Settings
+
+Sample = Annotated[
+    bool, flag("--sample", help="Use the bundled sample instead of the sources; no network.")
+]
+Minute = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HHMM", help="UTC time, for a source that is observed several times a day."
+    ),
+]
+Day = Annotated[date, typer.Argument(parser=date_of, metavar="DATE")]
+Workers = Annotated[int, typer.Option(min=1, metavar="N", help="Processes of the local cluster.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers see the same folders, such as tcp://host:8786.",
+    ),
+]
+
+
+def run(
+    archive: ArchiveDir = None,
+    warehouse: WarehouseFile = None,
+    publish_to: PublishTo = None,
+    as_of: AsOf = None,
+    sources: Sources = None,
+    audience: ForAudience = Audience.internal,
+    allow_shrink: AllowShrink = False,
+    sample: Sample = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download, build, validate and publish.
+
+    Runs as a Prefect flow. A source that fails does not stop the download of the others, but then
+    nothing is built. A Hub sweep that was interrupted continues at its last page.
+    """
+    given = overrides(
+        archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
+    ) | ({"archive": str(SAMPLE)} if sample else {})
+    settings = Settings(**given)
+    with progress("starting Prefect and its local server, then running the flow"):
+        if sample:
+            as_of = as_of or _newest_date(SAMPLE)
+        published = lazy.pipeline.observatory(
+            as_of, audience.value, allow_shrink, not sample, given
+        )
+    print_summary(settings, published, as_json=as_json)
+
+
+def observe(
+    source: Annotated[str, typer.Argument(parser=source_of, metavar="SOURCE")],
+    archive: ArchiveDir = None,
+    as_of: AsOf = None,
+    at: Minute = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download one source into the archive.
+
+    Continues where an interrupted run stopped. An existing snapshot is reused.
+    """
+    settings = settings_from(archive=archive)
+    with progress(f"downloading {source}"):
+        observation = lazy.observe.observe(source, settings, as_of or today(), at)
+    if as_json:
+        found = observation.snapshot.model_dump(mode="json", exclude={"files"})
+        print_json(found | {"is_reused": observation.is_reused})
+    else:
+        print_line(str(observation))
+
+
+def replay(
+    archive: ArchiveDir = None,
+    warehouse: WarehouseFile = None,
+    publish_to: PublishTo = None,
+    as_of: AsOf = None,
+    sources: Sources = None,
+    audience: ForAudience = Audience.internal,
+    allow_shrink: AllowShrink = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build, validate and publish from the archive alone.
+
+    Needs no network and no Prefect server. The same archive gives the same bytes.
+    """
+    settings = settings_from(
+        archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
+    )
+    with progress("building and publishing"):
+        lazy.sequence.build(settings, as_of or today())
+        published = lazy.sequence.publish(
+            settings, settings.publish_to, audience.value, allow_shrink=allow_shrink
+        )
+    print_summary(settings, [vars(p) for p in published], as_json=as_json)
+
+
+def publish(
+    warehouse: WarehouseFile = None,
+    publish_to: PublishTo = None,
+    audience: ForAudience = Audience.internal,
+    allow_shrink: AllowShrink = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish the existing warehouse as a release."""
+    settings = settings_to_read(warehouse=warehouse, publish_to=publish_to)
+    with progress("publishing"):
+        published = lazy.sequence.publish(
+            settings, settings.publish_to, audience.value, allow_shrink=allow_shrink
+        )
+    print_published([vars(p) for p in published], as_json=as_json)
+
+
+def validate(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
+    """Re-run all expectations and list the failures."""
+    settings = settings_from(warehouse=warehouse)
+    with lazy.duckdb_file.open_read_only(settings.warehouse):
+        pass  # a missing warehouse is reported as such, not as failed expectations
+    with progress("validating"):
+        raw, core, mart = (
+            lazy.sequence.validate(settings.warehouse, layer) for layer in ("raw", "core", "mart")
+        )
+    report = raw + core + mart
+    failures = [vars(r) for r in (*report.failures("critical"), *report.failures("warning"))]
+    if as_json:
+        print_json({"summary": report.summary(), "failures": failures})
+    else:
+        counts = report.summary()
+        print_line(f"{counts['expectations']:,} expectations, {lazy.validation.outcome(counts)}")
+    report.raise_for_critical()
+
+
+def backfill(
+    first: Day,
+    last: Day,
+    reason: Reason,
+    workers: Workers = 2,
+    scheduler: Scheduler = None,
+    archive: ArchiveDir = None,
+    warehouse: WarehouseFile = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the shares of past Hub days in parallel.
+
+    Optional: the next build uses the results and would otherwise compute them one by one. Needs
+    the extra `scale` (Dask). Every call is recorded in the file of the setting `backfills`.
+    """
+    if find_spec("prefect_dask") is None:
+        raise typer.BadParameter("needs Dask: pip install 'origin-observatory[scale]'")
+    require_reason(reason)
+    if last < first:
+        raise typer.BadParameter(f"{last} is before {first}; give the earlier date first")
+    given = overrides(archive=archive, warehouse=warehouse)
+    with progress("starting Prefect and Dask, then computing"):
+        entry = lazy.pipeline.backfill(first, last, reason, as_of, workers, scheduler, given)
+    if as_json:
+        print_json(entry)
+    else:
+        days, computed = entry["days"], entry["computed"]
+        print_line(f"{display(computed)} days computed, {display(days - computed)} already there")
+
+
+def _newest_date(archive: Path) -> date:
+    return max(s.snapshot_date for s in lazy.archive.Archive(archive).snapshots())
