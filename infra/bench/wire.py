@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from infra.bench import words
+from infra.bench.columns import as_text, hex_digits, moment, pick, quoted, spread
 from infra.bench.draws import Indexes
 from infra.bench.population import DEAD, MERGED_MOST, NO_PARENT, RELATIONS, Flags, Population
 
@@ -69,18 +68,18 @@ class _Models:
     def value(self, key: str) -> pl.Series:
         """The JSON of one key. Raises KeyError for a key that the generator does not know."""
         makers: dict[str, Callable[[], pl.Series]] = {
-            "_id": lambda: _quoted(self.object_id()),
-            "id": lambda: _quoted(self.model_id()),
-            "author": lambda: _quoted(self.author()),
-            "createdAt": lambda: _moment(self.population.created_ms(self.index)),
+            "_id": lambda: quoted(self.object_id()),
+            "id": lambda: quoted(self.model_id()),
+            "author": lambda: quoted(self.author()),
+            "createdAt": lambda: moment(self.population.created_ms(self.index)),
             "lastModified": self._modified,
-            "downloads": lambda: _number(self._counters[0]),
-            "downloadsAllTime": lambda: _number(self._counters[1]),
-            "likes": lambda: _number(self.population.likes(self.index, self.number)),
+            "downloads": lambda: as_text(self._counters[0]),
+            "downloadsAllTime": lambda: as_text(self._counters[1]),
+            "likes": lambda: as_text(self.population.likes(self.index, self.number)),
             "trendingScore": self._trending,
-            "gated": lambda: _pick(["false", '"auto"', '"manual"'], self._at("gated", 0.96, 0.99)),
-            "pipeline_tag": lambda: _pick(_TASKS, self._kind),
-            "library_name": lambda: _pick(_LIBRARIES, self._kind),
+            "gated": lambda: pick(["false", '"auto"', '"manual"'], self._at("gated", 0.96, 0.99)),
+            "pipeline_tag": lambda: pick(_TASKS, self._kind),
+            "library_name": lambda: pick(_LIBRARIES, self._kind),
             "tags": self._tags,
             "baseModels": self._base_models,
             "safetensors": self._safetensors,
@@ -95,7 +94,7 @@ class _Models:
         raw[:, 4:] = (
             self.population.object_bits(self.index).astype(">u8").view(np.uint8).reshape(-1, 8)
         )
-        return _hex(raw)
+        return hex_digits(raw)
 
     def author(self) -> pl.Series:
         """The namespace: one of the registry's, or an invented one."""
@@ -103,13 +102,13 @@ class _Models:
         other = np.maximum(0, who - len(self.namespaces))
         invented = pl.select(
             pl.concat_str(
-                _pick(words.FIRST.split(), other % 16),
-                _pick(words.SECOND.split(), other // 16 % 16),
-                _number(other // 256),
+                pick(words.FIRST.split(), other % 16),
+                pick(words.SECOND.split(), other // 16 % 16),
+                as_text(other // 256),
             )
         ).to_series()
         of_lab = pl.Series(who < len(self.namespaces))
-        known = _pick([*self.namespaces, ""], np.minimum(who, len(self.namespaces)))
+        known = pick([*self.namespaces, ""], np.minimum(who, len(self.namespaces)))
         return known.zip_with(of_lab, invented)
 
     def model_id(self, first: bool = False) -> pl.Series:
@@ -118,14 +117,14 @@ class _Models:
         name = pl.concat_str(
             self.author(),
             pl.lit("/"),
-            _pick(words.STEMS.split(), self._below("stem", words.STEMS)),
+            pick(words.STEMS.split(), self._below("stem", words.STEMS)),
             pl.lit("-"),
-            _pick(words.SIZES.split(), self._below("size", words.SIZES)),
+            pick(words.SIZES.split(), self._below("size", words.SIZES)),
             pl.lit("-"),
-            _pick(words.FORMS.split(), self._below("form", words.FORMS)),
+            pick(words.FORMS.split(), self._below("form", words.FORMS)),
             pl.lit("-"),
-            _number(self.index),
-            _pick(["", "-renamed"], renamed.cast(pl.Int64).to_numpy()),
+            as_text(self.index),
+            pick(["", "-renamed"], renamed.cast(pl.Int64).to_numpy()),
         )
         return pl.select(name).to_series()
 
@@ -150,17 +149,17 @@ class _Models:
         created = self.population.created_ms(self.index)
         now = self.population.day_ms(self.number)
         touched = self.draws.unit("modified", self.index) ** 6
-        return _moment(created + ((now - created) * touched).astype(np.int64))
+        return moment(created + ((now - created) * touched).astype(np.int64))
 
     def _trending(self) -> pl.Series:
         """0 for nearly all, whole or broken for the few."""
         score = np.floor(2 * (1 - self.draws.unit("trend", self.index, self.number)) ** -0.7)
         is_up = self.draws.unit("trending", self.index) < 0.02
-        return _number(np.where(is_up, np.minimum(score, 1000), 0).astype(np.int64))
+        return as_text(np.where(is_up, np.minimum(score, 1000), 0).astype(np.int64))
 
     def _tags(self) -> pl.Series:
         """A JSON list: library, task, license, lineage (twice, as the Hub does), region, more."""
-        relation = _pick(
+        relation = pick(
             [*RELATIONS, None], np.where(self._parents[0] == NO_PARENT, 4, self._relation)
         )
         edges = [self._parent_ids(which, first=True) for which in range(MERGED_MOST)]
@@ -169,16 +168,16 @@ class _Models:
             pl.concat_str(pl.lit('"base_model:'), relation, pl.lit(":"), ids, pl.lit('"'))
             for ids in edges
         ]
-        weights = _pick([None, '"safetensors"'], self._has_weights.astype(np.int64))
-        license_ = _pick([*_LICENSES, None], self._license)
+        weights = pick([None, '"safetensors"'], self._has_weights.astype(np.int64))
+        license_ = pick([*_LICENSES, None], self._license)
         inside = pl.concat_str(
-            _pick(_LIBRARIES, self._kind),
+            pick(_LIBRARIES, self._kind),
             weights,
-            _pick(_TASKS, self._kind),
+            pick(_TASKS, self._kind),
             *plain,
             *named,
             license_,
-            _pick(_EXTRAS, self._at("extras", *words.EXTRA_SHARES)),
+            pick(_EXTRAS, self._at("extras", *words.EXTRA_SHARES)),
             pl.lit('"region:us"'),
             separator=",",
             ignore_nulls=True,
@@ -205,7 +204,7 @@ class _Models:
         )
         whole = pl.concat_str(
             pl.lit('{"relation":"'),
-            _pick(RELATIONS, self._relation),
+            pick(RELATIONS, self._relation),
             pl.lit('","models":['),
             models,
             pl.lit("]}"),
@@ -237,15 +236,15 @@ class _Models:
             those.model_id(),
             pl.lit('"}'),
         )
-        return _spread(pl.select(both).to_series(), there)
+        return spread(pl.select(both).to_series(), there)
 
     def _parent_ids(self, which: int, first: bool) -> pl.Series:
         """The parent's id as the model's card has it; of a dead one, an id that nobody has."""
         parents = self._parents[which]
         known, dead = parents >= 0, parents == DEAD
         those = _Models(self.population, self.namespaces, parents[known], self.number)
-        ids = _spread(those.model_id(first), known)
-        lost = _spread("gone/removed-model-" + _number(self.index[dead] % 997), dead)
+        ids = spread(those.model_id(first), known)
+        lost = spread("gone/removed-model-" + as_text(self.index[dead] % 997), dead)
         return pl.select(pl.coalesce(ids, lost)).to_series()
 
     @cached_property
@@ -258,46 +257,13 @@ class _Models:
         total = (10 ** (5 + 6 * self.draws.unit("parameters", self.index))).astype(np.int64)
         text = pl.concat_str(
             pl.lit('{"parameters":{"'),
-            _pick(["BF16", "F32", "F16"], self._at("dtype", 0.5, 0.8)),
+            pick(["BF16", "F32", "F16"], self._at("dtype", 0.5, 0.8)),
             pl.lit('":'),
-            _number(total),
+            as_text(total),
             pl.lit('},"total":'),
-            _number(total),
+            as_text(total),
             pl.lit("}"),
         )
-        return _spread(
+        return spread(
             pl.select(text).to_series().filter(pl.Series(self._has_weights)), self._has_weights
         )
-
-
-def _pick(texts: Sequence[str | None], at: Indexes) -> pl.Series:
-    """The text at each position."""
-    return pl.Series(texts, dtype=pl.String).gather(pl.Series(at))
-
-
-def _number(values: Indexes) -> pl.Series:
-    return pl.Series(values).cast(pl.String)
-
-
-def _quoted(texts: pl.Series) -> pl.Series:
-    return '"' + texts + '"'
-
-
-def _moment(milliseconds: Indexes) -> pl.Series:
-    """`"2026-08-01T12:34:56.789Z"`."""
-    when = pl.Series(milliseconds).cast(pl.Datetime("ms"))
-    return when.dt.strftime('"%Y-%m-%dT%H:%M:%S.%3fZ"')
-
-
-def _hex(raw: npt.NDArray[np.uint8]) -> pl.Series:
-    """Rows of bytes as hex digits."""
-    rows, width = raw.shape
-    buffer = pa.py_buffer(np.ascontiguousarray(raw))
-    fixed = pa.Array.from_buffers(pa.binary(width), rows, [None, buffer])
-    return pl.Series(pl.from_arrow(fixed.cast(pa.binary()))).bin.encode("hex")
-
-
-def _spread(texts: pl.Series, where: Flags) -> pl.Series:
-    """Texts of the rows that are marked, in their places; null in the others."""
-    at = np.where(where, np.cumsum(where) - 1, len(texts))
-    return texts.extend_constant(None, 1).gather(pl.Series(at))

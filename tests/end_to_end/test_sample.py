@@ -15,7 +15,8 @@ import duckdb
 import pytest
 
 from flows.sources import SOURCES
-from infra.sample import SampleError, main, make_sample
+from infra.sample.__main__ import main, make_sample
+from infra.sample.recordings import SampleError
 from tests.conftest import ROOT
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot

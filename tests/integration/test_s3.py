@@ -406,7 +406,7 @@ def test_the_command_keeps_data_keys_and_port(tmp_path: Path) -> None:
         assert "stopped" in s3_command("stop", *folder).stdout
         assert s3_command("start", *folder).returncode == 0
         assert s3_command("env", *folder).stdout == before
-        assert "was there" in s3_command("bucket", "mine", *folder).stdout
+        assert "exists already" in s3_command("bucket", "mine", *folder).stdout
     finally:
         s3_command("stop", *folder)
     assert s3_command("status", *folder).returncode == 1

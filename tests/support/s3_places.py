@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.s3 import S3ServerError, SeaweedS3
-from infra.s3.server import PLACE, weed_binary
+from infra.s3.weed import PLACE, weed_binary
 from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import Pointer, read_for_update, read_pointer
 from warehouse.publishing.upload import UploadReport, read_back, upload
