@@ -1,4 +1,4 @@
-"""Registers all that a Prefect server must know, and again after a change.
+"""Registers the project with a Prefect server; run it again after a change.
 
 `python -m infra.register`:
 
@@ -8,8 +8,8 @@
 
 Creates or updates the work pool, the limit of one build at a time, secret blocks and variables
 from this environment, every deployment (infra/deployments.py), and the automations of
-infra/automations.yaml. Nothing is doubled by a second call. Secrets go into blocks, which the
-server keeps encrypted; deployments hold only references that the worker resolves.
+infra/automations.yaml. Secrets are stored in blocks, which the server encrypts;
+deployments have only references, which the worker resolves.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ INFRA = Path(__file__).parent
 SECRETS = ("HF_TOKEN", "GITHUB_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ALERTS = "observatory-alerts"
 ALERT_ADDRESS = "OBSERVATORY_ALERT_URL"
-# Not secret, and the same for every run: variables of the server.
+# Not secret: stored as variables of the server.
 PLAIN = ("AWS_ENDPOINT_URL_S3", "AWS_REGION", "HF_ENDPOINT")
 
 
 class RegisterError(RuntimeError):
-    """The server could not be told: what, and what to do."""
+    """The registration failed."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; the exit code."""
-    told = _parser().parse_args(arguments)
-    pool = _pool(told)
+    """Registers everything. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    pool = _pool(options)
     try:
         with get_client(sync_client=True) as client:
             register(client, pool, os.environ)
@@ -77,24 +77,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _pool(told: argparse.Namespace) -> dict[str, Any]:
-    """One pool file with what the command line says filled in."""
-    if told.pool == "managed" and not told.repository:
-        _parser().error("--pool managed wants --repository URL: its machines fetch the code there")
-    text = (INFRA / "pools" / f"{told.pool}.yaml").read_text("utf-8")
+def _pool(options: argparse.Namespace) -> dict[str, Any]:
+    """One pool file, filled in from the options."""
+    if options.pool == "managed" and not options.repository:
+        _parser().error("--pool managed needs --repository URL, from which runs fetch the code")
+    text = (INFRA / "pools" / f"{options.pool}.yaml").read_text("utf-8")
     for name in ("image", "repository", "branch"):
-        text = text.replace(f"<{name}>", getattr(told, name))
+        text = text.replace(f"<{name}>", getattr(options, name))
     return cast(dict[str, Any], yaml.safe_load(text))
 
 
 def register(client: SyncPrefectClient, pool: dict[str, Any], env: Mapping[str, str]) -> None:
-    """Brings a server up to what the files and the environment say. Raises RegisterError."""
+    """Updates a server from the files and the environment. Raises RegisterError."""
     _work_pool(client, pool)
     _build_limit(client)
     references = _secrets(env) | _variables(env)
     _deploy(pool)
     for name in deployment_names():
-        _give(client, name, pool, references)
+        _set_job_variables(client, name, pool, references)
     _automations(_webhook(env))
 
 
@@ -125,7 +125,7 @@ def _build_limit(client: SyncPrefectClient) -> None:
 
 
 def _secrets(env: Mapping[str, str]) -> dict[str, str]:
-    """Secret blocks of what the environment holds; variable -> reference, older blocks too."""
+    """Stores secrets of the environment in blocks. Returns references to all blocks by variable."""
     for name in SECRETS:
         if env.get(name):
             Secret(value=env[name]).save(_block(name), overwrite=True)
@@ -146,12 +146,12 @@ def _block(name: str) -> str:
 
 
 def _variables(env: Mapping[str, str]) -> dict[str, str]:
-    """Variables of the settings that the environment names; variable -> reference, older too."""
-    ours = [f"OBSERVATORY_{field.upper()}" for field in Settings.model_fields]
-    for name in (*ours, *PLAIN):
+    """Stores settings of the environment as variables. Returns references to all of them."""
+    settings = [f"OBSERVATORY_{field.upper()}" for field in Settings.model_fields]
+    for name in (*settings, *PLAIN):
         if env.get(name):
             Variable.set(name.lower(), env[name], overwrite=True)
-    known = [name for name in (*ours, *PLAIN) if Variable.get(name.lower()) is not None]
+    known = [name for name in (*settings, *PLAIN) if Variable.get(name.lower()) is not None]
     return {name: f"{{{{ prefect.variables.{name.lower()} }}}}" for name in known}
 
 
@@ -172,15 +172,16 @@ def _deploy(pool: dict[str, Any]) -> None:
             check=False,
         )
     if done.returncode:
-        raise RegisterError(f"prefect deploy --all failed\n{done.stdout}{done.stderr}")
+        raise RegisterError(f"`prefect deploy --all` failed:\n{done.stdout}{done.stderr}")
 
 
-def _give(
+def _set_job_variables(
     client: SyncPrefectClient, name: str, pool: dict[str, Any], references: dict[str, str]
 ) -> None:
-    """Job variables of a deployment: the pool's own, and references that a worker resolves.
+    """Sets the job variables of a deployment: those of the pool, and references.
 
-    Given after the deploy: `prefect deploy` would resolve them and store the secrets in clear.
+    It does so after the deploy, since `prefect deploy` would resolve the references and store the
+    secrets in plain text.
     """
     deployment = client.read_deployment_by_name(name)
     variables = dict(deployment.job_variables or {})
@@ -192,7 +193,7 @@ def _give(
 
 
 def _webhook(env: Mapping[str, str]) -> str | None:
-    """Id of the block that alerts are sent to; None where no address is known."""
+    """Id of the block that alerts are sent to; None if there is no address."""
     if address := env.get(ALERT_ADDRESS):
         return str(Webhook(url=address, method="POST").save(ALERTS, overwrite=True))
     try:
@@ -214,7 +215,7 @@ def _automations(webhook: str | None) -> None:
 
 
 def automation(written: dict[str, Any], webhook: str | None) -> Automation:
-    """One entry of the file as the server wants it; `notify` becomes its action."""
+    """One entry of the file in the server's format; `notify` becomes its action."""
     entry = dict(written)
     if text := entry.pop("notify", None):
         payload = (

@@ -28,7 +28,7 @@ app = typer.Typer(
 @app.command()
 def status(archive: ArchiveDir = None, history: HistoryDir = None, as_json: AsJson = False) -> None:
     """Show the days in the history and the snapshots that are missing."""
-    found = lazy.hub_history.told(settings_to_read(archive=archive, history=history))
+    found = lazy.hub_history.summary(settings_to_read(archive=archive, history=history))
     if as_json:
         print_json(found)
         return
@@ -45,19 +45,19 @@ def status(archive: ArchiveDir = None, history: HistoryDir = None, as_json: AsJs
 @app.command()
 def update(archive: ArchiveDir = None, history: HistoryDir = None) -> None:
     """Add the snapshots that are missing."""
-    _apply(archive, history, anew=False)
+    _apply(archive, history, rebuild=False)
 
 
 @app.command()
 def rebuild(archive: ArchiveDir = None, history: HistoryDir = None) -> None:
     """Delete the history of this archive and build it again."""
-    _apply(archive, history, anew=True)
+    _apply(archive, history, rebuild=True)
 
 
-def _apply(archive: ArchiveDir, history: HistoryDir, *, anew: bool) -> None:
+def _apply(archive: ArchiveDir, history: HistoryDir, *, rebuild: bool) -> None:
     settings = settings_to_read(archive=archive, history=history)
     with progress("reading snapshots"):
-        applied = lazy.hub_history.apply_all(settings, anew=anew)
+        applied = lazy.hub_history.update(settings, rebuild=rebuild)
     print_line(f"{applied} snapshots added")
 
 
@@ -66,7 +66,7 @@ def verify(archive: ArchiveDir = None, history: HistoryDir = None) -> None:
     """Check every file of the history against its ledger."""
     settings = settings_to_read(archive=archive, history=history)
     with progress("verifying the history"):
-        files = lazy.hub_history.verified(settings)
+        files = lazy.hub_history.verify(settings)
     print_line(f"{files} files verified")
 
 
@@ -83,7 +83,7 @@ def show(
     The current id or any older id of the model can be given.
     """
     settings = settings_to_read(archive=archive, history=history)
-    rows: list[dict[str, Any]] = lazy.hub_history.series_of(settings, model, as_of or today())
+    rows: list[dict[str, Any]] = lazy.hub_history.model_series(settings, model, as_of or today())
     if as_json:
         print_json({"model": model, "days": rows})
     else:

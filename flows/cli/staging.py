@@ -52,7 +52,7 @@ def publish_hub(
         folder = Path(scratch) / "release"
         manifest = lazy.sequence.stage(settings, folder, "public")
         change = lazy.publish_to_huggingface.publish_to_hub(
-            settings, repo, folder, manifest, really=yes
+            settings, repo, folder, manifest, commit=yes
         )
     if as_json:
         print_json(vars(change) | {"is_empty": change.is_empty})

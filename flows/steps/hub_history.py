@@ -128,7 +128,7 @@ def _opened(settings: Settings) -> tuple[Archive, list[Snapshot], History]:
     return archive, snapshots, History(settings.history, [sweep_of(archive, s) for s in snapshots])
 
 
-def told(settings: Settings) -> dict[str, Any]:
+def summary(settings: Settings) -> dict[str, Any]:
     """Content of the history: a record per applied snapshot, missing snapshots, sizes in bytes."""
     _, _, history = _opened(settings)
     entries = history.ledger.entries
@@ -156,10 +156,10 @@ def told(settings: Settings) -> dict[str, Any]:
     }
 
 
-def apply_all(settings: Settings, *, anew: bool = False) -> int:
-    """Applies missing snapshots, after deleting the history if `anew`. Returns their number."""
+def update(settings: Settings, *, rebuild: bool = False) -> int:
+    """Applies missing snapshots, after deleting the history if `rebuild`. Returns their number."""
     archive, snapshots, history = _opened(settings)
-    if anew:
+    if rebuild:
         with history.locked():
             history.clear()
     before = {e.sweep for e in history.ledger.entries}
@@ -167,7 +167,7 @@ def apply_all(settings: Settings, *, anew: bool = False) -> int:
         return len({e.sweep for e in now.ledger.entries} - before) if now else 0
 
 
-def verified(settings: Settings) -> int:
+def verify(settings: Settings) -> int:
     """Number of files, if all match the ledger. Raises HistoryError."""
     _, _, history = _opened(settings)
     if wrong := history.verify():
@@ -178,7 +178,7 @@ def verified(settings: Settings) -> int:
     return len(history.files()) + sum(len(e.state) for e in history.ledger.entries)
 
 
-def series_of(settings: Settings, model: str, until: date) -> list[dict[str, Any]]:
+def model_series(settings: Settings, model: str, until: date) -> list[dict[str, Any]]:
     """One model's counters, one record per snapshot day from its first."""
     _, _, history = _opened(settings)
     with duckdb_file.connect() as con:

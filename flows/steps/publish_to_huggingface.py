@@ -46,9 +46,9 @@ class Change:
 
 
 def publish_to_hub(
-    settings: Settings, repo: str, folder: Path, manifest: Manifest, *, really: bool
+    settings: Settings, repo: str, folder: Path, manifest: Manifest, *, commit: bool
 ) -> Change:
-    """Makes the repository equal to a staged release; without `really` it is a dry run.
+    """Makes the repository equal to a staged release; without `commit` it is a dry run.
 
     Raises ReleaseError for an internal release, without HF_TOKEN, and if the Hub returns an error.
     """
@@ -58,14 +58,14 @@ def publish_to_hub(
             "leaves out what licenses do not allow to share, can be published on the Hub"
         )
     token = os.environ.get("HF_TOKEN")
-    if really and not token:
+    if commit and not token:
         raise ReleaseError("HF_TOKEN is not set; set it to a token with write access")
     api = HfApi(endpoint=settings.hub_url, token=token or False)
     (folder / CARD).write_text(card(manifest), encoding="utf-8", newline="\n")
     try:
         head, stored = _stored_files(api, repo)
         change = _change(api, repo, folder, manifest, stored)
-        if change.is_empty or not really:
+        if change.is_empty or not commit:
             return change
         return _commit(api, change, folder, head)
     except HfHubHTTPError as error:

@@ -1,7 +1,7 @@
 """The scale bench: `python -m infra.bench --models 100000`, or `make bench N=100000`.
 
-Each side of each step runs in a process of its own, ours, floor and peer by turns. What was
-measured is kept below data/bench/results: a run that was stopped goes on where it was.
+Each side of each step (ours, floor, peer) runs in its own process, alternately. Results are stored
+in data/bench/results, so a run that was stopped continues.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from infra.bench.report import write_report
 from infra.bench.results import Results
 from infra.bench.steps import STEPS
 
-PEERS_UP_TO = 100_000  # models: above, a peer's seconds are those of this size, times the ratio
+PEERS_UP_TO = 100_000  # models; for larger sizes a peer's seconds are extrapolated
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures what is not measured yet, then writes the report; 1 if a step fails."""
+    """Measures what is missing, then writes the report. Returns 1 if a step fails."""
     chosen = _parser().parse_args(arguments)
     if chosen.fresh:
         shutil.rmtree(chosen.data / "results" / str(chosen.models), ignore_errors=True)
@@ -47,11 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help="default 3, 2 above a million models")
     parser.add_argument("--steps", default=",".join(s.name for s in STEPS), help="comma list")
     parser.add_argument("--peers-up-to", type=int, default=PEERS_UP_TO, help="models")
-    parser.add_argument("--history-days", type=int, help="instead: this many days, one by one")
-    parser.add_argument("--fresh", action="store_true", help="measure this size anew")
+    parser.add_argument(
+        "--history-days", type=int, help="measure this many days of history instead"
+    )
+    parser.add_argument("--fresh", action="store_true", help="measure this size again")
     parser.add_argument("--data", type=Path, default=Path("data/bench"))
-    parser.add_argument("--report", type=Path, default=Path("infra/bench"), help="its folder")
-    parser.add_argument("--packages", type=Path, default=Path(".venv/bench"), help="of the peers")
+    parser.add_argument(
+        "--report", type=Path, default=Path("infra/bench"), help="folder of the report"
+    )
+    parser.add_argument(
+        "--packages", type=Path, default=Path(".venv/bench"), help="packages of the peers"
+    )
     return parser
 
 
@@ -76,16 +82,16 @@ def _steps(results: Results, chosen: argparse.Namespace) -> None:
     for name, side, number in todo:
         found = measured(name, side, place, chosen.packages)
         results.keep(results.path(models, name, side, number), found)
-        told = f"{found['seconds']:8.2f} s {found['cpu_seconds']:8.2f} s CPU"
-        print(f"{name:10} {side:5} {number} {told} {found['peak_gb']:5.2f} GB", flush=True)
+        times = f"{found['seconds']:8.2f} s {found['cpu_seconds']:8.2f} s CPU"
+        print(f"{name:10} {side:5} {number} {times} {found['peak_gb']:5.2f} GB", flush=True)
 
 
 def _plan(results: Results, chosen: argparse.Namespace, rounds: int) -> list[tuple[str, str, int]]:
-    """What is not measured yet: step by step, the sides by turns. Long sides once."""
+    """The missing measurements: step by step, with alternating sides."""
     wanted = chosen.steps.split(",")
     if unknown := sorted(set(wanted) - {s.name for s in STEPS}):
         raise MeasureError(
-            f"no step {', '.join(unknown)}; there are: {_parser().get_default('steps')}"
+            f"unknown steps {', '.join(unknown)}; choose from {_parser().get_default('steps')}"
         )
     return [
         (step.name, side, number)

@@ -1,4 +1,4 @@
-"""Charts of the bench as SVG, where the renderer of infra/requirements-bench.txt is at hand."""
+"""Charts of the bench as SVG, if the renderer of infra/requirements-bench.txt is installed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, TypeAlias
 from infra.bench.results import Results
 from infra.bench.steps import STEPS
 
-Chart: TypeAlias = Any  # altair's types are as wide as this
+Chart: TypeAlias = Any  # altair's types are not more specific
 WIDTH, HEIGHT = 260, 180
 
 
 def write_charts(results: Results, folder: Path, packages: Path) -> list[Path]:
-    """Cost against models, and against days of history. Returns the charts that are there."""
+    """Cost by number of models and by days of history. Returns the files of the charts."""
     if str(packages) not in sys.path:
         sys.path.append(str(packages))
     if find_spec("vl_convert") is None:
-        print(f"no charts: {packages} has no vl-convert; `make bench` installs it")
+        print(f"charts not updated: {packages} has no vl-convert; `make bench` installs it")
         return sorted(folder.glob("cost-*.svg"))
     made = {"cost-by-models": _by_models(results), "cost-by-days": _by_days(results)}
     written: list[Path] = []

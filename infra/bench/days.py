@@ -1,4 +1,4 @@
-"""What a day's update of the history costs on a day far down the line."""
+"""The cost of a day's update of the history, day by day."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from warehouse.hub_history.load import load_history
 
 
 def days(models: int, n_days: int) -> dict[str, Any]:
-    """What every day's update took, and left, beginning with no history.
+    """Cost and result of every day's update, starting without history.
 
-    Seconds, models listed, bytes of the history after it, models whose counters changed, bytes of
-    those changes.
+    Seconds, number of models, size of the history, models with changed counters, bytes of those
+    changes.
     """
     hub, seconds, sizes = GeneratedHub(models), [], []
     listed, changed, change_bytes = [], [], []
@@ -36,10 +36,10 @@ def days(models: int, n_days: int) -> dict[str, Any]:
             _empty(con)
             parse_models(con, archive, snapshots[-1])
             begin = perf_counter()
-            held = [snapshots[-1].snapshot_id]
-            with up_to_date(root, archive, snapshots, con, held) as counted:
+            loaded = [snapshots[-1].snapshot_id]
+            with up_to_date(root, archive, snapshots, con, loaded) as counted:
                 if counted is None:
-                    raise ValueError("the bench has no day of the Hub")
+                    raise ValueError("the archive of the bench has no snapshot of the Hub")
                 load_history(con, counted, day, [day])
                 entry = counted.ledger.entries[-1]
             seconds.append(perf_counter() - begin)
@@ -59,7 +59,7 @@ def days(models: int, n_days: int) -> dict[str, Any]:
 
 
 def _empty(con: duckdb.DuckDBPyConnection) -> None:
-    """No raw table of the Hub keeps anything of the day before."""
+    """Empties the raw tables of the Hub."""
     found = con.execute(
         "SELECT table_name FROM duckdb_tables() "
         "WHERE schema_name = 'raw' AND starts_with(table_name, 'hub_')"

@@ -1,7 +1,7 @@
-"""The floors: the same work as one statement written by hand for DuckDB, on the same input.
+"""The floors: the same work as one hand-written DuckDB statement on the same input.
 
-A floor keeps none of our promises (odd values, exact sums, reviewed exceptions): it is what the
-engine needs at least. Numbers of threads and memory are DuckDB's own choice, as in our code.
+A floor has none of our guarantees (odd values, exact sums, reviewed exceptions): it is the minimum
+that the engine needs. Threads and memory are DuckDB's defaults, as in our code.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Hub of any size, made from a seed: sealed snapshots of our archive, or pages for a server.
+"""Generates a Hub of any size from a seed: sealed snapshots, or pages for a server.
 
 python -m infra.bench.generate --models 100000 --days 3 --into data/bench/archive
 """
@@ -39,7 +39,7 @@ class GeneratedHub:
         return self._wire.pages(self.population.number(day), page_rows)
 
     def archive_day(self, archive: Archive, day: date, page_rows: int = PAGE_ROWS) -> Snapshot:
-        """The day as a sealed snapshot, as if it had been fetched; one that is there stays."""
+        """The day as a sealed snapshot; an existing one is reused."""
         if sealed := archive.snapshot("hub", day):
             return sealed
         with open_draft(archive, "hub", day) as draft:
@@ -52,26 +52,26 @@ class GeneratedHub:
 
 
 def registry_namespaces() -> tuple[str, ...]:
-    """The Hub namespaces of the registry, in the order of the alphabet."""
+    """The Hub namespaces of the registry, sorted."""
     path = load.REGISTRY / "namespaces.csv"
     rows = pl.read_csv(path, infer_schema=False).filter(pl.col("system") == "hub")
     return tuple(rows["namespace"].unique().sort())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the asked days into an archive and says what each holds."""
+    """Writes days into an archive and prints their sizes."""
     parser = argparse.ArgumentParser(prog="python -m infra.bench.generate", description=__doc__)
     parser.add_argument("--models", type=int, default=100_000, help="on the first day")
-    parser.add_argument("--days", type=int, default=1, help="how many days, from the first on")
+    parser.add_argument("--days", type=int, default=1, help="number of days")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first-day", type=date.fromisoformat, default=FIRST_DAY)
-    parser.add_argument("--into", type=Path, required=True, help="the archive's folder")
+    parser.add_argument("--into", type=Path, required=True, help="folder of the archive")
     chosen = parser.parse_args(arguments)
     hub = GeneratedHub(chosen.models, chosen.seed, chosen.first_day)
     for number in range(chosen.days):
         sealed = hub.archive_day(Archive(chosen.into), chosen.first_day + timedelta(days=number))
-        told = f"{sealed.rows_seen:,} models, {len(sealed.files):,} pages, {sealed.bytes:,} bytes"
-        print(f"{sealed.snapshot_id}: {told}")
+        size = f"{sealed.rows_seen:,} models, {len(sealed.files):,} pages, {sealed.bytes:,} bytes"
+        print(f"{sealed.snapshot_id}: {size}")
     return 0
 
 

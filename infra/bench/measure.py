@@ -1,6 +1,6 @@
-"""One measurement, in a process of its own: `python -m infra.bench.measure STEP SIDE FOLDER N`.
+"""One measurement in its own process: `python -m infra.bench.measure STEP SIDE FOLDER N`.
 
-So a peak of memory is that of the step alone, and no cache of one side serves the other.
+The peak of memory is then that of the step, and the sides share no caches.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ ENVIRONMENT = {
 
 
 class MeasureError(RuntimeError):
-    """A step that did not come to its end."""
+    """A step failed."""
 
 
 def measured(name: str, side: str, place: Place, beside: Path | None) -> dict[str, Any]:
-    """Runs one side of a step in a child process. Raises MeasureError with what it said.
+    """Runs one side of a step in a child process. Raises MeasureError with its output.
 
-    `beside` holds the packages of the peers.
+    `beside` is the folder with the packages of the peers.
     """
     paths = [os.environ.get("PYTHONPATH", ""), str(beside) if side == "peer" and beside else ""]
     home = {"PREFECT_HOME": str((place.folder / "prefect").resolve())}
@@ -50,10 +50,8 @@ def measured(name: str, side: str, place: Place, beside: Path | None) -> dict[st
     try:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):
-        said = (done.stderr or done.stdout)[-2000:]
-        raise MeasureError(
-            f"{name}, {side}, {place.models:,} models did not end:\n{said}"
-        ) from None
+        output = (done.stderr or done.stdout)[-2000:]
+        raise MeasureError(f"{name}, {side}, {place.models:,} models failed:\n{output}") from None
     return answer
 
 
@@ -64,7 +62,7 @@ def main(arguments: list[str]) -> int:
     place = Place(Path(folder), int(models))
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=place.folder) as scratch:
         work = step(name).sides()[side](place, Path(scratch))
-        with suppress(OSError):  # Linux alone: the peak of the preparation is forgotten
+        with suppress(OSError):  # Linux: resets the peak of memory
             Path("/proc/self/clear_refs").write_text("5")
         cpu, begin = _cpu_seconds(), perf_counter()
         detail = work()
@@ -78,7 +76,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _peak_gb() -> float:
-    """Largest resident set of the work; ru_maxrss would count the parent's before the exec too."""
+    """Peak of resident memory of the work; ru_maxrss would include the parent process."""
     with suppress(OSError):
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024**2

@@ -1,6 +1,6 @@
-"""What is measured: our own code, step by step, each on its own copy of the inputs.
+"""Our side: our code, step by step, each on its own copy of the inputs.
 
-A task prepares outside of the clock and gives back the work to be measured.
+A task prepares, which is not measured, and returns the work that is measured.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ WRITTEN = tuple(t for t in VALIDATED if t != "core.hub_credits")
 
 
 def load(place: Place, scratch: Path) -> Work:
-    """Pages to raw.hub_models, bytes verified, odd items kept aside; its table is there, empty."""
+    """Pages to raw.hub_models, with verified bytes and odd items in quarantine."""
     con = empty(scratch / "loaded.duckdb")
 
     def work() -> None:
@@ -56,7 +56,7 @@ def load(place: Place, scratch: Path) -> Work:
 
 
 def history(place: Place, scratch: Path) -> Work:
-    """The second day into the history: keys, changed attributes, changed counters, the steps."""
+    """The second day into the history: keys, changed attributes and counters."""
     path, root = scratch / "loaded.duckdb", scratch / "history"
     load_day(place, path, NEXT_DAY)
     shutil.copytree(place.history, root)
@@ -90,7 +90,7 @@ def _compute(path: Path, tables: tuple[str, ...]) -> dict[str, float]:
 
 def validation(place: Place, scratch: Path) -> Work:
     """Every expectation on the Hub's tables, by Great Expectations inside DuckDB."""
-    import great_expectations  # noqa: F401, PLC0415 - its import is told apart from the questions
+    import great_expectations  # noqa: F401, PLC0415 - the import is not measured
 
     return lambda: validate_database(place.built, VALIDATED, "bench").raise_for_critical()
 
@@ -107,9 +107,9 @@ def parquet(place: Place, scratch: Path) -> Work:
 
 
 def year(place: Place, scratch: Path) -> Work:
-    """Country shares under every definition over 365 days, each of them the built one again.
+    """Country shares under every definition over 365 days, all copies of the built one.
 
-    As an analyst takes them: sorted, as a Polars frame.
+    Read as an analyst would: sorted, as a Polars frame.
     """
     path = place.copy_of_built(scratch)
     shares = contract("mart.country_share_daily").sql_name
@@ -176,7 +176,7 @@ def whole(place: Place, scratch: Path) -> Work:
 
 
 def prefect(place: Place, scratch: Path) -> Work:
-    """The same as a Prefect flow with a server of its own, whose database an earlier run made."""
+    """The same as a Prefect flow with a temporary server, whose database exists already."""
     upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
     subprocess.run(upgrade, check=True, stdout=subprocess.DEVNULL)
     chosen = settings(place, scratch)

@@ -1,5 +1,5 @@
-"""The peers: what a user would otherwise take. dlt to load, pandas to transform, Great
-Expectations on a pandas batch to validate.
+"""The peers, common alternatives: dlt to load, pandas to transform, Great Expectations on pandas
+batches to validate.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from infra.bench.places import Place
 from warehouse.contracts.table import contract
 
 MAX_DEPTH = 32
-Frame: TypeAlias = Any  # pandas and Great Expectations come without types
+Frame: TypeAlias = Any  # pandas and Great Expectations have no types
 
 
 def load(place: Place, scratch: Path) -> Work:
-    """dlt: the same page files, item by item into a DuckDB file."""
-    import dlt  # noqa: PLC0415 - installed for the bench alone
+    """dlt: loads the same page files, item by item, into a DuckDB file."""
+    import dlt  # noqa: PLC0415 - installed only for the bench
 
     archive, snapshot = place.archive, place.snapshot()
 
@@ -44,7 +44,7 @@ def load(place: Place, scratch: Path) -> Work:
 
 
 def _frame(place: Place, sql: str) -> Frame:
-    """A query as a pandas frame, by the fastest way."""
+    """A query as a pandas frame, in the fastest way."""
     with duckdb.connect(str(place.built), read_only=True) as con:
         return con.sql(sql).to_arrow_table().to_pandas()
 
@@ -146,11 +146,11 @@ def _add_up(credited: Frame) -> None:
 
 
 def validation(place: Place, scratch: Path) -> Work:
-    """Great Expectations on pandas batches: the promises of the contracts, one checkpoint each.
+    """Great Expectations on pandas batches: the expectations of the contracts.
 
-    References and rules that are SQL are not asked here.
+    References and rules in SQL are not included.
     """
-    import great_expectations as gx  # noqa: PLC0415 - its import is told apart
+    import great_expectations as gx  # noqa: PLC0415 - the import is not measured
 
     frames = {table: _frame(place, f"FROM {contract(table).sql_name}") for table in VALIDATED}
 
@@ -182,28 +182,28 @@ def _expectations(table: str) -> list[Any]:
     from great_expectations import expectations  # noqa: PLC0415
 
     gxe: Frame = expectations
-    held = contract(table)
-    asked: list[Any] = [
-        gxe.ExpectTableColumnsToMatchOrderedList(column_list=list(held.columns)),
-        gxe.ExpectTableRowCountToBeBetween(min_value=held.thresholds.min_rows),
-        gxe.ExpectCompoundColumnsToBeUnique(column_list=list(held.key))
-        if len(held.key) > 1
-        else gxe.ExpectColumnValuesToBeUnique(column=held.key[0]),
+    expected = contract(table)
+    found: list[Any] = [
+        gxe.ExpectTableColumnsToMatchOrderedList(column_list=list(expected.columns)),
+        gxe.ExpectTableRowCountToBeBetween(min_value=expected.thresholds.min_rows),
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=list(expected.key))
+        if len(expected.key) > 1
+        else gxe.ExpectColumnValuesToBeUnique(column=expected.key[0]),
     ]
-    for name, column in held.columns.items():
+    for name, column in expected.columns.items():
         if not column.nullable:
-            asked.append(gxe.ExpectColumnValuesToNotBeNull(column=name))
+            found.append(gxe.ExpectColumnValuesToNotBeNull(column=name))
         if column.values is not None:
-            asked.append(
+            found.append(
                 gxe.ExpectColumnValuesToBeInSet(column=name, value_set=list(column.values))
             )
         if column.min is not None or column.max is not None:
-            asked.append(
+            found.append(
                 gxe.ExpectColumnValuesToBeBetween(
                     column=name, min_value=column.min, max_value=column.max
                 )
             )
-    return asked
+    return found
 
 
 def parquet(place: Place, scratch: Path) -> Work:

@@ -1,4 +1,4 @@
-"""Where a bench of one size has its inputs, and how they are made."""
+"""The inputs of a bench of one size, and how they are made."""
 
 from __future__ import annotations
 
@@ -48,10 +48,12 @@ class Place:
         return self.folder / "history"
 
     def snapshot(self, day: date = FIRST_DAY) -> Snapshot:
-        """A generated day. Raises ValueError where `prepare` did not make it."""
+        """A generated day. Raises ValueError if `prepare` did not make it."""
         found = self.archive.snapshot("hub", day)
         if found is None:
-            raise ValueError(f"{self.folder} holds no {day}; run `python -m infra.bench` first")
+            raise ValueError(
+                f"{self.folder} has no snapshot of {day}; run `python -m infra.bench` first"
+            )
         return found
 
     def pages(self) -> list[str]:
@@ -59,11 +61,11 @@ class Place:
         return self.archive.paths(self.snapshot().find("pages/"))
 
     def copy_of_built(self, scratch: Path) -> Path:
-        """A copy that may be written."""
+        """A copy of the built warehouse, for writing."""
         return Path(shutil.copyfile(self.built, scratch / "built.duckdb"))
 
     def prepare(self) -> None:
-        """Makes what is not there yet."""
+        """Makes the inputs that do not exist yet."""
         hub = GeneratedHub(self.models)
         for day in (FIRST_DAY, NEXT_DAY):
             hub.archive_day(self.archive, day)
@@ -77,7 +79,7 @@ class Place:
                 build.transform(part, layer, clocks)
             build.write_build_info(part, [self.snapshot()], clocks)
             part.replace(self.built)
-        # Another code's history would be made anew within the clock.
+        # If the code has changed, the history is rebuilt here and not while measuring.
         with (
             duckdb.connect(str(self.built), read_only=True) as con,
             history_of(self, self.history, con, FIRST_DAY),
@@ -107,7 +109,7 @@ def fill(con: duckdb.DuckDBPyConnection, place: Place, day: date = FIRST_DAY) ->
 
 
 def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) -> None:
-    """Brings the history up to the day, from what the warehouse file has loaded of it."""
+    """Updates the history to the day that the warehouse file has loaded."""
     with duckdb_file.bounded(duckdb.connect(str(path))) as con:
         with history_of(place, root, con, day) as history:
             load_history(con, history, day, [day])
@@ -118,10 +120,10 @@ def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) ->
 def history_of(
     place: Place, root: Path, con: duckdb.DuckDBPyConnection, day: date
 ) -> Iterator[History]:
-    """The history up to the day, which `con` has loaded."""
+    """The history up to the day, which is loaded in `con`."""
     snapshots = [s for s in place.archive.snapshots("hub") if s.snapshot_date <= day]
-    held = [place.snapshot(day).snapshot_id]
-    with up_to_date(root, place.archive, snapshots, con, held) as history:
+    loaded = [place.snapshot(day).snapshot_id]
+    with up_to_date(root, place.archive, snapshots, con, loaded) as history:
         if history is None:
-            raise ValueError("the bench has no day of the Hub")
+            raise ValueError("the archive of the bench has no snapshot of the Hub")
         yield history

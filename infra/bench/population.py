@@ -1,7 +1,7 @@
-"""The generated Hub in numbers: who is there on a day, made when, from what, counted how often.
+"""The generated Hub in numbers: which models exist on a day, their age, parents and counters.
 
 The shares are those of the listing of October 2025 (downloads > 0 for 35.5 %, ever for 59.7 %, a
-declared base for 28.1 %) and of recorded daily snapshots; each stands beside its constant.
+declared base for 28.1 %) and of recorded daily snapshots; see the comments of the constants.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from infra.bench.draws import Bits, Draws, Floats, Indexes
 
 Flags = npt.NDArray[np.bool_]
 
-FLOOR = datetime(2022, 3, 2, 23, 29, 4, tzinfo=UTC)  # nothing is older: the Hub stamped it so
+FLOOR = datetime(2022, 3, 2, 23, 29, 4, tzinfo=UTC)  # the oldest date of the Hub
 AT_FLOOR = 0.002  # of the models of the first day
 GROWTH = 2.1  # 348,181 models in October 2023, 3.3 million in November 2026
 NEW_A_DAY = 4000 / 3_300_000  # of the models of the first day
@@ -44,10 +44,10 @@ NO_PARENT, DEAD = -1, -2
 
 @dataclass(frozen=True)
 class Population:
-    """A Hub of `models` models on `first_day`, and what becomes of it day by day.
+    """A Hub of `models` models on `first_day`, and its changes day by day.
 
-    A model is its index: 0 is the oldest. `n_registry` is the number of namespaces that the
-    registry examined; authors below it are those, authors from there on are everybody else.
+    A model is identified by its index; 0 is the oldest. `n_registry` is the number of namespaces in
+    the registry: authors below it are these, other authors are the rest.
     """
 
     models: int
@@ -68,22 +68,22 @@ class Population:
     def number(self, day: date) -> int:
         """0 for the first day. Raises ValueError before it."""
         if (number := (day - self.first_day).days) < 0:
-            raise ValueError(f"the generated Hub begins on {self.first_day}, not on {day}")
+            raise ValueError(f"the generated Hub starts on {self.first_day}; it has no {day}")
         return number
 
     def listed(self, number: int) -> Indexes:
-        """The models there on a day, in the order of the listing: newest first, ties by id."""
+        """The models on a day, in the order of the listing: newest first, ties by id."""
         index = np.arange(self.models + number * self.new_a_day, dtype=np.int64)
         index = index[self.is_listed(index, number)]
         return index[np.lexsort((self.object_bits(index), -self.created_ms(index)))]
 
     def is_listed(self, index: Indexes, number: int) -> Flags:
-        """Whether there is a model of that index on a day."""
+        """Whether a model exists on a day."""
         there = (index >= 0) & (index < self.models + number * self.new_a_day)
         return there & (self._leaves(np.maximum(index, 0)) > number)
 
     def _leaves(self, index: Indexes) -> Floats:
-        """The day on which a model is gone."""
+        """The day on which a model is deleted."""
         return self._someday("deleted", index, DELETED_A_YEAR) + self._comes(index)
 
     def _comes(self, index: Indexes) -> Indexes:
@@ -91,7 +91,7 @@ class Population:
         return np.maximum(0, (index - self.models) // self.new_a_day + 1)
 
     def _someday(self, purpose: str, index: Indexes, a_year: float) -> Floats:
-        """A day of something that befalls this share of the models in a year; 1 or later."""
+        """The day of an event that happens to this share of the models per year; 1 or later."""
         with np.errstate(divide="ignore"):
             waits = -np.log(self.draws.unit(purpose, index)) * YEAR / a_year
         return np.asarray(np.floor(waits) + 1)
@@ -101,7 +101,7 @@ class Population:
         return self._someday("renamed", index, RENAMED_A_YEAR) + self._comes(index) <= number
 
     def day_ms(self, number: int) -> int:
-        """The beginning of a day, UTC, in milliseconds since 1970."""
+        """The start of a day, UTC, in milliseconds since 1970."""
         begin = datetime.combine(self.first_day, time(), UTC)
         return int(begin.timestamp() * 1000) + number * DAY_MS
 

@@ -1,4 +1,4 @@
-"""RESULTS.md and its charts, from what was measured: nothing in them is typed in."""
+"""RESULTS.md and its charts, made from the measurements."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def _lines(results: Results, charts: list[Path], packages: Path) -> Iterator[str
     yield "# Scale bench: results"
     yield ""
     yield "Written by `make bench` from its measurements; the models are generated"
-    yield "(`infra/bench/generate.py`). A *floor* is the same work as one statement written by hand"
+    yield "(`infra/bench/generate.py`). A *floor* is the same work as one hand-written statement"
     yield "for DuckDB on the same input; a *peer* is dlt (load), pandas (transforms, Parquet) or"
-    yield "Great Expectations on pandas batches (validation). Each side runs in a process of its"
-    yield "own, by turns; seconds are medians of the rounds, imports are not counted. A peer's"
-    yield "seconds marked `~` are extrapolated in proportion from the largest size at which it ran."
+    yield "Great Expectations on pandas batches (validation). Each side runs in its own process,"
+    yield "alternately; seconds are medians of the rounds, without imports. Seconds of a peer"
+    yield "marked `~` are extrapolated in proportion from the largest size that was measured."
     yield ""
     yield f"Machine: {_machine()}. {_versions(packages)}."
     for chart in charts:

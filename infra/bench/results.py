@@ -1,4 +1,4 @@
-"""What was measured: one small JSON file a measurement, so that a run can be taken up again."""
+"""The measurements, one JSON file each, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from warehouse.storage.files import write_atomically
+
 
 @dataclass(frozen=True)
 class Results:
@@ -16,15 +18,12 @@ class Results:
     folder: Path
 
     def path(self, models: int, step: str, side: str, round_: int) -> Path:
-        """Where one measurement is kept."""
+        """The file of one measurement."""
         return self.folder / str(models) / f"{step}.{side}.{round_}.json"
 
     def keep(self, path: Path, found: dict[str, Any]) -> None:
-        """Writes one measurement, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-        part.replace(path)
+        """Writes one measurement."""
+        write_atomically(path, (json.dumps(found, indent=1) + "\n").encode())
 
     def sizes(self) -> list[int]:
         """Numbers of models that were measured, ascending."""
@@ -36,14 +35,14 @@ class Results:
         return [json.loads(path.read_text("utf-8")) for path in found]
 
     def median(self, models: int, step: str, side: str, what: str = "seconds") -> float | None:
-        """The median over the rounds; None where nothing was measured."""
+        """The median over the rounds; None if nothing was measured."""
         values = [found[what] for found in self.of(models, step, side)]
         return median(values) if values else None
 
     def peer_seconds(self, models: int, step: str) -> tuple[float, int] | None:
         """The peer's seconds and the size at which they were measured.
 
-        Where this size was not measured, the largest smaller one, times the ratio of the sizes.
+        If this size was not measured: extrapolated from the largest smaller one.
         """
         for size in reversed([s for s in self.sizes() if s <= models]):
             if (seconds := self.median(size, step, "peer")) is not None:
@@ -51,6 +50,6 @@ class Results:
         return None
 
     def days(self) -> dict[str, Any] | None:
-        """What a day's update of the history cost, day by day."""
+        """The cost of the daily updates of the history."""
         path = self.folder / "days.json"
         return json.loads(path.read_text("utf-8")) if path.exists() else None

@@ -15,7 +15,7 @@ Task = Callable[[Place, Path], Work]
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the way of a number, and what it is measured against."""
+    """One step of a build, and what it is compared with."""
 
     name: str
     ours: Task
@@ -23,7 +23,7 @@ class Step:
     peer: Task | None = None
 
     def sides(self) -> dict[str, Task]:
-        """What is measured, in the order in which it alternates."""
+        """The sides, in the order in which they alternate."""
         found = {"ours": self.ours, "floor": self.floor, "peer": self.peer}
         return {side: task for side, task in found.items() if task}
 

@@ -19,11 +19,11 @@ class Judged:
     wanted: str
     found: str
     verdict: str
-    where: str = ""  # where the time goes, of a target that was missed
+    where: str = ""  # the slowest parts, if the target was missed
 
 
 def judged(results: Results, models: int) -> list[Judged]:
-    """Every target whose steps were measured at this size."""
+    """The targets whose steps were measured at this size."""
     return list(_judged(results, models))
 
 
@@ -40,8 +40,8 @@ def _judged(results: Results, models: int) -> Iterator[Judged]:
         if peer and ours:
             met = peer[0] / ours >= times
             verdict = "met" if met else f"missed: {peer[0] / ours / times:.0%} of it"
-            told = f"{peer[0] / ours:.1f} x" + ("" if peer[1] == models else " (extrapolated)")
-            yield Judged(what, f">= {times:g} x", told, verdict)
+            factor = f"{peer[0] / ours:.1f} x" + ("" if peer[1] == models else " (extrapolated)")
+            yield Judged(what, f">= {times:g} x", factor, verdict)
 
     yield from at_most("parse and load", "load", 1.3)
     yield from faster("parse and load against dlt", "load", 40)
@@ -57,11 +57,11 @@ def _judged(results: Results, models: int) -> Iterator[Judged]:
 
 
 def judged_days(found: dict[str, Any]) -> list[Judged]:
-    """The targets for the history, from what its days took and left."""
+    """The targets for the history, from cost and result of its days."""
     seconds, listed, days = found["seconds"], found["listed"], len(found["seconds"])
     late, grown = near(seconds, days) / near(seconds, 2), listed[-1] / listed[1]
     where = f"the Hub itself has grown {grown:.2f} x by then; for each model {late / grown:.2f} x"
-    # The first day writes every model: what is stored of a change is seen from the second on.
+    # The first day writes every model; changes are stored from the second day on.
     stored = sum(found["change_bytes"][1:]) / max(1, sum(found["changed"][1:]))
     return [
         _limit(f"a day's update at day {days} against day 2", late, 1.2, " x", where),
@@ -82,7 +82,7 @@ def _whole(results: Results, models: int) -> Iterator[Judged]:
 
 
 def _orchestration(results: Results, models: int) -> Iterator[Judged]:
-    """Fixed cost from the smallest size, what is beyond from this one."""
+    """Fixed cost from the smallest size, further cost from this one."""
     sizes = [n for n in results.sizes() if results.median(n, "prefect", "ours") is not None]
     over = {n: _over(results, n) for n in sizes}
     if models not in over or over[models] is None:
@@ -111,7 +111,7 @@ def _limit(what: str, found: float, limit: float, unit: str, where: str = "") ->
 
 
 def _where(results: Results, models: int, steps: tuple[str, ...]) -> str:
-    """The parts of the steps, the longest first."""
+    """The parts of the steps, slowest first."""
     parts: dict[str, float] = {}
     for step in steps:
         rounds = results.of(models, step, "ours")

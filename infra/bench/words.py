@@ -1,4 +1,4 @@
-"""What names and tags of the generated Hub are made of."""
+"""The words in names and tags of the generated Hub."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ def release(folder: Path, audience: str = "public", models: int = 50) -> tuple[P
     return folder, manifest
 
 
-def push(hub: Hub, staged: tuple[Path, Manifest], *, really: bool = True) -> Change:
-    return publish_to_hub(Settings(hub_url=hub.url), REPO, *staged, really=really)
+def push(hub: Hub, staged: tuple[Path, Manifest], *, commit: bool = True) -> Change:
+    return publish_to_hub(Settings(hub_url=hub.url), REPO, *staged, commit=commit)
 
 
 def held(hub: Hub) -> Path:
@@ -85,7 +85,7 @@ def test_the_repository_becomes_the_release(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_sends_nothing(hub: Hub, tmp_path: Path) -> None:
-    change = push(hub, release(tmp_path / "a"), really=False)
+    change = push(hub, release(tmp_path / "a"), commit=False)
     assert "core.counts.parquet" in change.adds
     assert change.commit is None
     assert not held(hub).exists()
@@ -138,7 +138,7 @@ def test_without_a_token_nothing_is_tried(
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(ReleaseError, match="HF_TOKEN is not set"):
         push(hub, staged)
-    assert push(hub, staged, really=False).adds
+    assert push(hub, staged, commit=False).adds
     assert not any("authorization" in r.headers for r in hub.requests)
 
 
@@ -192,7 +192,7 @@ def test_the_card_has_a_config_for_every_table(hub: Hub, tmp_path: Path) -> None
 def test_the_sample_goes_up_from_the_command_line(hub: Hub, sampled: tuple[Path, str]) -> None:
     options = [f"--warehouse={sampled[0] / 'observatory.duckdb'}", "--json"]
     env = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
-    told = CliRunner().invoke(app, ["publish-hub", REPO, "--really", *options], env=env)
+    told = CliRunner().invoke(app, ["publish-hub", REPO, "--yes", *options], env=env)
     assert told.exit_code == 0, told.output
     done = json.loads(told.stdout)
     assert done["commit"]
