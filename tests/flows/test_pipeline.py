@@ -82,7 +82,7 @@ def asked(server: StandIn, path: str = NOTABLE) -> int:
 # --- retries --------------------------------------------------------------------------------
 
 
-def test_a_fault_that_passes_is_asked_again(pipeline: Any, recorded: Path, tmp_path: Path) -> None:
+def test_a_transient_fault_is_retried(pipeline: Any, recorded: Path, tmp_path: Path) -> None:
     with BadLine(recorded, garbled=1) as server:
         state = pipeline.observe_source(
             "epoch", AS_OF, overrides(server, tmp_path), return_state=True
@@ -93,7 +93,7 @@ def test_a_fault_that_passes_is_asked_again(pipeline: Any, recorded: Path, tmp_p
     assert Archive(tmp_path / "archive").snapshot("epoch", AS_OF)
 
 
-def test_a_fault_that_stays_ends_the_run_after_the_last_try(
+def test_a_permanent_fault_fails_the_run_after_the_last_retry(
     pipeline: Any, recorded: Path, tmp_path: Path
 ) -> None:
     with (
@@ -105,9 +105,7 @@ def test_a_fault_that_stays_ends_the_run_after_the_last_try(
     assert Archive(tmp_path / "archive").snapshots() == []
 
 
-def test_a_renamed_column_is_not_asked_for_again(
-    pipeline: Any, recorded: Path, tmp_path: Path
-) -> None:
+def test_a_renamed_column_is_not_retried(pipeline: Any, recorded: Path, tmp_path: Path) -> None:
     renamed = shutil.copytree(recorded, tmp_path / "recorded")
     (csv,) = renamed.glob("epoch/*/notable_ai_models.csv")
     csv.write_bytes(csv.read_bytes().replace(b"Publication date", b"Released", 1))
@@ -119,7 +117,7 @@ def test_a_renamed_column_is_not_asked_for_again(
 # --- the whole way --------------------------------------------------------------------------
 
 
-def test_a_failing_source_keeps_no_other_from_being_filed_and_nothing_is_built(
+def test_if_a_source_fails_the_others_are_archived_and_nothing_is_built(
     pipeline: Any, recorded: Path, tmp_path: Path
 ) -> None:
     without_boards = shutil.copytree(recorded, tmp_path / "recorded")
@@ -132,9 +130,7 @@ def test_a_failing_source_keeps_no_other_from_being_filed_and_nothing_is_built(
     assert not (tmp_path / "published").exists()
 
 
-def test_runs_are_named_for_what_they_do_and_the_day(
-    pipeline: Any, recorded: Path, tmp_path: Path
-) -> None:
+def test_run_names_have_flow_and_day(pipeline: Any, recorded: Path, tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
 
     with StandIn(recorded) as server:
@@ -196,7 +192,7 @@ def test_the_command_line_needs_no_server(recorded: Path, tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_the_command_line_tells_an_error_once_and_the_server_the_rest(
+def test_the_command_line_prints_an_error_once(
     pipeline: Any, recorded: Path, tmp_path: Path
 ) -> None:
     from prefect.client.orchestration import get_client

@@ -61,7 +61,7 @@ def test_floor_and_ours_credit_the_same_downloads(place: Place, tmp_path: Path) 
     assert len({country for _, country, _ in floor}) > 5, "no shares without the registry's names"
 
 
-def test_a_step_computes_its_tables_anew(place: Place, tmp_path: Path) -> None:
+def test_a_step_computes_its_tables_again(place: Place, tmp_path: Path) -> None:
     con = after(ours.transform("lineage"), place, tmp_path / "ours")
     con.execute(f"ATTACH '{place.built}' AS before (READ_ONLY)")
     for table in ours.TABLES["lineage"]:
@@ -70,7 +70,7 @@ def test_a_step_computes_its_tables_anew(place: Place, tmp_path: Path) -> None:
         assert con.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] > 0
 
 
-def test_the_query_by_hand_finds_what_the_contract_forbids(place: Place, tmp_path: Path) -> None:
+def test_the_hand_written_query_finds_contract_violations(place: Place, tmp_path: Path) -> None:
     con = after(ours.transform("models"), place, tmp_path / "ours")
     query = floors.checks_sql(contract("core.hub_daily_counters"))
     rows, *sound = con.execute(query).fetchall()[0]
@@ -80,7 +80,7 @@ def test_the_query_by_hand_finds_what_the_contract_forbids(place: Place, tmp_pat
     assert any(con.execute(query).fetchall()[0][1:])
 
 
-def test_a_run_keeps_what_it_measured_and_goes_on_from_there(
+def test_an_interrupted_run_continues_from_its_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = ["--data", str(tmp_path), "--report", str(tmp_path / "report")]
@@ -109,7 +109,7 @@ def measured(results: Results, models: int, **seconds: float) -> None:
         results.keep(results.path(models, step, side, 1), found)
 
 
-def test_targets_are_judged_from_the_measurements_alone(tmp_path: Path) -> None:
+def test_targets_follow_from_the_measurements(tmp_path: Path) -> None:
     results = Results(tmp_path)
     measured(results, 1000, load_peer=50.0)
     measured(results, 10_000, load_ours=10.0, load_floor=5.0)
@@ -127,7 +127,7 @@ def test_the_history_is_measured_day_by_day() -> None:
     assert found["changed"][0] == found["listed"][0] == 1000 > found["changed"][1] > 0
 
 
-def test_the_days_are_judged_from_the_second_on() -> None:
+def test_targets_for_days_start_with_the_second_day() -> None:
     slow = {
         "seconds": [9.0] + [1.0] * 20 + [1.5] * 3,
         "listed": [100] * 23 + [120],

@@ -51,7 +51,7 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert first != list(GeneratedHub(3000, seed=2).pages(NEXT_DAY))
 
 
-def test_pages_hold_a_thousand_models_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_have_a_thousand_models_for_any_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = list(GeneratedHub(3500).pages(FIRST_DAY))
     assert [rows for _, rows in whole] == [1000, 1000, 1000, 500]
     assert [len(orjson.loads(page)) for page, _ in whole] == [1000, 1000, 1000, 500]
@@ -66,7 +66,7 @@ def test_items_have_the_keys_of_the_expanded_listing_and_no_others() -> None:
     assert any('"' in tag for item in listing() for tag in item["tags"])
 
 
-def test_the_listing_is_newest_first_and_object_ids_hold_the_second_of_creation() -> None:
+def test_the_listing_is_newest_first_and_object_ids_contain_the_creation_time() -> None:
     items = listing()
     keys = [(item["createdAt"], item["_id"]) for item in items]
     assert keys == sorted(sorted(keys, key=lambda k: k[1]), key=lambda k: k[0], reverse=True)
@@ -79,7 +79,7 @@ def test_the_listing_is_newest_first_and_object_ids_hold_the_second_of_creation(
     assert len({item["id"].lower() for item in items}) == len(items)
 
 
-def test_shares_and_tails_are_those_of_the_real_listing() -> None:
+def test_shares_and_tails_match_the_real_listing() -> None:
     assert share(lambda i: i["downloads"] == 0) == pytest.approx(0.64, abs=0.03)
     assert share(lambda i: i["downloadsAllTime"]) == pytest.approx(0.60, abs=0.03)
     assert share(lambda i: i["baseModels"]) == pytest.approx(0.27, abs=0.03)
@@ -92,7 +92,7 @@ def test_shares_and_tails_are_those_of_the_real_listing() -> None:
     assert counts[-1] > 100
 
 
-def test_lineage_is_deep_has_merges_dead_and_self_parents() -> None:
+def test_lineage_has_depth_merges_and_dead_and_self_parents() -> None:
     up = {item["id"]: parents(item) for item in listing()}
 
     def depth(model: str, seen: tuple[str, ...] = ()) -> int:
@@ -107,7 +107,7 @@ def test_lineage_is_deep_has_merges_dead_and_self_parents() -> None:
     assert relations == {"adapter", "finetune", "quantized", "merge"}
 
 
-def test_days_follow_each_other_as_on_the_hub() -> None:
+def test_days_change_as_on_the_hub() -> None:
     today, tomorrow = by_object(FIRST_DAY), by_object(NEXT_DAY)
     both = today.keys() & tomorrow.keys()
     assert len(tomorrow.keys() - today.keys()) == round(MODELS * 4000 / 3_300_000)
@@ -122,7 +122,7 @@ def test_days_follow_each_other_as_on_the_hub() -> None:
         assert month[o]["downloadsAllTime"] - today[o]["downloadsAllTime"] == month[o]["downloads"]
 
 
-def test_the_parser_takes_every_item_of_a_sealed_day(tmp_path: Path) -> None:
+def test_the_parser_accepts_every_item_of_a_sealed_day(tmp_path: Path) -> None:
     assert main(["--models=2500", "--days=2", f"--into={tmp_path / 'archive'}"]) == 0
     archive = Archive(tmp_path / "archive")
     first, second = archive.snapshots("hub")

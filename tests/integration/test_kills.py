@@ -256,7 +256,7 @@ def test_two_publishers_at_once(url: str, env: dict[str, str], tmp_path: Path) -
     assert [p.sequence for p in release_log(storage, "latest")] == list(range(1, ROUNDS + 5))
 
 
-def test_two_publishers_of_one_release_are_both_content(
+def test_two_publishers_of_one_release_both_succeed(
     url: str, env: dict[str, str], tmp_path: Path
 ) -> None:
     storage, folders = open_storage(url), [tmp_path / "a", tmp_path / "b"]

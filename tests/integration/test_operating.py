@@ -192,7 +192,7 @@ def states_of(client: SyncPrefectClient, run: FlowRun) -> list[str]:
 # --- registration ---------------------------------------------------------------------------
 
 
-def test_secrets_are_blocks_and_nobody_reads_them_in_a_deployment(place: Place) -> None:
+def test_secrets_are_blocks_and_not_in_deployments(place: Place) -> None:
     deployments = place.client.read_deployments()
     assert len(deployments) >= 9
     for deployment in deployments:
@@ -201,7 +201,7 @@ def test_secrets_are_blocks_and_nobody_reads_them_in_a_deployment(place: Place) 
         assert "prefect.blocks.secret.observatory-hf-token" in text
 
 
-def test_a_second_registration_doubles_nothing_and_forgets_nothing(place: Place) -> None:
+def test_registration_is_idempotent(place: Place) -> None:
     def inspected() -> list[dict[str, Any]]:
         command = [sys.executable, "-m", "prefect", "automation", "inspect", "--json"]
         wide = place.env | {"COLUMNS": "10000"}  # it wraps JSON to the terminal
@@ -244,9 +244,7 @@ def recovered(place: Place) -> FlowRun:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-def test_a_killed_run_is_noticed_and_begins_again_by_itself(
-    recovered: FlowRun, place: Place
-) -> None:
+def test_a_killed_run_is_restarted_automatically(recovered: FlowRun, place: Place) -> None:
     assert recovered.state and recovered.state.is_completed(), recovered.state
     assert recovered.run_count == 2
     names = states_of(place.client, recovered)
@@ -257,7 +255,7 @@ def test_a_killed_run_is_noticed_and_begins_again_by_itself(
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-def test_another_leader_is_told_to_the_chat_room_and_a_stale_day_is_not(
+def test_a_new_leader_sends_an_alert_and_a_stale_day_does_not(
     recovered: FlowRun, place: Place
 ) -> None:
     publish_boards(place.recordings, CHINESE, "2026-07-13", "2026-07-17", "2026-07-21")
@@ -295,7 +293,7 @@ def span(client: SyncPrefectClient, run: FlowRun) -> tuple[datetime, datetime]:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-def test_two_builds_at_once_take_turns(recovered: FlowRun, place: Place) -> None:
+def test_concurrent_builds_run_one_after_another(recovered: FlowRun, place: Place) -> None:
     with StandIn(place.recordings) as server, worker(place.clone, place.env | server.exports):
         ask = {"as_of": DAY, "overrides": place.overrides(server)}
         first = begin(place.client, "observatory/on-demand", observe=False, **ask)
@@ -368,7 +366,7 @@ def postgres(tmp_path: Path) -> Iterator[str]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-def test_on_postgresql_everything_registers_and_a_run_ends_well(
+def test_registration_and_a_run_succeed_on_postgresql(
     postgres: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     home = tmp_path_factory.mktemp("prefect")

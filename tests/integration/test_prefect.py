@@ -111,7 +111,7 @@ def test_the_server_has_each_deployment(
 
 
 @pytest.mark.parametrize("name", SCHEDULED)
-def test_the_scheduler_plans_runs_at_the_hour_written(
+def test_the_scheduler_plans_runs_at_the_scheduled_hour(
     name: str, deployed: None, client: SyncPrefectClient
 ) -> None:
     deployment = client.read_deployment_by_name(name)
@@ -164,7 +164,7 @@ def overrides(server: StandIn, place: Path) -> dict[str, Any]:
     }
 
 
-def test_a_worker_runs_the_whole_way(released: Released, client: SyncPrefectClient) -> None:
+def test_a_worker_runs_everything(released: Released, client: SyncPrefectClient) -> None:
     state = released.run.state
     assert state and state.is_completed(), state
     release_id = json.loads(released.latest)["release_id"]
@@ -179,7 +179,7 @@ def test_a_worker_runs_the_whole_way(released: Released, client: SyncPrefectClie
     assert {"load_raw", "validate-raw", "transform-core", "validate-mart", "publish_to"} <= steps
 
 
-def test_the_page_of_the_run_shows_headline_data_docs_and_what_the_steps_said(
+def test_the_page_of_a_run_has_headline_data_docs_and_logs(
     released: Released, client: SyncPrefectClient
 ) -> None:
     release = below(client, released.run)[f"release-{DAY}"].id
@@ -198,7 +198,7 @@ def test_the_page_of_the_run_shows_headline_data_docs_and_what_the_steps_said(
     wait_for(f"log lines {told}", all_told, seconds=20)  # the last ones come after the state
 
 
-def test_a_source_that_fails_fails_the_run_and_latest_stays(
+def test_a_failed_source_fails_the_run_and_latest_is_unchanged(
     released: Released, client: SyncPrefectClient, recorded: Path, tmp_path: Path
 ) -> None:
     cut = shutil.copytree(recorded, tmp_path / "cut")

@@ -108,7 +108,7 @@ def test_a_release_is_the_same_in_a_folder_and_in_s3(
     assert pointers[0].manifest_sha256 == pointers[1].manifest_sha256
 
 
-def test_a_second_upload_reuses_and_a_dead_one_is_finished(
+def test_a_second_upload_reuses_and_an_interrupted_one_is_completed(
     storage: Storage, release: tuple[Path, Manifest]
 ) -> None:
     folder, manifest = release
@@ -140,7 +140,9 @@ def test_a_flipped_byte_is_found(
         read_back(storage, manifest.release_id, tmp_path / "back")
 
 
-def test_stale_objects_leave_latest(storage: Storage, release: tuple[Path, Manifest]) -> None:
+def test_stale_copies_are_removed_from_latest(
+    storage: Storage, release: tuple[Path, Manifest]
+) -> None:
     folder, manifest = release
     storage.put_bytes("latest/mart.gone.parquet", b"stale")
     upload(folder, manifest, storage)
@@ -171,23 +173,23 @@ def assert_told(storage: Storage, match: str, tmp_path: Path) -> None:
         assert os.environ.get("AWS_SECRET_ACCESS_KEY", "no secret") not in str(told.value)
 
 
-def test_a_missing_bucket_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_bucket_is_an_error(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert_told(open_storage("s3://no-such-bucket/x"), "no-such-bucket .*does not exist", tmp_path)
 
 
-def test_a_wrong_secret_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_wrong_secret_is_an_error(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
     match = "(secret key does not match|access denied).*AWS|credentials"
     assert_told(open_storage(f"s3://{BUCKET}/x"), match, tmp_path)
 
 
-def test_an_unknown_key_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unknown_key_is_an_error(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env.setenv("AWS_ACCESS_KEY_ID", "nobody")
     match = "unknown access key|access denied"
     assert_told(open_storage(f"s3://{BUCKET}/x"), match, tmp_path)
 
 
-def test_no_credentials_are_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_credentials_are_an_error(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env.delenv("AWS_ACCESS_KEY_ID")
     env.delenv("AWS_SECRET_ACCESS_KEY")
     assert_told(open_storage(f"s3://{BUCKET}/x"), "no AWS credentials found", tmp_path)
@@ -210,7 +212,7 @@ def as_role(storage: Storage, server: SeaweedS3, env: pytest.MonkeyPatch, role: 
     return open_storage(storage.url)
 
 
-def test_a_publisher_publishes_and_removes_nothing(
+def test_a_publisher_can_publish_and_cannot_delete(
     place: Storage,
     server: SeaweedS3,
     env: pytest.MonkeyPatch,
@@ -233,7 +235,7 @@ def test_a_publisher_publishes_and_removes_nothing(
         publisher.put_bytes("elsewhere", b"")
 
 
-def test_copies_that_nobody_may_clear_are_told_and_stop_nothing(
+def test_stale_copies_that_cannot_be_deleted_are_a_warning(
     storage: Storage,
     release: tuple[Path, Manifest],
     monkeypatch: pytest.MonkeyPatch,
@@ -251,7 +253,7 @@ def test_copies_that_nobody_may_clear_are_told_and_stop_nothing(
     assert "1 objects are of no table any more" in caplog.text
 
 
-def test_a_reader_reads_and_verifies_and_writes_nothing(
+def test_a_reader_can_read_and_verify_and_cannot_write(
     place: Storage,
     server: SeaweedS3,
     env: pytest.MonkeyPatch,
@@ -273,7 +275,7 @@ def test_a_reader_reads_and_verifies_and_writes_nothing(
             write()
 
 
-def test_a_cleaner_cleans_and_publishes_nothing(
+def test_a_cleaner_can_clean_and_cannot_publish(
     place: Storage,
     server: SeaweedS3,
     env: pytest.MonkeyPatch,
@@ -303,7 +305,7 @@ def test_a_cleaner_cleans_and_publishes_nothing(
 # --- compare and swap ---------------------------------------------------------------------------
 
 
-def test_of_many_swaps_from_one_version_a_single_one_is_made(storage: Storage) -> None:
+def test_one_of_many_swaps_from_one_version_succeeds(storage: Storage) -> None:
     for number in range(10):
         found = storage.get_version("k")
         version = found and found[1]
@@ -330,7 +332,7 @@ def test_equal_objects_are_copied_on_the_server(
     assert verify(storage, second.release_id).is_intact
 
 
-def test_no_server_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unreachable_server_is_an_error(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound and not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))
         env.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -339,7 +341,7 @@ def test_no_server_is_told(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
             storage.get_bytes("k")
 
 
-def test_an_endpoint_that_is_no_address_is_told(env: pytest.MonkeyPatch) -> None:
+def test_an_invalid_endpoint_is_an_error(env: pytest.MonkeyPatch) -> None:
     env.setenv("AWS_ENDPOINT_URL_S3", "localhost")
     with pytest.raises(StorageError, match="invalid address"):
         open_storage(f"s3://{BUCKET}/x")
@@ -348,7 +350,7 @@ def test_an_endpoint_that_is_no_address_is_told(env: pytest.MonkeyPatch) -> None
 # --- crashes --------------------------------------------------------------------------------
 
 
-def test_a_server_that_dies_while_the_copies_follow_the_pointer(
+def test_a_server_crash_while_copies_are_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: tuple[Path, Manifest]
 ) -> None:
     folder, old = release
@@ -393,7 +395,7 @@ def s3_command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_command_keeps_data_keys_and_port(tmp_path: Path) -> None:
+def test_restart_keeps_data_keys_and_port(tmp_path: Path) -> None:
     folder = ("--dir", str(tmp_path / "s3"))
     assert s3_command("status", *folder).returncode == 1
     assert s3_command("env", *folder).returncode == 1
@@ -412,7 +414,7 @@ def test_the_command_keeps_data_keys_and_port(tmp_path: Path) -> None:
     assert s3_command("status", *folder).returncode == 1
 
 
-def test_a_port_that_was_taken_meanwhile_is_left_to_its_owner(tmp_path: Path) -> None:
+def test_another_port_is_used_if_the_first_is_taken(tmp_path: Path) -> None:
     server = SeaweedS3(tmp_path / "s3")
     with server:
         port = server.state.port
@@ -434,7 +436,7 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_its_owner(tmp_path: Path) ->
         ("observatory.duckdb", "application/octet-stream"),
     ],
 )
-def test_a_browser_is_told_what_an_object_is(
+def test_objects_have_content_types_for_browsers(
     storage: Storage, tmp_path: Path, name: str, kind: str
 ) -> None:
     """A page served as bytes of no kind is saved to disk and not shown; a copy keeps its kind."""

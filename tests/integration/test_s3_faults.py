@@ -207,7 +207,9 @@ FAULTS: dict[str, tuple[Callable[[], Fault], str | None]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_on_the_way(name: str, bench: Bench, seen: list[tuple[str, ...]]) -> None:
+def test_faults_of_the_network_and_server(
+    name: str, bench: Bench, seen: list[tuple[str, ...]]
+) -> None:
     make, must_say = FAULTS[name]
     fault = make()
     with FaultProxy(bench.server.state.port, fault) as proxy:
@@ -247,7 +249,7 @@ def test_wrong_credentials(
     seen.append(bench.outcome(name, error, 1))
 
 
-def test_a_clock_that_is_wrong(
+def test_a_wrong_clock(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, ...]]
 ) -> None:
     real = botocore.auth.get_current_datetime
@@ -262,14 +264,14 @@ def test_a_clock_that_is_wrong(
     seen.append(bench.outcome("clock an hour late", error, 1))
 
 
-def test_a_bucket_that_is_not_there(bench: Bench, seen: list[tuple[str, ...]]) -> None:
+def test_a_missing_bucket(bench: Bench, seen: list[tuple[str, ...]]) -> None:
     error = bench.publish("s3://no-such-bucket/x")
     assert "s3://no-such-bucket" in str(error)
     assert "does not exist. Create it" in str(error)
     seen.append(bench.outcome("missing bucket", error, 1))
 
 
-def test_a_place_that_may_only_be_read(
+def test_read_only_credentials(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, ...]]
 ) -> None:
     with monkeypatch.context() as patch:
@@ -281,7 +283,7 @@ def test_a_place_that_may_only_be_read(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [1, 4, 9])
-def test_a_server_that_is_killed_and_comes_back(
+def test_a_server_that_is_killed_and_restarted(
     first: int, bench: Bench, seen: list[tuple[str, ...]]
 ) -> None:
     """SIGKILL before the n-th put is passed on; it is started again at once."""
@@ -340,7 +342,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_a_server_whose_disk_is_full(
+def test_a_server_with_a_full_disk(
     staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, ...]]
 ) -> None:
     with small_disk(tmp_path / "disk", "96m") as disk, SeaweedS3(disk / "s3") as server:
@@ -359,7 +361,7 @@ def test_a_server_whose_disk_is_full(
 
 
 @pytest.mark.slow
-def test_a_folder_whose_disk_is_full(
+def test_a_folder_on_a_full_disk(
     staged: Staged, tmp_path: Path, seen: list[tuple[str, ...]]
 ) -> None:
     with small_disk(tmp_path / "disk", "24m") as disk:

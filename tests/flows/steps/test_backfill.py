@@ -43,7 +43,7 @@ def test_days_that_are_loaded_need_no_backfill(settings: Settings) -> None:
         assert not given.build.exists()
 
 
-def test_only_the_days_asked_for(settings: Settings) -> None:
+def test_a_backfill_computes_only_the_given_days(settings: Settings) -> None:
     second = FIRST + timedelta(days=1)
     with prepare(settings, second, second, LAST) as given:
         assert [one.day for one in given.days] == [second]
@@ -52,7 +52,7 @@ def test_only_the_days_asked_for(settings: Settings) -> None:
     assert not list(settings.warehouse.parent.glob(".backfill-*"))
 
 
-def test_the_record_keeps_what_stood_there(tmp_path: Path) -> None:
+def test_the_record_keeps_earlier_entries(tmp_path: Path) -> None:
     path = tmp_path / "backfills.yml"
     path.write_text("# why this file is here\n")
     record(path, {"from": FIRST, "reason": "a lab's country: was wrong"})
@@ -76,7 +76,7 @@ def flow(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_dask_gives_what_one_process_gives(
+def test_dask_gives_the_same_as_one_process(
     flow: Any, filled: Archive, settings: Settings, tmp_path: Path
 ) -> None:
     from distributed import LocalCluster

@@ -103,7 +103,7 @@ def content(path: Path) -> dict[str, list[Any]]:
 LAST = FIRST + timedelta(days=N_DAYS - 1)
 
 
-def test_the_newest_snapshots_are_loaded_and_one_at_least(filled: Archive) -> None:
+def test_the_newest_snapshots_are_loaded_at_least_one(filled: Archive) -> None:
     snapshots = filled.snapshots("hub")
     assert [s.snapshot_date for s in loaded(snapshots)] == [LAST - timedelta(days=1), LAST]
     assert recent(snapshots, 1) == snapshots[-1:]
@@ -116,7 +116,9 @@ def test_the_newest_snapshots_are_loaded_and_one_at_least(filled: Archive) -> No
 
 
 @pytest.mark.slow
-def test_cold_or_warm_the_warehouse_is_the_same(filled: Archive, tmp_path: Path) -> None:
+def test_the_warehouse_is_the_same_with_and_without_stored_shares(
+    filled: Archive, tmp_path: Path
+) -> None:
     history = tmp_path / "history"
     for n in range(N_DAYS):  # a build a day, as in production
         day = FIRST + timedelta(days=n)
@@ -138,7 +140,7 @@ def test_cold_or_warm_the_warehouse_is_the_same(filled: Archive, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_settled_day_says_what_the_last_build_with_it_said(
+def test_a_past_day_has_the_shares_of_the_last_build_that_loaded_it(
     filled: Archive, tmp_path: Path
 ) -> None:
     last, _ = built(filled, tmp_path / "last.duckdb", LAST)
@@ -153,7 +155,7 @@ def test_a_settled_day_says_what_the_last_build_with_it_said(
 
 
 @pytest.mark.slow
-def test_another_registry_and_another_clock_compute_anew(filled: Archive, tmp_path: Path) -> None:
+def test_another_registry_or_clock_computes_shares_again(filled: Archive, tmp_path: Path) -> None:
     history = tmp_path / "history"
     path, _ = built(filled, tmp_path / "one.duckdb", LAST, history)
     snapshots = filled.snapshots("hub")
@@ -177,7 +179,7 @@ def last(filled: Archive, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]
         yield con
 
 
-def test_what_is_not_loaded_is_told(last: duckdb.DuckDBPyConnection) -> None:
+def test_snapshots_that_are_not_loaded_are_marked(last: duckdb.DuckDBPyConnection) -> None:
     said = last.execute("SELECT snapshot_date, is_loaded FROM meta.snapshots ORDER BY 1").fetchall()
     assert [is_loaded for _, is_loaded in said] == [False] * 4 + [True] * 2
     spikes = last.execute("SELECT as_of_date, model_id_hf FROM core.hub_counter_spikes").fetchall()

@@ -100,7 +100,7 @@ def test_the_same_release_is_not_committed_again(hub: Hub, tmp_path: Path) -> No
     assert (change.commit, commits(hub)) == (None, 1)
 
 
-def test_the_next_release_sends_what_changed_and_deletes_what_is_gone(
+def test_the_next_release_uploads_changes_and_deletes_removed_files(
     hub: Hub, tmp_path: Path
 ) -> None:
     push(hub, release(tmp_path / "a"))
@@ -115,7 +115,7 @@ def test_the_next_release_sends_what_changed_and_deletes_what_is_gone(
                      *(o.path for o in staged[1].objects)}  # fmt: skip
 
 
-def test_a_damaged_file_on_the_hub_is_mended(hub: Hub, tmp_path: Path) -> None:
+def test_a_damaged_file_on_the_hub_is_replaced(hub: Hub, tmp_path: Path) -> None:
     staged = release(tmp_path / "a")
     push(hub, staged)
     (held(hub) / "core.counts.parquet").write_bytes(b"damaged")
@@ -125,13 +125,13 @@ def test_a_damaged_file_on_the_hub_is_mended(hub: Hub, tmp_path: Path) -> None:
     assert "manifest.json" in push(hub, staged).adds
 
 
-def test_an_internal_release_never_leaves(hub: Hub, tmp_path: Path) -> None:
+def test_an_internal_release_is_never_uploaded(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="only a public release"):
         push(hub, release(tmp_path / "a", audience="internal"))
     assert hub.requests == []
 
 
-def test_without_a_token_nothing_is_tried(
+def test_without_a_token_nothing_is_sent(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = release(tmp_path / "a")
@@ -142,7 +142,7 @@ def test_without_a_token_nothing_is_tried(
     assert not any("authorization" in r.headers for r in hub.requests)
 
 
-def test_a_token_that_may_not_write_is_told_and_not_shown(
+def test_a_token_without_write_access_is_an_error_that_does_not_show_it(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_wrong_one")
@@ -152,7 +152,7 @@ def test_a_token_that_may_not_write_is_told_and_not_shown(
     assert not held(hub).exists()
 
 
-def test_of_two_at_once_the_second_is_told(hub: Hub, tmp_path: Path) -> None:
+def test_of_two_concurrent_commits_the_second_fails(hub: Hub, tmp_path: Path) -> None:
     push(hub, release(tmp_path / "a"))
     other = held(hub) / "core.counts.parquet"
     hub.before_commit = lambda: other.write_bytes(b"the commit of another")
@@ -161,7 +161,7 @@ def test_of_two_at_once_the_second_is_told(hub: Hub, tmp_path: Path) -> None:
     assert other.read_bytes() == b"the commit of another"
 
 
-def test_an_upload_that_is_cut_commits_nothing(hub: Hub, tmp_path: Path) -> None:
+def test_an_interrupted_upload_commits_nothing(hub: Hub, tmp_path: Path) -> None:
     staged = release(tmp_path / "a")
     push(hub, staged)
     before = (held(hub) / "manifest.json").read_bytes()
@@ -189,7 +189,7 @@ def test_the_card_has_a_config_for_every_table(hub: Hub, tmp_path: Path) -> None
     assert all((held(hub) / path).exists() for path in configs.values())
 
 
-def test_the_sample_goes_up_from_the_command_line(hub: Hub, sampled: tuple[Path, str]) -> None:
+def test_the_sample_is_published_from_the_command_line(hub: Hub, sampled: tuple[Path, str]) -> None:
     options = [f"--warehouse={sampled[0] / 'observatory.duckdb'}", "--json"]
     env = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
     told = CliRunner().invoke(app, ["publish-hub", REPO, "--yes", *options], env=env)

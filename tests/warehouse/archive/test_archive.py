@@ -88,7 +88,7 @@ def all_bytes(folder: Path) -> dict[str, bytes]:
 
 @PROPERTY
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4, unique=True), st.booleans())
-def test_bytes_come_back_as_they_were_received(received: list[bytes], compress: bool) -> None:
+def test_files_are_read_back_as_received(received: list[bytes], compress: bool) -> None:
     with scratch() as archive:
         with open_draft(archive, "hub", DAY) as draft:
             for number, data in enumerate(received):
@@ -101,7 +101,7 @@ def test_bytes_come_back_as_they_were_received(received: list[bytes], compress: 
         assert [f.path.endswith(".zst") for f in again.files] == [compress] * len(received)
 
 
-def test_a_snapshot_is_there_only_once_it_is_sealed(archive: Archive) -> None:
+def test_a_snapshot_exists_once_it_is_sealed(archive: Archive) -> None:
     with open_draft(archive, "hub", DAY) as draft:
         keep_pages(draft, list(PAGES))
         assert archive.snapshot("hub", DAY) is None
@@ -113,7 +113,7 @@ def test_a_snapshot_is_there_only_once_it_is_sealed(archive: Archive) -> None:
     assert (sealed.snapshot_id, sealed.rows_seen, sealed.is_complete) == ("hub/2026-08-14", 4, True)
 
 
-def test_snapshots_come_by_source_and_date_up_to_a_day(archive: Archive) -> None:
+def test_snapshots_are_sorted_and_end_at_a_day(archive: Archive) -> None:
     days = [date(2026, 8, 9), date(2026, 8, 10), date(2026, 10, 1)]
     for day in reversed(days):
         file_snapshot(archive, day, page=str(day).encode())
@@ -127,7 +127,7 @@ def test_snapshots_come_by_source_and_date_up_to_a_day(archive: Archive) -> None
     assert [s.snapshot_date for s in archive.snapshots("hub", until=days[1])] == days[:2]
 
 
-def test_a_sidecar_found_elsewhere_than_it_says_is_refused(archive: Archive) -> None:
+def test_a_sidecar_in_the_wrong_folder_fails(archive: Archive) -> None:
     file_snapshot(archive, page=b"1")
     folder = archive.folder("hub", DAY)
     folder.rename(folder.with_name("2026-08-20"))
@@ -136,7 +136,7 @@ def test_a_sidecar_found_elsewhere_than_it_says_is_refused(archive: Archive) -> 
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"source": "hub"}', "\0", "\udcff"])
-def test_a_broken_sidecar_is_refused_by_name(archive: Archive, text: str) -> None:
+def test_the_error_names_an_invalid_sidecar(archive: Archive, text: str) -> None:
     file_snapshot(archive, page=b"1")
     sidecar = archive.folder("hub", DAY) / SIDECAR
     sidecar.write_bytes(text.encode(errors="surrogateescape"))
@@ -144,7 +144,7 @@ def test_a_broken_sidecar_is_refused_by_name(archive: Archive, text: str) -> Non
         archive.snapshot("hub", DAY)
 
 
-def test_a_misspelt_field_in_a_sidecar_is_refused(archive: Archive) -> None:
+def test_an_unknown_field_in_a_sidecar_fails(archive: Archive) -> None:
     file_snapshot(archive, page=b"1")
     sidecar = archive.folder("hub", DAY) / SIDECAR
     sidecar.write_text(sidecar.read_text().replace('"licence"', '"lisence"'))
@@ -171,7 +171,7 @@ def test_a_sealed_snapshot_never_changes(archive: Archive) -> None:
     assert archive.read(sealed.files[0]) == b"first"
 
 
-def test_a_kept_file_is_not_overwritten(archive: Archive) -> None:
+def test_a_stored_file_is_not_overwritten(archive: Archive) -> None:
     with open_draft(archive, "hub", DAY) as draft:
         first = draft.add_file("page", b"first", url=URL)
         with pytest.raises(ArchiveError, match="page is taken"):
@@ -180,7 +180,7 @@ def test_a_kept_file_is_not_overwritten(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize("name", [SIDECAR, JOURNAL])
-def test_no_file_takes_the_name_of_our_own(archive: Archive, name: str) -> None:
+def test_names_of_sidecar_and_journal_are_reserved(archive: Archive, name: str) -> None:
     with open_draft(archive, "hub", DAY) as draft, pytest.raises(ArchiveError, match="taken"):
         draft.add_file(name, b"{}", url=URL)
 
@@ -212,7 +212,7 @@ def test_bytes_of_another_source_are_not_shared(archive: Archive) -> None:
         assert draft.add_file("page", b"same", url=URL).path == "epoch/2026-08-14/page"
 
 
-def test_good_bytes_are_stored_again_when_the_earlier_ones_are_damaged(archive: Archive) -> None:
+def test_bytes_are_stored_again_if_the_earlier_file_is_damaged(archive: Archive) -> None:
     first = file_snapshot(archive, page=b"same")
     (archive.root / first.files[0].path).write_bytes(b"rot")
     second = file_snapshot(archive, NEXT_DAY, page=b"same")
@@ -226,7 +226,7 @@ def test_good_bytes_are_stored_again_when_the_earlier_ones_are_damaged(archive: 
 
 @PROPERTY
 @given(data=st.data(), compress=st.booleans())
-def test_a_flipped_bit_is_refused_by_name(data: st.DataObject, compress: bool) -> None:
+def test_the_error_names_a_damaged_file(data: st.DataObject, compress: bool) -> None:
     with scratch() as archive, open_draft(archive, "hub", DAY) as draft:
         file = draft.add_file("pages/7.json", b"[1, 2, 3]" * 40, url=URL, compress=compress)
         path = archive.root / file.path
@@ -239,7 +239,7 @@ def test_a_flipped_bit_is_refused_by_name(data: st.DataObject, compress: bool) -
                 read(file)
 
 
-def test_a_lost_file_is_refused_by_name(archive: Archive) -> None:
+def test_the_error_names_a_missing_file(archive: Archive) -> None:
     (file,) = file_snapshot(archive, page=b"1").files
     (archive.root / file.path).unlink()
     with pytest.raises(ArchiveError, match="2026-08-14/page is missing"):
@@ -249,7 +249,7 @@ def test_a_lost_file_is_refused_by_name(archive: Archive) -> None:
         archive.read(file)
 
 
-def test_no_sidecar_leads_out_of_the_archive(archive: Archive, tmp_path: Path) -> None:
+def test_paths_in_sidecars_cannot_escape_the_archive(archive: Archive, tmp_path: Path) -> None:
     (file,) = file_snapshot(archive, page=b"1").files
     (tmp_path / "secret").write_bytes(b"1")
     link = archive.folder("hub", DAY) / "link"
@@ -263,7 +263,7 @@ def test_no_sidecar_leads_out_of_the_archive(archive: Archive, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=range(len(BAD_NAMES)))
-def test_a_name_from_outside_never_becomes_a_path(archive: Archive, name: str) -> None:
+def test_unsafe_file_names_fail(archive: Archive, name: str) -> None:
     sealed = file_snapshot(archive, page=b"1")
     with open_draft(archive, "hub", NEXT_DAY) as draft:
         before = all_bytes(archive.root.parent)
@@ -283,7 +283,7 @@ def test_a_name_from_outside_never_becomes_a_path(archive: Archive, name: str) -
 
 @PROPERTY
 @given(st.text(max_size=30))
-def test_whatever_the_name_it_stays_in_its_folder(name: str) -> None:
+def test_any_file_name_stays_in_its_folder(name: str) -> None:
     with scratch() as archive, open_draft(archive, "hub", DAY) as draft:
         try:
             file = draft.add_file(name, b"x", url=URL)
@@ -295,7 +295,7 @@ def test_whatever_the_name_it_stays_in_its_folder(name: str) -> None:
             assert path.read_bytes() == b"x"
 
 
-def test_a_damaged_answer_is_set_aside_where_no_build_looks(archive: Archive) -> None:
+def test_a_quarantined_response_is_not_part_of_the_snapshot(archive: Archive) -> None:
     with open_draft(archive, "hub", DAY) as draft:
         aside = draft.quarantine("pages/1.json", b"<html>")
         keep_pages(draft, list(PAGES))
@@ -311,7 +311,7 @@ def test_a_damaged_answer_is_set_aside_where_no_build_looks(archive: Archive) ->
 
 @PROPERTY
 @given(st.data())
-def test_a_journal_cut_anywhere_resumes_with_what_was_whole(data: st.DataObject) -> None:
+def test_a_truncated_journal_resumes_with_its_complete_lines(data: st.DataObject) -> None:
     """Also when it crashes a second time: nothing is kept twice, nothing comes back."""
     names = list(PAGES)
     with scratch() as archive:
@@ -335,9 +335,7 @@ def test_a_journal_cut_anywhere_resumes_with_what_was_whole(data: st.DataObject)
 
 
 @pytest.mark.parametrize("left", [b"", b"\0" * 40, None])
-def test_a_file_that_never_became_durable_is_asked_for_again(
-    archive: Archive, left: bytes | None
-) -> None:
+def test_a_file_lost_in_a_crash_is_not_resumed(archive: Archive, left: bytes | None) -> None:
     """Page 2 was lost in a power cut though its journal line was not; 3 and 4 came after it."""
     names = list(PAGES)
     with open_draft(archive, "hub", DAY) as draft:
@@ -354,7 +352,7 @@ def test_a_file_that_never_became_durable_is_asked_for_again(
     assert {f.name: archive.read(f) for f in sealed.files} == PAGES
 
 
-def test_a_crash_between_sidecar_and_journal_leaves_a_sealed_snapshot(archive: Archive) -> None:
+def test_a_crash_after_the_sidecar_leaves_a_sealed_snapshot(archive: Archive) -> None:
     with open_draft(archive, "hub", DAY) as draft:
         keep_pages(draft, list(PAGES))
         journal = (draft.folder / JOURNAL).read_bytes()
@@ -364,7 +362,7 @@ def test_a_crash_between_sidecar_and_journal_leaves_a_sealed_snapshot(archive: A
     assert archive.snapshots() == [sealed]
 
 
-def test_restart_forgets_what_was_kept(archive: Archive) -> None:
+def test_reset_forgets_stored_files(archive: Archive) -> None:
     with open_draft(archive, "hub", DAY) as draft:
         keep_pages(draft, list(PAGES))
         draft.reset()
@@ -372,7 +370,7 @@ def test_restart_forgets_what_was_kept(archive: Archive) -> None:
     assert kept_names(archive) == ["pages/1.json"]
 
 
-def test_what_resumes_knows_where_to_go_on(archive: Archive) -> None:
+def test_a_resumed_draft_has_the_next_url(archive: Archive) -> None:
     seen = datetime(2026, 8, 14, 3, 4, 5, tzinfo=UTC)
     with open_draft(archive, "hub", DAY) as draft:
         kept = draft.add_file(
@@ -386,7 +384,7 @@ def test_what_resumes_knows_where_to_go_on(archive: Archive) -> None:
 # --- two at once ---------------------------------------------------------------------------------
 
 
-def test_a_second_draft_waits_and_finds_it_sealed(archive: Archive) -> None:
+def test_a_second_draft_waits_for_the_first(archive: Archive) -> None:
     told: list[Snapshot | None] = []
 
     def second() -> None:
@@ -430,7 +428,7 @@ def test_another_day_or_source_does_not_wait(archive: Archive) -> None:
         "https://example.org/x?password=hunter2",
     ],
 )
-def test_secrets_are_never_written_down(archive: Archive, url: str) -> None:
+def test_secrets_are_not_stored(archive: Archive, url: str) -> None:
     with open_draft(archive, "hub", DAY) as draft:
         draft.add_file("page", b"1", url=url)
         journal = (draft.folder / JOURNAL).read_bytes()
@@ -448,11 +446,11 @@ def test_secrets_are_never_written_down(archive: Archive, url: str) -> None:
         "http://127.0.0.1:8080/data/epochdb/notable_ai_models.csv",
     ],
 )
-def test_an_address_without_secrets_stays_as_it_is(url: str) -> None:
+def test_redact_keeps_addresses_without_secrets(url: str) -> None:
     assert redact(url) == url
 
 
-def test_a_source_error_tells_no_secret() -> None:
+def test_source_errors_contain_no_secrets() -> None:
     from flows.sources.http import SourceError
 
     told = str(
@@ -464,7 +462,7 @@ def test_a_source_error_tells_no_secret() -> None:
 
 @PROPERTY
 @given(st.dictionaries(st.sampled_from(["http_status", "rows_seen"]), st.none() | st.integers(0)))
-def test_an_entry_survives_its_own_json(more: dict[str, Any]) -> None:
+def test_archived_files_round_trip_through_json(more: dict[str, Any]) -> None:
     entry = ArchivedFile(
         name="a",
         path="hub/2026-08-14/a",
@@ -481,7 +479,7 @@ def test_an_entry_survives_its_own_json(more: dict[str, Any]) -> None:
 # --- refused by a person ------------------------------------------------------------------------
 
 
-def test_a_refused_snapshot_is_left_out_until_it_is_readmitted(archive: Archive) -> None:
+def test_an_excluded_snapshot_is_left_out_until_it_is_included(archive: Archive) -> None:
     for day in (DAY, NEXT_DAY):
         with open_draft(archive, "hub", day) as draft:
             draft.add_file("a.json", f"{day}".encode(), url="https://example.org/a")
@@ -496,7 +494,7 @@ def test_a_refused_snapshot_is_left_out_until_it_is_readmitted(archive: Archive)
     assert archive.excluded() == {}
 
 
-def test_only_a_sealed_snapshot_can_be_refused_and_only_a_refused_one_readmitted(
+def test_only_sealed_snapshots_can_be_excluded_and_only_excluded_ones_included(
     archive: Archive,
 ) -> None:
     with open_draft(archive, "hub", DAY) as draft:

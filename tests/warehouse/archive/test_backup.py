@@ -27,7 +27,7 @@ def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path / "copy")
 
 
-def test_what_was_backed_up_comes_back_whole(
+def test_a_backup_is_restored_completely(
     archive: Archive, storage: LocalStorage, tmp_path: Path
 ) -> None:
     sent = backup.push(archive, storage)
@@ -40,13 +40,13 @@ def test_what_was_backed_up_comes_back_whole(
     assert not list(fresh.root.glob("*/*/restored"))
 
 
-def test_a_second_copy_sends_nothing(archive: Archive, storage: LocalStorage) -> None:
+def test_a_second_push_copies_nothing(archive: Archive, storage: LocalStorage) -> None:
     backup.push(archive, storage)
     assert backup.push(archive, storage).files == 0
     assert backup.pull(archive, storage).snapshots == ()
 
 
-def test_only_the_sources_asked_for(
+def test_push_and_pull_are_limited_to_the_given_sources(
     archive: Archive, storage: LocalStorage, tmp_path: Path
 ) -> None:
     backup.push(archive, storage, ["hub"])
@@ -57,9 +57,7 @@ def test_only_the_sources_asked_for(
     assert {s.source for s in fresh.snapshots()} == {"hub"}
 
 
-def test_damage_is_not_copied_and_nothing_is_sealed_by_it(
-    archive: Archive, storage: LocalStorage
-) -> None:
+def test_damaged_files_are_not_copied(archive: Archive, storage: LocalStorage) -> None:
     snapshot = archive.snapshot("hub", HUB)
     assert snapshot
     (archive.root / snapshot.files[0].path).write_bytes(b"flipped")
@@ -69,7 +67,7 @@ def test_damage_is_not_copied_and_nothing_is_sealed_by_it(
     assert f"archive/hub/{HUB}/snapshot.json" not in sealed
 
 
-def test_a_copy_that_was_broken_off_goes_on(
+def test_an_interrupted_pull_resumes(
     archive: Archive, storage: LocalStorage, tmp_path: Path
 ) -> None:
     backup.push(archive, storage)
@@ -85,7 +83,7 @@ def test_a_copy_that_was_broken_off_goes_on(
     assert fresh.snapshots() == archive.snapshots()
 
 
-def test_a_refusal_travels_and_is_taken_back(
+def test_exclusions_are_copied_and_undone(
     archive: Archive, storage: LocalStorage, tmp_path: Path
 ) -> None:
     archive.exclude("hub", HUB, "counters stalled")
@@ -101,7 +99,7 @@ def test_a_refusal_travels_and_is_taken_back(
     assert again.snapshots() == archive.snapshots()
 
 
-def test_a_sidecar_that_leads_out_writes_nothing_outside(
+def test_pull_writes_nothing_outside_the_archive(
     archive: Archive, storage: LocalStorage, tmp_path: Path
 ) -> None:
     backup.push(archive, storage)

@@ -31,7 +31,7 @@ ENGINES = ("in-memory", "streaming")
 Frames = list[pl.LazyFrame]
 
 
-def test_a_build_spills_beyond_what_duckdb_may_take(
+def test_a_build_spills_beyond_the_memory_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OBSERVATORY_DUCKDB_MEMORY", "40MB")
@@ -46,7 +46,7 @@ def test_a_build_spills_beyond_what_duckdb_may_take(
         create(tmp_path / "other.duckdb")
 
 
-def test_a_scan_gives_what_is_asked_for_over_any_number_of_batches(
+def test_a_scan_works_over_any_number_of_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(duckdb_file, "BATCH_ROWS", 2048)
@@ -68,7 +68,7 @@ def test_a_scan_gives_what_is_asked_for_over_any_number_of_batches(
     assert scan(con, table, f"{code}::INTEGER < 7").collect().height == 7
 
 
-def test_every_connection_is_in_utc_and_on_the_threads_of_the_environment(
+def test_connections_use_utc_and_the_configured_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OBSERVATORY_DUCKDB_THREADS", "3")
@@ -81,7 +81,7 @@ def test_every_connection_is_in_utc_and_on_the_threads_of_the_environment(
         connect()
 
 
-def test_no_module_opens_duckdb_in_the_time_zone_of_its_machine() -> None:
+def test_no_module_opens_duckdb_in_the_local_time_zone() -> None:
     modules = [p for f in ("flows", "warehouse", "expectations") for p in (ROOT / f).rglob("*.py")]
     opening = {p.name for p in modules if "duckdb.connect(" in p.read_text("utf-8")}
     assert opening == {"database.py"}
@@ -164,7 +164,7 @@ def plainly(query: pl.LazyFrame) -> pl.DataFrame:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_branches_whose_conditions_share_a_part_keep_their_own_rows(
+def test_branches_with_overlapping_conditions_get_their_own_rows(
     stored: duckdb.DuckDBPyConnection, shape: Callable[[Frames], pl.LazyFrame], engine: Any
 ) -> None:
     def query(table: pl.LazyFrame) -> pl.LazyFrame:
@@ -190,7 +190,7 @@ BRANCH = st.tuples(
     shape=st.sampled_from(SHAPES),
     engine=st.sampled_from(ENGINES),
 )
-def test_a_scan_gives_every_query_what_a_plain_frame_gives(
+def test_a_scan_gives_the_same_as_a_frame(
     stored: duckdb.DuckDBPyConnection,
     branches: list[tuple[list[int], bool, int]],
     shape: Callable[[Frames], pl.LazyFrame],
@@ -229,7 +229,7 @@ class Counted:
         return self.con.cursor().execute(query)
 
 
-def test_a_query_reads_the_columns_it_needs_once_however_many_branches_ask_for_them(
+def test_a_query_reads_each_column_once_for_all_branches(
     stored: duckdb.DuckDBPyConnection,
 ) -> None:
     counted: Any = Counted(stored)

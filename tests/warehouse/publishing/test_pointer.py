@@ -77,7 +77,7 @@ def grow_old(storage: LocalStorage, prefix: str, age: timedelta) -> None:
 # --- compare and swap ------------------------------------------------------------------------
 
 
-def test_of_many_swaps_from_one_version_a_single_one_is_made(storage: LocalStorage) -> None:
+def test_one_of_many_swaps_from_one_version_succeeds(storage: LocalStorage) -> None:
     for number in range(20):
         found = storage.get_version("k")
         start = Barrier(8)
@@ -90,7 +90,7 @@ def test_of_many_swaps_from_one_version_a_single_one_is_made(storage: LocalStora
             assert sum(pool.map(swap, range(8))) == 1
 
 
-def test_a_swap_is_refused_when_the_object_came_or_went(storage: LocalStorage) -> None:
+def test_a_swap_fails_if_the_object_was_created_or_removed(storage: LocalStorage) -> None:
     assert storage.swap("k", b"one", None)
     assert not storage.swap("k", b"two", None)
     version = storage.get_version("k")
@@ -100,7 +100,7 @@ def test_a_swap_is_refused_when_the_object_came_or_went(storage: LocalStorage) -
     assert storage.get_version("k") is None
 
 
-def test_whoever_finds_its_own_bytes_has_what_it_wanted(storage: LocalStorage) -> None:
+def test_a_swap_that_finds_its_own_bytes_succeeds(storage: LocalStorage) -> None:
     assert storage.swap("k", b"mine", None)
     assert storage.swap("k", b"mine", None)  # the first answer was lost
 
@@ -108,7 +108,7 @@ def test_whoever_finds_its_own_bytes_has_what_it_wanted(storage: LocalStorage) -
 # --- channels and their journal --------------------------------------------------------------
 
 
-def test_the_journal_tells_every_move(storage: LocalStorage, filled: list[str]) -> None:
+def test_the_release_log_has_every_move(storage: LocalStorage, filled: list[str]) -> None:
     set_pointer(
         storage,
         filled[1],
@@ -136,7 +136,7 @@ def test_the_journal_tells_every_move(storage: LocalStorage, filled: list[str]) 
     )
 
 
-def test_the_loser_is_told_and_has_overwritten_nothing(
+def test_of_two_publishers_one_succeeds_and_the_other_fails(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
 ) -> None:
     expected = read_for_update(storage, "latest")
@@ -151,7 +151,7 @@ def test_the_loser_is_told_and_has_overwritten_nothing(
     assert len(release_log(storage, "latest")) == N + 1
 
 
-def test_a_damaged_pointer_stops_a_publish_and_a_rollback_mends_it(
+def test_a_damaged_pointer_fails_until_a_rollback_repairs_it(
     storage: LocalStorage, filled: list[str]
 ) -> None:
     storage.put_bytes("latest.json", b"{")
@@ -169,7 +169,7 @@ def test_a_damaged_pointer_stops_a_publish_and_a_rollback_mends_it(
     assert [p.sequence for p in release_log(storage, "latest")] == [1, 2, 3, 4]
 
 
-def test_copies_follow_a_pointer_that_moves_meanwhile(
+def test_copies_are_synced_if_the_pointer_moves_meanwhile(
     storage: LocalStorage,
     staged: list[tuple[Path, Manifest]],
     filled: list[str],
@@ -196,7 +196,7 @@ def test_copies_follow_a_pointer_that_moves_meanwhile(
     assert copies_are(storage, staged[0][1])
 
 
-def test_names_of_releases(storage: LocalStorage, filled: list[str]) -> None:
+def test_resolve_finds_releases_by_channel_or_id(storage: LocalStorage, filled: list[str]) -> None:
     assert resolve(storage, "latest") == filled[3]
     assert resolve(storage, filled[1]) == filled[1]
     for name, match in (
@@ -207,7 +207,7 @@ def test_names_of_releases(storage: LocalStorage, filled: list[str]) -> None:
             resolve(storage, name)
 
 
-def test_readers_are_not_pointed_at_a_release_with_a_hole(
+def test_the_pointer_does_not_move_to_an_incomplete_release(
     storage: LocalStorage, filled: list[str]
 ) -> None:
     assert require_complete(storage, filled[0]).release_id == filled[0]
@@ -232,7 +232,7 @@ def test_equal_tables_are_copied_within_storage(
     assert not set(sent.copied) & set(sent.uploaded)
 
 
-def test_a_damaged_object_of_the_release_before_is_not_copied(
+def test_a_damaged_object_of_the_previous_release_is_not_copied(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], tmp_path: Path
 ) -> None:
     (first, old), (second, new) = staged[:2]
@@ -244,7 +244,7 @@ def test_a_damaged_object_of_the_release_before_is_not_copied(
     assert verify(storage, new.release_id).is_intact
 
 
-def test_shared_objects_are_sent_once_and_never_replaced(
+def test_shared_objects_are_uploaded_once_and_never_replaced(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], tmp_path: Path
 ) -> None:
     """What is the same for all releases lies beside them, and is verified with each."""
@@ -281,7 +281,9 @@ def _shared_file(folder: Path, staged: Path, data: bytes) -> FileEntry:
 # --- verification and comparison ---------------------------------------------------------------
 
 
-def test_verify_finds_every_kind_of_harm(storage: LocalStorage, filled: list[str]) -> None:
+def test_verify_finds_missing_damaged_and_unknown_objects(
+    storage: LocalStorage, filled: list[str]
+) -> None:
     prefix = f"releases/{filled[3]}/"
     assert verify(storage, filled[3]).is_intact
     path = storage.root / prefix / "core.counts.parquet"
@@ -320,7 +322,7 @@ def test_compare_counts_rows_by_key(
 # --- retention -----------------------------------------------------------------------------------
 
 
-def test_the_newest_the_pointed_at_the_promoted_and_the_pinned_stay(
+def test_clean_keeps_newest_current_promoted_and_pinned_releases(
     storage: LocalStorage, filled: list[str]
 ) -> None:
     assert [r.release_id for r in plan(storage, keep=1).expired] == filled[2::-1]
@@ -343,7 +345,7 @@ def test_the_newest_the_pointed_at_the_promoted_and_the_pinned_stay(
         plan(storage, keep=0)
 
 
-def test_what_is_younger_than_the_grace_period_stays(
+def test_clean_keeps_what_is_newer_than_the_grace_period(
     storage: LocalStorage, filled: list[str]
 ) -> None:
     storage.put_bytes("releases/2026-08-15-aaaaaaaaaaaa/core.counts.parquet", b"half of it")
@@ -360,7 +362,7 @@ def test_what_is_younger_than_the_grace_period_stays(
     assert not storage.keys("releases/2026-08-15-aaaaaaaaaaaa/")
 
 
-def test_copies_of_tables_that_are_no_more_are_cleaned(
+def test_clean_removes_copies_of_removed_tables(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
 ) -> None:
     """A publisher that may delete nothing leaves them."""
@@ -372,7 +374,7 @@ def test_copies_of_tables_that_are_no_more_are_cleaned(
 
 
 @pytest.mark.parametrize("who", ["publisher", "rollback"])
-def test_a_release_that_somebody_works_on_is_left_alone(
+def test_clean_skips_a_release_in_use(
     who: str,
     storage: LocalStorage,
     staged: list[tuple[Path, Manifest]],
@@ -398,7 +400,7 @@ def test_a_release_that_somebody_works_on_is_left_alone(
     assert storage.size(removal_key(filled[0])) is None
 
 
-def test_a_release_that_is_being_removed_is_not_taken_up(
+def test_upload_fails_while_the_release_is_being_removed(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
 ) -> None:
     storage.put_bytes(removal_key(filled[0]), b"{}")
@@ -411,7 +413,7 @@ def test_a_release_that_is_being_removed_is_not_taken_up(
     assert reader_sees(storage) == filled[3]
 
 
-def test_a_cleaner_that_died_is_finished_by_the_next(
+def test_an_interrupted_clean_is_finished_by_the_next(
     storage: LocalStorage,
     staged: list[tuple[Path, Manifest]],
     filled: list[str],
@@ -440,7 +442,7 @@ def test_a_cleaner_that_died_is_finished_by_the_next(
         upload(folder, manifest, storage)
 
 
-def test_a_cleaner_beside_publishers_breaks_nothing(
+def test_clean_is_safe_while_publishers_run(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], tmp_path: Path
 ) -> None:
     """Merciless: no grace but the leases of the last seconds, everything but the newest goes."""

@@ -71,7 +71,7 @@ def copies(staged: Staged) -> dict[tuple[str, str], str]:
     return {(r.table_name, r.expectation): r.outcome for r in report.results}
 
 
-def test_every_table_of_the_duckdb_file_is_held_against_its_parquet(staged: Staged) -> None:
+def test_every_table_of_the_duckdb_file_is_compared_with_its_parquet(staged: Staged) -> None:
     found = copies(staged)
     assert set(found.values()) == {"passed"}
     assert {table for table, what in found if what == SAME_ROWS} == {
@@ -99,7 +99,7 @@ def test_a_row_that_differs_is_found(staged: Staged, change: str) -> None:
     ]
 
 
-def test_a_table_that_is_gone_and_a_wrong_release_are_found(staged: Staged) -> None:
+def test_a_missing_table_and_a_wrong_release_id_are_found(staged: Staged) -> None:
     with duckdb.connect(str(staged[0] / "observatory.duckdb")) as con:
         con.execute("UPDATE meta.release SET release_id = 'another'")
         con.execute("ALTER TABLE core.counts DROP COLUMN is_open")
@@ -108,7 +108,7 @@ def test_a_table_that_is_gone_and_a_wrong_release_are_found(staged: Staged) -> N
     assert found["core.counts", SAME_ROWS] == "failed"
 
 
-def test_a_file_that_is_no_database_is_told(staged: Staged) -> None:
+def test_an_invalid_database_file_is_an_error(staged: Staged) -> None:
     (staged[0] / "observatory.duckdb").write_bytes(b"<html>" * 100)
     with pytest.raises(ValidationError, match=r"observatory\.duckdb of release .* cannot be read"):
         copies(staged)
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_database_is_told(staged: Staged) -> None:
 # --- damage is mended where the bytes are at hand ------------------------------------------------
 
 
-def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None:
+def test_lost_objects_are_uploaded_again(staged: Staged, tmp_path: Path) -> None:
     folder, manifest = staged
     storage = LocalStorage(tmp_path / "published")
     upload(folder, manifest, storage)
@@ -131,7 +131,7 @@ def test_what_storage_lost_is_sent_again(staged: Staged, tmp_path: Path) -> None
     read_back(storage, manifest.release_id, tmp_path / "back")
 
 
-def test_a_lost_file_is_taken_from_its_copy_under_a_stable_name(
+def test_a_lost_file_is_restored_from_its_copy_under_a_stable_name(
     staged: Staged, tmp_path: Path
 ) -> None:
     """A DuckDB file differs from run to run: a later staging has other bytes of the same tables."""
@@ -175,7 +175,7 @@ def other(staged: Staged, tmp_path: Path) -> Staged:
     return folder, manifest
 
 
-def test_of_two_publishers_of_one_release_the_first_to_end_it_tells_the_bytes(
+def test_the_first_publisher_to_complete_a_release_decides_its_bytes(
     staged: Staged, other: Staged, tmp_path: Path
 ) -> None:
     root = tmp_path / "published"
@@ -184,7 +184,7 @@ def test_of_two_publishers_of_one_release_the_first_to_end_it_tells_the_bytes(
     assert verify(LocalStorage(root), done.manifest.release_id).is_intact
 
 
-def test_the_duckdb_file_of_a_publisher_that_died_or_goes_on_is_never_replaced(
+def test_the_duckdb_file_of_another_publisher_is_not_replaced(
     staged: Staged, other: Staged, tmp_path: Path
 ) -> None:
     storage = LocalStorage(tmp_path / "published")
@@ -199,7 +199,7 @@ def test_the_duckdb_file_of_a_publisher_that_died_or_goes_on_is_never_replaced(
 
 
 @pytest.mark.parametrize("left", [b"", b"half a file", "of another release"])
-def test_what_is_no_duckdb_file_of_the_release_is_replaced(
+def test_an_invalid_duckdb_file_is_replaced(
     staged: Staged, tmp_path: Path, left: bytes | str
 ) -> None:
     storage = LocalStorage(tmp_path / "published")
@@ -231,7 +231,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     return times
 
 
-def test_only_what_is_new_is_asked_again(sample: Path, asked: list[set[str]]) -> None:
+def test_only_new_tables_are_validated_again(sample: Path, asked: list[set[str]]) -> None:
     storage = LocalStorage(sample / "published")
     before = latest_manifest(storage)
     assert before is not None
@@ -297,7 +297,7 @@ def test_releases_are_listed_compared_moved_and_cleaned(sample: Path) -> None:
     assert call(sample, "releases", "pin", first, "--undo").exit_code == 0
 
 
-def test_damage_in_storage_is_told_and_never_pointed_at(sample: Path) -> None:
+def test_damage_in_storage_is_an_error_and_the_pointer_stays(sample: Path) -> None:
     storage = LocalStorage(sample / "published")
     first = reader_sees(storage)
     done = call(sample, "releases", "verify")
@@ -320,7 +320,7 @@ def test_damage_in_storage_is_told_and_never_pointed_at(sample: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_open_release_has_docs_of_its_own_tables(
+def test_a_public_release_has_data_docs_of_its_own_tables(
     sample: Path, tmp_path: Path, asked: list[set[str]]
 ) -> None:
     place = tmp_path / "open"
@@ -347,7 +347,7 @@ def test_an_open_release_has_docs_of_its_own_tables(
     assert pointer.moved_by is None  # nobody's machine is named to the world
 
 
-def test_what_killed_builds_left_is_removed_after_a_day(tmp_path: Path) -> None:
+def test_files_of_killed_builds_are_removed_after_a_day(tmp_path: Path) -> None:
     warehouse = tmp_path / "observatory.duckdb"
     with subprocess.Popen(["true"]) as ended:
         pass

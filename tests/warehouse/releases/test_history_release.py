@@ -70,7 +70,7 @@ def told_by_the_recipe(tables: dict[str, dict], place: Path, when: date) -> list
 
 @settings(PROPERTY, max_examples=15)
 @given(histories())
-def test_the_recipe_tells_any_day_from_the_files_alone(
+def test_the_recipe_gives_any_day_from_the_files(
     con: duckdb.DuckDBPyConnection,
     tmp_path_factory: pytest.TempPathFactory,
     listings: dict[date, Listing],
@@ -84,7 +84,7 @@ def test_the_recipe_tells_any_day_from_the_files_alone(
         assert sorted(told_by_the_recipe(tables, place, when)) == expected, when
 
 
-def test_every_column_of_the_files_has_a_meaning(
+def test_every_column_of_the_files_has_a_description(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     assert list(CHANGES_MEAN) == list(CHANGES)
@@ -113,7 +113,7 @@ def staged(database: Path, folder: Path, history: History, days: int) -> Manifes
     )
 
 
-def test_a_day_is_sent_once_and_shared_by_every_release(
+def test_a_day_is_uploaded_once_and_shared_by_releases(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw(con, three_days())
@@ -148,7 +148,7 @@ def test_a_day_is_sent_once_and_shared_by_every_release(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("audience", ["internal", "public"])
-def test_a_published_build_holds_its_history_and_one_without_it_says_so(
+def test_a_release_includes_the_history_or_logs_a_warning(
     tmp_path: Path, audience: sequence.Audience, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = Settings(

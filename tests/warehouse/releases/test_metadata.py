@@ -118,7 +118,7 @@ def test_frictionless_finds_the_data_package_valid(released: Path) -> None:
     assert answer["resources"] == len(list(released.glob("*.parquet")))
 
 
-def test_frictionless_finds_a_wrong_promise(released: Path, tmp_path: Path) -> None:
+def test_frictionless_finds_a_wrong_schema(released: Path, tmp_path: Path) -> None:
     told = document(released, "datapackage.json")
     for resource in told["resources"]:
         (tmp_path / resource["path"]).symlink_to(released / resource["path"])
@@ -130,7 +130,7 @@ def test_frictionless_finds_a_wrong_promise(released: Path, tmp_path: Path) -> N
     assert not answer["parquet_valid"]
 
 
-def test_mlcroissant_finds_the_croissant_valid_and_reads_by_it(released: Path) -> None:
+def test_mlcroissant_validates_and_reads_the_croissant(released: Path) -> None:
     table = "mart.country_share_daily"
     answer = validated(CROISSANT, released / "croissant.json", table)
     assert (answer["errors"], answer["warnings"]) == ([], [])
@@ -197,7 +197,7 @@ def test_the_citation_names_every_source_of_every_table(released: Path) -> None:
     assert manifest.release_id in text
 
 
-def test_a_hostile_description_breaks_nothing(tmp_path: Path) -> None:
+def test_descriptions_are_escaped(tmp_path: Path) -> None:
     tables = small_tables()
     columns = dict(tables["core.counts"].columns)
     evil = "a | b\n<script>alert(1)</script>"
@@ -224,7 +224,7 @@ def test_the_same_rows_give_the_same_metadata(tmp_path: Path) -> None:
     assert digests[0] == digests[1]
 
 
-def test_public_metadata_tell_only_of_what_is_held(tmp_path: Path) -> None:
+def test_public_metadata_describe_only_included_tables(tmp_path: Path) -> None:
     manifest = small(tmp_path / "public", "public")
     held = {t.name for t in manifest.tables}
     assert held == {"core.counts", "mart.by_country"}
@@ -246,7 +246,7 @@ def test_public_metadata_tell_only_of_what_is_held(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
-def test_a_table_carries_the_licenses_of_all_that_it_was_computed_from() -> None:
+def test_a_table_has_the_licenses_of_all_its_inputs() -> None:
     edges = [(s.table, i) for s in steps() for i in s.inputs.values()]
     found = inherit(contracts(), edges)
     assert list(found) == list(contracts())
@@ -264,7 +264,7 @@ def test_a_table_carries_the_licenses_of_all_that_it_was_computed_from() -> None
 # --- the vocabulary --------------------------------------------------------------------------
 
 
-def test_a_warning_that_nobody_explained_is_refused(tmp_path: Path) -> None:
+def test_an_unexplained_warning_fails(tmp_path: Path) -> None:
     (tmp_path / "mart").mkdir()
     text = (ROOT / "warehouse/contracts/tables/mart/country_share_daily.yml").read_text("utf-8")
     path = tmp_path / "mart" / "country_share_daily.yml"
@@ -273,7 +273,7 @@ def test_a_warning_that_nobody_explained_is_refused(tmp_path: Path) -> None:
         read_contract(path)
 
 
-def test_marts_are_days_and_their_keys_are_never_null() -> None:
+def test_keys_of_marts_are_dated_and_never_null() -> None:
     for contract in contracts().values():
         if contract.layer in ("core", "mart"):
             null = [c for c in contract.key if contract.columns[c].nullable]
@@ -284,7 +284,9 @@ def test_marts_are_days_and_their_keys_are_never_null() -> None:
 
 
 @pytest.mark.slow
-def test_no_figure_under_a_strict_license_is_in_the_open(built: Any, tmp_path: Path) -> None:
+def test_no_public_release_contains_figures_under_a_strict_license(
+    built: Any, tmp_path: Path
+) -> None:
     """Numbers of six digits and more that only the AI Index or arena-catalog print."""
     folder = tmp_path / "public"
     manifest = stage_release(

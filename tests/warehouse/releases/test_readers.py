@@ -59,7 +59,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- what is in the files --------------------------------------------------------------------
 
 
-def test_every_file_holds_the_allowed_types_encodings_and_pages_alone(release: Path) -> None:
+def test_every_file_has_only_allowed_types_encodings_and_pages(release: Path) -> None:
     files = sorted(release.glob("*.parquet"))
     assert len(files) == 3
     for path in files:
@@ -81,7 +81,7 @@ def test_every_file_holds_the_allowed_types_encodings_and_pages_alone(release: P
     assert counts.num_row_groups > 1
 
 
-def test_the_look_at_pages_knows_a_v2_page(tmp_path: Path, release: Path) -> None:
+def test_the_page_check_recognizes_a_v2_page(tmp_path: Path, release: Path) -> None:
     table = pq.read_table(release / "mart.by_country.parquet")
     pq.write_table(table, tmp_path / "v2.parquet", data_page_version="2.0", use_dictionary=False)
     chunk = pq.read_metadata(tmp_path / "v2.parquet").row_group(0).column(0)
@@ -120,7 +120,7 @@ def test_pyarrow_polars_and_pandas_read_what_was_written(release: Path) -> None:
         assert ordered(list(zip(*columns, strict=True))) == wanted
 
 
-def test_rows_lie_in_the_order_of_the_key(release: Path) -> None:
+def test_rows_are_sorted_by_the_key(release: Path) -> None:
     rows = pl.read_parquet(release / "core.counts.parquet", columns=["day", "model"]).rows()
     assert rows == sorted(rows, key=lambda r: (r[0], r[1].encode()))
 
@@ -147,7 +147,7 @@ def test_the_oldest_supported_duckdb_reads_the_same(release: Path) -> None:
         assert rows == sorted(r for (r,) in now.fetchall())
 
 
-def test_a_reader_in_javascript_reads_the_same(release: Path) -> None:
+def test_a_javascript_reader_reads_the_same(release: Path) -> None:
     folder = os.environ.get("OBSERVATORY_WITH_NODE")
     if not folder or not shutil.which("node"):
         pytest.skip("no node, or OBSERVATORY_WITH_NODE names no folder (.ci/run installs it)")
@@ -307,7 +307,7 @@ def _build(path: Path, turn: int) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_ten_thousand_queries_see_no_error_while_ten_builds_swap_in(tmp_path: Path) -> None:
+def test_ten_thousand_queries_succeed_while_ten_builds_swap_in(tmp_path: Path) -> None:
     warehouse = _build(tmp_path / "observatory.duckdb", 0)
     with subprocess.Popen(
         [sys.executable, "-c", LOOP, str(warehouse), str(QUERIES)],

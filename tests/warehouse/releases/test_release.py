@@ -94,7 +94,7 @@ def test_parquet_does_not_depend_on_threads_or_row_order(tmp_path: Path) -> None
     assert len(found) == 1
 
 
-def test_parquet_is_what_bi_tools_read(staged: tuple[Path, Manifest]) -> None:
+def test_parquet_is_readable_by_bi_tools(staged: tuple[Path, Manifest]) -> None:
     folder, manifest = staged
     for table in manifest.tables:
         with duckdb.connect() as con:
@@ -117,7 +117,7 @@ def test_rows_are_sorted_by_key_and_columns_as_in_the_contract(
     assert keys == sorted(keys)
 
 
-def test_the_release_id_follows_the_content(database: Path, tmp_path: Path) -> None:
+def test_the_release_id_follows_from_the_content(database: Path, tmp_path: Path) -> None:
     first = stage(database, tmp_path / "1")
     again = stage(build_warehouse(tmp_path / "b.duckdb", backwards=True), tmp_path / "2")
     assert (again.release_id, digests(again)) == (first.release_id, digests(first))
@@ -130,7 +130,7 @@ def test_the_release_id_follows_the_content(database: Path, tmp_path: Path) -> N
     assert len({first.release_id, *(o.release_id for o in others)}) == 5
 
 
-def test_the_manifest_is_stable_and_says_what_the_files_are(
+def test_the_manifest_is_stable_and_matches_the_files(
     staged: tuple[Path, Manifest], database: Path, tmp_path: Path
 ) -> None:
     folder, manifest = staged
@@ -146,7 +146,7 @@ def test_the_manifest_is_stable_and_says_what_the_files_are(
     assert ours == theirs
 
 
-def test_the_manifest_tells_what_a_reader_needs(staged: tuple[Path, Manifest]) -> None:
+def test_the_manifest_has_what_a_reader_needs(staged: tuple[Path, Manifest]) -> None:
     _, manifest = staged
     counts = next(t for t in manifest.tables if t.name == "core.counts")
     assert (counts.rows, counts.key, counts.warnings) == (50, ("day", "model"), ("ci_suspect",))
@@ -163,7 +163,7 @@ def test_the_manifest_tells_what_a_reader_needs(staged: tuple[Path, Manifest]) -
 # --- the DuckDB file ------------------------------------------------------------------------
 
 
-def test_the_duckdb_file_is_the_same_release(staged: tuple[Path, Manifest]) -> None:
+def test_the_duckdb_file_has_the_same_rows(staged: tuple[Path, Manifest]) -> None:
     folder, manifest = staged
     assert not list(folder.glob("*.wal"))
     with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
@@ -184,7 +184,7 @@ def test_the_duckdb_file_is_the_same_release(staged: tuple[Path, Manifest]) -> N
         assert tags["storage_version"].startswith("v1.4.0")
 
 
-def test_the_duckdb_file_keeps_the_contract(staged: tuple[Path, Manifest]) -> None:
+def test_the_duckdb_file_matches_the_contracts(staged: tuple[Path, Manifest]) -> None:
     folder, _ = staged
     wanted = {n: c for n, c in small_tables().items() if c.published}
     with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
@@ -207,7 +207,7 @@ def test_the_duckdb_file_keeps_the_contract(staged: tuple[Path, Manifest]) -> No
 # --- what a release refuses -----------------------------------------------------------------
 
 
-def test_a_null_where_the_contract_has_none_stops_the_release(tmp_path: Path) -> None:
+def test_a_forbidden_null_fails_staging(tmp_path: Path) -> None:
     loose = small_tables()
     nullable = {
         "model": loose["core.counts"].columns["model"].model_copy(update={"nullable": True})
@@ -222,28 +222,26 @@ def test_a_null_where_the_contract_has_none_stops_the_release(tmp_path: Path) ->
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
-def test_a_table_of_another_type_stops_the_release(database: Path, tmp_path: Path) -> None:
+def test_a_wrong_column_type_fails_staging(database: Path, tmp_path: Path) -> None:
     with duckdb.connect(str(database)) as con:
         con.execute("ALTER TABLE core.counts ALTER downloads TYPE HUGEINT")
     with pytest.raises(ReleaseError, match=r"core\.counts does not match its contract: downloads"):
         stage(database, tmp_path / "out")
 
 
-def test_a_missing_table_stops_the_release(database: Path, tmp_path: Path) -> None:
+def test_a_missing_table_fails_staging(database: Path, tmp_path: Path) -> None:
     with duckdb.connect(str(database)) as con:
         con.execute("DROP TABLE mart.by_country")
     with pytest.raises(ReleaseError, match=r"no table mart\.by_country"):
         stage(database, tmp_path / "out")
 
 
-def test_a_release_is_not_staged_over_another(
-    staged: tuple[Path, Manifest], database: Path
-) -> None:
+def test_staging_needs_an_empty_folder(staged: tuple[Path, Manifest], database: Path) -> None:
     with pytest.raises(ReleaseError, match="not empty"):
         stage(database, staged[0], audience="public")
 
 
-def test_documents_travel_with_the_release(
+def test_documents_are_part_of_the_release(
     database: Path, tmp_path: Path, storage: LocalStorage
 ) -> None:
     (tmp_path / "page.html").write_text("<p>hello")
@@ -258,7 +256,7 @@ def test_documents_travel_with_the_release(
 # --- licenses -------------------------------------------------------------------------------
 
 
-def test_public_leaves_out_what_a_license_forbids(database: Path, tmp_path: Path) -> None:
+def test_a_public_release_leaves_out_what_licenses_forbid(database: Path, tmp_path: Path) -> None:
     manifest = stage(database, tmp_path / "out", audience="public")
     assert set(digests(manifest)) == {"core.counts", "mart.by_country"}
     assert [(x.table, x.source, x.rows, x.predicate) for x in manifest.left_out] == [
@@ -280,7 +278,7 @@ def test_public_leaves_out_what_a_license_forbids(database: Path, tmp_path: Path
     assert ("figures",) not in names
 
 
-def test_no_byte_of_a_public_release_holds_a_forbidden_value(tmp_path: Path) -> None:
+def test_no_byte_of_a_public_release_has_a_forbidden_value(tmp_path: Path) -> None:
     database = build_warehouse(tmp_path / "wh.duckdb")
     with duckdb.connect(str(database)) as con:
         con.execute("INSERT INTO raw.figures VALUES ('9.9', 'forbidden-value', 1)")
@@ -296,7 +294,9 @@ def _holding(folder: Path, text: bytes) -> list[str]:
     return [p.name for p in folder.iterdir() if text in p.read_bytes()]
 
 
-def test_internal_holds_everything_and_names_the_licenses(staged: tuple[Path, Manifest]) -> None:
+def test_an_internal_release_has_everything_and_names_the_licenses(
+    staged: tuple[Path, Manifest],
+) -> None:
     _, manifest = staged
     terms = {t.name: [x.raw for x in t.licenses] for t in manifest.tables}
     assert terms == {
@@ -316,7 +316,7 @@ def change(tables: dict[str, Contract], name: str, **fields: Any) -> dict[str, C
     return tables | {name: tables[name].model_copy(update=fields)}
 
 
-def test_a_contract_that_forgets_a_source_cannot_make_it_public(
+def test_a_contract_that_omits_a_source_fails_a_public_release(
     database: Path, tmp_path: Path
 ) -> None:
     forgetful = change(small_tables(), "mart.by_country", license_inputs=("open",), license_rows={})
@@ -327,7 +327,7 @@ def test_a_contract_that_forgets_a_source_cannot_make_it_public(
         stage(database, tmp_path / "b", audience="public", tables=silent)
 
 
-def test_a_source_without_a_card_is_not_guessed(database: Path, tmp_path: Path) -> None:
+def test_a_source_without_a_card_fails(database: Path, tmp_path: Path) -> None:
     unknown = change(small_tables(), "core.counts", license_inputs=("nobody",))
     with pytest.raises(ReleaseError, match="'nobody' has no source card"):
         stage(database, tmp_path / "a", tables=unknown)
@@ -338,14 +338,14 @@ def test_every_contract_names_sources_that_have_cards() -> None:
     assert named <= set(cards())
 
 
-def test_the_sources_under_strict_terms_are_these() -> None:
+def test_sources_under_strict_terms() -> None:
     strict = {c.id for c in cards().values() if not c.may_share_derived}
     assert strict == {"ai_index", "arena_catalog"}
     assert cards()["arena_catalog"].license.redistribution == "none"
     assert cards()["ai_index"].license.raw == "CC BY-ND 4.0"
 
 
-def test_a_misspelt_card_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_card_fails(tmp_path: Path) -> None:
     (tmp_path / "epoch.yml").write_text("id: epoch\nlicense: CC BY\n")
     with pytest.raises(CardError, match=r"epoch\.yml"):
         read_card(tmp_path / "epoch.yml")
@@ -354,7 +354,7 @@ def test_a_misspelt_card_is_refused(tmp_path: Path) -> None:
 # --- storage --------------------------------------------------------------------------------
 
 
-def test_a_second_upload_reuses_the_whole_release(
+def test_a_second_upload_reuses_the_release(
     staged: tuple[Path, Manifest], storage: LocalStorage, database: Path, tmp_path: Path
 ) -> None:
     folder, manifest = staged
@@ -370,7 +370,7 @@ def test_a_second_upload_reuses_the_whole_release(
     assert contents(storage.root / "releases") == before
 
 
-def test_an_upload_that_died_is_finished(
+def test_an_interrupted_upload_is_completed(
     staged: tuple[Path, Manifest], storage: LocalStorage
 ) -> None:
     folder, manifest = staged
@@ -396,7 +396,7 @@ def test_a_staged_file_that_changed_is_not_uploaded(
 
 
 @pytest.mark.parametrize("position", [0, 100, -1])
-def test_a_flipped_byte_is_found_and_named(
+def test_the_error_names_a_damaged_object(
     staged: tuple[Path, Manifest], storage: LocalStorage, tmp_path: Path, position: int
 ) -> None:
     folder, manifest = staged
@@ -415,7 +415,7 @@ def test_a_flipped_byte_is_found_and_named(
     read_back(storage, manifest.release_id, tmp_path / "back")
 
 
-def test_a_lost_object_is_named(
+def test_the_error_names_a_lost_object(
     staged: tuple[Path, Manifest], storage: LocalStorage, tmp_path: Path
 ) -> None:
     folder, manifest = staged
@@ -425,7 +425,7 @@ def test_a_lost_object_is_named(
         read_back(storage, manifest.release_id, tmp_path / "back")
 
 
-def test_a_hostile_manifest_writes_nothing_outside(
+def test_paths_in_a_manifest_cannot_escape_the_folder(
     staged: tuple[Path, Manifest], storage: LocalStorage, tmp_path: Path
 ) -> None:
     _, manifest = staged
@@ -440,7 +440,7 @@ def test_a_hostile_manifest_writes_nothing_outside(
 # --- latest ---------------------------------------------------------------------------------
 
 
-def test_latest_has_stable_names_and_the_pointer_leads_to_the_manifest(
+def test_latest_has_stable_names_and_the_pointer_names_the_manifest(
     staged: tuple[Path, Manifest], storage: LocalStorage
 ) -> None:
     folder, manifest = staged
@@ -459,7 +459,7 @@ def test_latest_has_stable_names_and_the_pointer_leads_to_the_manifest(
     assert (pointer.as_of, pointer.audience, pointer.is_sample) == (AS_OF, "internal", False)
 
 
-def test_the_same_pointer_is_not_written_again_but_latest_is_mended(
+def test_the_same_pointer_is_not_written_again_but_copies_are_repaired(
     staged: tuple[Path, Manifest], storage: LocalStorage
 ) -> None:
     folder, manifest = staged
@@ -474,7 +474,7 @@ def test_the_same_pointer_is_not_written_again_but_latest_is_mended(
     )
 
 
-def test_a_release_that_is_not_whole_is_not_pointed_at(
+def test_the_pointer_cannot_name_an_incomplete_release(
     staged: tuple[Path, Manifest], storage: LocalStorage
 ) -> None:
     with pytest.raises(ReleaseError, match="is missing or incomplete"):
@@ -506,7 +506,7 @@ class DyingStorage(LocalStorage):
             self.left -= 1
 
 
-def test_wherever_publishing_dies_the_pointer_leads_to_a_whole_release(tmp_path: Path) -> None:
+def test_after_any_crash_the_pointer_names_a_complete_release(tmp_path: Path) -> None:
     old = stage(build_warehouse(tmp_path / "old.duckdb"), tmp_path / "old")
     new_database = build_warehouse(tmp_path / "new.duckdb", models=60)
     new = stage(new_database, tmp_path / "new", audience="public")  # leaves stale tables behind
@@ -573,7 +573,7 @@ def test_a_table_that_shrank_too_much_is_named(tmp_path: Path) -> None:
         ("new", {"as_of": date(2026, 8, 14)}),
     ],
 )
-def test_releases_that_cannot_be_compared_are_not(
+def test_incomparable_releases_are_not_compared(
     tmp_path: Path, changed_side: str, change_of: dict[str, Any]
 ) -> None:
     sides = {

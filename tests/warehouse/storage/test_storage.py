@@ -29,13 +29,13 @@ from warehouse.storage.protocol import MissingObjectError, StorageError, check_k
         "ü",
     ],
 )
-def test_a_key_never_leads_out_of_the_storage(key: str, tmp_path: Path) -> None:
+def test_invalid_keys_fail(key: str, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="invalid storage key"):
         LocalStorage(tmp_path).put_bytes(key, b"x")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ordinary_keys_pass() -> None:
+def test_ordinary_keys_are_valid() -> None:
     key = "releases/2026-08-15-0123456789ab/mart.country_share_daily.parquet"
     assert check_key(key) == key
 
@@ -59,7 +59,7 @@ def test_objects_round_trip(tmp_path: Path) -> None:
     assert storage.size("d") is None
 
 
-def test_if_absent_leaves_what_is_there(tmp_path: Path) -> None:
+def test_if_absent_does_not_replace_an_object(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     assert storage.put_bytes("k", b"first", if_absent=True)
     assert not storage.put_bytes("k", b"second", if_absent=True)
@@ -74,10 +74,10 @@ def test_if_absent_works_without_hard_links(
         raise PermissionError("no links on this file system")
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    test_if_absent_leaves_what_is_there(tmp_path)
+    test_if_absent_does_not_replace_an_object(tmp_path)
 
 
-def test_a_write_that_dies_leaves_the_old_object_and_no_trace(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_object(tmp_path: Path) -> None:
     path = tmp_path / "k"
     path.write_bytes(b"old")
     with pytest.raises(RuntimeError), atomic_writer(path) as stream:
@@ -87,18 +87,18 @@ def test_a_write_that_dies_leaves_the_old_object_and_no_trace(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_unfinished_files_of_a_killed_process_are_no_objects(tmp_path: Path) -> None:
+def test_partial_files_of_a_killed_process_are_not_objects(tmp_path: Path) -> None:
     (tmp_path / "latest").mkdir()
     (tmp_path / "latest" / ".manifest.json.0a1b2c.part").write_bytes(b"half")
     assert LocalStorage(tmp_path).keys("latest/") == []
 
 
-def test_a_missing_object_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_object(tmp_path: Path) -> None:
     with pytest.raises(MissingObjectError, match=r"a/b\.json: no such object"):
         LocalStorage(tmp_path).get_bytes("a/b.json")
 
 
-def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "latest").write_bytes(b"")
     with pytest.raises(StorageError, match="latest/x: "):
         LocalStorage(tmp_path).put_bytes("latest/x", b"")
@@ -112,19 +112,19 @@ def test_addresses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url", ["gs://bucket", "https://user:hunter2@host/x", "file://host/x", "", "s3://Bad_Bucket/x"]
 )
-def test_addresses_we_do_not_know_are_refused(url: str) -> None:
+def test_unsupported_addresses_fail(url: str) -> None:
     with pytest.raises(StorageError) as told:
         open_storage(url)
     assert "hunter2" not in str(told.value)
 
 
-def test_a_password_in_an_s3_address_is_not_repeated() -> None:
+def test_errors_do_not_repeat_passwords_of_addresses() -> None:
     with pytest.raises(StorageError) as told:
         open_storage("s3://key:hunter2@bucket/x")
     assert "hunter2" not in str(told.value)
 
 
 @pytest.mark.parametrize("error", [StorageError("a", "b", "c"), MissingObjectError("a")])
-def test_errors_survive_the_way_between_processes(error: StorageError) -> None:
+def test_storage_errors_can_be_pickled(error: StorageError) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (type(error), str(error))
