@@ -52,7 +52,7 @@ class PastDay:
 
 @cache
 def steps() -> tuple[Step, ...]:
-    """The transforms that lead from the tables of the history to the shares, in order."""
+    """The transforms from the tables of the history to the shares, in order."""
     wanted = set(TABLES)
     for step in reversed(plan()):
         if step.table in wanted and step.table not in PAST:
@@ -64,7 +64,7 @@ def steps() -> tuple[Step, ...]:
     return tuple(s for s in plan() if s.table in moved and s.table not in PAST)
 
 
-def beside() -> tuple[str, ...]:
+def given_tables() -> tuple[str, ...]:
     """The tables that these transforms read from this build: registry and spellings."""
     made = {*PAST, *UNUSED, *(s.table for s in steps())}
     return tuple(sorted({i for s in steps() for i in s.inputs.values()} - made))
@@ -92,7 +92,7 @@ def read_inputs(
     con: duckdb.DuckDBPyConnection, history: History, clocks: dict[str, date]
 ) -> ShareInputs:
     """Reads registry and spellings from a build that has its core tables."""
-    given = {table: duckdb_file.scan(con, contract(table)).collect() for table in beside()}
+    given = {table: duckdb_file.scan(con, contract(table)).collect() for table in given_tables()}
     return ShareInputs(con, history, clocks, given, _digest_of(given, clocks))
 
 

@@ -11,14 +11,14 @@ from warehouse.contracts.source import card
 
 def recent(snapshots: Sequence[Snapshot], records: int | None) -> list[Snapshot]:
     """The newest snapshots that together have at most this many records; at least the last one."""
-    kept: list[Snapshot] = []
+    newest: list[Snapshot] = []
     total = 0
     for snapshot in reversed(snapshots):
         total += snapshot.rows_seen
-        if kept and records is not None and total > records:
+        if newest and records is not None and total > records:
             break
-        kept.append(snapshot)
-    return kept[::-1]
+        newest.append(snapshot)
+    return newest[::-1]
 
 
 def loaded(snapshots: Sequence[Snapshot]) -> list[Snapshot]:

@@ -152,7 +152,7 @@ class _Models:
         return moment(created + ((now - created) * touched).astype(np.int64))
 
     def _trending(self) -> pl.Series:
-        """0 for nearly all, whole or broken for the few."""
+        """0 for nearly all models."""
         score = np.floor(2 * (1 - self.draws.unit("trend", self.index, self.number)) ** -0.7)
         is_up = self.draws.unit("trending", self.index) < 0.02
         return as_text(np.where(is_up, np.minimum(score, 1000), 0).astype(np.int64))
@@ -239,7 +239,7 @@ class _Models:
         return spread(pl.select(both).to_series(), there)
 
     def _parent_ids(self, which: int, first: bool) -> pl.Series:
-        """The parent's id as the model's card has it; of a dead one, an id that nobody has."""
+        """The parent's id as the model's card has it; of a deleted one, an unused id."""
         parents = self._parents[which]
         known, dead = parents >= 0, parents == DEAD
         those = _Models(self.population, self.namespaces, parents[known], self.number)

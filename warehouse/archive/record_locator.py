@@ -1,7 +1,7 @@
-"""One record within the bytes of a kept file: where it begins and ends.
+"""Finds the byte range of one record in an archived file.
 
-Byte ranges count from 0 over the file as received (unpacked from zstd, or out of its zip), the
-end not included. A record of a Parquet file has no bytes of its own: its row group is named.
+Byte ranges count from 0 in the file as received (unpacked from zstd or its zip), without the end.
+A record of a Parquet file has no byte range of its own: that of its row group is used.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import pyarrow.parquet as pq
 import yaml
 
 BOM = b"\xef\xbb\xbf"
-_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")  # files come with any line end
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")  # sources use any line ending
 _SPACE = " \t\r\n,"
 _TRAILING = re.compile(r"\n([ \t]*(#[^\n]*)?(\n|\Z))*\Z")  # blank lines and comments at the end
 
 
 class LocateError(ValueError):
-    """The record is not in the file that its row names."""
+    """The record is not in the file."""
 
 
 @dataclass(frozen=True)
 class Located:
-    """A record's number, from 1, and its bytes; `unit` says what the range spans."""
+    """A record's number, from 1, and its byte range; `unit` is what the range spans."""
 
     record: int
     start: int
@@ -41,9 +41,9 @@ class Located:
 def locate(
     name: str, data: bytes, record: int | None, fields: Mapping[str, str] | None = None
 ) -> Located:
-    """The record of that number, or the first whose fields have these values, of a kept file.
+    """The record with that number, or the first with these values of its fields.
 
-    Raises LocateError where it is not there or the kind of file is unknown.
+    Raises LocateError if there is none, or the kind of file is not supported.
     """
     found: Iterator[tuple[Located, Mapping[str, str]]]
     if name.endswith(".parquet"):
@@ -55,27 +55,27 @@ def locate(
     elif name.endswith(".yml"):
         found = _yaml_records(data)
     else:
-        raise LocateError(f"{name}: no way to look for a record in this kind of file")
+        raise LocateError(f"{name}: records of this kind of file cannot be located")
     for place, values in found:
         if place.record == record or (
             fields and all(values.get(k) == v for k, v in fields.items())
         ):
             return place
-    raise LocateError(f"{name}: no record {record or dict(fields or {})}")
+    raise LocateError(f"{name} has no record {record or dict(fields or {})}")
 
 
 def member(data: bytes, pattern: str) -> tuple[str, bytes]:
-    """Name and bytes of the one file of a zip whose name fits. Raises LocateError."""
+    """Name and bytes of the one file of a zip whose name matches. Raises LocateError."""
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
         names = [n for n in bundle.namelist() if fnmatch.fnmatchcase(n.lower(), pattern.lower())]
         names = [n for n in names if not n.startswith("__MACOSX")]
         if len(names) != 1:
-            raise LocateError(f"{len(names)} files of the zip are called {pattern}")
+            raise LocateError(f"{len(names)} files of the zip match {pattern}, expected 1")
         return names[0], bundle.read(names[0])
 
 
 def _json_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
-    """The items of the list that a document is, or of the first list in it."""
+    """The items of the first list in a document."""
     text = data.decode("utf-8")
     decoder, place, number = json.JSONDecoder(), text.index("[") + 1, 0
     start, before = 0, len(text[:place].encode())
@@ -95,7 +95,7 @@ def _json_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
 
 
 def _csv_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
-    """The records below the header, which is none; a record may span several lines."""
+    """The records below the header; a record may span several lines."""
     begin = len(BOM) if data.startswith(BOM) else 0
     read = _Lines(data[begin:])
     records = csv.reader(read)
@@ -108,7 +108,7 @@ def _csv_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
 
 
 def _yaml_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
-    """The items of the list that a document is, without the comments that follow one."""
+    """The items of the list in a document, without comments that follow an item."""
     text = data.decode("utf-8")
     document = yaml.compose(text, yaml.SafeLoader)
     for number, node in enumerate(document.value if document else (), start=1):
@@ -120,7 +120,7 @@ def _yaml_records(data: bytes) -> Iterator[tuple[Located, Mapping[str, str]]]:
 
 
 class _Lines:
-    """The lines of a file for the csv module, and how many bytes of it were used."""
+    """The lines of a file for the csv module, and the number of bytes used."""
 
     def __init__(self, data: bytes) -> None:
         self._lines = (line[0] for line in _LINE.finditer(data))
@@ -132,7 +132,7 @@ class _Lines:
     def __next__(self) -> str:
         line = next(self._lines)
         self.used += len(line)
-        return line.decode("latin-1")  # one character a byte: commas and quotes are where they are
+        return line.decode("latin-1")  # one character per byte, so offsets are bytes
 
 
 def _text(cell: str) -> str:
@@ -143,7 +143,7 @@ def _text(cell: str) -> str:
 
 
 def _row_group(data: bytes, record: int) -> Located:
-    """The row group that holds the row, for a Parquet file keeps columns and not rows."""
+    """The row group with the row: a Parquet file stores columns, not rows."""
     footer, first = pq.read_metadata(io.BytesIO(data)), 1
     for i in range(footer.num_row_groups):
         group = footer.row_group(i)
@@ -155,7 +155,7 @@ def _row_group(data: bytes, record: int) -> Located:
                 record, min(starts), max(ends), f"row group {i} of {footer.num_rows} rows"
             )
         first += group.num_rows
-    raise LocateError(f"row {record} of {footer.num_rows}")
+    raise LocateError(f"no row {record} in a Parquet file of {footer.num_rows} rows")
 
 
 def _offsets(chunk: pq.ColumnChunkMetaData) -> tuple[int | None, int]:

@@ -118,7 +118,7 @@ class LeftOut(Entry):
 
 
 class Manifest(Entry):
-    """A whole release."""
+    """The manifest of a release."""
 
     manifest_version: int = 1
     release_id: ReleaseId

@@ -64,7 +64,7 @@ def _text(manifest: Manifest) -> str:
         f"# {TITLE}\n\n{sample}{DESCRIPTION}\n\n"
         f"Release `{manifest.release_id}`, as of {manifest.as_of}. `DICTIONARY.md` explains every "
         "column and usage warning, `manifest.json` names every file's sha256 and every snapshot "
-        "behind it, `observatory.duckdb` holds the same tables with comments and macros.\n\n"
+        "behind it, and `observatory.duckdb` has the same tables with comments and macros.\n\n"
         f"## Tables\n\n| table | rows | grain |\n| --- | --- | --- |\n{tables}\n\n"
         f"## Licenses\n\nEach table is under the terms of its sources (`CITATION.md` lists them "
         f"by table). Figures whose license allows no adaptation are not here.\n\n{terms}\n\n"
