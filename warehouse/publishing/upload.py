@@ -92,9 +92,13 @@ def upload(
     key = release_key(manifest.release_id, MANIFEST)
     if not storage.put_bytes(key, final.to_json(), if_absent=True):  # another publisher was first
         return _reuse(folder, storage, read_manifest(storage, manifest.release_id))
+    return _report(final, done)
+
+
+def _report(manifest: Manifest, done: list[tuple[Transfer, FileEntry]]) -> UploadReport:
     paths = {kind: tuple(e.path for how, e in done if how == kind) for kind in get_args(Transfer)}
     return UploadReport(
-        manifest=final,
+        manifest=manifest,
         uploaded=(*paths["uploaded"], MANIFEST),
         copied=paths["copied"],
         reused=paths["reused"],
