@@ -11,7 +11,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PREFECT_HOME ?= $(CURDIR)/data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-exhaustive test-all lint format bench docs lock clean
+.PHONY: help run test test-slow test-exhaustive test-all lint format bench docs docs-reference lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -77,7 +77,10 @@ $(VENV)/docs/.installed: infra/requirements-docs.txt $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/docs -r infra/requirements-docs.txt
 	@touch $@
 
-docs: $(VENV)/docs/.installed ## build the documentation site in data/site; a broken link is an error
+docs-reference: $(VENV)/.installed ## write the reference pages of the command line and the settings
+	$(BIN)/python -m infra.reference
+
+docs: docs-reference $(VENV)/docs/.installed ## build the documentation site in data/site; a broken link is an error
 	PYTHONPATH=$(VENV)/docs $(BIN)/python -m zensical build --clean --strict
 	@echo "open data/site/index.html"
 

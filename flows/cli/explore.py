@@ -34,7 +34,9 @@ TableName = Annotated[
     str | None,
     typer.Argument(metavar="[TABLE]", help="Describe the columns of this table.", show_default=""),
 ]
-Table = Annotated[str, typer.Argument(metavar="TABLE", help="With or without its layer.")]
+Table = Annotated[
+    str, typer.Argument(metavar="TABLE", help="Name of a table, with or without its layer.")
+]
 Key = Annotated[
     list[str] | None,
     typer.Argument(

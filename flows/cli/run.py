@@ -34,10 +34,14 @@ from flows.cli.options import (
 from flows.cli.output import print_json, print_line, progress
 from flows.cli.summary import print_published, print_summary
 from flows.reports.text import display
-from flows.settings import Settings
+from flows.settings import ALL_SOURCES, Settings
 
 Sample = Annotated[
     bool, flag("--sample", help="Use the bundled sample instead of the sources; no network.")
+]
+Source = Annotated[
+    str,
+    typer.Argument(parser=source_of, metavar="SOURCE", help=f"One of {', '.join(ALL_SOURCES)}."),
 ]
 Minute = Annotated[
     str | None,
@@ -45,7 +49,8 @@ Minute = Annotated[
         metavar="HHMM", help="UTC time, for a source that is observed several times a day."
     ),
 ]
-Day = Annotated[date, typer.Argument(parser=date_of, metavar="DATE")]
+FirstDay = Annotated[date, typer.Argument(parser=date_of, metavar="FROM", help="First day.")]
+LastDay = Annotated[date, typer.Argument(parser=date_of, metavar="TO", help="Last day.")]
 Workers = Annotated[int, typer.Option(min=1, metavar="N", help="Processes of the local cluster.")]
 Scheduler = Annotated[
     str | None,
@@ -86,7 +91,7 @@ def run(
 
 
 def observe(
-    source: Annotated[str, typer.Argument(parser=source_of, metavar="SOURCE")],
+    source: Source,
     archive: ArchiveDir = None,
     as_of: AsOf = None,
     at: Minute = None,
@@ -167,8 +172,8 @@ def validate(warehouse: WarehouseFile = None, as_json: AsJson = False) -> None:
 
 
 def backfill(
-    first: Day,
-    last: Day,
+    first: FirstDay,
+    last: LastDay,
     reason: Reason,
     workers: Workers = 2,
     scheduler: Scheduler = None,

@@ -29,7 +29,9 @@ def _repository(text: str) -> str:
     return text
 
 
-Repository = Annotated[str, typer.Argument(metavar="OWNER/NAME", parser=_repository)]
+Repository = Annotated[
+    str, typer.Argument(metavar="OWNER/NAME", parser=_repository, help="Dataset on Hugging Face.")
+]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="New or empty folder.")]
 
 
