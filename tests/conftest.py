@@ -33,7 +33,14 @@ LONGEST = (
         "test_pipeline.py",
     ),
     *("test_s3.py", "test_bench.py", "test_hub_counters.py", "test_faults.py"),
-    *("test_arena_history.py", "test_transforms_hub.py", "test_sources.py", "test_past_shares.py"),
+    *(
+        "test_arena_repair.py",
+        "test_arena_segments.py",
+        "test_hub_roots.py",
+        "test_country_shares.py",
+        "test_sources.py",
+        "test_past_shares.py",
+    ),
     *("test_oracles.py", "test_claims_release.py"),
 )
 

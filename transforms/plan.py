@@ -1,10 +1,9 @@
-"""The order of work, read off the transforms themselves.
+"""The order of the transforms, derived from their parameters.
 
-A transform is a function named after its table, alone in a module of that name; its parameters
-are named after the tables it reads. `raw_x` reads raw.x, `meta_snapshots` the list of what the
-build was made from, any other name a computed table,
-`as_of` and `known_at` are the run's clocks: the last day it looks at, and the day whose knowledge
-of the registry it uses. Nobody keeps a second list.
+A transform is a function named after its table, in a module of the same name. Its parameters are
+named after the tables that it reads: `raw_x` reads raw.x, `meta_snapshots` the list of snapshots,
+any other name a computed table. `as_of` and `known_at` are dates of the run: the last day that it
+looks at, and the day whose knowledge of the registry it uses. There is no other list of transforms.
 """
 
 from __future__ import annotations
@@ -25,30 +24,28 @@ import transforms.meta
 
 LAYERS = {"core": transforms.core, "mart": transforms.mart, "meta": transforms.meta}
 CLOCKS = ("as_of", "known_at")
-LOADED = {
-    "meta_snapshots": "meta.snapshots"
-}  # what no transform makes, and every build begins with
+LOADED = {"meta_snapshots": "meta.snapshots"}  # filled before any transform runs
 
 
 class PlanError(ValueError):
-    """A transform that reads a table which no transform makes."""
+    """A transform whose parameter names no table."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One table to compute: its function and the tables behind the function's parameters."""
+    """A table to compute: its function and the tables that the function reads."""
 
     table: str
     function: Callable[..., pl.LazyFrame]
     inputs: dict[str, str]  # parameter -> table
-    clocks: tuple[str, ...]  # which of CLOCKS it takes
+    clocks: tuple[str, ...]  # those of CLOCKS that the function reads
 
 
 @cache
 def plan() -> tuple[Step, ...]:
-    """Every transform, inputs before outputs; ties by name, so the order is always the same.
+    """Every transform, inputs before outputs and otherwise by name.
 
-    Raises PlanError for a parameter that names no table, graphlib.CycleError for a loop.
+    Raises PlanError for a parameter that names no table, graphlib.CycleError for a circle.
     """
     tables = {
         module.name: f"{layer}.{module.name}"
@@ -76,8 +73,9 @@ def _step(name: str, table: str, tables: dict[str, str]) -> Step:
     ]
     if unknown:
         raise PlanError(
-            f"transforms.{table} reads {', '.join(unknown)}: no such core, mart or meta table; "
-            f"rename the parameter (raw tables are raw_<name>) or add the transform"
+            f"transforms/{table.replace('.', '/')}.py: no core, mart or meta table is named "
+            f"{', '.join(unknown)}; correct the parameter (raw_<name> for a raw table) or add a "
+            "transform of that name"
         )
     inputs = {
         p: f"raw.{p.removeprefix('raw_')}" if p.startswith("raw_") else {**LOADED, **tables}[p]

@@ -44,6 +44,7 @@ def share(lab: str, value: float, attribution: str = "publisher", day: date = DA
         "lab_id": lab,
         "lab_name": "A lab",
         "country_code": "US",
+        "country_name": "United States",
         "is_examined": lab != "unexamined",
         "share": value,
         "numerator": value,

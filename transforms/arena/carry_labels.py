@@ -1,4 +1,4 @@
-"""A label of a model on a day on which nobody wrote one: the last one known, else the next."""
+"""Labels of models on days without one: the last one known, else the next."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import polars as pl
 def carried(wanted: pl.LazyFrame, known: pl.LazyFrame, label: str) -> pl.LazyFrame:
     """`model_id`, `publish_date` and `label` for every distinct model and day of `wanted`.
 
-    `known` has the same three columns and `trust`; of labels given on one day the most trusted
-    counts, then the first in the alphabet. Null where no day gives one.
+    `known` has the same three columns and `trust`. Among labels of one day the most trusted counts,
+    then the first in alphabetical order. Null if there is none on any day.
     """
     model, day = "model_id", "publish_date"
     labels = (

@@ -1,4 +1,4 @@
-"""How long ago any other country had first reached a country's level of today."""
+"""How long ago another country first reached a country's current level."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from transforms.arena.refused import ranked_boards
 from transforms.arena.scale import BOARD, PLACED, with_lowest_record
 from transforms.registry.attribution import UNKNOWN
 
-# One scale: ratings of two segments are never compared.
+# Ratings of different segments are never compared.
 SCALE = ["board", "category", "segment_id"]
 LEVELS = ("rating", "rating_lower", "rating_upper")
 _OF = [*SCALE, "country_code"]
@@ -17,12 +17,12 @@ _OF = [*SCALE, "country_code"]
 def lags(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
     """One row per board, category, publish date and country: its lag behind the first other one.
 
-    The level is the rating of the country's best model; it was reached on the first publish date
-    of the same board, category and segment on which the best rating of another country was at
-    least as high. At the lower bound of the rating that happened earlier (`lag_days_upper`), at
-    the upper bound later or not yet (`lag_days_lower`, then 0). The doubt about the others' ratings
-    is not counted. What was reached on the first date of the segment may have been reached before
-    it. ZZ and XX are no country: they have no lag and have reached nothing first.
+    The level is the rating of the country's best model. It was reached on the first publish date of
+    the same board, category and segment on which the best rating of another country was at least
+    as high. For the lower bound of the rating that was earlier (`lag_days_upper`), for the upper
+    bound later or not yet (`lag_days_lower`, then 0). The uncertainty of the others' ratings is not
+    included. A level reached on the first date of the segment may have been reached before it. ZZ
+    and XX are not countries: they have no lag and reach no level first.
     """
     best = _best(arena_ratings).cache()
     dated = best.with_columns(pl.col("publish_date").min().over(SCALE).alias("_start"))
@@ -68,10 +68,10 @@ def _best(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _records(known: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per country and record of the others: the dates on which their best rose.
+    """One row per country and record of the others: the dates on which their best rating rose.
 
-    Over these rows ratings rise with the dates, so that the first date with at least some level
-    is that of the lowest such record.
+    Over these rows ratings rise with the dates, so the first date with at least some level is that
+    of the lowest record at or above it.
     """
     days = (
         known.sort(*BOARD, *PLACED, nulls_last=True)

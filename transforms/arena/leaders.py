@@ -1,4 +1,4 @@
-"""The best model of each country or lab on every board: what both leader marts are made of."""
+"""The best model of each country or lab on every board, for both leader marts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NEEDED = [
 def leaders_by(arena_ratings: pl.LazyFrame, holder: str) -> pl.LazyFrame:
     """One row per board, category, publish date and `holder`: its best model by ordinal rank.
 
-    A rank is 1 + the number of models of the board that are rated strictly higher. Of several best
-    models of one rating the one of the best published rank is named, else the first by name;
-    `best_n_tied` marks it. Models without a value of `holder` have no row, but they take ranks,
-    lead and count as models of the board. Gaps hold within one board, category and date alone. The
-    expected win rate is that of the Bradley-Terry model behind the ratings, base 10 and scale 400;
-    the probabilities are those of `transforms.arena.probability_best`.
+    A rank is 1 + the number of models of the board with a strictly higher rating. Among several
+    best models with the same rating, the one with the best published rank is named, else the first
+    by name (`best_n_tied`). Models without a value of `holder` have no row, but they have ranks,
+    can lead and count as models of the board. Gaps are within one board, category and date. The
+    expected win rate is that of the Bradley-Terry model behind the ratings, base 10 and scale 400.
+    For the probabilities see `transforms.arena.probability_best`.
     """
     rated = ranked_boards(arena_ratings).select(_NEEDED)
     placed = rated.with_columns(
@@ -56,7 +56,7 @@ def leaders_by(arena_ratings: pl.LazyFrame, holder: str) -> pl.LazyFrame:
 def _with_style_control(best: pl.LazyFrame, holder: str) -> pl.LazyFrame:
     """Adds the holder's best rank by upper bound on the style-controlled board of that day.
 
-    Any of its models counts there: some are on that board alone.
+    Any of its models counts, since some are on that board only.
     """
     plain = pl.col("board").str.strip_suffix("_style_control").alias("plain_board")
     key = ["plain_board", *BOARD[1:], holder]
@@ -70,14 +70,14 @@ def _with_style_control(best: pl.LazyFrame, holder: str) -> pl.LazyFrame:
 def expected_win_rate(gap: pl.Expr) -> pl.Expr:
     """How often the model that is `gap` points ahead would win, ties as half.
 
-    1 / (1 + 10^(-gap/400)), by `exp` and a product: Polars divides by a number in two ways, of
-    which a frame of one row takes the more exact, so that last bits would hang on the frame.
+    1 / (1 + 10^(-gap/400)), computed with `exp` and a product: Polars has two ways to divide by a
+    number, and which one it uses depends on the number of rows.
     """
     return 1 / (1 + (-gap * (math.log(10) / 400)).exp())
 
 
 def _best() -> list[pl.Expr]:
-    """What the holder's first model says, and its best places by each kind of rank."""
+    """The holder's first model, and its best rank of each kind."""
     is_known = pl.col("probability_reason").first().is_null()
     sum_of_all = exactly(pl.col("probability_best").fill_null(0.0))
     return [
@@ -98,7 +98,7 @@ def _best() -> list[pl.Expr]:
 
 
 def _best_open() -> list[pl.Expr]:
-    """The same of its first model with open weights; null where it has none."""
+    """The same for its first model with open weights; null if it has none."""
     is_open = pl.col("is_open_weights")
     return [
         pl.col("model_name_arena").filter(is_open).first().alias("best_open_model"),

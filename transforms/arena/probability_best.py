@@ -1,15 +1,15 @@
-"""How likely each model of a board is to be the truly best, from ratings and their variances.
+"""The probability that each model of a board is truly the best, from ratings and variances.
 
 Model i's true strength is taken as normal around its rating r_i with variance v_i, independent of
-the others'. Then P(i is best) is the integral over x of its density times the product of all the
-others' distribution functions. Independence is an assumption: the ratings of a board are estimated
-together, and the source publishes no covariances. Where errors go up and down together, as with a
-common anchor, differences are surer than they come out here.
+the others. Then P(i is best) is the integral over x of its density times the product of all other
+distribution functions. Independence is an assumption: the ratings of a board are estimated together
+and the source publishes no covariances. If errors rise and fall together, as with a common anchor,
+differences are more certain than computed here.
 
-The integral is computed by Gauss-Legendre quadrature rather than by seeded draws: it gives the same
-bits on every run without a seed, and its error is below 2e-8 on every recorded board, where a
-million draws leave 5e-4. The trapezoid rule would do as well but for an anchor (variance 0): a
-point mass leaves an edge in the integrand, at which that rule is of second order only.
+The integral uses Gauss-Legendre quadrature instead of random draws: it gives the same bits on every
+run without a seed, and its error is below 2e-8 on every recorded board, where a million draws leave
+5e-4. The trapezoid rule would do except for an anchor (variance 0), whose point mass makes an edge
+in the integrand.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import polars as pl
 from transforms.arena.scale import BOARD
 from transforms.numeric.exact_sums import exactly, how_many
 
-# Whoever stays below the floor even this many deviations up is best with less than 1e-9.
+# A model below the floor even this many deviations up is best with probability below 1e-9.
 DEVIATIONS = 6.0
-# A board with one deviation a thousandth of another's would need more points than it is worth.
+# A board where one deviation is a thousandth of another would need too many points.
 MAX_PANELS = 20_000
 # With five points a panel and panels no wider than the smallest deviation the points lie at most
 # 0.27 deviations apart; panels twice as wide leave an error of 1e-6. Abscissas and weights:
@@ -69,13 +69,13 @@ def _horner(coefficients: tuple[float, ...], x: pl.Expr) -> pl.Expr:
 def with_probability_best(rated: pl.LazyFrame) -> pl.LazyFrame:
     """Adds `probability_best` and `probability_reason` to rated models of boards.
 
-    The probabilities of a board sum to 1 but for the error of the quadrature (below 1e-6); models
-    without a chance of 1e-9 get 0. All of a board are null, with the reason `no_variance`, if a
-    model lacks its variance that could matter, were it as uncertain as the board's least certain;
-    or with `uneven_variances` if the smallest deviation is too small beside the others. Models
-    that are certain (variance 0) and equal share their probability.
+    The probabilities of a board sum to 1 up to the error of the quadrature (below 1e-6); models
+    below 1e-9 get 0. All probabilities of a board are null if a model without a variance could be
+    the best, were it as uncertain as the board's least certain model (`no_variance`), or if the
+    smallest deviation is too small compared with the others (`uneven_variances`). Models that are
+    certain (variance 0) and equal share their probability.
     """
-    # Kept, not computed again for each use: row numbers must not change between two of them.
+    # Cached: row numbers must not change between two uses.
     numbered = rated.with_row_index("_model").cache()
     models = _contenders(numbered.select("_model", *BOARD, "rating", "variance")).cache()
     sound = models.filter(pl.col("_is_contender") & pl.col("probability_reason").is_null()).cache()
@@ -89,10 +89,10 @@ def with_probability_best(rated: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _contenders(models: pl.LazyFrame) -> pl.LazyFrame:
-    """Marks who could be best, and lays out the panels from the floor to the highest reach.
+    """Marks the models that could be best, and lays out panels from the floor to the top.
 
-    The floor is the highest level above which one model (the surest of the good) stands almost
-    certainly: below it nobody is best. No contender is who is almost certainly behind that model.
+    The floor is the highest level that one model is almost certainly above, so no model below it is
+    the best. A model that is almost certainly behind that one is not a contender.
     """
     sd, rating = pl.col("_sd"), pl.col("_rating")
     surest = pl.struct(low=rating - DEVIATIONS * sd, sd=sd).sort_by(rating - DEVIATIONS * sd, sd)
@@ -121,7 +121,7 @@ def _contenders(models: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _may_be_best() -> pl.Expr:
-    """Not almost certainly behind the surest; null where the board has no variances at all."""
+    """Whether it is not almost certainly behind; null if the board has no variances at all."""
     sd, at_most = pl.col("_surest").struct.field("sd"), pl.col("_at_most")
     behind = pl.col("_floor") + DEVIATIONS * sd - pl.col("_rating")
     return behind <= DEVIATIONS * (sd * sd + at_most * at_most).sqrt()
@@ -136,8 +136,7 @@ def _reason(among: pl.Expr, sd: pl.Expr) -> pl.Expr:
 def _spread(contenders: pl.LazyFrame) -> pl.LazyFrame:
     """One row per board and uncertain contender (`_model`): its chance.
 
-    Two passes over models x points, each of which streams: kept in memory they would take
-    gigabytes.
+    Two passes over models x points, each of which streams: in memory they would take gigabytes.
     """
     uncertain = contenders.filter(pl.col("_sd") > 0).select("_board", "_model", "_rating", "_sd")
     points = _points(contenders)
@@ -160,8 +159,8 @@ def _spread(contenders: pl.LazyFrame) -> pl.LazyFrame:
 def _at_points(points: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
     """Every model at every point of its board.
 
-    The columns are made one after the other: an aggregate would compute what they share anew
-    wherever it stands, ten times over.
+    The columns are computed in two steps, because an aggregate would compute their common part
+    again at every use.
     """
     z = (pl.col("_x") - pl.col("_rating")) / pl.col("_sd")
     return (
@@ -191,7 +190,7 @@ def _points(contenders: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _certain(contenders: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per contender of variance 0, which stands on the floor of its board: its chance."""
+    """One row per contender of variance 0, which is at the floor of its board: its chance."""
     is_certain = pl.col("_sd") == 0
     z = (pl.col("_floor") - pl.col("_rating")) / pl.col("_sd")
     below = exactly(log_normal_cdf(z).filter(~is_certain)).exp()

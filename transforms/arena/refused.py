@@ -1,4 +1,4 @@
-"""Rated rows of the Arena's boards that were refused: a ranking may not go on without them."""
+"""Rejected rated rows of the Arena's boards: such a board gets no ranking."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TEXT = r'"((?:[^"\\]|\\.)*)"'
 
 
 def refused_rows(raw_arena_refused_rows: pl.LazyFrame, categories: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per refused row of a board that has or may have a rating: its board and its name.
+    """One row per rejected row that has or may have a rating: its board and its name.
 
-    Of each source and file the newest snapshot counts. A row whose board cannot be read is left
-    out here; the gaps of the published ranks and the rules on raw.quarantine report it.
+    The newest snapshot of each source and file counts. A row whose board cannot be read is left out
+    here; gaps in the published ranks and the expectations on raw.quarantine report it.
     """
     newest = pl.col("snapshot_date") == pl.col("snapshot_date").max().over(
         "table_name", "file_name"
@@ -89,7 +89,7 @@ def _name() -> pl.Expr:
 
 
 def _has_rating() -> pl.Expr:
-    """Whether anything is where the rating should be; only tables of 2023 have one at all."""
+    """Whether the field of the rating has a value; only tables of 2023 have that field."""
     given = pl.col("record").str.extract(r'"(?:rating|Arena Elo rating)": ?("[^"]*"|[^,}]*)')
     is_blank = given.str.strip_chars('" ').is_in(["", "-", "null", "NaN"])
     unusable = pl.col("reason").str.starts_with("rating ")
@@ -97,7 +97,7 @@ def _has_rating() -> pl.Expr:
 
 
 def with_missing(lines: pl.LazyFrame, refused: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `n_missing` to rows of boards: refused rows whose model no source rates there."""
+    """Adds `n_missing` of each board: rejected rows whose model no source rates there."""
     rated = lines.filter(pl.col("rating").is_not_null())
     held = rated.select(*BOARD, folded("model_name_arena").alias("name")).unique()
     missing = refused.join(held, on=[*BOARD, "name"], how="anti").group_by(BOARD)
@@ -106,5 +106,5 @@ def with_missing(lines: pl.LazyFrame, refused: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def ranked_boards(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
-    """The rated rows of boards that lack none: the others have neither ranks nor a leader."""
+    """The rated rows of complete boards; the others have neither ranks nor a leader."""
     return arena_ratings.filter((pl.col("n_missing") == 0) & pl.col("rating").is_not_null())

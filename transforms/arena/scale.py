@@ -1,10 +1,9 @@
-"""Ratings across dates: the one place where a series of a board may be differenced.
+"""Ratings across dates: the only module that may difference the series of a board.
 
-A rating is defined up to an anchor and a method; both have changed overnight. Within a segment of
-core.arena_scale_segments ratings of one board and category may be compared across dates, across
-its ends never. No other module of `transforms` may take differences of ratings along dates
-(tests/transforms/arena/test_arena_history.py reads their syntax): this one refuses to without a
-segment.
+A rating is defined up to an anchor and a method, and both have changed overnight. Ratings of one
+board and category are comparable across dates within a segment of core.arena_scale_segments, and
+never across its ends. No other module of `transforms` takes differences of ratings along dates
+(a test reads their syntax); this one requires a segment.
 """
 
 from __future__ import annotations
@@ -15,25 +14,24 @@ from transforms.numeric.exact_sums import mean
 
 SERIES = ["board", "category"]
 BOARD = [*SERIES, "publish_date"]
-# The order of a board's models. Models of one rating share their rank; the published rank, then the
-# name decide which of them is named, the same one in every table.
+# The order of a board's models. Models with equal ratings share their rank; the published rank,
+# then the name decide which of them every table names.
 PLACED = ["rank_ordinal", "rank_published", "model_name_arena"]
-DETECTED = 10.0  # arena points: a median shift of this size is a break (lmarena.md, section 10)
-ENOUGH = 5  # models: fewer in common show nothing
+DETECTED = 10.0  # arena points: a median shift of this size is a break
+ENOUGH = 5  # common models that a detected break needs
 
 
 class ScaleError(ValueError):
-    """A series of ratings that would be differenced across a break of its scale."""
+    """A difference of ratings that may cross a break of the scale."""
 
 
 def change_within_segment(ratings: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `previous_publish_date` and `rating_change`: since the model's last board before.
+    """Adds `previous_publish_date` and `rating_change` since the model's previous board.
 
-    Both are null for a model's first board in a segment and for an unrated row, which is no board
-    before for any other. Needs board, category, publish_date, segment_id, model_id and
-    rating; a row without a segment is compared with nothing. Row count stays.
+    Both are null for a model's first board in a segment, for unrated rows (which are skipped) and
+    for rows without a segment. The number of rows does not change.
 
-    Raises ScaleError where a column is missing: no segment says then what may be compared.
+    Raises ScaleError if board, category, publish_date, segment_id, model_id or rating is missing.
     """
     needed = [*BOARD, "segment_id", "model_id", "rating"]
     if lacks := [c for c in needed if c not in ratings.collect_schema()]:
@@ -64,7 +62,7 @@ def with_lowest_record(
 
     `by` are the columns that both sides share; rows without such a record get nulls.
 
-    Raises ScaleError where `by` lacks board, category or segment_id.
+    Raises ScaleError if `by` lacks board, category or segment_id.
     """
     if lacks := [c for c in (*SERIES, "segment_id") if c not in by]:
         raise ScaleError(f"levels are comparable within one scale only: `by` lacks {lacks}")
@@ -85,11 +83,11 @@ def consecutive_boards(ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def shifts(ratings: pl.LazyFrame) -> pl.LazyFrame:
-    """How the models of each board moved since the board before it: what a break is told by.
+    """How the models of each board moved since the board before it, to detect breaks.
 
     One row per board, category and publish date, with n_common_models and the median, mean,
-    smallest and largest change of the models rated on both; null without any. Compares across
-    breaks, so it is for core.arena_scale_segments alone.
+    smallest and largest change of the models rated on both, or null. This compares across breaks
+    and is for core.arena_scale_segments only.
     """
     rated = ratings.select(*BOARD, "model_id", "rating").drop_nulls("rating")
     boards = consecutive_boards(ratings)
@@ -115,5 +113,5 @@ def shifts(ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def is_break(median: pl.Expr, common: pl.Expr) -> pl.Expr:
-    """Whether the common models of two boards show that the scale has changed between them."""
+    """Whether the common models of two boards show a change of the scale between them."""
     return ((median.abs() >= DETECTED) & (common >= ENOUGH)).fill_null(value=False)

@@ -1,1 +1,1 @@
-"""One module a core table: conformed dimensions and tidy facts."""
+"""One module per core table: conformed dimensions and tidy facts."""

@@ -1,17 +1,17 @@
-"""core.arena_observations: every source's ratings, and which of them make the healed board.
+"""core.arena_observations: the ratings of all sources, and which of them form the repaired board.
 
-Before 2025-08 the frozen Space is believed first, for it shows models that the data set has
-dropped since; from then on the data set; arena-catalog comes last. A board is the union by model:
-each model's rated row of the most trusted source that has it, with or without interval (the
-Space's tables have ratings for 2023 alone, when no source had intervals).
+Before August 2025 the frozen Space has the highest trust, since it shows models that the dataset
+has dropped since; from then on the dataset has it. arena-catalog comes last. A board is a union by
+model: each model's rated row from the most trusted source that has one, with or without interval.
+(The Space's tables have ratings for 2023 only, when no source had intervals.)
 
-A less trusted source adds its models only where its board is on the scale of the board so far: the
-median difference of common models (5 or more) is at most 1 point; of fewer, but at least one, every
-model is. Without a common model nothing shows it, and its rows stay out.
+A less trusted source adds its models only if its board is on the same scale as the board so far:
+the median difference of the common models is at most 1 point, or, with fewer than 5 common models,
+the difference of each. Without a common model its rows are not used.
 
-Of the Space each board, category and date has one method: Bradley-Terry, else the published table,
-else the median of bootstrapped Elo, else online Elo. Rows of the others are not here. Names that
-the registry excludes are here, and on no board.
+Each board, category and date of the Space has one method: Bradley-Terry, else the published table,
+else the median of bootstrapped Elo, else online Elo. Rows of other methods are left out. Names that
+the registry excludes are included here but are on no board.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from warehouse.contracts.table import contract
 
 MODEL = [*BOARD, "model_id"]
 ROW = ["snapshot_id", "file_name", "line"]
-SURVIVORS = date(2025, 8, 1)  # from here on the data set shows retired models too
+SURVIVORS = date(2025, 8, 1)  # from here on the dataset shows retired models too
 AGREES = 1.0  # arena points: recorded boards may be rounded to integers
-ENOUGH = 5  # common models whose median can speak for a board
+ENOUGH = 5  # common models whose median is compared
 DEVIATIONS = 1 / (2 * 1.959963984540054)  # standard deviations by width of a 95 % interval
-# Methods of the Space, the published one of its time first: in 2023 the site showed the median of
-# bootstrapped Elo (FastChat's elo_rating_final, which the tables round), Bradley-Terry since.
+# Methods of the Space in order of trust. In 2023 the site showed the median of bootstrapped Elo
+# (FastChat's elo_rating_final, which the tables round), since then Bradley-Terry.
 KINDS = {"bradley_terry": 1, "published_table": 2, "elo_median": 3, "elo_online": 4}
 
 
@@ -48,9 +48,9 @@ def arena_observations(
     as_of: date,
     known_at: date,
 ) -> pl.LazyFrame:
-    """One row per rating row of a source up to `as_of`; `is_chosen` makes the healed board.
+    """One row per rating row of a source up to `as_of`; rows with `is_chosen` form the board.
 
-    How it is healed is said at the head of this module.
+    The docstring of this module gives the rules.
     """
     space = pl.concat(
         [_tables(raw_arena_space_tables), _pickles(raw_arena_space_ratings)], how="diagonal"
@@ -102,7 +102,7 @@ def _dataset(leaderboards: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _tables(tables: pl.LazyFrame) -> pl.LazyFrame:
-    """Ratings of the Space's tables, which have some for 2023 alone: the text board of then."""
+    """Ratings of the Space's tables, which are those of the text board of 2023."""
     return _newest(tables.filter(pl.col("rating").is_not_null())).select(
         *("snapshot_id", "snapshot_date", "file_name", "line", "organization", "license"),
         "rating",
@@ -128,7 +128,7 @@ def _pickles(ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _catalog(ratings: pl.LazyFrame) -> pl.LazyFrame:
-    """Boards of arena-catalog; of several commits on a day the last one's."""
+    """Boards of arena-catalog, from the last commit of a day."""
     board = ["subset", "commit_date"]
     last = ratings.group_by(board).agg(pl.col("committed_at").max())
     return _newest(ratings.join(last, on=[*board, "committed_at"], how="semi")).select(
@@ -141,13 +141,13 @@ def _catalog(ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _newest(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Each file as the newest snapshot has it: snapshots of a frozen source repeat it."""
+    """Each file from its newest snapshot: snapshots of a frozen source repeat it."""
     newest = rows.group_by("file_name").agg(pl.col("snapshot_date").max())
     return rows.join(newest, on=["file_name", "snapshot_date"], how="semi")
 
 
 def _one_kind(space: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of the most published method of every board: two methods are two scales."""
+    """Rows of the most trusted method of every board: methods differ in scale."""
     ordered = space.with_columns(pl.col("rating_kind").replace_strict(KINDS).alias("order"))
     first = ordered.group_by(BOARD).agg(pl.col("order").min())
     return ordered.join(first, on=[*BOARD, "order"], how="semi").drop("rating_kind", "order")
@@ -178,7 +178,7 @@ def _is_excluded(nobody: pl.LazyFrame) -> pl.Expr:
 def _variance() -> pl.Expr:
     """As published, else from the interval.
 
-    By products alone: the last bit of Polars' `/ 3.92` and `** 2` depends on the row's place.
+    Products only: the last bit of `/ 3.92` and `** 2` in Polars depends on the row's position.
     """
     width = pl.col("rating_upper") - pl.col("rating_lower")
     deviation = width * DEVIATIONS
@@ -189,7 +189,7 @@ def _variance() -> pl.Expr:
 
 
 def _with_duplicates(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `is_duplicate`: a model that the same source names twice keeps the row of most votes."""
+    """Adds `is_duplicate` to all rows of a model in one source but the one with the most votes."""
     key = ["board_source", *MODEL]
     many = rows.group_by(key).len().filter(pl.col("len") > 1)
     kept_first = (
@@ -209,7 +209,7 @@ def _with_duplicates(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _chosen(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds `is_chosen` and `not_chosen_reason`, by one source after the other in order of trust."""
+    """Adds `is_chosen` and `not_chosen_reason`, source by source in order of trust."""
     shared = rows.group_by(BOARD).agg(pl.col("board_source").n_unique() > 1)
     shared = shared.filter("board_source").select(BOARD)
     passed = pl.col("is_duplicate") | pl.col("is_excluded")
@@ -231,7 +231,7 @@ def _chosen(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _verdicts(rows: pl.DataFrame) -> pl.DataFrame:
-    """Why rows of boards that several sources have do not make the board; the others are absent."""
+    """Why rows are not chosen on boards that several sources have; chosen rows are absent."""
     held, refused = rows.clear(), [rows.select(ROW).clear()]
     for trust in sorted(rows["trust"].unique()):
         offered = rows.filter(pl.col("trust") == trust, pl.col("rating").is_not_null())
@@ -240,7 +240,7 @@ def _verdicts(rows: pl.DataFrame) -> pl.DataFrame:
         joining = offered.join(elsewhere, on=ROW, how="anti")
         held = pl.concat([held, joining.join(held, on=MODEL, how="anti")])
     other_scale = pl.concat(refused)
-    # a row without rating stands for its model where no source rates it
+    # a row without a rating is chosen if no source rates its model
     unrated = rows.filter(pl.col("rating").is_null()).sort("trust", *ROW)
     unrated = unrated.unique(MODEL, keep="first", maintain_order=True)
     chosen = pl.concat([held, unrated.join(held, on=MODEL, how="anti")])
@@ -254,7 +254,7 @@ def _verdicts(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _other_scale(offered: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
-    """Boards among those offered that the held board of the same date does not bear out."""
+    """Offered boards whose scale differs from the held board of the same date."""
     off = (pl.col("rating") - pl.col("rating_held")).abs()
     compared = (
         offered.join(held, on=MODEL, suffix="_held")

@@ -17,7 +17,7 @@ from warehouse.contracts.table import contract
 
 MODEL = [*BOARD, "model_id"]
 CONTROLLED = "_style_control"
-LAST_TRUST = 9  # the Space's tables say who made a model, where no board does
+LAST_TRUST = 9  # the Space's tables name the maker of a model if no board does
 
 
 def arena_ratings(
@@ -32,29 +32,27 @@ def arena_ratings(
     raw_arena_refused_rows: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
-    """One row per board, category, publish date and model: the healed board, ranked anew.
+    """One row per board, category, publish date and model: the repaired board, ranked anew.
 
-    `rank_ub` is the rank the site showed until July 2025: 1 + number of models whose lower bound
-    exceeds my upper bound. A blank organisation is the last one known of the model up to that
-    day, else the next, by any source; a license label is filled so only where its source has no
-    labels at all (the Space's pickles, arena-catalog), for a blank one of the data set says less.
-    `probability_best` is that of `transforms.arena.probability_best`. A board of which a rated row
-    was refused (`n_missing`) has neither ranks nor probabilities: the refused model may lead it.
+    `rank_ub` is the rank that the site showed until July 2025: 1 + number of models whose lower
+    bound exceeds the model's upper bound. A blank organization becomes the last one known for the
+    model up to that day, else the next, from any source. A license label is filled the same way,
+    but only where its source has no labels at all (the Space's pickles, arena-catalog).
+    `probability_best` is defined in `transforms.arena.probability_best`. A board with a rejected
+    rated row (`n_missing`) has neither ranks nor probabilities: the rejected model may lead it.
     """
     aliases = as_known(raw_registry_model_aliases, known_at)
-    labels = pl.concat(
-        [_labels(arena_observations), _table_labels(raw_arena_space_tables, aliases)]
-    )
+    table_labels = _table_labels(raw_arena_space_tables, aliases)
+    labels = pl.concat([_labels(arena_observations), table_labels])
     lines = _with_labels(arena_observations.filter(pl.col("is_chosen")), labels)
-    licenses = as_known(raw_registry_arena_licenses, known_at).select("license", "is_open_weights")
-    # collected once: what follows looks at the lines several times, and Polars would rank anew
     categories = raw_registry_arena_categories.select("source_category", "category")
     whole = with_missing(lines, refused_rows(raw_arena_refused_rows, categories))
+    # collected: the following steps read it several times, and Polars would rank again each time
     ranked = _where_whole(_with_rank_ub(_with_rank_ordinal(_with_number(whole)))).collect().lazy()
+    licenses = as_known(raw_registry_arena_licenses, known_at).select("license", "is_open_weights")
+    segmented = _with_segment(_with_style_control(ranked), arena_scale_segments)
     placed = with_lab_and_country(
-        _with_segment(_with_style_control(ranked), arena_scale_segments).join(
-            licenses, on="license", how="left"
-        ),
+        segmented.join(licenses, on="license", how="left"),
         namespaces,
         labs,
         system="lmarena",
@@ -83,7 +81,7 @@ def _table_labels(tables: pl.LazyFrame, aliases: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_labels(lines: pl.LazyFrame, labels: pl.LazyFrame) -> pl.LazyFrame:
-    """Fills organization and license, and adds what the board itself cannot say of its rows."""
+    """Fills organization and license, and adds `is_org_carried` and `is_style_controlled`."""
     organization, label = pl.col("organization"), pl.col("license")
     own = label.is_not_null() | (pl.col("board_source") == "lmarena")
     day = ["model_id", "publish_date"]
@@ -120,7 +118,7 @@ def _with_segment(lines: pl.LazyFrame, segments: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_number(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `number` of the board: one integer sorts and groups faster than two names and a day."""
+    """Adds the `number` of the board: an integer sorts and groups faster than names and a date."""
     boards = lines.select(BOARD).unique().with_row_index("number")
     return lines.join(boards, on=BOARD, how="left").with_columns(
         (pl.col("board_source") == "arena_catalog").any().over("number").alias("has_catalog_rows")
@@ -152,7 +150,7 @@ def _where_whole(ranked: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_style_control(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds the same model's rank_ub on the style-controlled board, which has its own there."""
+    """Adds the same model's rank_ub on the style-controlled board."""
     controlled = lines.filter("is_style_controlled").select(
         *MODEL[1:],
         pl.col("board").str.strip_suffix(CONTROLLED).alias("plain_board"),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.registry.attribution import with_lab_and_country
+from warehouse.contracts.table import contract
 
 
 def hub_trending(
     raw_hub_trending: pl.LazyFrame, namespaces: pl.LazyFrame, labs: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per strip and model in it, numbered among the models alone; strips by their day.
+    """One row per trending list and model in it, numbered among the models only.
 
-    A day may have several, each filed under its minute: `<source>/<date>T<HHMM>`.
+    A day may have several lists, each with its time of day in the snapshot id:
+    `<source>/<date>T<HHMM>`.
     """
     minute = pl.col("snapshot_id").str.extract(r"T(\d{4})$")
     strip = (
@@ -33,16 +35,5 @@ def hub_trending(
     placed = with_lab_and_country(
         strip, namespaces, labs, system="hub", name="author", day="as_of_date"
     )
-    return placed.select(
-        "as_of_date",
-        "strip",
-        "strip_time",
-        "model_position",
-        "model_id_hf",
-        "author",
-        pl.col("lab_id").alias("lab_id_uploader"),
-        pl.col("country_code").alias("country_code_uploader"),
-        "downloads_30d",
-        "likes",
-        "pipeline_tag",
-    )
+    uploader = {"lab_id": "lab_id_uploader", "country_code": "country_code_uploader"}
+    return placed.rename(uploader).select(*contract("core.hub_trending").columns)

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.registry.bitemporal import as_known
+from warehouse.contracts.table import contract
 
 
 def labs(raw_registry_labs: pl.LazyFrame, countries: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
@@ -14,20 +15,5 @@ def labs(raw_registry_labs: pl.LazyFrame, countries: pl.LazyFrame, known_at: dat
     return (
         as_known(raw_registry_labs, known_at)
         .join(countries.select("country_code", "country_name"), on="country_code", how="left")
-        .select(
-            "lab_id",
-            "lab_name",
-            "parent_lab_id",
-            "kind",
-            "country_code",
-            "country_name",
-            "valid_from",
-            "valid_to",
-            "known_from",
-            "basis",
-            "evidence_url",
-            "reviewer",
-            "confidence",
-            "note",
-        )
+        .select(*contract("core.labs").columns)
     )

@@ -1,1 +1,1 @@
-"""One module a mart table: wide, flat, safe for BI tools."""
+"""One module per mart table: wide, flat, safe for BI tools."""

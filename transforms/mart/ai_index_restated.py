@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.registry.display_names import country_names, with_names
 from warehouse.contracts.table import contract
 
 QUANTITY = ["series", "detail", "subject_key", "period"]
 SIDES = ["value", "period", "figure", "revision", "basis"]
 
 
-def ai_index_restated(ai_index_series: pl.LazyFrame) -> pl.LazyFrame:
+def ai_index_restated(ai_index_series: pl.LazyFrame, countries: pl.LazyFrame) -> pl.LazyFrame:
     """One row per quantity and pair of successive editions that print its series.
 
     Only periods that both editions print are kept; a subject that only one of them lists has no
@@ -21,7 +22,7 @@ def ai_index_restated(ai_index_series: pl.LazyFrame) -> pl.LazyFrame:
     earlier, later = (_side(values, pairs, name) for name in ("earlier", "later"))
     keys = [*QUANTITY, "edition_earlier", "edition_later", "subject_kind", "unit", "country_code"]
     shared = ["series", "period", "edition_earlier", "edition_later"]
-    return (
+    both = (
         earlier.join(later, on=keys, how="full", coalesce=True, nulls_equal=True)
         .join(earlier.select(shared).unique(), on=shared, how="semi")
         .join(later.select(shared).unique(), on=shared, how="semi")
@@ -31,7 +32,9 @@ def ai_index_restated(ai_index_series: pl.LazyFrame) -> pl.LazyFrame:
             .then(pl.col("value_later") / pl.col("value_earlier"))
             .alias("ratio"),
         )
-        .select(*contract("mart.ai_index_restated").columns)
+    )
+    return with_names(both, country_names(countries), country_name="country_code").select(
+        *contract("mart.ai_index_restated").columns
     )
 
 

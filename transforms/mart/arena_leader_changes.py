@@ -9,6 +9,7 @@ from transforms.arena.refused import ranked_boards
 from transforms.arena.scale import BOARD, PLACED
 from transforms.numeric.confirmed_changes import changes, confirmed
 from transforms.registry.attribution import UNKNOWN
+from transforms.registry.display_names import country_names, lab_names, with_names
 from warehouse.contracts.table import contract
 
 SERIES = ["board", "category", "level"]
@@ -21,7 +22,11 @@ DOUBT_DEVIATIONS = 1.96
 
 
 def arena_leader_changes(
-    arena_ratings: pl.LazyFrame, arena_leaders: pl.LazyFrame, arena_lab_leaders: pl.LazyFrame
+    arena_ratings: pl.LazyFrame,
+    arena_leaders: pl.LazyFrame,
+    arena_lab_leaders: pl.LazyFrame,
+    countries: pl.LazyFrame,
+    labs: pl.LazyFrame,
 ) -> pl.LazyFrame:
     """One row per board, category, level (country or lab) and confirmed change of the leader.
 
@@ -46,8 +51,11 @@ def arena_leader_changes(
         )
         for level, frame in (("country", arena_leaders), ("lab", arena_lab_leaders))
     )
+    found = changes(leads, SERIES, "publish_date", flags=["has_catalog_rows"])
+    names = pl.concat([country_names(countries), lab_names(labs)])
+    holders = ("holder", "previous_holder", "rival_holder")
     return (
-        changes(leads, SERIES, "publish_date", flags=["has_catalog_rows"])
+        with_names(found, names, **{f"{holder}_name": holder for holder in holders})
         .join(chances, on=[*BOARD, "level", "holder"], how="left")
         .rename({"publish_date": "confirmed_date"})
         .select(*contract("mart.arena_leader_changes").columns)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.hub.definitions import DEFINITION
-from transforms.hub.panels import PANEL, with_panel
+from transforms.hub.panels import with_panel
 from transforms.hub.shares import denominators, numerators, with_shares
 from transforms.numeric.exact_sums import exactly
 from transforms.registry.attribution import UNKNOWN
+from warehouse.contracts.table import contract
 
 GROUP = [*DEFINITION, "credit"]
 
@@ -29,25 +30,7 @@ def country_share_daily(
         with_panel(shares, hub_panels)
         .join(countries, on="country_code", how="left")
         .join(_concentration(lab_share_daily), on=DEFINITION, how="left")
-        .select(
-            *GROUP,
-            "country_code",
-            "country_name",
-            "share",
-            "share_lower",
-            "share_upper",
-            "lineage_coverage",
-            "share_missing",
-            "numerator",
-            "denominator",
-            "n_models",
-            "n_models_population",
-            "n_models_without_counter",
-            "herfindahl_labs",
-            "top_lab_id",
-            "top_lab_share",
-            *PANEL,
-        )
+        .select(*contract("mart.country_share_daily").columns)
     )
 
 
@@ -88,6 +71,7 @@ def _concentration(lab_share_daily: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             exactly(pl.col("share") * pl.col("share")).alias("herfindahl_labs"),
             pl.col("lab_id").first().alias("top_lab_id"),
+            pl.col("lab_name").first().alias("top_lab_name"),
             pl.col("share").first().alias("top_lab_share"),
         )
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.hub.definitions import DEFINITION, NO_FAMILY
-from transforms.hub.panels import PANEL, with_panel
+from transforms.hub.definitions import NO_FAMILY
+from transforms.hub.panels import with_panel
 from transforms.hub.shares import denominators, numerators, with_shares
+from warehouse.contracts.table import contract
 
 
 def family_share_daily(
@@ -30,17 +31,6 @@ def family_share_daily(
     return (
         with_panel(with_shares(sums, denominators(hub_credits)), hub_panels)
         .join(names, on="family_id", how="left")
-        .select(
-            *DEFINITION,
-            "family_id",
-            pl.col("family_name").fill_null("No family"),
-            "share",
-            "lineage_coverage",
-            "share_missing",
-            "numerator",
-            "denominator",
-            "n_models",
-            "n_models_population",
-            *PANEL,
-        )
+        .with_columns(pl.col("family_name").fill_null("No family"))
+        .select(*contract("mart.family_share_daily").columns)
     )

@@ -7,6 +7,7 @@ import polars as pl
 from transforms.numeric.confirmed_changes import changes, confirmed
 from transforms.numeric.exact_sums import exactly
 from transforms.registry.attribution import UNKNOWN
+from transforms.registry.display_names import country_names, with_names
 from warehouse.contracts.table import contract
 
 # Days of two panels are never compared.
@@ -15,7 +16,7 @@ N_DAYS = 3  # observed days in a row, without those whose counters should not be
 
 
 def hub_leader_changes(
-    country_share_daily: pl.LazyFrame, hub_counter_days: pl.LazyFrame
+    country_share_daily: pl.LazyFrame, hub_counter_days: pl.LazyFrame, countries: pl.LazyFrame
 ) -> pl.LazyFrame:
     """One row per population, metric, window, attribution, panel and confirmed change of leader.
 
@@ -29,8 +30,10 @@ def hub_leader_changes(
     is_told = (pl.col("credit") == "fractional") & pl.col("share").is_not_null()
     shares = country_share_daily.filter(is_told).join(believed, on="as_of_date", how="semi")
     leads = confirmed(_led(shares), SERIES, "as_of_date", N_DAYS)
+    holders = ("holder", "previous_holder", "rival")
+    ids = {f"{holder}_name": holder for holder in holders}
     return (
-        changes(leads, SERIES, "as_of_date")
+        with_names(changes(leads, SERIES, "as_of_date"), country_names(countries), **ids)
         .rename({"as_of_date": "confirmed_date"})
         .select(*contract("mart.hub_leader_changes").columns)
     )

@@ -11,16 +11,17 @@ from transforms.arena.refused import ranked_boards
 from transforms.arena.scale import PLACED
 from transforms.numeric.exact_sums import exactly, how_many, rate
 from transforms.registry.bitemporal import holds_on
+from transforms.registry.display_names import lab_names, with_names
 from warehouse.contracts.table import contract
 
-# A column each, so that BI tools need no pivot; mart.arena_lab_leaders has every board.
+# One column per board, so that BI tools need no pivot; mart.arena_lab_leaders has all boards.
 BOARDS = (
     *("text", "text_style_control", "webdev", "vision", "search_style_control"),
     *("text_to_image", "image_edit", "text_to_video", "image_to_video"),
 )
 ATTRIBUTIONS = ("publisher", "base")
 DAY, ROW = ["as_of_date"], ["as_of_date", "lab_id"]
-# What a part gives: per lab and day its measures, per day what they are of.
+# A part of the card: measures per lab and day, and per day what they are based on.
 Part = tuple[pl.LazyFrame, pl.LazyFrame]
 
 
@@ -32,10 +33,10 @@ def lab_scorecard(
     labs: pl.LazyFrame,
     as_of: date,
 ) -> pl.LazyFrame:
-    """One row per lab and day, for the Hub's days and `as_of`; each measure the newest up to it.
+    """One row per lab and day, for the Hub's days and `as_of`, with the newest measures up to it.
 
-    A lab stands there on a day on which anything is known of it. What is missing is null and has
-    its reason beside it.
+    A lab has a row on a day if any measure is known. A missing measure is null, with the reason
+    beside it.
     """
     observed = lab_share_daily.select("as_of_date").filter(pl.col("as_of_date") <= as_of)
     days = pl.concat([observed, pl.LazyFrame({"as_of_date": [as_of]})]).unique()
@@ -47,7 +48,8 @@ def lab_scorecard(
     card = pl.concat([measures.select(ROW) for measures, _ in parts]).unique()
     for measures, about in parts:
         card = card.join(about, on=DAY, how="left").join(measures, on=ROW, how="left")
-    named = card.join(labs, on="lab_id").filter(holds_on(pl.col("as_of_date")))
+    held = card.join(labs, on="lab_id").filter(holds_on(pl.col("as_of_date")))
+    named = with_names(held, lab_names(labs), parent_lab_name="parent_lab_id")
     catalog = pl.any_horizontal(
         pl.col(f"{board}_has_catalog_rows").fill_null(False) for board in BOARDS
     )
@@ -81,9 +83,9 @@ def _hub(lab_share_daily: pl.LazyFrame, days: pl.LazyFrame, attribution: str) ->
     )
     newest = _newest(days, shares, day)
     lineage = f"hub_lineage_coverage_{attribution}"
-    is_told = pl.col(f"hub_share_{attribution}").is_not_null().any()
+    is_known = pl.col(f"hub_share_{attribution}").is_not_null().any()
     unexamined = pl.col(f"hub_share_{attribution}").filter(~pl.col("is_examined")).first()
-    examined = pl.when(is_told).then((1.0 - unexamined).clip(0, 1).fill_null(1.0))
+    examined = pl.when(is_known).then((1.0 - unexamined).clip(0, 1).fill_null(1.0))
     coverages = shares.group_by(day).agg(
         examined.alias(f"hub_coverage_{attribution}"), pl.col(lineage).first()
     )
@@ -162,49 +164,33 @@ def _hub_day() -> pl.Expr:
 
 def _reasons() -> list[pl.Expr]:
     """Why a measure is null; null where it is not."""
-    told = [
-        *(
-            (
-                f"hub_share_{a}_missing",
-                f"hub_share_{a}",
-                f"{a}_hub_date",
-                "no_observation",
-                "no_model",
-            )
-            for a in ATTRIBUTIONS
-        ),
-        *(
-            (f"{b}_missing", f"{b}_rating", f"{b}_publish_date", "no_board", "not_on_board")
-            for b in BOARDS
-        ),
-        ("notable_missing", "n_notable_models", "notable_vintage_date", "no_vintage", "not_listed"),
-    ]
-    listed = pl.col("n_notable_models").is_not_null()
+    hub = {f"hub_share_{a}_missing": (f"hub_share_{a}", f"{a}_hub_date") for a in ATTRIBUTIONS}
+    boards = {f"{b}_missing": (f"{b}_rating", f"{b}_publish_date") for b in BOARDS}
+    notable = ("n_notable_models", "notable_vintage_date")
+    no_notable = _reason(*notable, "no_vintage", "not_listed")
     reasons = {
-        name: _reason(value, pl.col(day).is_null(), none, absent)
-        for name, value, day, none, absent in told
+        **{name: _reason(*about, "no_observation", "no_model") for name, about in hub.items()},
+        **{name: _reason(*about, "no_board", "not_on_board") for name, about in boards.items()},
+        "notable_missing": no_notable,
+        "open_weights_missing": pl.when(
+            pl.col("n_notable_models").is_not_null() & pl.col("open_weights_share").is_null()
+        )
+        .then(pl.lit("access_unknown"))
+        .otherwise(no_notable),
     }
-    by_base = "hub_share_base_missing"
-    reasons[by_base] = (
+    reasons["hub_share_base_missing"] = (
         pl.when(pl.col("hub_lineage_coverage_base") == 0)
         .then(pl.lit("lineage_not_recorded"))
-        .otherwise(reasons[by_base])
+        .otherwise(reasons["hub_share_base_missing"])
     )
-    return [
-        *(reason.alias(name) for name, reason in reasons.items()),
-        pl.when(listed & pl.col("open_weights_share").is_null())
-        .then(pl.lit("access_unknown"))
-        .otherwise(
-            _reason(
-                "n_notable_models",
-                pl.col("notable_vintage_date").is_null(),
-                "no_vintage",
-                "not_listed",
-            )
-        )
-        .alias("open_weights_missing"),
-    ]
+    return [reason.alias(name) for name, reason in reasons.items()]
 
 
-def _reason(value: str, has_no_day: pl.Expr, none: str, absent: str) -> pl.Expr:
-    return pl.when(has_no_day).then(pl.lit(none)).when(pl.col(value).is_null()).then(pl.lit(absent))
+def _reason(value: str, day: str, no_day: str, no_value: str) -> pl.Expr:
+    """`no_day` if there is no observation at all, `no_value` if it lacks the lab."""
+    return (
+        pl.when(pl.col(day).is_null())
+        .then(pl.lit(no_day))
+        .when(pl.col(value).is_null())
+        .then(pl.lit(no_value))
+    )

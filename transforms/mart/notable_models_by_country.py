@@ -9,17 +9,9 @@ import polars as pl
 from transforms.numeric.exact_sums import exactly
 from transforms.registry.attribution import NOT_EXAMINED
 from transforms.registry.bitemporal import as_known
+from warehouse.contracts.table import contract
 
-COLUMNS = [
-    "source",
-    "year",
-    "country_code",
-    "country_name",
-    "n_models",
-    "n_models_fractional",
-    "vintage_date",
-    "figure",
-]
+COUNTED = ["year", "country_code", "n_models", "n_models_fractional", "vintage_date"]
 
 
 def notable_models_by_country(
@@ -34,10 +26,10 @@ def notable_models_by_country(
 ) -> pl.LazyFrame:
     """One row per source, year and country.
 
-    Epoch: the newest vintage up to `as_of`, a model once in full for each distinct country of its
-    organisations (the AI Index's rule), by Epoch's own list of countries and, beside it, by the
-    registry's country of each lab. AI Index: as printed, one series an edition, and of what an
-    edition says twice the preferred value: the later revision, then the single year's figure.
+    Epoch: the newest vintage up to `as_of`. A model counts in full for each distinct country of its
+    organizations (the AI Index's rule), once by Epoch's own list of countries and once by the
+    registry's country of each lab. AI Index: as printed, one series per edition. If an edition
+    prints a value twice, the later revision counts, then the figure of the single year.
     """
     published = as_known(raw_registry_ai_index_editions, known_at)
     vintages = _dated(raw_ai_index_rows, published)
@@ -48,11 +40,13 @@ def notable_models_by_country(
             _from_ai_index(ai_index_series, vintages),
         ]
     )
-    return every.join(countries, on="country_code", how="left").select(COLUMNS)
+    return every.join(countries, on="country_code", how="left").select(
+        *contract("mart.notable_models_by_country").columns
+    )
 
 
 def _dated(rows: pl.LazyFrame, editions: pl.LazyFrame) -> pl.LazyFrame:
-    """The day of each edition: that of its publication, or of filing where nobody listed it."""
+    """The publication date of each edition, or the date of its snapshot if that is unknown."""
     filed = rows.group_by("edition").agg(pl.col("snapshot_date").max())
     return filed.join(editions.select("edition", "published_on"), on="edition", how="left").select(
         "edition", pl.coalesce("published_on", "snapshot_date").alias("vintage_date")
@@ -88,7 +82,7 @@ def _counted(records: pl.LazyFrame, source: str, as_of: date) -> pl.LazyFrame:
             pl.col("vintage_date").first(),
         )
         .with_columns(source=pl.lit(source), figure=pl.lit(None, pl.String))
-        .select([c for c in COLUMNS if c != "country_name"])
+        .select("source", *COUNTED, "figure")
     )
 
 
@@ -105,5 +99,5 @@ def _from_ai_index(ai_index_series: pl.LazyFrame, vintages: pl.LazyFrame) -> pl.
             pl.col("value").cast(pl.Int64).alias("n_models"),
             n_models_fractional=pl.lit(None, pl.Float64),
         )
-        .select([c for c in COLUMNS if c != "country_name"])
+        .select("source", *COUNTED, "figure")
     )

@@ -6,11 +6,11 @@ from datetime import date
 
 import polars as pl
 
-from transforms.core.model_families import hub_families
 from transforms.hub.trending import TOPS, last_strips
 from transforms.numeric.exact_sums import exactly
 from transforms.registry.attribution import NOT_EXAMINED, with_lab_and_country
 from transforms.registry.bitemporal import as_known, holds_on
+from transforms.registry.family_rules import hub_families
 from warehouse.contracts.table import contract
 
 _PLACE = ["as_of_date", "model_position", "namespace", "maker", "weight", "attribution", "known_by"]

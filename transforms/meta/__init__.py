@@ -1,1 +1,1 @@
-"""One module a meta table that is computed from others: what was found on the way, counted."""
+"""One module per computed meta table: statistics about the data."""

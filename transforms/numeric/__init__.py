@@ -1,1 +1,1 @@
-"""Exact sums, windows of days and confirmed changes: arithmetic without a subject."""
+"""Exact sums, windows of days and confirmed changes."""

@@ -1,4 +1,4 @@
-"""A change of leader that is one: the same holder ahead, beyond doubt, several times in a row."""
+"""Confirmed changes of leader: the same holder leads beyond doubt several times in a row."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ def confirmed(
 ) -> pl.LazyFrame:
     """The observation that confirms each run of at least `n` led by one `holder`.
 
-    `led` has one row per series and day; a null holder is a day that nobody leads beyond doubt, and
-    ends the run. Adds `first_led_date` and `n_dates`, the whole run's; a flag holds for the run
-    where it holds for any of its days.
+    `led` has one row per series and day; a null holder (no lead beyond doubt) ends a run. Adds
+    `first_led_date` and `n_dates` of the whole run. A flag is true if it is on any of its days.
     """
     run = [*series, "_run"]
     return (
@@ -35,9 +34,10 @@ def confirmed(
 def changes(
     leads: pl.LazyFrame, series: Sequence[str], day: str, *, flags: Sequence[str] = ()
 ) -> pl.LazyFrame:
-    """Of the confirmed leads those of another holder than before, with `previous_holder`.
+    """The confirmed leads of another holder than before, with `previous_holder`.
 
-    Null for the first of a series. A flag holds where it does for this lead or the one before.
+    It is null for the first lead of a series. A flag is true if it is true for this lead or the one
+    before.
     """
     turn = [*series, "_turn"]
     turns = (

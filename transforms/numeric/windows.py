@@ -11,5 +11,5 @@ def age_in_days(day: pl.Expr, created_at: pl.Expr) -> pl.Expr:
 
 
 def created_within(day: pl.Expr, created_at: pl.Expr, days: int) -> pl.Expr:
-    """Whether it was created on `day` or one of the `days - 1` days before; unknown is not."""
+    """Whether it was created on `day` or in the `days - 1` days before; false if unknown."""
     return age_in_days(day, created_at).is_between(0, days - 1).fill_null(False)

@@ -8,8 +8,8 @@ from transforms.registry.bitemporal import holds_on
 from transforms.registry.names import folded
 
 NOT_EXAMINED = "XX"
-UNKNOWN = ("ZZ", NOT_EXAMINED)  # in doubt, each for a reason of its own
-MAX_OWNERS = 6  # steps up the line of parents; the registry refuses loops
+UNKNOWN = ("ZZ", NOT_EXAMINED)  # examined without a single country, and not examined
+MAX_OWNERS = 6  # steps up the line of parents; the registry checks reject loops
 LLM_VLM_TAGS = ("text-generation", "image-text-to-text", "any-to-any")
 
 
@@ -31,9 +31,9 @@ def with_lab_and_country(
 ) -> pl.LazyFrame:
     """Adds `lab_id`, `kind` and `country_code` for the name in column `name` on the day `day`.
 
-    Names are compared without regard to case, blanks and format characters. A name that the
-    registry does not hold gets a null lab and kind and the country XX, not examined yet. Row count
-    and other columns stay.
+    Names are compared without case, blanks and format characters. A name that is not in the
+    registry gets a null lab and kind and the country XX (not examined yet). The number of rows and
+    the other columns do not change.
     """
     keys = frame.select(name, day).unique()
     names = names_of(namespaces, system)
@@ -54,15 +54,15 @@ def with_lab_and_country(
 
 
 def _key(name: str, system: str) -> pl.Expr:
-    """A name as core.namespaces keys it; the Hub's, of which there are millions, are ASCII."""
+    """The key of a name in core.namespaces. The Hub's millions of names are ASCII."""
     return pl.col(name).str.to_lowercase() if system == "hub" else folded(name)
 
 
 def with_top_lab(frame: pl.LazyFrame, labs: pl.LazyFrame, *, lab: str, day: str) -> pl.LazyFrame:
     """Adds `parent_lab_id`, `top_lab_id` and `top_country_code` of the lab in column `lab`.
 
-    The last owner up the line of parents on the day `day`, the lab itself where nobody owns it.
-    A line that does not end within MAX_OWNERS steps gives a null owner and XX, never a guess.
+    The top lab is the last owner in the line of parents on the day `day`, or the lab itself if it
+    has no owner. A line that does not end within MAX_OWNERS steps gives a null owner and XX.
     """
     rows = labs.select(
         pl.col("lab_id").alias("top_lab_id"),
@@ -72,18 +72,18 @@ def with_top_lab(frame: pl.LazyFrame, labs: pl.LazyFrame, *, lab: str, day: str)
         "valid_to",
     )
 
-    def standing(walk: pl.LazyFrame) -> pl.LazyFrame:
-        """Each lab that the walk has come to, as it stood on the day."""
+    def as_of_day(walk: pl.LazyFrame) -> pl.LazyFrame:
+        """Each lab that the walk has reached, as of the day."""
         return walk.join(rows, on="top_lab_id").filter(holds_on(pl.col(day)))
 
     begin = frame.filter(pl.col(lab).is_not_null()).select(lab, day).unique()
     begin = walk = begin.with_columns(pl.col(lab).alias("top_lab_id"))
     for _ in range(MAX_OWNERS):
-        walk = standing(walk).select(
+        walk = as_of_day(walk).select(
             lab, day, pl.coalesce("parent_lab_id", "top_lab_id").alias("top_lab_id")
         )
-    parents = standing(begin).select(lab, day, "parent_lab_id")
-    tops = standing(walk).filter(pl.col("parent_lab_id").is_null())
+    parents = as_of_day(begin).select(lab, day, "parent_lab_id")
+    tops = as_of_day(walk).filter(pl.col("parent_lab_id").is_null())
     return (
         frame.join(parents, on=[lab, day], how="left")
         .join(tops.select(lab, day, "top_lab_id", "top_country_code"), on=[lab, day], how="left")

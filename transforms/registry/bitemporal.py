@@ -1,4 +1,4 @@
-"""Known when and true when: the registry keeps both, and a reading picks one day of each."""
+"""The registry's two dates: when a row was known and when it was valid."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import polars as pl
 
 
 def as_known(rows: pl.LazyFrame, known_at: date) -> pl.LazyFrame:
-    """The registry rows that stood on the day `known_at`.
+    """The registry rows known on the day `known_at`.
 
-    Before the registry began nothing could be known; such a day is answered with its first
-    edition. A reading of the past does not change when a row is corrected later.
+    Days before the first edition of the registry read the first edition. A later correction of a
+    row does not change what was known before.
     """
     day = pl.max_horizontal(pl.lit(known_at), pl.col("known_from").min())
-    stood = pl.col("known_from") <= day
-    if "known_to" in rows.collect_schema():  # a table without it never takes a row back
-        stood &= pl.col("known_to").is_null() | (day < pl.col("known_to"))
-    return rows.filter(stood)
+    was_known = pl.col("known_from") <= day
+    if "known_to" in rows.collect_schema():  # rows of other tables are never withdrawn
+        was_known &= pl.col("known_to").is_null() | (day < pl.col("known_to"))
+    return rows.filter(was_known)
 
 
 def holds_on(day: pl.Expr) -> pl.Expr:
-    """Whether a row's period of validity holds the day."""
+    """Whether a row is valid on the day."""
     return (pl.col("valid_from") <= day) & (
         pl.col("valid_to").is_null() | (day < pl.col("valid_to"))
     )

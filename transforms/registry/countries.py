@@ -1,4 +1,4 @@
-"""From a cell that names countries to their codes."""
+"""Country codes of cells with country names."""
 
 from __future__ import annotations
 

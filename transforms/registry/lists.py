@@ -1,4 +1,4 @@
-"""Lists in a cell, whose separator may be part of a name as well."""
+"""Lists of names in a cell, whose separator may also be part of a name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from transforms.numeric.exact_sums import running
 from transforms.registry.names import folded, tidy
 
 LONGEST = 3  # pieces of a name: "Korea, Republic of" has two
-# How a piece follows the one before it: at a comma that a blank follows, at a semicolon, or at a
-# bare comma. The first two may be inside a name, a bare comma is so in known names alone.
+# What separates a piece from the one before it: a comma and a blank, a semicolon, or a bare comma.
+# The first two may be part of any name, a bare comma only of a known name.
 _LOOSE, _SEMICOLON, _BARE = "L", "S", "B"
 _START = "\x00"
 
@@ -18,8 +18,8 @@ def listed(cells: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     """`cell`, `position` (from 1) and `name` of every name in the cells.
 
     `cells` has one column `cell`, `known` one column `key` of folded names. The longest known name
-    goes first. What then remains between two bare commas is a list if every piece of it is a known
-    name, else it is one name as it is written: "Hong Kong SAR, China" is never China.
+    is matched first. What remains between two bare commas is a list if every piece of it is a known
+    name, else it is a single name: "Hong Kong SAR, China" is never China.
     """
     joined = _longest_first(_pieces(cells), known)
     group = ["cell", "group"]
@@ -43,7 +43,7 @@ def listed(cells: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _pieces(cells: pl.LazyFrame) -> pl.LazyFrame:
-    """Every piece that is not blank: `cell`, place `at`, `kind` of what is before it, `group`."""
+    """Every non-blank piece: `cell`, its place `at`, the `kind` of separator before it, `group`."""
     marked = pl.lit(_BARE) + pl.col("cell").str.replace_all(
         r",[\p{Z}\p{C}]+", f"{_START}{_LOOSE}"
     ).str.replace_all(";", f"{_START}{_SEMICOLON}", literal=True).str.replace_all(
@@ -68,7 +68,7 @@ def _pieces(cells: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _longest_first(pieces: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
-    """The pieces with those of a longer known name joined to it, and `is_known`."""
+    """The pieces, joined where they form a longer known name, and `is_known`."""
     spans = pieces.sort("cell", "at")
     for length in range(1, LONGEST + 1):
         text = pl.concat_str(*(_next("name", i) for i in range(length)), separator=", ")
@@ -81,14 +81,14 @@ def _longest_first(pieces: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
             .join(keys.unique(), on=f"key_{length}", how="left")
         )
     spans = spans.sort("cell", "at").with_columns(_is(length) for length in range(1, LONGEST + 1))
-    for length in range(LONGEST, 1, -1):  # a bare comma joins what is no list by itself
+    for length in range(LONGEST, 1, -1):  # a bare comma joins only pieces that are not a list
         loose = pl.all_horizontal(_next("kind", i) != _BARE for i in range(1, length))
         apart = pl.all_horizontal(_next("is_1", i) for i in range(length))
         spans = spans.with_columns((_is(length) & (loose | ~apart)).fill_null(False))
     spans = spans.with_columns(
         pl.when("is_3").then(3).when("is_2").then(2).otherwise(1).alias("length")
     )
-    inside = _before(1) > 1  # a name that begins within another one does not count
+    inside = _before(1) > 1  # a name that begins inside another one does not count
     spans = spans.with_columns(pl.when(inside).then(1).otherwise("length").alias("length"))
     taken = (_before(1) > 1) | (_before(2) > 2)
     return spans.filter(~taken).select(

@@ -1,4 +1,4 @@
-"""Which model a name stands for: one answer for the boards and for core.model_identities."""
+"""The model behind a name, for the boards and for core.model_identities."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def identified(
 ) -> pl.LazyFrame:
     """`system`, `name`, `model_id`, `rule` for every distinct system and name of `named`.
 
-    In this order: the reviewed alias of the name (`aliases` as known on the day), in its spelling
-    or, while all aliases of that name agree, in another case; on the boards, the key that the
-    tables of the frozen Space give for a display name, and that key's alias; the folded name.
+    In this order: the reviewed alias of the name, in its spelling or, if all aliases of that name
+    agree, in another case; on the boards, the key that the tables of the frozen Space give for a
+    display name, and that key's alias; the folded name.
     """
     names = named.select("system", "name").drop_nulls().unique()
     exact = aliases.select("system", "name", exact_id="model_id")
@@ -63,7 +63,7 @@ def board_ids(
 def display_keys(space_tables: pl.LazyFrame) -> pl.LazyFrame:
     """`folded` display name and its `board_key`, from tables of any day, both without case.
 
-    A display name of several keys, or one that is itself a key, says nothing.
+    A display name with several keys, or one that is itself a key, is ignored.
     """
     pairs = (
         space_tables.select(folded=folded("model_name"), board_key=folded("model_key"))
@@ -81,7 +81,7 @@ def display_keys(space_tables: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _agreed(aliases: pl.LazyFrame) -> pl.LazyFrame:
-    """Aliases whose spellings all say the same model."""
+    """Aliases whose spellings all name the same model."""
     return (
         aliases.group_by("system", folded("name").alias("folded"))
         .agg(pl.col("model_id").min().alias("folded_id"), pl.col("model_id").n_unique().alias("n"))

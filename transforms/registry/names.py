@@ -1,11 +1,11 @@
-"""Names as they are compared: without what a reader cannot see, and without case."""
+"""Names in the form in which they are compared: without invisible characters and case."""
 
 from __future__ import annotations
 
 import polars as pl
 
 # Blanks of every kind, line ends and tabs become one blank. Format characters (zero-width space,
-# soft hyphen, mark of byte order) go; so do five letters that are drawn as nothing.
+# soft hyphen, byte order mark) and five letters without a glyph are removed.
 _BLANK = r"[\p{Z}\p{Cc}\x{2800}]+"
 _UNSEEN = r"[\p{Cf}\x{115F}\x{1160}\x{3164}\x{FFA0}\x{034F}]"
 
@@ -18,5 +18,5 @@ def tidy(name: str | pl.Expr) -> pl.Expr:
 
 
 def folded(name: str | pl.Expr) -> pl.Expr:
-    """A tidy name without case: the only form that joins names."""
+    """A tidy name without case; names are joined in this form only."""
     return tidy(name).str.to_lowercase()

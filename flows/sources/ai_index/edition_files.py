@@ -12,7 +12,7 @@ import polars as pl
 
 from flows.sources.formats.csv_file import CsvFile, read_csv, stripped
 from flows.sources.formats.zips import members, one_each, open_zip, parts_of
-from transforms.core.ai_index_series import read_figures
+from transforms.ai_index.figures import read_figures
 from warehouse.ai_index.corrections import Csv, Encoding, ai_index_corrections
 from warehouse.ai_index.figures import figure_rows, figures
 from warehouse.contracts.table import contract

@@ -37,6 +37,7 @@ def change(day: date, holder: str, before: str | None = None, **more: object) ->
         "first_led_date": day,
         "previous_holder": before,
         "holder": holder,
+        "holder_name": holder,
         "n_dates": 3,
         "is_style_controlled": False,
         "best_model": "a",

@@ -233,8 +233,8 @@ def test_a_place_without_lineage_goes_by_name_or_to_nobody() -> None:
 def test_no_claim_holds_by_base_without_enough_lineage(
     recorded: float, verdict: str, reason: str
 ) -> None:
-    from tests.transforms.claims.test_claims import STATED, ledger, listing, trial
-    from tests.transforms.claims.test_claims import shares as given_shares
+    from tests.support.ledger import STATED, ledger, listing, trial
+    from tests.support.ledger import shares as given_shares
 
     day = listing(STATED, {"CN": 400, "US": 600}, attribution="base")
     for row in day:

@@ -30,7 +30,7 @@ from tests.standin import StandIn
 from tests.support.ai_index_rows import figure, index, printed, revised
 from tests.support.frames import PROPERTY, Row, compute, everything, shuffled, table_of
 from transforms.ai_index import cells
-from transforms.core.ai_index_series import CellError
+from transforms.ai_index.figures import CellError
 from warehouse.ai_index.corrections import (
     CorrectionError,
     Csv,
