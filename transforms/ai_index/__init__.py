@@ -1,1 +1,1 @@
-"""What the tables of the AI Index and Epoch's notable models share."""
+"""What the tables about the AI Index and Epoch's notable models have in common."""

@@ -1,6 +1,6 @@
-"""Cells of the AI Index's CSVs: periods and numbers, each in the form that its figure declares.
+"""Periods and numbers in cells of the AI Index's CSV files, each in its figure's declared form.
 
-A cell that is not of the declared form becomes null, never another value.
+A cell in another form becomes null.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _NUMBER = r"^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$"
 
 
 def period(text: pl.Expr, form: pl.Expr) -> pl.Expr:
-    """YYYY, YYYYQn, YYYY-MM, YYYY-MM-DD or YYYY-YYYY of a cell; null if it is none of its form."""
+    """YYYY, YYYYQn, YYYY-MM, YYYY-MM-DD or YYYY-YYYY of a cell; null in another form."""
     read = {
         "year": text.str.extract(r"^(\d{4})(?:\.0)?$"),  # some files write 2013.0
         "school_year": _school_year(text),  # 2013-14

@@ -8,13 +8,13 @@ from transforms.ai_index.cells import number, period
 
 
 class CellError(ValueError):
-    """A cell of a mapped figure that is not of the form which the source card declares."""
+    """A cell of a mapped figure that does not have the form declared in the source card."""
 
 
 def read_figures(rows: pl.LazyFrame, figures: pl.LazyFrame) -> pl.LazyFrame:
-    """Every value cell of every mapped figure, read. Collecting it raises CellError.
+    """Every value cell of every mapped figure. Collecting it raises CellError.
 
-    An edition is read like this when it arrives, too. A record of blank cells is none.
+    The download of an edition is checked by the same reading. Records of blank cells are skipped.
     """
     own_file = pl.concat_str(pl.lit("/fig_"), pl.col("figure"), pl.lit(".csv"))
     return (
@@ -40,13 +40,13 @@ def read_figures(rows: pl.LazyFrame, figures: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _cell(index: str) -> pl.Expr:
-    """The cell in a column without space around it; null where it is blank or not there."""
+    """The cell in a column without space around it; null if it is blank or missing."""
     cell = pl.col("cells").list.get(pl.col(index), null_on_oob=True).str.strip_chars()
     return pl.when(cell != "").then(cell)
 
 
 def _whole(read: pl.DataFrame) -> pl.DataFrame:
-    """The frame itself. Raises CellError naming edition, figure and line of unreadable cells."""
+    """The unchanged frame. Raises CellError naming edition, figure and line of unreadable cells."""
     blank_allowed = pl.col("value_text").is_null() & pl.col("blank").is_not_null()
     faults = {
         "value": pl.col("value").is_null() & ~blank_allowed,

@@ -1,4 +1,4 @@
-"""Where a notable model counts: one answer for the reconciliation and for the claims."""
+"""The countries for which a notable model counts, for reconciliation and claims."""
 
 from __future__ import annotations
 

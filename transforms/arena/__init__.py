@@ -1,1 +1,1 @@
-"""What the tables of LMArena share."""
+"""What the tables about LMArena have in common."""

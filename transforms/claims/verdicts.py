@@ -1,8 +1,7 @@
-"""From an answer to a judgement: does the quantity hold, does the statement, and what of it.
+"""From answers to verdicts: whether a quantity, a definition and a statement hold.
 
-Three answers each time: yes, no, and null for what the data cannot tell. Where they see too little
-the answer is null, whatever the value says: a verdict is never better than its coverage. So it is
-where a source is not whole and what it lacks could change the answer: absence contradicts nobody.
+Each result is true, false, or null if the data cannot decide. It is null if the coverage is too
+low, whatever the value, and if the missing part of an incomplete source could change the answer.
 """
 
 from __future__ import annotations
@@ -14,24 +13,21 @@ from transforms.claims.wording import shown
 from transforms.numeric.exact_sums import how_many
 
 SLACK = 1e-9  # of floating point, never of judgement
-# What was not seen is a gate; whom nobody examined is in the bounds, and told beside.
+# Too low a coverage of these blocks a verdict; unexamined names are in the bounds instead.
 SEEN = ("coverage_time", "coverage_population", "coverage_lineage")
 COVERAGES = (*SEEN, "coverage_names")
-# Tests on sources that are published whole: what has too little of one is an excerpt of it.
+# Tests on sources that are published as a whole: too low a coverage means an excerpt.
 EXCERPTS = (
     *("notable_count", "frontier_lag"),
     *("arena_count", "arena_rank", "arena_first", "arena_lead", "trending_days", "trending_weeks"),
 )
-CHANGING = r"^(hub|arena|trending)_"  # tests whose value is another one every day
-NAMED = (
-    "repositories_created",
-    "datasets_created",
-    "models_published",
-)  # what is not found there is not disproved
+CHANGING = r"^(hub|arena|trending)_"  # tests whose value changes every day
+# Tests of named items: an item that was not found is not disproved.
+NAMED = ("repositories_created", "datasets_created", "models_published")
 
 
 def with_outcomes(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds coverage, whether a trial can be told at all, whether it agrees and whether it holds."""
+    """Adds coverage and whether a trial is testable, agrees and holds, else what is `missing`."""
     seen = pl.min_horizontal(pl.col(c).fill_null(1.0) for c in SEEN)
     known = pl.col("value").is_not_null()
     return (
@@ -51,7 +47,7 @@ def with_outcomes(trials: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _relation(low: pl.Expr, high: pl.Expr) -> pl.Expr:
-    """Whether everything from `low` to `high` stands to the stated value as it was said to."""
+    """Whether everything from `low` to `high` has the stated relation to the stated value."""
     stated, tolerance = pl.col("stated_value"), pl.col("tolerance") + SLACK
     relation = pl.col("relation")
     return (
@@ -68,7 +64,7 @@ def _relation(low: pl.Expr, high: pl.Expr) -> pl.Expr:
 
 
 def _excluded() -> pl.Expr:
-    """Whether nothing between the outer bounds could make it hold."""
+    """Whether no value between the outer bounds could make it hold."""
     stated, tolerance = pl.col("stated_value"), pl.col("tolerance") + SLACK
     lower, upper, relation = _from("value_lower"), _to("value_upper"), pl.col("relation")
     return (
@@ -76,7 +72,7 @@ def _excluded() -> pl.Expr:
         .then((upper < stated - tolerance) | (lower > stated + tolerance))
         .when(relation == "at_least")
         .then(upper < stated - tolerance)
-        .when(relation == "ahead")  # neither is ahead while the chance is between
+        .when(relation == "ahead")  # in between neither of the two is ahead
         .then(upper <= 1 - stated + tolerance)
         .when(relation == "at_most")
         .then(lower > stated + tolerance)
@@ -95,7 +91,7 @@ def _to(bound: str) -> pl.Expr:
 
 
 def _holds() -> pl.Expr:
-    """True if it holds whatever the unseen may be, false if nothing could make it hold."""
+    """True if it holds for all possible values, false if it holds for none."""
     return (
         pl.when(_relation(_from("low"), _to("high")))
         .then(True)
@@ -106,18 +102,18 @@ def _holds() -> pl.Expr:
 
 
 def _is_whole() -> pl.Expr:
-    """Whether nothing that the source lacks could change the answer."""
+    """Whether the missing part of the source cannot change the answer."""
     return pl.col("is_whole").fill_null(value=True)
 
 
 def _is_of_its_day() -> pl.Expr:
-    """A figure of a past day: that today's happens to be the same would be a coincidence."""
+    """Whether it is a figure of a past day, which today's value can match only by coincidence."""
     is_figure = (pl.col("relation") == "equals") & pl.col("test").str.contains(CHANGING)
     return (pl.col("moment") == "newest") & is_figure
 
 
 def _missing() -> pl.Expr:
-    """Why a trial has no answer; null where it has one."""
+    """Why a trial has no answer; null if it has one."""
     too_little = {c: pl.col(c).fill_null(1.0) < NEEDED for c in SEEN}
     named = pl.col("test").is_in(list(NAMED))
     return (
@@ -151,7 +147,7 @@ def _missing() -> pl.Expr:
 def by_definition(trials: pl.LazyFrame) -> pl.LazyFrame:
     """One row per claim, moment and definition: whether all its quantities hold.
 
-    One that fails decides, whatever cannot be told of the others.
+    A quantity that fails decides, even if others have no answer.
     """
     holds = pl.col("holds")
     is_look_up = (pl.col("evidence") == "publishers_file").any()
@@ -173,10 +169,10 @@ def by_definition(trials: pl.LazyFrame) -> pl.LazyFrame:
 def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
     """One row per claim and moment: the verdict, and under which definitions it holds.
 
-    reproduced: it holds under every definition that is its own. differs_by_definition: it fails
-    under one of these and holds under some definition. contradicted: it fails under all of its
-    own and holds under none. The rest is not_testable. A look-up in the
-    publisher's own file is no definition: it says whether the citation is right (`is_printed`).
+    reproduced: it holds under all of its own definitions. differs_by_definition: it fails under one
+    of them and holds under some definition. contradicted: it fails under all of its own and holds
+    under none. Everything else is not_testable. A look-up in the publisher's own file is not a
+    definition: it shows whether the citation is right (`is_printed`).
     """
     holds = pl.col("holds").filter(~pl.col("is_look_up"))
     return (

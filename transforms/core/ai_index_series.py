@@ -20,8 +20,8 @@ def ai_index_series(
 ) -> pl.LazyFrame:
     """One row per value of the figures that the card maps, as printed and as revised.
 
-    Second uploads (`fig_x(1).csv`) are left out; so are revisions whose guard no longer holds. A
-    cell that is not of its figure's form raises CellError, it is never dropped nor taken for zero.
+    Second uploads (`fig_x(1).csv`) and revisions whose guard no longer holds are left out. A cell
+    that does not have its figure's form raises CellError; it is never dropped or read as zero.
     """
     printed = read_figures(raw_ai_index_rows, raw_ai_index_figures)
     revised = _revised(raw_ai_index_revisions, raw_ai_index_corrections, raw_ai_index_figures)
@@ -49,7 +49,7 @@ def ai_index_series(
 def _revised(
     revisions: pl.LazyFrame, corrections: pl.LazyFrame, figures: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """Values of later revisions, of the corrections that hold for the files at hand."""
+    """Values of later revisions, by the corrections that still hold."""
     held = corrections.filter(pl.col("still_holds")).select("correction_id").unique()
     return revisions.join(held, on="correction_id", how="semi").join(
         figures, on=["edition", "figure"]
@@ -72,9 +72,9 @@ def _listed(subjects: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _preferred() -> pl.Expr:
-    """A value before a blank, the higher revision, the figure of the lower number, then line.
+    """A value before a blank, then the higher revision, the lower number of the figure, the line.
 
-    "1.1.1" stands before "1.1.2": the figure of a single year has the lower number and more areas.
+    1.1.1 comes before 1.1.2: the figure of a single year has the lower number and more areas.
     """
     numbers = pl.col("figure").str.split(".").cast(pl.List(pl.Int32))
     best = pl.struct(

@@ -25,8 +25,8 @@ def arena_agent_scores(
 ) -> pl.LazyFrame:
     """One row per agent board, category, publish date up to `as_of` and model, with its lab.
 
-    Where a board names a model twice, the line with more observations counts. Organisations are
-    as published: these boards began after the data set had lost those of the old models.
+    If a board names a model twice, the line with more observations counts. Organizations are as
+    published: these boards began after the dataset had lost those of the old models.
     """
     lines = raw_arena_agent_leaderboards.rename(
         {

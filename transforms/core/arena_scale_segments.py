@@ -17,11 +17,11 @@ ANY = "*"
 def arena_scale_segments(
     arena_observations: pl.LazyFrame, raw_registry_arena_scale_breaks: pl.LazyFrame, known_at: date
 ) -> pl.LazyFrame:
-    """One row per board, category and segment: what came between it and the one before.
+    """One row per board, category and segment, with the break before it.
 
-    A board begins a segment if its median model moved by 10 points or more since the board
-    before (at least 5 models in common; fewer show nothing), or if a reviewed break lies between
-    the two, after the earlier and not after the later. Only believed ratings count.
+    A board begins a segment if the median of its common models with the board before (at least 5)
+    moved by 10 points or more, or if a reviewed break lies after the earlier board and not after
+    the later one. Only chosen ratings count.
     """
     chosen = arena_observations.filter(pl.col("is_chosen"))
     reviewed = _reviewed(shifts(chosen), as_known(raw_registry_arena_scale_breaks, known_at))
@@ -30,7 +30,7 @@ def arena_scale_segments(
     )
     begins = (pl.col("is_detected") | pl.col("is_reviewed")).cast(pl.Int32)
     segment = 1 + running(begins.cast(pl.Int64)).over(SERIES, order_by="publish_date")
-    told = "previous_publish_date", "n_common_models", "reason"
+    about = "previous_publish_date", "n_common_models", "reason"
     return (
         steps.with_columns(segment.cast(pl.Int32).alias("segment_id"))
         .sort(*SERIES, "publish_date")
@@ -39,7 +39,7 @@ def arena_scale_segments(
             pl.col("publish_date").first().alias("first_publish_date"),
             pl.col("publish_date").last().alias("last_publish_date"),
             pl.len().cast(pl.Int32).alias("n_publish_dates"),
-            pl.col(*told, "is_detected", "is_reviewed").first(),
+            pl.col(*about, "is_detected", "is_reviewed").first(),
             pl.col("^shift_.*$").first(),
         )
         .select(*contract("core.arena_scale_segments").columns)
@@ -47,7 +47,7 @@ def arena_scale_segments(
 
 
 def _reviewed(steps: pl.LazyFrame, breaks: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `is_reviewed` and `reason` where a reviewed break lies between a board and the last."""
+    """Adds `is_reviewed` and `reason` of a reviewed break between a board and the previous one."""
     day = pl.col("break_date")
     meant = (pl.col("named_board") == ANY) | (pl.col("named_board") == pl.col("board"))
     meant &= (pl.col("named_category") == ANY) | (pl.col("named_category") == pl.col("category"))

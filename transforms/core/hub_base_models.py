@@ -28,16 +28,15 @@ def hub_base_models(
     hub_suspected_doubles: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
-    """One row per model and parent, from the newest record that says anything of its lineage.
+    """One row per model and parent, from the newest record with a lineage.
 
-    The parsed field `baseModels` decides where it names a repository; the tags count where it does
-    not. What cannot be a repository is no parent: core.hub_refused_base_models lists it. A parent
-    is the object that the field names, under its present id; without an object, one that has moved
-    is taken under its present id, unless its old id is listed. Reviewed exceptions add and drop
-    parents, as known on `known_at`. A model that names itself is no edge; ids that differ by case
-    alone are one parent.
+    The field `baseModels` decides if it names a repository, otherwise the tags do.
+    core.hub_refused_base_models lists declarations that cannot be repositories. A parent is the
+    object that the field names, under its present id. Without an object, a moved parent has its
+    present id, unless its old id is still listed. Reviewed exceptions add and drop parents, as
+    known on `known_at`. A model is not its own parent; ids that differ only in case are one parent.
     """
-    declared = _declared(raw_hub_known_models).collect().lazy()  # several branches go on from here
+    declared = _declared(raw_hub_known_models).collect().lazy()  # read several times
     reviewed = _reviewed(
         declared, as_known(raw_registry_lineage_exceptions, known_at), raw_hub_known_models
     )
@@ -61,13 +60,13 @@ def hub_base_models(
 def _declared(listing: pl.LazyFrame) -> pl.LazyFrame:
     """One row per model and declared parent that can be a repository."""
     declaring = newest_declarations(listing)
-    tags = _listed_all_the_same(from_tags(declaring.filter(~is_resolved())), listing)
+    tags = _listed_anyway(from_tags(declaring.filter(~is_resolved())), listing)
     edges = pl.concat([from_field(declaring), tags]).filter(pl.col(PARENT).is_not_null())
     return _believed(edges.with_columns(_rank()).with_row_index("place"), PARENT)
 
 
-def _listed_all_the_same(tags: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
-    """With the parents of a form that the Hub forbids today but lists: old ones have `--`."""
+def _listed_anyway(tags: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds parents with ids that the Hub forbids but still lists, such as old ids with `--`."""
     tags = tags.collect().lazy()
     odd = tags.filter(pl.col(PARENT).is_null() & has_form_of_id(pl.col(NAME)))
     ids = listing.select("model_id_hf").join(
@@ -80,14 +79,14 @@ def _listed_all_the_same(tags: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFr
 
 
 def _believed(edges: pl.LazyFrame, parent: str) -> pl.LazyFrame:
-    """Of the edges of a model to one parent the one that ranks first."""
+    """The first-ranked of a model's edges to one parent."""
     return edges.sort("rank", "place").unique(
         ["model_id_hf", parent], keep="first", maintain_order=True
     )
 
 
 def _rank() -> pl.Expr:
-    """The field before review before tags; of tags those with a relation first, by the alphabet."""
+    """The field before review before tags; among tags those with a relation first, by name."""
     named = pl.col("relation").cast(pl.Enum(sorted(RELATIONS)), strict=False).to_physical()
     by_tag = named.fill_null(len(RELATIONS)).cast(pl.UInt8) + 2
     order = {"base_models": 0, "registry": 1}
@@ -96,13 +95,13 @@ def _rank() -> pl.Expr:
 
 
 def _reviewed(edges: pl.LazyFrame, exceptions: pl.LazyFrame, listing: pl.LazyFrame) -> pl.LazyFrame:
-    """Without the parents that review drops, with those it adds to models that are listed."""
+    """Drops reviewed parents, and adds reviewed parents to listed models."""
     parent = "declared_base_model_id_hf"
     rows = exceptions.rename({"base_model_id_hf": parent})
     folded = [pl.col("model_id_hf").str.to_lowercase(), pl.col(parent).str.to_lowercase()]
     kept = edges.join(rows.filter(pl.col("action") == "drop"), on=folded, how="anti")
     wanted = rows.filter(pl.col("action") == "add")
-    # The few are looked for among the many, so that no table of the many is made.
+    # Few models against millions: no table of all listed models is made.
     listed = listing.select("model_id_hf").join(wanted, on="model_id_hf", how="semi").unique()
     added = wanted.join(listed, on="model_id_hf", how="semi").select(
         "model_id_hf", parent, "relation", pl.lit("registry").alias("declared_by")
@@ -128,7 +127,7 @@ def _present(
 
 
 def _alive(listing: pl.LazyFrame, doubles: pl.LazyFrame) -> pl.LazyFrame:
-    """`key`: ids that the newest snapshot lists, but for those of a repository that moved."""
+    """`key`: ids in the newest snapshot, without old ids of moved repositories."""
     last = pl.col("last_seen_date")
     twice = doubles.filter("is_counted_once")
     return (

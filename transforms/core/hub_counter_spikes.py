@@ -8,7 +8,7 @@ import polars as pl
 
 SPIKE_FACTOR = 10  # times the model's own median of the days before
 SPIKE_DAYS = 31
-SPIKE_OBSERVATIONS = 3  # fewer earlier days say nothing of what is normal
+SPIKE_OBSERVATIONS = 3  # earlier days that a normal value needs
 
 
 def hub_counter_spikes(

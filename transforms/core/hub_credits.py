@@ -28,9 +28,9 @@ def hub_credits(
 ) -> pl.LazyFrame:
     """One row per day, attribution, owner and set of populations; of shared models, one per root.
 
-    A model that is one owner's whole is added up with its like, once for all shares
-    (`transforms.hub.credits` says whose it is); one that several roots share keeps a row for each.
-    A day whose listing says nothing of any lineage has none, whatever other days or review say.
+    Models of a single owner (by `transforms.hub.credits`) are added up, once for all shares; a
+    model with several roots keeps a row for each. A day whose listing has no lineage at all has
+    none here, whatever other days or the registry say.
     """
     makers = makers_of(model_families, families).collect().lazy()
     found = credited(
@@ -49,7 +49,7 @@ def hub_credits(
         attribution=pl.lit("base"),
         named_family_id=pl.lit(None, pl.String),
     )
-    # By name a family is counted once, with the publishers.
+    # Families by name are counted once, in the rows by publisher.
     by_root = by_root.with_columns(named_family_id=pl.lit(None, pl.Categorical))
     whole = [_added_up(publisher, "publisher"), _added_up(by_root, "base")]
     rows = pl.concat([*whole, parts], how="diagonal")
@@ -57,7 +57,7 @@ def hub_credits(
 
 
 def _silent_days(hub_panels: pl.LazyFrame) -> list[date]:
-    """The days whose listing says nothing of any model's parents."""
+    """The days whose listing says nothing about the parents of any model."""
     return (
         hub_panels.filter(~pl.col("has_lineage"))
         .select("as_of_date")

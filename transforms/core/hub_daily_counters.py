@@ -8,9 +8,9 @@ import polars as pl
 def hub_daily_counters(
     raw_hub_models: pl.LazyFrame, hub_suspected_doubles: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per snapshot day and model: the counters as observed, nothing repaired.
+    """One row per snapshot day and model, with the counters as observed.
 
-    A repository that the snapshot lists under two ids is counted once, under its present id.
+    A repository that the snapshot lists under two ids has one row, under its present id.
     """
     listed = raw_hub_models.select(
         pl.col("snapshot_date").alias("as_of_date"),

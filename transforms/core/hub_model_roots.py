@@ -12,11 +12,10 @@ MAX_DEPTH = 32
 def hub_model_roots(hub_models: pl.LazyFrame, hub_base_models: pl.LazyFrame) -> pl.LazyFrame:
     """One row per model and root of its declared lineage; weights of a model sum to 1.
 
-    The walk goes up all edges at once, one step a round, and ways that meet are one from there
-    on. Several parents share by equal parts. It ends at a model without declared parent (`root`),
-    at a parent that the listing does not hold (`stub`), at a model that is its own ancestor
-    (`cycle`) or after MAX_DEPTH steps (`depth`). The last two have no root to find: that part of
-    the weight stays with the model itself.
+    The walk goes up all edges at once, one step per round; paths that meet continue as one. Several
+    parents get equal parts. A path ends at a model without a declared parent (`root`), at a parent
+    that is not listed (`stub`), at a model that is its own ancestor (`cycle`) or after MAX_DEPTH
+    steps (`depth`). The last two have no root: that part of the weight stays with the model itself.
     """
     models = hub_models.select("model_id_hf").collect().sort("model_id_hf").with_row_index("model")
     models = models.with_columns(pl.col("model_id_hf").str.to_lowercase().alias("key"))
@@ -43,11 +42,11 @@ def hub_model_roots(hub_models: pl.LazyFrame, hub_base_models: pl.LazyFrame) -> 
 def _numbered(
     hub_base_models: pl.LazyFrame, models: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Nodes and edges of the lineage; numbers join many times faster than ids.
+    """Nodes and edges of the lineage, numbered, since numbers join many times faster than ids.
 
-    Nodes: `node`, its `key` (an id in lower case), `root_id`, as the listing spells it or, of a
-    parent that is lost, as it was declared first in the alphabet, and `is_listed`. Of ids that
-    differ by case alone, the first stands for all. Edges: child, parent, part of the weight.
+    Nodes: `node`, its `key` (the id in lower case), `root_id` as listed (or, for an unlisted
+    parent, the first declared spelling) and `is_listed`. The first of ids that differ only in case
+    represents all. Edges: child, parent, part of the weight.
     """
     declared = hub_base_models.select(
         pl.col("model_id_hf").str.to_lowercase().alias("child_key"),
@@ -80,7 +79,7 @@ def _numbered(
 def _on_cycle(edges: pl.DataFrame) -> pl.DataFrame:
     """`node`: every model that is its own ancestor within MAX_DEPTH steps."""
     rest = edges.select("child", "parent")
-    for _ in range(MAX_DEPTH):  # an edge of a cycle begins where one ends and ends where one begins
+    for _ in range(MAX_DEPTH):  # in a cycle every edge has an edge before and after it
         inner = rest.join(rest.select("child"), left_on="parent", right_on="child", how="semi")
         inner = inner.join(rest.select("parent"), left_on="child", right_on="parent", how="semi")
         if inner.height == rest.height:
@@ -113,16 +112,16 @@ def _own(reason: str, depth: int = 0) -> list[pl.Expr]:
 
 
 def _stopped(walk: pl.DataFrame, models: pl.DataFrame, reason: str, depth: int) -> pl.DataFrame:
-    """Rows of a walk that finds no root: that part of the weight stays with the model."""
+    """Rows of a walk without a root: that part of the weight stays with the model."""
     return walk.join(models, on="model").select(_own(reason, depth))
 
 
 def _one_up(walk: pl.DataFrame, onward: pl.DataFrame) -> pl.DataFrame:
-    """One step up; ways of a model that meet at a node go on as one."""
+    """One step up; paths of a model that meet at a node continue as one."""
     up = walk.join(onward, left_on="node", right_on="child").select(
         "model", pl.col("parent").alias("node"), pl.col("weight") * pl.col("part")
     )
-    whole = pl.col("weight") == 1.0  # the model's only way: nothing can meet it
+    whole = pl.col("weight") == 1.0  # the only path of the model: no other can meet it
     met = up.filter(~whole).group_by("model", "node").agg(exactly(pl.col("weight")))
     return pl.concat([up.filter(whole), met])
 
@@ -146,7 +145,7 @@ def _arrived(
 
 
 def _summed(ends: pl.DataFrame) -> pl.DataFrame:
-    """Several ways to one root add up."""
+    """Adds up several paths to one root."""
     whole = pl.col("weight") == 1.0
     summed = (
         ends.filter(~whole)

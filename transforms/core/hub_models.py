@@ -11,8 +11,8 @@ from warehouse.contracts.table import contract
 def hub_models(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
     """One row per id: the newest observed value of each attribute, first and last day seen.
 
-    An attribute that a snapshot did not record keeps the value of the last one that did. An id
-    that was given away to another object is one row, under the key of the one seen last.
+    An attribute that a snapshot does not record keeps its last recorded value. An id that passed to
+    another object is one row, under the key of the object seen last.
     """
     columns = [c for c in contract("core.hub_models").columns if c != "is_llm_vlm"]
     newest = [c for c in columns if c != "model_id_hf" and not c.endswith("_seen_date")]

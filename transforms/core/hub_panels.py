@@ -10,8 +10,8 @@ from transforms.registry.bitemporal import as_known
 from warehouse.contracts.table import contract
 
 WHOLE = "whole_hub"
-# Of the models of two days, the least part that both list, for one panel. Of the recordings the
-# two November days share 96 % and the August days 98 % or more from day to day; November and August
+# Least part of the models of two days that both list within one panel. In the recordings the two
+# November days share 96 % and the August days 98 % or more from day to day; November and August
 # share 18 % by name, August and October 1 %.
 SAME_PANEL = 0.5
 
@@ -21,9 +21,9 @@ def hub_panels(
 ) -> pl.LazyFrame:
     """One row per Hub day: the panel that its listing belongs to, and how much of the Hub that is.
 
-    Complete sweeps are one panel. Other listings stay in one while each day lists mostly the models
-    of the day before (`models_in_common`, the Jaccard index of the two sets, by the history's
-    keys). The size of the Hub is that of the sweep, else what others counted on the nearest day.
+    Complete sweeps are one panel. Other listings form one as long as each day lists mostly the
+    models of the day before (`models_in_common`, the Jaccard index of the two sets, by the keys of
+    the history). The size of the Hub is that of the sweep, else the count of the nearest day.
     """
     both = pl.col("models_before") - pl.col("models_left")
     in_common = pl.when(pl.col("models_before") > 0).then(
@@ -46,7 +46,7 @@ def hub_panels(
 
 
 def _sized(days: pl.LazyFrame, sizes: pl.LazyFrame) -> pl.LazyFrame:
-    """With the size of the Hub by the nearest count, the earlier of two as near."""
+    """Adds the size of the Hub by the nearest count, the earlier of two equally near."""
     off = (pl.col("as_of_date") - pl.col("counted_on")).dt.total_days().abs()
     nearest = (
         days.select("as_of_date")

@@ -20,9 +20,9 @@ from transforms.hub.repository_ids import trimmed, why_not
 def hub_refused_base_models(
     raw_hub_known_models: pl.LazyFrame, hub_base_models: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per model and declared text that is no parent, with the reason.
+    """One row per model and declared text that is not a parent, with the reason.
 
-    `not_in_field`: a repository in the tags beside a field in which the Hub resolved others.
+    `not_in_field`: a repository in the tags of a record whose field names others.
     """
     odd = newest_declarations(raw_hub_known_models).filter(is_odd()).collect().lazy()
     beside = odd.filter(is_resolved()).select("model_id_hf").unique()

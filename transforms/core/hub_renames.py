@@ -6,9 +6,9 @@ import polars as pl
 
 
 def hub_renames(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per id that an object had before: same object id, another id in a later snapshot.
+    """One row per old id of an object: same object id, another id in a later snapshot.
 
-    An alias ends where the old id is used again: from then on it is the name of another object.
+    An old id that is used again names another object from then on and has no row.
     """
     seen = (
         raw_hub_known_models.filter(pl.col("object_id_hf").is_not_null())
@@ -31,7 +31,7 @@ def hub_renames(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
     renamed = (
         seen.join(newest, on="object_id_hf")
         .filter(pl.col("model_id_hf") != pl.col("new_model_id_hf"))
-        # an id that was given away and came back under another object: the last rename counts
+        # an old id of several objects: the last rename counts
         .sort("model_id_hf", "renamed_by_date", "object_id_hf")
         .unique("model_id_hf", keep="last", maintain_order=True)
         .select(
@@ -58,7 +58,7 @@ def _used_again(known: pl.LazyFrame, renamed: pl.LazyFrame) -> pl.LazyFrame:
         )
         .join(old, on="key")
         .filter(
-            pl.col("other_id") != pl.col("object_id_hf"),  # a record without object proves nothing
+            pl.col("other_id") != pl.col("object_id_hf"),  # records without an object do not count
             pl.col("last_seen_date") >= pl.col("renamed_by_date"),
         )
         .select("old_model_id_hf")

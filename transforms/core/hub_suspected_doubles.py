@@ -9,9 +9,9 @@ import polars as pl
 from transforms.hub.renames import ID, PRESENT, present_ids, that_may_have_moved
 from transforms.registry.bitemporal import as_known
 
-SAME_SIZE = 0.99  # counts of parameters of one repository, made at two times
-SAME_LIKES = 0.9  # likes of a repository that was recorded twice differ by a few days' growth
-FEW_LIKES = 20  # below it agreement says nothing
+SAME_SIZE = 0.99  # parameter counts of one repository at two times
+SAME_LIKES = 0.9  # likes of one repository a few days apart
+FEW_LIKES = 20  # fewer likes may agree by chance
 ROW = ("as_of_date", "model_id_hf", "downloads_30d", "downloads_all_time", "likes")
 NUMBERS = ("downloads_30d", "downloads_all_time", "likes")
 
@@ -25,9 +25,9 @@ def hub_suspected_doubles(
 ) -> pl.LazyFrame:
     """One row per day and id that names the same repository as another id of that day.
 
-    `rename`: its present id, by the registry or by its object, is listed too. `case`: the Hub
-    makes no difference of case. Both are counted once, unless the Hub's object ids say that they
-    are two. `same_numbers`: nothing but name, creation, size and likes agree; both are counted.
+    `rename`: its present id, by the registry or by its object, is listed too. `case`: the ids
+    differ only in case, which the Hub ignores. Both are counted once, unless the Hub's object ids
+    differ. `same_numbers`: only name, creation, size and likes agree; both are counted.
     """
     listing = raw_hub_models.select(
         pl.col("snapshot_date").alias("as_of_date"),
@@ -64,11 +64,11 @@ def _moved(listing: pl.LazyFrame, renames: pl.LazyFrame, hub_renames: pl.LazyFra
 
 
 def _of_one_repository(listing: pl.LazyFrame, moved: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows whose id may be another's: the few are picked by hashes before texts are compared."""
+    """Rows whose id may name the repository of another row; hashes find the few candidates."""
     hashed = pl.struct("as_of_date", pl.col("key").hash())
     keys = pl.concat([moved.select("key"), moved.select(key="present_key")]).unique()
     picked = [listing.filter(hashed.is_duplicated()), listing.join(keys, on="key", how="semi")]
-    rows = pl.concat(picked).unique()  # one that was picked twice
+    rows = pl.concat(picked).unique()  # rows that were picked twice
     has_moved = pl.col("present_key").is_not_null()
     return rows.join(moved, on="key", how="left").select(
         *ROW,
@@ -79,7 +79,7 @@ def _of_one_repository(listing: pl.LazyFrame, moved: pl.LazyFrame) -> pl.LazyFra
 
 
 def _with_objects(rows: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `object_id_hf` as the Hub said it last under that id; null where it never did."""
+    """Adds the last `object_id_hf` of each id; null if there is none."""
     objects = (
         models.filter(pl.col("object_id_hf").is_not_null())
         .join(rows.select("model_id_hf"), on="model_id_hf", how="semi")
@@ -91,8 +91,11 @@ def _with_objects(rows: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _alike(listing: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
-    """Pairs without object id that agree in name, day of creation, size and, nearly, in likes."""
-    created, floor = pl.col("created_at").dt.date(), pl.date(2022, 3, 2)  # the floor is no day
+    """Pairs without object id with equal name and creation day and similar size and likes."""
+    created, floor = (
+        pl.col("created_at").dt.date(),
+        pl.date(2022, 3, 2),
+    )  # the floor is not a real date
     nameless = models.filter(pl.col("object_id_hf").is_null(), created > floor).select(
         "model_id_hf", "parameters_total", created=created
     )
@@ -118,7 +121,7 @@ def _alike(listing: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _paired(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Each row of a group but the first, beside the first: the one that is counted."""
+    """Every row of a group but the first, joined to the first, which is counted."""
     group, weight = ["as_of_date", "group"], pl.col("downloads_30d")
     placed = rows.sort(*group, "has_moved", weight.is_null(), -weight, "model_id_hf").with_columns(
         place=pl.int_range(pl.len()).over(group)

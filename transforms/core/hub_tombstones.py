@@ -6,5 +6,5 @@ import polars as pl
 
 
 def hub_tombstones(raw_hub_absences: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per model and time of absence: between whole sweeps alone, and closed by a return."""
+    """One row per model and absence between complete sweeps, with the return if there was one."""
     return raw_hub_absences

@@ -19,12 +19,11 @@ def model_identities(
     raw_registry_model_aliases: pl.LazyFrame,
     known_at: date,
 ) -> pl.LazyFrame:
-    """One row per system and name, with the model that it stands for
-    (`transforms.registry.model_identity`).
+    """One row per system and name, with its model (`transforms.registry.model_identity`).
 
-    Names of the boards are those of every source, believed or not, so that a retired model has
-    its identity too. On no recorded board do two names that differ by case alone stand side by
-    side. Punctuation, dates and suffixes stay.
+    The boards' names are those of all sources, chosen or not, so that retired models are included.
+    No recorded board has two names that differ only in case. Punctuation, dates and suffixes are
+    kept.
     """
     named = pl.concat(
         [

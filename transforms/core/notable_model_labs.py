@@ -15,10 +15,10 @@ RECORD = ["vintage_date", "line"]
 def notable_model_labs(
     notable_models: pl.LazyFrame, namespaces: pl.LazyFrame, labs: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """One row per vintage, record and organisation, with lab, last owner and their countries.
+    """One row per vintage, record and organization, with lab, top owner and their countries.
 
-    Epoch's countries stand beside as one list of the record: they are never paired with the
-    organisations, whose order and number they do not keep (ai_index.md, section 8.2).
+    Epoch's countries are one list per record. They are not paired with the organizations, since
+    they differ in order and number.
     """
     each = _organizations(notable_models, namespaces).with_columns(
         pl.coalesce("publication_date", "vintage_date").alias("day")
@@ -27,17 +27,17 @@ def notable_model_labs(
         each, namespaces, labs, system="epoch", name="organization", day="day"
     )
     topped = with_top_lab(named, labs, lab="lab_id", day="day")
-    told = pl.col("country_code") != NOT_EXAMINED
+    is_known = pl.col("country_code") != NOT_EXAMINED
     epochs = pl.col("country_codes_epoch").str.split(",")
     return topped.with_columns(
-        pl.when(told)
+        pl.when(is_known)
         .then(epochs.list.contains(pl.col("country_code")))
         .alias("is_country_in_epoch")
     ).select(*contract("core.notable_model_labs").columns)
 
 
 def _organizations(notable_models: pl.LazyFrame, namespaces: pl.LazyFrame) -> pl.LazyFrame:
-    """The list of each record taken apart, in its order; a comma may be part of a known name."""
+    """The organizations of each record in order; a comma may be part of a known name."""
     known = namespaces.filter(pl.col("system") == "epoch").select(folded("namespace").alias("key"))
     cells = notable_models.select(pl.col("organization").alias("cell")).drop_nulls().unique()
     names = listed(cells, known.unique()).with_columns(

@@ -1,1 +1,1 @@
-"""What the tables of the Hugging Face Hub share."""
+"""What the tables about the Hugging Face Hub have in common."""

@@ -1,6 +1,6 @@
 """Who is credited with each model of the Hub on a day: the rows that core.hub_credits adds up.
 
-Models and namespaces are numbered first: in millions of rows numbers join faster than texts.
+Models and namespaces are numbered first, since numbers join faster than texts in millions of rows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from transforms.registry.bitemporal import holds_on
 
 @dataclass(frozen=True)
 class Credits:
-    """Rows of one day, model and owner, with metrics, and populations as flags.
+    """Rows per day, model and owner, with metrics, and populations as flags.
 
-    `models` leads from `model_no` to the model. `publisher`: each model once. By root: `whole`,
-    models that one root has whole (`root_model_id_hf` is null where that is the model itself), and
-    `parts`, one row per root of the others, with its `weight`. `lineage_recorded` says whether
-    anything is known of the model's lineage: without that it is its own root for want of a better.
+    `models` maps `model_no` to the model. `publisher` has each model once. By root, `whole` has the
+    models with a single root (`root_model_id_hf` is null if that is the model itself) and `parts`
+    one row per root of all others, with its `weight`. `lineage_recorded` says whether the lineage
+    of the model is known; if not, the model counts as its own root.
     """
 
     models: pl.LazyFrame
@@ -39,11 +39,12 @@ def credited(
     namespaces: pl.LazyFrame,
     labs: pl.LazyFrame,
 ) -> Credits:
-    """Every model's owners.
+    """The owners of every model.
 
-    publisher: the lab of the uploading namespace. By root: the labs at the roots of the declared
-    lineage. The family is that of the name of the model, or of the root, where that lab makes it;
-    so a family never has more than its maker. `named_family_id` is the name's, whoever uploads.
+    By publisher: the lab of the uploading namespace. By root: the labs at the roots of the declared
+    lineage. The family is that of the model's name, or of the root's, if that lab makes the family,
+    so a family never has more than its maker. `named_family_id` is the family of the name, whoever
+    uploaded it.
     """
     days = counters.select("as_of_date").unique().collect()
     names = _names(namespaces)
@@ -74,7 +75,7 @@ def makers_of(model_families: pl.LazyFrame, families: pl.LazyFrame) -> pl.LazyFr
 
 
 def _names(namespaces: pl.LazyFrame) -> pl.LazyFrame:
-    """The Hub's examined namespaces, numbered: numbers join faster than texts."""
+    """The Hub's examined namespaces, numbered."""
     keys = namespaces.filter(pl.col("system") == "hub").select("namespace_key").unique()
     return keys.sort("namespace_key").with_row_index("name_no").collect().lazy()
 
@@ -96,7 +97,7 @@ def _key(name: str | pl.Expr) -> pl.Expr:
 
 
 def _namespace(model_id: str) -> pl.Expr:
-    """What stands before the slash; null where there is none."""
+    """The part before the slash; null if there is no slash."""
     parts = pl.col(model_id).str.splitn("/", 2).struct
     return pl.when(parts.field("field_1").is_not_null()).then(parts.field("field_0"))
 
@@ -122,9 +123,9 @@ def _roots(
 
 
 def _with_lineage(models: pl.LazyFrame, far: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `is_derived`, it has another root than itself; such a lineage is recorded.
+    """Adds `is_derived`: the model has another root than itself, so its lineage is recorded.
 
-    The registry adds parents of which no listing says anything.
+    The registry adds parents that no listing names.
     """
     derived = far.select("model_no").unique().with_columns(is_derived=pl.lit(True))
     is_derived = pl.col("is_derived").fill_null(False)
@@ -181,10 +182,7 @@ def _counted(
 
 
 def _owned(rows: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
-    """With lab and country of the namespace; XX where nobody examined it.
-
-    The family stays where that lab makes it.
-    """
+    """Adds lab and country of the namespace, XX if not examined, and drops families of others."""
     owner = owners.select("as_of_date", "name_no", "lab_id", "country_code")
     is_made = (pl.col("lab_id") == pl.col("maker")).fill_null(False)
     return rows.join(owner, on=["as_of_date", "name_no"], how="left").with_columns(

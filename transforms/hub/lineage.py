@@ -1,8 +1,7 @@
-"""Declared parents: read from the field `baseModels` and from the tags `base_model:...`.
+"""Declared parents, from the field `baseModels` and from the tags `base_model:...`.
 
-The field is what the Hub resolved, so it decides alone: where it names a repository, the tags of
-that record add no parent. They are free text, and often name the same parent another way (an old
-owner, a folder on somebody's disk).
+The Hub resolves the field. If it names a repository, the tags of that record add no parent: they
+are free text and often name the same parent differently (an old owner, a folder on a disk).
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ _TAG = r'"base_model:((?:[^"\\]|\\.)*)"'
 _NAMED = rf"(?i)^\s*({'|'.join(RELATIONS)})\s*:"
 _UNKNOWN_WORD = r"^\s*[A-Za-z][A-Za-z_-]+\s*:([^/].*)$"  # one letter is a drive, `//` an address
 _PART = r"[A-Za-z0-9_]+(?:[.-][A-Za-z0-9_]+)*"
-_SUSPECT = r'[A-Za-z0-9_.-]{97}|\.git"'  # what a plain id may not be all the same
+_SUSPECT = r'[A-Za-z0-9_.-]{97}|\.git"'  # forbidden although it looks like a plain id
 _PLAIN = rf'^\[(?:"base_model:(?:(?:{"|".join(RELATIONS)}):)?(?:{_PART}/)?{_PART}"(?:,\s*)?)*\]$'
-# What is declared as received, the name in it, and the repository that it names (or null).
+# The declaration as received, the name in it, and the repository that it names (or null).
 TEXT, NAME, PARENT = "declared_text", "declared_name", "declared_base_model_id_hf"
 
 
 def newest_declarations(listing: pl.LazyFrame) -> pl.LazyFrame:
-    """Of every id the record whose lineage is the newest; with no parent in it, where withdrawn."""
+    """The records with the newest lineage of every id, also if it no longer names a parent."""
     newest = pl.col("lineage_date") == pl.col("lineage_date").max().over("model_id_hf")
     return listing.filter(pl.col("lineage_date").is_not_null()).filter(newest)
 
@@ -62,7 +61,7 @@ def from_field(declaring: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def from_tags(declaring: pl.LazyFrame) -> pl.LazyFrame:
-    """Edges of the tags `base_model:X` and `base_model:<relation>:X`, also with an unknown word."""
+    """Edges of the tags `base_model:X` and `base_model:<word>:X`; the word may be a relation."""
     text = pl.col(TEXT)
     bare = text.str.replace(_NAMED, "")
     name = pl.coalesce(bare.str.extract(_UNKNOWN_WORD), bare)
@@ -85,10 +84,10 @@ def from_tags(declaring: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def is_odd() -> pl.Expr:
-    """Whether a record may declare something that is no parent; false for all but a few.
+    """Whether a record may declare something that is not a parent; false for all but a few.
 
-    Not odd: every tag ends in the one id of the field, or, without a field, is a plain id. Both are
-    told without taking the tags apart.
+    Not odd: every tag ends in the single id of the field, or, without a field, is a plain id. Both
+    are checked without taking the tags apart.
     """
     field, tags = pl.col("base_models_json"), pl.col("base_model_tags_json").fill_null("[]")
     ends = pl.concat_str(pl.lit(":"), field.str.extract(_ID), pl.lit('"'))

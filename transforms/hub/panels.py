@@ -1,4 +1,4 @@
-"""Which models a day's listing holds: shares of two panels are not to be compared."""
+"""The panel of models in a day's listing. Shares of two panels are not comparable."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ PANEL = (
 
 
 def with_panel(frame: pl.LazyFrame, hub_panels: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds the columns PANEL of each row's `as_of_date`; row count stays."""
+    """Adds the columns PANEL of each row's `as_of_date`; the number of rows does not change."""
     return frame.join(hub_panels.select("as_of_date", *PANEL), on="as_of_date", how="left")

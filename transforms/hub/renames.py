@@ -1,4 +1,4 @@
-"""Ids that the Hub has moved, and where to: by the registry, and by objects seen under two ids."""
+"""Ids that the Hub has moved, from the registry and from objects seen under two ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def present_ids(
 def that_may_have_moved(
     ids: pl.LazyFrame, renames: pl.LazyFrame, hub_renames: pl.LazyFrame
 ) -> pl.LazyFrame:
-    """Of many ids (column `declared_id`) the few to which a rename may apply, each once."""
+    """The few of many ids (column `declared_id`) to which a rename may apply, each once."""
     spaces = renames.select(old=pl.col("old_namespace").str.to_lowercase()).drop_nulls().unique()
     olds = hub_renames.select(old=pl.col("old_model_id_hf").str.to_lowercase()).unique()
     few = [
@@ -66,7 +66,7 @@ def _legacy(parts: pl.LazyFrame, renames: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _by_object(ids: pl.LazyFrame, hub_renames: pl.LazyFrame) -> pl.LazyFrame:
-    """With ids that the listing has seen move put under the later one."""
+    """Replaces ids that the listings have seen move by the later one."""
     old_key = pl.col("old_model_id_hf").str.to_lowercase().alias("old_key")
     moved = hub_renames.group_by(old_key).agg(pl.col("new_model_id_hf").min())
     return ids.join(

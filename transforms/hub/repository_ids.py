@@ -1,4 +1,4 @@
-"""What can be the id of a repository on the Hub, and ids written in another way.
+"""Ids of repositories on the Hub, and other ways to write them.
 
 The rules are those of `huggingface_hub.utils.validate_repo_id`: `name` or `owner/name`, each of
 1 to 96 letters, digits, `-`, `_` or `.`, without `-` or `.` at either end, without `--` and `..`,
@@ -34,7 +34,7 @@ def is_repository_id(text: pl.Expr) -> pl.Expr:
 
 
 def has_form_of_id(text: pl.Expr) -> pl.Expr:
-    """Whether a text is built like an id. The Hub holds some old ones that it forbids today."""
+    """Whether a text has the form of an id. The Hub has old ids that it forbids today."""
     return trimmed(text).str.contains(_ID)
 
 
@@ -52,7 +52,7 @@ def repository_id(text: pl.Expr) -> pl.Expr:
 
 
 def why_not(text: pl.Expr) -> pl.Expr:
-    """Why a text that names no repository does not: one of the reasons of the contract."""
+    """Why a text names no repository: one of the reasons of the contract."""
     bare = trimmed(text)
     return (
         pl.when(bare == "")

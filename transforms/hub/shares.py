@@ -17,7 +17,7 @@ from transforms.numeric.exact_sums import exactly, total
 def numerators(credits: pl.LazyFrame, by: str) -> pl.LazyFrame:
     """One row per definition, credit and `by`: `numerator`, `unrecorded` and `n_models`.
 
-    full: every distinct value of `by` of a model gets all of it. fractional: equal parts.
+    full: each distinct value of `by` of a model gets all of it. fractional: equal parts.
     `unrecorded` is the part of the numerator whose models have no recorded lineage.
     """
     shared = pl.col("model_id_hf").is_not_null()
@@ -50,7 +50,7 @@ def numerators(credits: pl.LazyFrame, by: str) -> pl.LazyFrame:
 
 
 def _sums(population: str, metric: str) -> list[tuple[str, pl.Expr]]:
-    """Models that are one owner's add up as integers, those that several share by parts."""
+    """Models of a single owner are summed as integers, shared models by parts."""
     value, inside, shared = pl.col(metric), pl.col(population), pl.col("is_shared")
     parts = (value * pl.col("weight")).filter(inside & shared)
     own = total(value.filter(inside & ~shared)).cast(pl.Float64)
@@ -59,7 +59,7 @@ def _sums(population: str, metric: str) -> list[tuple[str, pl.Expr]]:
         ("full", total(value.filter(once)).cast(pl.Float64)),
         ("fractional", own + exactly(parts)),
         ("n_models", total(pl.col(f"n_{metric}").filter(once)).cast(pl.Float64)),
-        # Without a recorded lineage a model is its own root: never shared.
+        # Without a recorded lineage a model is its own root, so it is never shared.
         ("unrecorded", total(value.filter(inside & ~pl.col("lineage_recorded"))).cast(pl.Float64)),
     ]
 
@@ -67,9 +67,9 @@ def _sums(population: str, metric: str) -> list[tuple[str, pl.Expr]]:
 def denominators(credits: pl.LazyFrame) -> pl.LazyFrame:
     """One row per day, population and metric: the sum over its models, each once.
 
-    `n_models_population` of them have the metric, `n_models_without_counter` have not and are in
-    no sum. `recorded` is the part of the sum whose models have a recorded lineage. Every model is
-    its publisher's whole: that attribution has each exactly once.
+    `n_models_population` models have the metric; `n_models_without_counter` lack it and are in no
+    sum. `recorded` is the part of the sum whose models have a recorded lineage. The attribution by
+    publisher has every model exactly once.
     """
     sums = [
         total(e.filter(pl.col(population))).alias(f"{population} {metric} {what}")
@@ -97,11 +97,11 @@ def denominators(credits: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def with_shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
-    """Numerators beside their denominators: adds `share`, `lineage_coverage`, `share_missing`.
+    """Joins numerators and denominators; adds `share`, `lineage_coverage` and `share_missing`.
 
-    By base a share is as good as the lineage that was recorded: `lineage_coverage` is the part of
-    the denominator whose models have one. Where it is 0 nothing is known by base: share, numerator
-    and number of models are null, and `share_missing` says why.
+    `lineage_coverage`, by base, is the part of the denominator whose models have a recorded
+    lineage. If it is 0, share, numerator and number of models are null, and `share_missing` says
+    why.
     """
     is_base = pl.col("attribution") == "base"
     coverage = pl.when(is_base).then(pl.col("recorded") / pl.col("denominator"))

@@ -17,7 +17,7 @@ COMPARED = {
 def ai_index_arena_gap(ai_index_series: pl.LazyFrame) -> pl.LazyFrame:
     """One row per edition, comparison and month that has both best models.
 
-    A rating says how often a model's answer is preferred; its ratio to another rating says nothing.
+    Ratings are logarithmic: their difference gives a win rate, their ratio has no meaning.
     """
     best = ai_index_series.filter(pl.col("is_preferred"))
     first, second = pl.col("rating_first"), pl.col("rating_second")

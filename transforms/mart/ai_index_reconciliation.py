@@ -12,7 +12,7 @@ from transforms.registry.bitemporal import as_known
 from warehouse.contracts.table import contract
 
 MEASURES = ("notable_models", "notable_models_cumulative")
-FAR_DAYS = 60  # further from publication the residuals tell of Epoch's recuts, not of the method
+FAR_DAYS = 60  # further from publication, residuals reflect Epoch's changes, not the method
 CELL = ["edition", "measure", "period", "country_code"]
 
 
@@ -27,7 +27,7 @@ def ai_index_reconciliation(
 ) -> pl.LazyFrame:
     """One row per edition, measure, period, country and method: printed, derived, residual, why.
 
-    The method is that of ai_index.md, section 9; the vintage is the one nearest to publication.
+    Counts are derived from the vintage nearest to the edition's publication.
     """
     printed = _printed(ai_index_series)
     editions = _editions(printed, notable_models, raw_registry_ai_index_editions, known_at)
@@ -118,10 +118,10 @@ def _by_method(printed: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _explained(compared: pl.LazyFrame, reviewed: pl.LazyFrame) -> pl.LazyFrame:
-    """The reason of each row; a review holds for the very residual that it was made of.
+    """The reason of each row; a review applies to the exact residual that was reviewed.
 
-    From a vintage far from publication it holds only where every reviewed residual of the edition
-    is as it was: then no recut has touched what was reviewed.
+    With a vintage far from publication it applies only if all reviewed residuals of the edition are
+    unchanged.
     """
     of = [*CELL, "revision", "residual"]
     reasons = reviewed.select(

@@ -14,8 +14,8 @@ SIDES = ["value", "period", "figure", "revision", "basis"]
 def ai_index_restated(ai_index_series: pl.LazyFrame, countries: pl.LazyFrame) -> pl.LazyFrame:
     """One row per quantity and pair of successive editions that print its series.
 
-    Only periods that both editions print are kept; a subject that only one of them lists has no
-    value on the other side. Preferred revisions; clouds of unnamed models are left out.
+    Only periods that both editions print are included; a subject that only one of them lists has
+    no value for the other. Preferred revisions only, and no scatter plots of unnamed models.
     """
     values = _comparable(ai_index_series)
     pairs = _successive(values)
@@ -49,7 +49,7 @@ def _comparable(series: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(is_percent).then(pl.lit("share")).otherwise("unit").alias("unit"),
         pl.col("detail").fill_null("all"),
         pl.coalesce("subject_key", "subject", pl.lit("all")).alias("subject_key"),
-        # a sum since 2003 goes on in the next edition: to 2024 here, to 2025 there
+        # a sum since 2003 ends in 2024 in one edition and in 2025 in the next
         pl.col("period").str.replace(r"^(\d{4})-\d{4}$", "from $1").alias("common_period"),
     )
 

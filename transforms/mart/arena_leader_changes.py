@@ -15,8 +15,8 @@ from warehouse.contracts.table import contract
 SERIES = ["board", "category", "level"]
 HOLDERS = {"country": "country_code", "lab": "lab_id"}
 
-# A lead counts once it has exceeded the doubt on so many new boards in a row. The doubt is half the
-# 95 % interval of a difference of two independent ratings.
+# A lead is confirmed when it exceeds the doubt on this many new boards in a row. The doubt is half
+# the 95 % interval of a difference of two independent ratings.
 N_BOARDS = 3
 DOUBT_DEVIATIONS = 1.96
 
@@ -30,18 +30,19 @@ def arena_leader_changes(
 ) -> pl.LazyFrame:
     """One row per board, category, level (country or lab) and confirmed change of the leader.
 
-    A holder leads a board when its model is first and `DOUBT_DEVIATIONS` of the difference ahead
-    of the best model of anybody else. It becomes the leader when it does so on `N_BOARDS` new
-    boards in a row, and stays it until another has done the same: falling back into the doubt ends
-    nothing. A board with the models and ratings of the one before is no new board. One without the
-    doubt, as sources without intervals have it, confirms nothing; it breaks a row only where
-    somebody else is first. Margins are taken within one board, so that breaks of the scale do not
-    matter. ZZ, XX and models without a lab can stand in a leader's way, but as they are nobody in
-    particular they never lead.
+    A holder leads a board if its model is first and more than `DOUBT_DEVIATIONS` standard
+    deviations of the difference ahead of the best model of any other holder. It becomes the leader
+    when it leads `N_BOARDS` new boards in a row, and remains it until another holder does the same,
+    even if its lead becomes uncertain. A board with the models and ratings of the one before is not
+    new. A board without intervals confirms no lead; it interrupts a row only if another holder is
+    first. Margins are within one board, so breaks of the scale do not matter. ZZ, XX and models
+    without a lab can prevent a lead but never have one.
     """
     boards = _new_boards(ranked_boards(arena_ratings))
     led = pl.concat([_led(boards, level) for level in HOLDERS])
-    leads = confirmed(_telling(led), SERIES, "publish_date", N_BOARDS, flags=["has_catalog_rows"])
+    leads = confirmed(
+        _informative(led), SERIES, "publish_date", N_BOARDS, flags=["has_catalog_rows"]
+    )
     chances = pl.concat(
         frame.select(
             *BOARD,
@@ -63,7 +64,7 @@ def arena_leader_changes(
 
 
 def _new_boards(rated: pl.LazyFrame) -> pl.LazyFrame:
-    """Without boards that repeat the one before of their category: same models, same ratings."""
+    """Drops boards with the models and ratings of the board before in their category."""
     line = pl.struct("model_id", "rating").hash(seed=0)
     boards = (
         rated.group_by(BOARD)
@@ -76,9 +77,9 @@ def _new_boards(rated: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _led(boards: pl.LazyFrame, level: str) -> pl.LazyFrame:
-    """One row per board: its first model, the best of anybody else, and who leads beyond doubt."""
+    """One row per board: its first model, the best of any other holder, and the sure leader."""
     column = pl.col(HOLDERS[level])
-    holder = pl.when(~column.is_in(UNKNOWN)).then(column)  # no lab is called so
+    holder = pl.when(~column.is_in(UNKNOWN)).then(column)  # no lab has such an id
     is_other = (pl.col("_holder") != pl.col("_holder").first()).fill_null(True)
     rival = {
         name: pl.col(name).filter(is_other).first()
@@ -106,11 +107,11 @@ def _led(boards: pl.LazyFrame, level: str) -> pl.LazyFrame:
     )
 
 
-def _telling(led: pl.LazyFrame) -> pl.LazyFrame:
-    """Without the boards of unknown doubt on which whoever last led beyond doubt is first again.
+def _informative(led: pl.LazyFrame) -> pl.LazyFrame:
+    """Drops boards of unknown doubt on which the last sure leader is first again.
 
-    Sources with and without intervals took turns in 2024: were not known taken for not so, no lead
-    of that year would last three boards.
+    Sources with and without intervals alternated in 2024. If an unknown doubt interrupted a row, no
+    lead of that year would last three boards.
     """
     is_known = pl.col("doubt").is_not_null()
     state = pl.when(is_known).then(pl.col("holder").fill_null(""))

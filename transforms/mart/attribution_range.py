@@ -14,10 +14,9 @@ CUT = ["as_of_date", "metric", "metric_window", "country_code", "country_name"]
 def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
     """One row per day, population or `any`, metric, window and country: the range of its share.
 
-    Within a population over attribution and credit; under `any` over the populations too. Where a
-    country is in no model of a definition it has no row there: that definition says 0, and as
-    upper bound all that is in doubt. Definitions without a share (no lineage was recorded) are in
-    no range.
+    The range covers all attributions and credits of a population, and under `any` all populations
+    too. A country without a model under a definition has no row there: its share is 0, and its
+    upper bound everything in doubt. Definitions without a share (no recorded lineage) are left out.
     """
     each = country_share_daily.filter(pl.col("share").is_not_null()).with_columns(
         definition=pl.concat_str("population", "attribution", "credit", separator=", ")
@@ -28,7 +27,7 @@ def attribution_range(country_share_daily: pl.LazyFrame) -> pl.LazyFrame:
 def _range(shares: pl.LazyFrame) -> pl.LazyFrame:
     key = ["population", *CUT]
     within = ["as_of_date", "population", "metric", "metric_window"]
-    # ZZ and XX have all that is in doubt as upper bound, the models without lineage with it.
+    # The upper bound of ZZ and XX is everything in doubt, with the models without lineage.
     of_unknown = pl.col("share_upper").filter(pl.col("country_code").is_in(list(UNKNOWN))).max()
     unrecorded = 1 - pl.col("lineage_coverage").first()
     doubt = pl.coalesce(of_unknown, unrecorded, 0.0)

@@ -17,13 +17,13 @@ _DECIDING = [
 
 
 def claims(raw_claims: pl.LazyFrame, claim_trials: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per statement and moment: what was said, what comes out, verdict and reason.
+    """One row per statement and moment: the stated and recomputed value, verdict and reason.
 
-    The verdict follows from the trials alone. Figures read from a source under strict terms stay
-    with the trials: here the verdict, there the number (`value_withheld` names the source).
+    The verdict depends on the trials only. Values from a source with a strict license are left out
+    (`value_withheld` names the source).
     """
     judged = verdicts(by_definition(claim_trials))
-    told = (
+    explained = (
         judged.join(_headline(claim_trials), on=ROW)
         .join(_deciding(claim_trials, judged), on=ROW)
         .join(raw_claims, on="claim_id")
@@ -31,11 +31,11 @@ def claims(raw_claims: pl.LazyFrame, claim_trials: pl.LazyFrame) -> pl.LazyFrame
         .with_columns(reason().alias("reason"))
     )
     headline = [pl.col(f"headline_{c}").alias(c) for c in ("unit", "stated_value", "tolerance")]
-    return told.with_columns(headline).select(*contract("mart.claims").columns)
+    return explained.with_columns(headline).select(*contract("mart.claims").columns)
 
 
 def _headline(trials: pl.LazyFrame) -> pl.LazyFrame:
-    """The first quantity under the first definition of its own, and all quantities in words."""
+    """The first quantity under the statement's first own definition, and all quantities as text."""
     own = trials.filter("is_own").sort(*ROW, "position")
     first = own.filter(pl.col("definition_id") == pl.col("definition_id").first().over(ROW))
     strict = pl.col("strict_source").drop_nulls().first()
@@ -56,9 +56,9 @@ def _headline(trials: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _deciding(trials: pl.LazyFrame, judged: pl.LazyFrame) -> pl.LazyFrame:
-    """The trial of its own that decides: one that fails, else one without answer, else the first.
+    """The deciding trial: an own one that fails, else one without an answer, else the first.
 
-    Of a reproduced statement every trial decides: its coverage is the least of all.
+    All own trials of a reproduced statement decide, so its coverage is their lowest.
     """
     holds, verdict = pl.col("holds"), pl.col("verdict")
     decides = (

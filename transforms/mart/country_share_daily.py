@@ -22,8 +22,8 @@ def country_share_daily(
 ) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution, credit and country.
 
-    Every definition is computed in every run. Bounds give none or all of ZZ and XX to the country,
-    and by base of all that has no recorded lineage too.
+    Every definition is computed in every run. The bounds give none or all of ZZ and XX to the
+    country, and by base also of the models without a recorded lineage.
     """
     shares = _shares(numerators(hub_credits, "country_code"), denominators(hub_credits))
     return (
@@ -35,10 +35,10 @@ def country_share_daily(
 
 
 def _shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
-    """Shares, and bounds that give all that is in doubt to others or to this country.
+    """Shares, and bounds that give everything in doubt to others or to this country.
 
-    In doubt are ZZ and XX, and by base the models without recorded lineage: anybody's may be their
-    root. In full credit a model with roots in ZZ and in XX is twice in doubt.
+    In doubt are ZZ and XX, and by base the models without a recorded lineage, which may have any
+    root. With full credit a model with roots in ZZ and in XX counts twice as doubt.
     """
     unknown = pl.col("country_code").is_in(list(UNKNOWN))
     is_base = pl.col("attribution") == "base"
@@ -60,9 +60,9 @@ def _shares(sums: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _concentration(lab_share_daily: pl.LazyFrame) -> pl.LazyFrame:
-    """Herfindahl index and top lab of each definition, over the labs that were examined.
+    """Herfindahl index and top lab of each definition, over the examined labs.
 
-    What was not examined counts as many labs of no size, so the index is a lower bound.
+    Unexamined labs count as infinitely small, so the index is a lower bound.
     """
     return (
         lab_share_daily.filter(pl.col("is_examined") & pl.col("share").is_not_null())

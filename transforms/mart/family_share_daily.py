@@ -15,10 +15,8 @@ def family_share_daily(
 ) -> pl.LazyFrame:
     """One row per day, population, metric, window, attribution and family; fractional credit.
 
-    publisher: models of the family's name that its maker uploaded. base: models whose recorded
-    lineage has its root in such a model, by parts; never more than the maker has by base. name:
-    models of the family's name, whoever uploaded them and whatever they are made of. Models
-    without a family stand under `none`.
+    The attributions are defined in warehouse/contracts/vocabulary.yml (family_attribution). Models
+    without a family are under `none`.
     """
     by_name = hub_credits.filter(pl.col("attribution") == "publisher").with_columns(
         attribution=pl.lit("name"), family_id=pl.col("named_family_id")

@@ -10,9 +10,9 @@ from transforms.registry.attribution import UNKNOWN
 from transforms.registry.display_names import country_names, with_names
 from warehouse.contracts.table import contract
 
-# Days of two panels are never compared.
+# Days of different panels are never compared.
 SERIES = ["population", "metric", "metric_window", "attribution", "panel_id"]
-N_DAYS = 3  # observed days in a row, without those whose counters should not be believed
+N_DAYS = 3  # observed days in a row, without days of counter outages
 
 
 def hub_leader_changes(
@@ -20,15 +20,14 @@ def hub_leader_changes(
 ) -> pl.LazyFrame:
     """One row per population, metric, window, attribution, panel and confirmed change of leader.
 
-    A country leads a day when its share is ahead of any other's by more than all that is unknown:
-    whoever the models of ZZ and XX, and by base those without recorded lineage, may belong to, it
-    would still be first. It becomes the leader
-    when it does so on `N_DAYS` days in a row, and stays it until another has done the same. Days of
-    a counter outage neither count nor break a row. Fractional credit.
+    A country leads on a day if its share exceeds every other share by more than everything in
+    doubt: ZZ, XX and, by base, the models without a recorded lineage. It becomes the leader when it
+    leads on `N_DAYS` days in a row, and remains it until another country does the same. Days of a
+    counter outage are skipped. Fractional credit.
     """
     believed = hub_counter_days.filter(pl.col("counter_outage").is_null())
-    is_told = (pl.col("credit") == "fractional") & pl.col("share").is_not_null()
-    shares = country_share_daily.filter(is_told).join(believed, on="as_of_date", how="semi")
+    is_used = (pl.col("credit") == "fractional") & pl.col("share").is_not_null()
+    shares = country_share_daily.filter(is_used).join(believed, on="as_of_date", how="semi")
     leads = confirmed(_led(shares), SERIES, "as_of_date", N_DAYS)
     holders = ("holder", "previous_holder", "rival")
     ids = {f"{holder}_name": holder for holder in holders}
@@ -56,7 +55,7 @@ def _led(shares: pl.LazyFrame) -> pl.LazyFrame:
             exactly(pl.col("share").filter(~is_known)).alias("doubt"),
             (1 - pl.col("lineage_coverage").first()).fill_null(0.0).alias("unrecorded"),
         )
-        # By base anybody's may be the root of what has no recorded lineage.
+        # By base, models without a recorded lineage may have any root.
         .with_columns((pl.col("doubt") + pl.col("unrecorded")).clip(0, 1).alias("doubt"))
         .with_columns((pl.col("share") - pl.col("rival_share")).alias("margin"))
         .with_columns(pl.when(pl.col("margin") > pl.col("doubt")).then("first").alias("holder"))

@@ -29,11 +29,10 @@ def trending_share_daily(
 ) -> pl.LazyFrame:
     """One row per day, top N, attribution and country: places among the trending models.
 
-    By publisher a place belongs to the uploader's country, by base to those of the roots, by
-    equal parts, where the listing says anything of the model's lineage. Where it does not, the
-    place goes to the maker of the family that the model's name says (`n_places_by_name`), and
-    else to XX (`n_places_without_lineage`): never to the uploader. Of a day with several strips
-    the last one counts, as in the published figures.
+    By publisher, a place belongs to the uploader's country. By base, it belongs in equal parts to
+    the countries of the roots if the lineage is recorded, else to the maker of the family in the
+    model's name (`n_places_by_name`), else to XX (`n_places_without_lineage`). The last list of a
+    day counts.
     """
     strips = last_strips(hub_trending)
     named = hub_families(
@@ -51,7 +50,7 @@ def _recorded_roots(
     strips: pl.LazyFrame, hub_models: pl.LazyFrame, hub_model_roots: pl.LazyFrame
 ) -> pl.LazyFrame:
     """Roots of the trending models whose lineage is recorded, or that have another root."""
-    # Few against millions: theirs are picked out first.
+    # Few models against millions: select theirs first.
     listed = hub_models.select("model_id_hf", "lineage_recorded").join(
         strips, on="model_id_hf", how="semi"
     )
@@ -103,7 +102,7 @@ def _by_base(strips: pl.LazyFrame, roots: pl.LazyFrame, makers: pl.LazyFrame) ->
 
 
 def _placed(places: pl.LazyFrame, namespaces: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:
-    """With the country of each place: of its namespace, or of the lab that its name says."""
+    """Adds the country of each place: of its namespace, or of the maker of its family."""
     by_lab = labs.select("valid_from", "valid_to", maker="lab_id", country_of_maker="country_code")
     makers = (
         places.select("as_of_date", "maker")

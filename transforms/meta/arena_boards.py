@@ -20,10 +20,11 @@ def arena_boards(
     arena_agent_scores: pl.LazyFrame,
     raw_arena_agent_leaderboards: pl.LazyFrame,
 ) -> pl.LazyFrame:
-    """One row per board, category and publish date: its origin, what was healed, its digest.
+    """One row per board, category and publish date: its origin, repairs and digest.
 
-    `content_hash` is the SHA-256 of the board as we hold it: one line `name <tab> value` a model,
-    value as the shortest decimal that is that double, sorted by name; agent boards by score.
+    `content_hash` is the SHA-256 of the repaired board: one line `name <tab> value` per model,
+    sorted by name, with the rating (or the score of agent boards) as the shortest decimal of that
+    double.
     """
     agents = _agents(arena_agent_scores, raw_arena_agent_leaderboards)
     rated = (
@@ -39,7 +40,7 @@ def arena_boards(
 
 
 def _models(ratings: pl.LazyFrame) -> pl.LazyFrame:
-    """What the healed board itself shows."""
+    """Counts of the repaired board."""
     source, value = pl.col("board_source"), pl.col("rating")
     return ratings.group_by(BOARD).agg(
         pl.col("segment_id").first(),
@@ -56,7 +57,7 @@ def _models(ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _rows(observations: pl.LazyFrame) -> pl.LazyFrame:
-    """What came in: duplicates, blanks, and what sources say of each other."""
+    """Counts of the received rows: duplicates, blanks, and differences between sources."""
     chosen, why = pl.col("is_chosen"), pl.col("not_chosen_reason")
     also = why == "better_source"
     differs = also & (pl.col("difference_to_chosen").abs() > DISAGREES)

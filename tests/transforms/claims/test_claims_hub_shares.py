@@ -83,7 +83,7 @@ def test_the_newest_moment_adapts_to_what_is_observed_later() -> None:
     made = ledger(lead, **shares(then, later))
     assert [made[m]["verdict"] for m in ("stated", "newest")] == ["reproduced", "contradicted"]
     assert made["newest"]["observed_on"] == DAY
-    assert made["newest"]["reason"].startswith("Were it said today")
+    assert made["newest"]["reason"].startswith("As of today")
     earlier = ledger(lead, as_of=DAY - timedelta(days=1), **shares(then, later))
     assert earlier["newest"]["observed_on"] == STATED  # nothing after the clock is looked at
 
