@@ -101,7 +101,7 @@ def test_a_table_that_reads_itself_is_refused(write: Write) -> None:
 
 def test_a_parameter_that_names_no_table_is_refused_and_named(write: Write) -> None:
     write("core", "aaa", "labs, hub_modles")
-    with pytest.raises(PlanError, match=r"core\.aaa.*hub_modles"):
+    with pytest.raises(PlanError, match=r"core/aaa\.py.*hub_modles"):
         fresh_plan()
 
 
