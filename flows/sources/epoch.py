@@ -1,8 +1,8 @@
-"""Epoch AI: tables of models, their organisations and the capabilities index, as CSV.
+"""Epoch AI: tables of models, their organizations and the capabilities index, as CSV.
 
-The producer overwrites them in place every day, so every fetch is kept as a vintage of its own; a
-file that did not change is not stored twice. A CSV is judged when it arrives: cut short, ragged or
-with a renamed column it is set aside. A zip with several tables is asked for once.
+The producer overwrites the files every day, so every fetch is stored as a vintage of its own;
+unchanged files are not stored twice. Each CSV is checked on arrival: incomplete or ragged files and
+files with a renamed column are quarantined. A zip with several tables is fetched once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from flows.sources.formats.csv_file import (
     CsvFile,
     DamagedCsvError,
     as_json,
+    check_header,
     read_csv,
     stripped,
     utf8,
@@ -37,8 +38,8 @@ log = logging.getLogger("observatory.epoch")
 MODELS, CAPABILITIES = "raw.epoch_models", "raw.epoch_capabilities"
 ORGANIZATIONS, VERSIONS = "raw.epoch_organizations", "raw.epoch_model_versions"
 BENCHMARKS = "/data/benchmark_data.zip"
-# Name -> (paths below the base URL, the first that has it wins; table). Organisations and model
-# versions were once part of the benchmarking download; where they are today is not established.
+# Name -> (paths below the base URL; the first one that has the file is used), and table.
+# Organizations and model versions were once in the benchmarking zip; their place today is unknown.
 FILES = {
     "notable_ai_models.csv": (("/data/epochdb/notable_ai_models.csv",), MODELS),
     "large_scale_ai_models.csv": (("/data/epochdb/large_scale_ai_models.csv",), MODELS),
@@ -53,49 +54,49 @@ OTHERS = "other_columns_json"
 
 
 def fetch_tables(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps every table that Epoch offers today, as CSV; a table that is not offered is noted."""
+    """Stores every table that Epoch offers today, as CSV; notes tables that are not offered."""
     draft.reset()
     visit = _Visit(settings, archive, draft)
     for name, (paths, _) in FILES.items():
-        if not any(visit.keeps(name, path) for path in paths):
+        if not any(visit.store(name, path) for path in paths):
             places = " or ".join(settings.epoch_url + path for path in paths)
             draft.notes.append(f"{name} is not offered at {places}")
 
 
 class _Visit:
-    """One call at Epoch: every address is asked once, however many tables lie behind it."""
+    """One fetch: every address is requested once, however many tables it has."""
 
     def __init__(self, settings: Settings, archive: Archive, draft: Draft) -> None:
         self._settings, self._draft, self._archive = settings, draft, archive
         self._earlier = archive.snapshots("epoch")[::-1]  # newest first
-        self._answers: dict[str, httpx2.Response] = {}
+        self._responses: dict[str, httpx2.Response] = {}
 
-    def keeps(self, name: str, path: str) -> bool:
-        """Takes the table into the draft; False where the address does not have it."""
-        url, answer = self._settings.epoch_url + path, self._answer(path)
-        if answer.status_code == 404:
+    def store(self, name: str, path: str) -> bool:
+        """Adds the table to the draft; False if the address does not have it."""
+        url, response = self._settings.epoch_url + path, self._response(path)
+        if response.status_code == 404:
             return False
-        if answer.status_code == 304:
+        if response.status_code == 304:
             if earlier := self._latest(name, path):
                 self._draft.reuse(earlier, name=name, url=url)
             return earlier is not None
         try:
-            text = _member(answer.content, name) if path.endswith(".zip") else answer.content
-            held = None if text is None else read_table(text, contract(FILES[name][1]))
+            text = _member(response.content, name) if path.endswith(".zip") else response.content
+            table = None if text is None else read_table(text, contract(FILES[name][1]))
         except DAMAGED_ZIP as error:
-            raise self._refused(name, url, answer.content, error) from error
-        if text is None or held is None:
+            raise self._error(name, url, response.content, error) from error
+        if text is None or table is None:
             return False
-        etag, status = answer.headers.get("etag"), answer.status_code
-        rows = len(held.records)
+        etag, status = response.headers.get("etag"), response.status_code
+        rows = len(table.records)
         self._draft.add_file(name, text, url=url, status=status, etag=etag, rows_seen=rows)
-        self._draft.notes.extend(f"{name}: {note}" for note in held.notes)
+        self._draft.notes.extend(f"{name}: {note}" for note in table.notes)
         log.info("epoch: %s, %s rows", name, f"{rows:,}")
         return True
 
-    def _answer(self, path: str) -> httpx2.Response:
-        if path not in self._answers:
-            self._answers[path] = get(
+    def _response(self, path: str) -> httpx2.Response:
+        if path not in self._responses:
+            self._responses[path] = get(
                 "epoch",
                 self._settings.epoch_url + path,
                 timeout=self._settings.http_timeout_seconds,
@@ -103,16 +104,16 @@ class _Visit:
                 absent_ok=path not in FILES[REQUIRED][0],
                 first_wait=self._settings.http_first_wait_seconds,
             )
-        return self._answers[path]
+        return self._responses[path]
 
     def _condition(self, path: str) -> dict[str, str]:
-        """If-None-Match, if one ETag stands for all that we want from the address."""
+        """If-None-Match, if all stored tables from the address have the same ETag."""
         wanted = [name for name, (paths, _) in FILES.items() if path in paths]
-        held = {name: self._latest(name, path) for name in wanted}
-        etags = {file.http_etag for file in held.values() if file}
-        never_asked = [name for name, file in held.items() if not (file or self._was_noted(name))]
+        latest = {name: self._latest(name, path) for name in wanted}
+        etags = {file.http_etag for file in latest.values() if file}
+        never_seen = [name for name, file in latest.items() if not (file or self._was_noted(name))]
         (etag,) = etags if len(etags) == 1 else (None,)
-        return {"If-None-Match": etag} if etag and not never_asked else {}
+        return {"If-None-Match": etag} if etag and not never_seen else {}
 
     def _latest(self, name: str, path: str) -> ArchivedFile | None:
         """The newest sound file of that name from that address."""
@@ -121,24 +122,24 @@ class _Visit:
         return next((f for f in from_here if self._archive.is_sound(f)), None)
 
     def _was_noted(self, name: str) -> bool:
-        """Whether the last visit looked for the table in vain, or found it elsewhere."""
+        """Whether the last fetch did not find the table, or found it elsewhere."""
         last = self._earlier[0] if self._earlier else None
         return last is not None and (
             any(f.name == name for f in last.files) or any(n.startswith(name) for n in last.notes)
         )
 
-    def _refused(self, name: str, url: str, data: bytes, error: Exception) -> SourceError:
-        aside = self._draft.quarantine(name, data)
+    def _error(self, name: str, url: str, data: bytes, error: Exception) -> SourceError:
+        stored = self._draft.quarantine(name, data)
         return SourceError(
             "epoch",
             f"{self._draft.day} {name}: {error}",
-            f"{url} (the bytes: {aside})",
+            f"{url} (response stored as {stored})",
             f"run again later; if the producer changed the file, adapt {FILES[name][1]}'s contract",
         )
 
 
 def _member(archive_bytes: bytes, name: str) -> bytes | None:
-    """One file out of a zip, the least deep of that name in any case; None if it is not there."""
+    """One file of a zip, the one of that name in the fewest folders; None if there is none."""
     with open_zip(archive_bytes) as bundle:
         named = [m for m in members(bundle) if parts_of(m.filename)[-1].casefold() == name]
         found = one_each(named, lambda inside: parts_of(inside)[-1])
@@ -146,35 +147,27 @@ def _member(archive_bytes: bytes, name: str) -> bytes | None:
 
 
 def read_table(data: bytes, table: Contract) -> CsvFile:
-    """A whole, sound CSV of Epoch's, when it arrives and when it is loaded.
+    """A complete, sound CSV from Epoch; used on arrival and for loading.
 
     Every vintage recorded so far ends with a newline and has records as wide as the header, so a
-    file that does not is taken for cut short. A record without any text is none. Raises
-    DamagedCsvError with the line.
+    file that does not is incomplete. Empty records are skipped. Raises DamagedCsvError with the
+    line.
     """
-    held = read_csv(utf8(data))
-    _check_header(held.header, table)
-    if not held.has_last_line_end:
-        raise DamagedCsvError(f"line {held.lines}: the file ends in the middle of a line")
-    records = [(n, cells) for n, cells in held.records if any(map(stripped, cells))]
+    content = read_csv(utf8(data))
+    check_header(content.header, table)
+    if not content.has_last_line_end:
+        raise DamagedCsvError(f"line {content.lines}: the file ends in the middle of a line")
+    records = [(n, cells) for n, cells in content.records if any(map(stripped, cells))]
     if not records:
-        raise DamagedCsvError("holds a header and no record")
-    return replace(held, records=records)
-
-
-def _check_header(header: list[str], table: Contract) -> None:
-    needed = [c.source_names for c in table.columns.values() if c.source_names and not c.optional]
-    lacks = [" or ".join(names) for names in needed if not set(names) & set(header)]
-    twice = sorted({h for h in header if header.count(h) > 1})
-    if lacks or twice:
-        raise DamagedCsvError(f"line 1: the header lacks {lacks}, has twice {twice}")
+        raise DamagedCsvError("has a header but no records")
+    return replace(content, records=records)
 
 
 def parse_tables(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
     """Loads the raw.epoch_* tables: one row per record of each file.
 
-    Cells are stripped and blanks are null. A cell that is not in the format of its column is null
-    and noted in raw.quarantine; in an essential column of the contract it costs the record.
+    Cells are stripped, and blanks are null. A cell that does not have the format of its column
+    becomes null and is quarantined; in an essential column of the contract it rejects the record.
     """
     for name, (_, table) in FILES.items():
         for file in snapshot.find(name):
@@ -184,8 +177,8 @@ def parse_tables(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sna
 def _load_csv(
     con: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: Contract, name: str, data: bytes
 ) -> None:
-    held = read_table(data, table)
-    source_of = _source_of(table, held.header)
+    content = read_table(data, table)
+    source_of = _source_of(table, content.header)
     cells = {ours: quote(ours) for ours in source_of}
     refused = refusal(table, cells)
     schema = {"line": pl.Int64, **dict.fromkeys((*source_of, OTHERS, "record"), pl.String)}
@@ -193,7 +186,9 @@ def _load_csv(
         typed(quote(column), table.columns[column]) if column in schema else "NULL"
         for column in list(table.columns)[4:]
     )
-    con.register("cells", pl.DataFrame(list(_rows(held, source_of)), schema=schema, orient="row"))
+    con.register(
+        "cells", pl.DataFrame(list(_rows(content, source_of)), schema=schema, orient="row")
+    )
     con.execute(
         f"""INSERT INTO {table.sql_name} SELECT {snapshot_columns(snapshot)}, ?, line, {values}
         FROM cells WHERE {refused} IS NULL ORDER BY line""",
@@ -211,19 +206,19 @@ def _load_csv(
     con.unregister("cells")
 
 
-def _rows(held: CsvFile, source_of: dict[str, str]) -> Iterator[tuple[object, ...]]:
-    """Number of each record, our columns' cells, its other cells and itself as JSON objects."""
-    ours = [held.header.index(source) for source in source_of.values()]
-    others = [i for i in range(len(held.header)) if i not in ours]
-    for number, cells in held.records:
+def _rows(content: CsvFile, source_of: dict[str, str]) -> Iterator[tuple[object, ...]]:
+    """Per record: number, the cells of our columns, other cells as JSON, the record as JSON."""
+    ours = [content.header.index(source) for source in source_of.values()]
+    others = [i for i in range(len(content.header)) if i not in ours]
+    for number, cells in content.records:
         texts = [stripped(cell) or None for cell in cells]
-        rest = {held.header[i]: text for i in others if (text := texts[i])}
-        record = as_json(dict(zip(held.header, cells, strict=True)))
+        rest = {content.header[i]: text for i in others if (text := texts[i])}
+        record = as_json(dict(zip(content.header, cells, strict=True)))
         yield number, *(texts[i] for i in ours), as_json(rest) if rest else None, record
 
 
 def _source_of(table: Contract, header: list[str]) -> dict[str, str]:
-    """Our column -> the header's column, for those the file has; the first alias wins."""
+    """Our column -> the file's column, for those that the file has; the first alias wins."""
     found = {
         ours: next((s for s in c.source_names if s in header), None)
         for ours, c in table.columns.items()

@@ -1,4 +1,4 @@
-"""Files of a Hugging Face repository at one commit, and their bytes checked against its tree."""
+"""Files of a Hugging Face repository at one commit, checked against the digests in its tree."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from warehouse.storage.files import git_blob_id, sha256
 
 @dataclass(frozen=True)
 class Repository:
-    """One repository at one commit; every call may raise what `heard` turns into a SourceError."""
+    """One repository at one commit. Call its methods inside `translate_errors`."""
 
     api: HfApi
     repo: str
@@ -30,7 +30,7 @@ class Repository:
 
     @classmethod
     def newest(cls, api: HfApi, repo: str, kind: Literal["dataset", "space"]) -> Repository:
-        """The repository as it is now, pinned."""
+        """The repository at its newest commit."""
         return cls(api, repo, kind, str(api.repo_info(repo, repo_type=kind).sha))
 
     def files(self) -> list[RepoFile]:
@@ -47,21 +47,21 @@ class Repository:
     def download(self, path: str) -> bytes:
         """The bytes of a file, unchecked."""
         with tempfile.TemporaryDirectory() as cache:
-            got = self.api.hf_hub_download(
+            downloaded = self.api.hf_hub_download(
                 self.repo, path, revision=self.commit, repo_type=self.kind, cache_dir=cache
             )
-            return Path(got).read_bytes()
+            return Path(downloaded).read_bytes()
 
 
 @contextmanager
-def heard(source: str, day: date, address: str) -> Iterator[None]:
-    """What a client trips over when the answers are no sound ones, as a SourceError."""
+def translate_errors(source: str, day: date, address: str) -> Iterator[None]:
+    """Turns what huggingface_hub raises for a bad response into a SourceError."""
     try:
         yield
     except (httpx2.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
         raise SourceError(
             source,
-            f"{day} no sound answer ({type(error).__name__}: {error})",
+            f"{day} no usable response ({type(error).__name__}: {error})",
             address,
             "check the network and whether the repository has moved, then run again",
             is_transient=_is_transient(error),
@@ -74,14 +74,14 @@ def _is_transient(error: Exception) -> bool:
     return isinstance(error, (httpx2.HTTPError, OSError))
 
 
-def digest_of(file: RepoFile) -> str:
-    """What the tree says of a file's bytes: their sha256, or git's id of a small file."""
+def tree_digest(file: RepoFile) -> str:
+    """The digest that the tree gives for a file: sha256, or git's blob id for a small file."""
     return file.lfs.sha256 if file.lfs else str(file.blob_id)
 
 
-def differs(data: bytes, digest: str) -> str | None:
-    """How bytes differ from the digest (sha256 or git's id) that a tree gives; None if they fit."""
-    name, found = ("sha256", sha256(data)) if len(digest) == 64 else ("blob id", git_blob_id(data))
-    if found == digest:
+def digest_mismatch(data: bytes, digest: str) -> str | None:
+    """Describes how bytes differ from a tree's digest (sha256 or blob id); None if they match."""
+    name, actual = ("sha256", sha256(data)) if len(digest) == 64 else ("blob id", git_blob_id(data))
+    if actual == digest:
         return None
-    return f"has {name} {found[:12]}… where the tree says {digest[:12]}…"
+    return f"has {name} {actual[:12]}… but the tree says {digest[:12]}…"

@@ -1,9 +1,9 @@
 """What every parser needs to load raw tables: snapshot columns, casts and the quarantine.
 
-A text cell is read in the format of its column and in no other (`typed`); a value that the file
-itself holds as a number is taken if it fits its column (`measured`). What cannot be used costs the
-record in an essential column (`refusal`), and the value alone in any other (`quarantine_cells`);
-the contract's `on_unusable` says which.
+A text cell must have the format of its column (`typed`); a value that is a number in the file must
+fit its column (`checked`). An unusable value in an essential column rejects the record (`refusal`);
+in any other column the value becomes null (`quarantine_cells`). The contract's `on_unusable` says
+which columns are essential.
 """
 
 from __future__ import annotations
@@ -22,81 +22,83 @@ def snapshot_columns(snapshot: Snapshot) -> str:
     return f"{literal(snapshot.snapshot_id)}, DATE {literal(str(snapshot.snapshot_date))}"
 
 
-def _misfit(text: str, kind: str) -> str:
-    """A cast that fails; a fraction where a whole number belongs, which a cast would round."""
-    fails = f"try_cast({text} AS {kind}) IS NULL"
-    if kind == "DOUBLE":  # the contracts promise finite numbers: one infinite cell stops no build
-        return f"NOT coalesce(isfinite(try_cast({text} AS DOUBLE)), false)"
-    if kind not in ("BIGINT", "INTEGER"):
-        return fails
-    number = f"try_cast({text} AS DOUBLE)"
-    broken = " OR ".join(
-        f"contains(({text})::VARCHAR, '{sign}')" for sign in ".eE"
-    )  # hardly ever: cheap
-    return f"({fails} OR (({broken}) AND coalesce({number} <> trunc({number}), false)))"
-
-
 def typed(text: str, column: Column) -> str:
-    """SQL of a text cell's value; null where the text is not in the format of its column."""
+    """SQL of a text cell's value; null where the text does not have the format of its column."""
     if column.written is None:
         return text
     cast = f"try_cast({text} AS {column.type})"
-    if column.type == "DOUBLE":  # 1e999 is written as a number and is none
+    if column.type == "DOUBLE":  # 1e999 has the format of a number but is infinite
         cast = f"CASE WHEN isfinite({cast}) THEN {cast} END"
     pattern = literal(FORMATS[column.written].pattern)
     return f"CASE WHEN regexp_full_match({text}, {pattern}) THEN {cast} END"
 
 
-def measured(value: str, column: Column) -> str:
-    """SQL of a typed value; null where it is not of its column's type, infinite or out of range."""
+def checked(value: str, column: Column) -> str:
+    """SQL of a typed value; null where it is infinite, out of range or of another type."""
     cast = f"try_cast({value} AS {column.type})"
     bounds = ((column.min, "<"), (column.max, ">"))
     outside = "".join(f" OR {cast} {sign} {bound!r}" for bound, sign in bounds if bound is not None)
     return f"CASE WHEN NOT ({_misfit(value, column.type)}{outside}) THEN {cast} END"
 
 
+def _misfit(value: str, kind: str) -> str:
+    """SQL: whether a cast fails, or would round a fraction where an integer belongs."""
+    if (
+        kind == "DOUBLE"
+    ):  # contracts promise finite numbers: one infinite cell must not stop a build
+        return f"NOT coalesce(isfinite(try_cast({value} AS DOUBLE)), false)"
+    fails = f"try_cast({value} AS {kind}) IS NULL"
+    if kind not in ("BIGINT", "INTEGER"):
+        return fails
+    number = f"try_cast({value} AS DOUBLE)"
+    # Fractions are rare; looking for their characters first is cheap.
+    signs = " OR ".join(f"contains(({value})::VARCHAR, '{sign}')" for sign in ".eE")
+    return f"({fails} OR (({signs}) AND coalesce({number} <> trunc({number}), false)))"
+
+
 def refusal(
     table: Contract, cells: Mapping[str, str], values: Mapping[str, str] | None = None
 ) -> str:
-    """SQL of the reason for refusing a record, or null. `cells`: our column -> SQL of its text.
+    """SQL of the reason for rejecting a record, or null. `cells`: column -> SQL of its source text.
 
-    The first essential column with an unusable text is named. `values` is the SQL of what a cell is
-    read as where that is not `typed`.
+    The reason names the first essential column with an unusable cell. `values` is the SQL of a
+    cell's value where that is not `typed`.
     """
     branches = " ".join(
         f"WHEN {unusable} THEN {literal(reason)}"
-        for _, _, unusable, reason in _judged(table, cells, values, essential=True)
+        for _, _, unusable, reason in _cell_checks(table, cells, values, essential=True)
     )
     return f"CASE {branches} END" if branches else "NULL::VARCHAR"
 
 
-def _judged(
+def _cell_checks(
     table: Contract,
     cells: Mapping[str, str],
     values: Mapping[str, str] | None,
     *,
     essential: bool,
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Column, SQL of the cell, SQL of whether it cannot be used, and the reason to give."""
+    """Column, SQL of the cell, SQL of whether it is unusable, and the reason to give."""
     for name, cell in cells.items():
         column = table.columns[name]
         if column.is_essential != essential:
             continue
         if values and name in values:
-            yield name, cell, _is_lost(cell, values[name]), f"{name} is no {column.type}"
+            bounds = "" if column.min is None else f", {column.min:g} or more"
+            bounds += "" if column.max is None else f", at most {column.max:g}"
+            value, expected = values[name], f"{column.written or column.type}{bounds}"
         elif column.written:
-            reason = f"{name} is not written as {column.written}"
-            yield name, cell, _is_lost(cell, typed(cell, column)), reason
+            value, expected = typed(cell, column), column.written
+        else:
+            continue
+        unusable = f"({cell} IS NOT NULL AND {value} IS NULL)"
+        yield name, cell, unusable, f"{name}: expected {expected}"
 
 
-def _is_lost(cell: str, value: str) -> str:
-    return f"({cell} IS NOT NULL AND {value} IS NULL)"
-
-
-def has_lost_cell(table: Contract, cells: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """SQL: whether `quarantine_cells` would note any cell of a record."""
-    lost = [unusable for _, _, unusable, _ in _judged(table, cells, values, essential=False)]
-    return f"({' OR '.join(lost)})" if lost else "false"
+def has_unusable_cell(table: Contract, cells: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """SQL: whether `quarantine_cells` would store any cell of a record."""
+    checks = [check for _, _, check, _ in _cell_checks(table, cells, values, essential=False)]
+    return f"({' OR '.join(checks)})" if checks else "false"
 
 
 def quarantine_cells(
@@ -108,38 +110,21 @@ def quarantine_cells(
     parameters: Sequence[object] = (),
     values: Mapping[str, str] | None = None,
 ) -> None:
-    """Notes every unusable text of a column that is not essential: its value is null.
+    """Stores every unusable cell of a column that is not essential; its value is null.
 
-    `source` is a SQL relation of the records that are kept, with the columns `file` and `line` and
-    all that the SQL of the cells names; `values` as for `refusal`.
+    `source` is a SQL relation of the accepted records, with the columns `file` and `line` and all
+    columns that the SQL of the cells uses; `values` as for `refusal`.
     """
     notes = ", ".join(
         f"CASE WHEN {unusable} THEN {{'column_name': {literal(name)}, "
         f"'reason': {literal(reason)}, 'cell': ({cell})::VARCHAR}} END"
-        for name, cell, unusable, reason in _judged(table, cells, values, essential=False)
+        for name, cell, unusable, reason in _cell_checks(table, cells, values, essential=False)
     )
     if notes:
-        select = f"""SELECT file, line, note.reason, note.cell, note.column_name
+        select = f"""SELECT file, line, note.reason, note.cell, 'cell', note.column_name
             FROM (SELECT file, line, unnest([{notes}]) AS note FROM {source})
             WHERE note IS NOT NULL"""
-        note_cells(con, snapshot, table.table, select, parameters)
-
-
-def note_cells(
-    con: duckdb.DuckDBPyConnection,
-    snapshot: Snapshot,
-    table: str,
-    select: str,
-    parameters: Sequence[object] = (),
-) -> None:
-    """Keeps refused cells: `select` gives file, record number, reason, text and our column."""
-    con.execute(
-        f"""INSERT INTO raw.quarantine
-        SELECT {snapshot_columns(snapshot)}, {literal(table)}, * EXCLUDE (column_name), 'cell',
-            column_name
-        FROM ({select})""",
-        list(parameters),
-    )
+        _insert(con, "raw.quarantine", snapshot, table.table, select, parameters)
 
 
 def quarantine(
@@ -149,16 +134,23 @@ def quarantine(
     select: str,
     parameters: Sequence[object] = (),
 ) -> None:
-    """Keeps refused records: `select` gives file, record number, reason and the record's text."""
+    """Stores rejected records: `select` gives file, record number, reason and the record's text."""
+    records = f"SELECT *, 'record', NULL FROM ({select})"
+    _insert(con, "raw.quarantine", snapshot, table, records, parameters)
+    if table.startswith("raw.arena_"):  # boards are ranked without them, under their own licenses
+        _insert(con, "raw.arena_refused_rows", snapshot, table, select, parameters)
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection,
+    target: str,
+    snapshot: Snapshot,
+    table: str,
+    select: str,
+    parameters: Sequence[object],
+) -> None:
     con.execute(
-        f"""INSERT INTO raw.quarantine
-        SELECT {snapshot_columns(snapshot)}, {literal(table)}, *, 'record', NULL
-        FROM ({select})""",
+        f"""INSERT INTO {target}
+        SELECT {snapshot_columns(snapshot)}, {literal(table)}, * FROM ({select})""",
         list(parameters),
     )
-    if table.startswith("raw.arena_"):  # boards are ranked without them, under their own licenses
-        con.execute(
-            f"""INSERT INTO raw.arena_refused_rows
-            SELECT {snapshot_columns(snapshot)}, {literal(table)}, * FROM ({select})""",
-            list(parameters),
-        )

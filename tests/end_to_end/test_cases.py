@@ -40,7 +40,7 @@ RIGHT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "05-two-digit-years": (
         (
             "2024, 'US', 1)",
-            *(f"models.csv', {at}, 'publication_date is not written as YYYY" for at in (2, 3, 4)),
+            *(f"models.csv', {at}, 'publication_date: expected YYYY" for at in (2, 3, 4)),
         ),
         (" 6, 'CN'", " 12, 'US'"),
     ),

@@ -98,7 +98,7 @@ def test_a_permanent_fault_fails_the_run_after_the_last_retry(
 ) -> None:
     with (
         BadLine(recorded, garbled=99) as server,
-        pytest.raises(SourceError, match=r"epoch: no answer after retries"),
+        pytest.raises(SourceError, match=r"epoch: no response after retries"),
     ):
         pipeline.observe_source("epoch", AS_OF, overrides(server, tmp_path))
     assert asked(server) == TRIES * (1 + pipeline.RETRIES)

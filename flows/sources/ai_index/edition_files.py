@@ -24,13 +24,13 @@ _FILE = re.compile(r"fig_.*\.csv", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class File:
-    """One CSV of an edition; `figure` is None where its name has no id."""
+    """One CSV of an edition; `figure` is None if its name has no id."""
 
     figure: str | None
     name: str  # chapter/Data/file
     csv: Csv
     sha256: str
-    numbers: tuple[int, ...]  # of the records in the file, where lines without a cell count too
+    numbers: tuple[int, ...]  # of the records in the file, counting blank lines
     notes: tuple[str, ...]
 
     @property
@@ -40,7 +40,7 @@ class File:
 
     @property
     def content_sha256(self) -> str:
-        """The same whatever the line ends and the encoding."""
+        """Digest of the content, independent of line ends and encoding."""
         return _digest(json.dumps([self.csv.header, self.csv.records]).encode())
 
 
@@ -49,7 +49,7 @@ def _digest(data: bytes) -> str:
 
 
 def read_files(data: bytes, edition: int) -> Iterator[File]:
-    """Every CSV of an edition, each name once: of several the one in the fewest folders."""
+    """Every CSV of an edition; of several with one name, the one in the fewest folders."""
     with open_zip(data) as bundle:
         tables = [m for m in members(bundle) if _is_table(parts_of(m.filename))]
         found = one_each(tables, lambda name: "/".join(parts_of(name)[-3:])).values()
@@ -60,20 +60,20 @@ def read_files(data: bytes, edition: int) -> Iterator[File]:
             content = bundle.read(member)
             text, encoding = _decode(content, edition, short, member.filename)
             try:
-                held = read_csv(text, is_ragged=True)
+                table = read_csv(text, is_ragged=True)
             except ValueError as error:
                 raise ValueError(f"{member.filename}: {error}") from error
-            if not held.header:
+            if not table.header:
                 raise ValueError(f"{member.filename}: is empty")
             yield _file(
-                match and match[1], "/".join((*parts[-3:-1], short)), held, encoding, content
+                match and match[1], "/".join((*parts[-3:-1], short)), table, encoding, content
             )
 
 
-def _file(figure: str | None, name: str, held: CsvFile, encoding: str, content: bytes) -> File:
-    numbers = tuple(number for number, _ in held.records)
-    table = Csv(held.header, [cells for _, cells in held.records], encoding)
-    return File(figure, name, table, _digest(content), numbers, tuple(held.notes))
+def _file(figure: str | None, name: str, table: CsvFile, encoding: str, content: bytes) -> File:
+    numbers = tuple(number for number, _ in table.records)
+    csv = Csv(table.header, [cells for _, cells in table.records], encoding)
+    return File(figure, name, csv, _digest(content), numbers, tuple(table.notes))
 
 
 def _is_table(parts: list[str]) -> bool:
@@ -81,7 +81,7 @@ def _is_table(parts: list[str]) -> bool:
 
 
 def _decode(data: bytes, edition: int, short: str, name: str) -> tuple[str, str]:
-    """Text and encoding: UTF-8, or as a correction lists it, never guessed."""
+    """Text and encoding: UTF-8, or the one that a correction names; never guessed."""
     try:
         return data.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError as error:
@@ -94,31 +94,31 @@ def _decode(data: bytes, edition: int, short: str, name: str) -> tuple[str, str]
 
 
 def check_headers(edition: int, files: list[File]) -> None:
-    """Raises ValueError where a mapped figure has another header than the source card says."""
+    """Raises ValueError if a mapped figure has another header than the source card says."""
     found = {file.short: tuple(file.csv.header) for file in files}
     for figure in figures():
         header = found.get(f"fig_{figure.figure}.csv")
         if figure.edition == edition and header and not _agree(header, figure.header):
             raise ValueError(
-                f"fig_{figure.figure}.csv has the header {list(header or ())}, the source card "
+                f"fig_{figure.figure}.csv has the header {list(header)}, but the source card "
                 f"says {list(figure.header)}"
             )
 
 
 def _agree(header: Iterable[str], mapped: Iterable[str]) -> bool:
-    """Whether two headers are one, apart from blanks around their names."""
+    """Whether two headers are the same, apart from blanks around the names."""
     return list(map(stripped, header)) == list(map(stripped, mapped))
 
 
-def check_cells(edition: int, held: list[File]) -> None:
-    """Raises CellError for a mapped figure that a build could not read, as the build would."""
+def check_cells(edition: int, files: list[File]) -> None:
+    """Raises CellError if a mapped figure has a cell that a build could not read."""
     names = list(contract("raw.ai_index_rows").polars_schema.items())[2:]
-    rows = pl.DataFrame(list(row_records(edition, held)), schema=pl.Schema(names), orient="row")
+    rows = pl.DataFrame(list(row_records(edition, files)), schema=pl.Schema(names), orient="row")
     read_figures(rows.lazy(), figure_rows().lazy()).collect()
 
 
 def row_records(edition: int, files: list[File]) -> Iterator[tuple[object, ...]]:
-    """raw.ai_index_rows without the snapshot's columns."""
+    """The rows of raw.ai_index_rows, without the snapshot's columns."""
     for file in files:
         header = json.dumps(file.csv.header)
         for line, record in zip(file.numbers, file.csv.records, strict=True):

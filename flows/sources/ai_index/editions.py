@@ -1,7 +1,7 @@
-"""Editions of the AI Index laid down by hand: which zip, folder or set of parts is which edition.
+"""AI Index editions in a local folder: which zip, folder or set of parts is which edition.
 
-Google Drive packs a large folder into several zips, `<folder>-<moment>-<n>-001.zip` and so on.
-They are one download and together one edition; a part alone is not taken for the whole.
+Google Drive packs a large folder into several zips, `<folder>-<time>-<n>-001.zip` and so on. They
+are one download and together one edition; one part alone is not accepted.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _AMBIGUOUS = 3
 
 
 @dataclass(frozen=True)
-class Laid:
-    """What holds one edition: a zip, a folder, or the parts of one download in their order."""
+class LocalEdition:
+    """The files of one edition: a zip, a folder, or the parts of one download in order."""
 
     name: str  # without the extension and the number of a part
     paths: tuple[Path, ...]
-    numbers: tuple[int, ...] = ()  # of the parts; none where it is whole by its name
+    numbers: tuple[int, ...] = ()  # of the parts; empty for a zip or folder without part numbers
 
     @property
     def title(self) -> str:
@@ -39,30 +39,30 @@ class Laid:
         return ", ".join(path.name for path in self.paths)
 
     @property
-    def place(self) -> str:
-        """Where it is."""
+    def location(self) -> str:
+        """The paths of its files."""
         return " + ".join(path.as_posix() for path in self.paths)
 
     def read(self) -> bytes:
-        """The zip's bytes; a folder or several parts packed into one, the same way every time.
+        """The zip's bytes; a folder or several parts are packed into one zip, reproducibly.
 
-        Raises one of DAMAGED_ZIP for a part that is no sound zip, or holds what another one holds.
+        Raises one of DAMAGED_ZIP for a damaged zip, or parts with different files of one name.
         """
         if not self.numbers and self.paths[0].is_file():
             return self.paths[0].read_bytes()
-        held: dict[str, bytes] = {}
+        files: dict[str, bytes] = {}
         for path in self.paths:
             for name, data in _contents(path):
-                if held.setdefault(name, data) != data:
-                    raise ValueError(f"the parts hold {name!r} twice, and not the same")
-        return _packed(held)
+                if files.setdefault(name, data) != data:
+                    raise ValueError(f"two parts have different files named {name!r}")
+        return _pack(files)
 
     def missing(self) -> list[int]:
-        """Numbers of the parts that must be there, since a later one is."""
+        """Numbers of the parts before the last one that are not there."""
         return sorted({*range(1, max(self.numbers, default=0))} - set(self.numbers))
 
     def notes(self) -> list[str]:
-        """The parts, each zip with the digest of its bytes."""
+        """A note that lists the parts, each zip with its sha256."""
         if len(self.paths) < 2:
             return []
         digests = [
@@ -85,38 +85,40 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def _packed(held: dict[str, bytes]) -> bytes:
+def _pack(files: dict[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as bundle:
-        for name in sorted(held):
-            bundle.writestr(zipfile.ZipInfo(name, EPOCH_OF_ZIP), held[name])
+        for name in sorted(files):
+            bundle.writestr(zipfile.ZipInfo(name, EPOCH_OF_ZIP), files[name])
     return packed.getvalue()
 
 
-def local(folder: Path | None, edition: int) -> Laid | None:
-    """The operator's zip, folder or parts of an edition, also under the producer's own name.
+def find_local(folder: Path | None, edition: int) -> LocalEdition | None:
+    """The local zip, folder or parts of an edition, also under the producer's own name.
 
-    An exact name goes first, then one that begins with the year, then one that names no other
-    year. Raises SourceError where two are as good, where only a name with several years is left,
-    where a part is missing, or where an archive is split in a way that nobody reads here.
+    Preferred is an exact name, then one that begins with the year, then one that names no other
+    year. Raises SourceError for an ambiguous name, a missing part, or an archive that is split in a
+    way that we cannot read.
     """
     if folder is None:
         return None
     if not folder.is_dir():
         raise SourceError(
             "ai_index",
-            "the folder with the editions is not there",
+            "the folder for edition files does not exist",
             str(folder),
             "correct OBSERVATORY_AI_INDEX_FILES, or unset it to use the source card's addresses",
         )
-    ranked = [(rank, one) for one in _laid(folder) if (rank := _rank(one, edition)) is not None]
+    ranked = [
+        (rank, one) for one in _candidates(folder) if (rank := _rank(one, edition)) is not None
+    ]
     best = [one for rank, one in ranked if rank == min(r for r, _ in ranked)]
     if len(best) > 1 or any(rank == _AMBIGUOUS and one in best for rank, one in ranked):
         raise SourceError(
             "ai_index",
-            f"cannot tell which of these is edition {edition}: {', '.join(b.title for b in best)}",
+            f"several files could be edition {edition}: {', '.join(b.title for b in best)}",
             str(folder),
-            f"call the right one {edition} or {edition}.zip",
+            f"rename the right one to {edition} or {edition}.zip",
         )
     if not best:
         _check_split(folder, edition)
@@ -125,28 +127,28 @@ def local(folder: Path | None, edition: int) -> Laid | None:
     return best[0]
 
 
-def _check_parts(laid: Laid, edition: int, folder: Path) -> None:
-    """Raises SourceError where a part in between is missing or one is there twice."""
-    twice = sorted({n for n in laid.numbers if laid.numbers.count(n) > 1})
-    if laid.missing() or twice:
+def _check_parts(found: LocalEdition, edition: int, folder: Path) -> None:
+    """Raises SourceError for missing or repeated parts."""
+    repeated = sorted({n for n in found.numbers if found.numbers.count(n) > 1})
+    if found.missing() or repeated:
         raise SourceError(
             "ai_index",
-            f"edition {edition} is in parts: {laid.title} are there, "
-            f"{_listed(laid.missing()) or 'none'} missing, {_listed(twice) or 'none'} there twice",
+            f"edition {edition} has parts: {found.title}; missing: "
+            f"{_listed(found.missing()) or 'none'}; repeated: {_listed(repeated) or 'none'}",
             str(folder),
-            "lay down every part of one download, each once",
+            "put every part of one download there, each once",
         )
 
 
 def _check_split(folder: Path, edition: int) -> None:
-    """Raises SourceError for the pieces of an archive that must be joined before it is a zip."""
+    """Raises SourceError for the pieces of a split archive, which must be joined first."""
     pieces = [p.name for p in sorted(folder.iterdir()) if _SPLIT.search(p.name)]
     if found := [name for name in pieces if str(edition) in _years(name)]:
         raise SourceError(
             "ai_index",
-            f"edition {edition} is split into pieces that are no zips: {', '.join(found)}",
+            f"edition {edition} is split into pieces that are not zips: {', '.join(found)}",
             str(folder),
-            f"join them with the program that made them, and lay down {edition}.zip",
+            f"join them with the program that made them, and name the result {edition}.zip",
         )
 
 
@@ -154,16 +156,16 @@ def _listed(numbers: list[int]) -> str:
     return ", ".join(f"{number:03}" for number in numbers)
 
 
-def further(folder: Path | None, known: set[int]) -> list[int]:
-    """Editions that are there and not in `known`, by names with one year alone."""
-    laid = _laid(folder) if folder and folder.is_dir() else []
-    years = [_years(one.name) for one in laid]
+def unlisted_editions(folder: Path | None, known: set[int]) -> list[int]:
+    """Local editions that are not in `known`; only names with exactly one year count."""
+    candidates = _candidates(folder) if folder and folder.is_dir() else []
+    years = [_years(one.name) for one in candidates]
     return sorted({int(*found) for found in years if len(found) == 1} - known)
 
 
-def _laid(folder: Path) -> list[Laid]:
-    """Every zip and folder; those that are parts of one download as one."""
-    whole: list[Laid] = []
+def _candidates(folder: Path) -> list[LocalEdition]:
+    """Every zip and folder; the parts of one download together."""
+    whole: list[LocalEdition] = []
     parts: dict[tuple[str, bool], list[tuple[int, Path]]] = {}
     for path in sorted(folder.iterdir()):
         if not path.is_dir() and path.suffix.lower() != ".zip":
@@ -173,11 +175,11 @@ def _laid(folder: Path) -> list[Laid]:
             key = match["download"], path.is_dir()
             parts.setdefault(key, []).append((int(match["part"]), path))
         else:
-            whole.append(Laid(name, (path,)))
+            whole.append(LocalEdition(name, (path,)))
     for (download, _), found in parts.items():
         numbers, paths = zip(*sorted(found), strict=True)
         stem = _PART.fullmatch(f"{download}-001")
-        whole.append(Laid(stem["stem"] if stem else download, paths, numbers))
+        whole.append(LocalEdition(stem["stem"] if stem else download, paths, numbers))
     return whole
 
 
@@ -185,11 +187,11 @@ def _years(name: str) -> set[str]:
     return set(re.findall(r"(?<!\d)20\d\d(?!\d)", name))
 
 
-def _rank(laid: Laid, edition: int) -> int | None:
-    """How well a name fits an edition, 0 = exactly; None where it is another edition's."""
-    years = _years(laid.name)
-    begins = re.match(r"20\d\d(?!\d|-\d)", laid.name)  # 2026-05-13 is a day, no edition
-    if laid.name == str(edition):
+def _rank(found: LocalEdition, edition: int) -> int | None:
+    """How well a name matches an edition (0 = exactly); None for another edition."""
+    years = _years(found.name)
+    begins = re.match(r"20\d\d(?!\d|-\d)", found.name)  # 2026-05-13 is a date, not an edition
+    if found.name == str(edition):
         return 0
     if begins:
         return 1 if begins[0] == str(edition) else None

@@ -1,7 +1,7 @@
-"""Stanford AI Index: the public data of an edition, as one zip or as files laid down by hand.
+"""Stanford AI Index: the public data of an edition, as one zip or as local files.
 
-An edition is kept whole, as received. Every CSV lands in raw; the figures that the source card
-maps must have exactly the header the card says.
+An edition is stored as received. Every CSV is loaded into the raw tables; figures that the source
+card maps must have exactly the header in the card.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from flows.sources.ai_index.edition_files import (
     read_files,
     row_records,
 )
-from flows.sources.ai_index.editions import Laid, further, local
+from flows.sources.ai_index.editions import LocalEdition, find_local, unlisted_editions
 from flows.sources.formats.zips import DAMAGED_ZIP
 from flows.sources.http import SourceError, get
 from flows.sources.quarantine import snapshot_columns
@@ -38,109 +38,109 @@ log = logging.getLogger("observatory.ai_index")
 
 
 def editions() -> dict[int, str | None]:
-    """Edition -> address of its data, null where only the operator can lay it down."""
+    """Edition -> address of its data; None if only local files can provide it."""
     return {int(year): url for year, url in cards()["ai_index"].map["editions"].items()}
 
 
 def fetch_editions(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps `<edition>.zip` for every edition that can be had: local files first, then by URL.
+    """Stores `<edition>.zip` for every available edition: from local files, else by URL.
 
-    An edition that the card does not list is kept too, if it was laid down by hand.
+    Local editions that the card does not list are stored too.
     """
     draft.reset()
-    unlisted = dict.fromkeys(further(settings.ai_index_files, set(editions())))
+    unlisted = dict.fromkeys(unlisted_editions(settings.ai_index_files, set(editions())))
     for edition, card_url in (editions() | unlisted).items():
-        laid = local(settings.ai_index_files, edition)
+        local = find_local(settings.ai_index_files, edition)
         template = settings.ai_index_url
         url = template.replace("{edition}", str(edition)) if template else card_url
-        visit = _Edition(archive, draft, edition, laid.place if laid else str(url))
-        if laid:
-            visit.take(laid)
+        visit = _Edition(archive, draft, edition, local.location if local else str(url))
+        if local:
+            visit.store_local(local)
         elif url:
             _download(settings, visit, required=template is None)
         else:
             draft.notes.append(
-                f"edition {edition}: no public address; lay {edition}.zip or its folder into "
+                f"edition {edition}: no public address; put {edition}.zip or its folder into "
                 "OBSERVATORY_AI_INDEX_FILES"
             )
     if not draft.files:
         raise SourceError(
             "ai_index",
-            "no edition could be had: " + "; ".join(draft.notes),
+            "no edition is available: " + "; ".join(draft.notes),
             str(settings.ai_index_url or settings.ai_index_files or "source card"),
-            "set OBSERVATORY_AI_INDEX_FILES to a folder with <edition>.zip, or drop the source",
+            "set OBSERVATORY_AI_INDEX_FILES to a folder with <edition>.zip, or omit the source",
         )
 
 
 def _download(settings: Settings, visit: _Edition, *, required: bool) -> None:
-    answer = get(
+    response = get(
         "ai_index",
         visit.url,
         timeout=settings.http_timeout_seconds * 5,
         absent_ok=not required,
         first_wait=settings.http_first_wait_seconds,
     )
-    if answer.status_code == 404:
+    if response.status_code == 404:
         visit.draft.notes.append(f"edition {visit.edition} is not offered at {visit.url}")
         return
-    visit.keep(answer.content, answer.headers.get("etag"))
+    visit.store(response.content, response.headers.get("etag"))
 
 
 @dataclass(frozen=True)
 class _Edition:
-    """One edition on its way into the draft; it is read in full before it is kept."""
+    """One edition to add to the draft; it is read completely before it is stored."""
 
     archive: Archive
     draft: Draft
     edition: int
     url: str
 
-    def take(self, laid: Laid) -> None:
-        """Keeps what the operator laid down."""
+    def store_local(self, local: LocalEdition) -> None:
+        """Stores an edition from local files."""
         try:
-            data = laid.read()
+            data = local.read()
         except DAMAGED_ZIP as error:
-            raise self._refused(str(error), self.url) from error
-        self.draft.notes.extend(laid.notes())
-        self.keep(data, None, laid)
+            raise self._error(str(error), self.url) from error
+        self.draft.notes.extend(local.notes())
+        self.store(data, None, local)
 
-    def keep(self, data: bytes, etag: str | None, laid: Laid | None = None) -> None:
-        """Keeps the edition, or sets it aside and raises SourceError saying what is wrong."""
+    def store(self, data: bytes, etag: str | None, local: LocalEdition | None = None) -> None:
+        """Stores the edition, or quarantines it and raises SourceError."""
         name = f"{self.edition}.zip"
         try:
-            held = list(read_files(data, self.edition))
-            self._check(held, laid)
+            files = list(read_files(data, self.edition))
+            self._check(files, local)
         except DAMAGED_ZIP as error:
-            aside = self.draft.quarantine(name, data)
-            if self.edition not in editions():  # what nobody reads yet stops nothing
+            stored = self.draft.quarantine(name, data)
+            if self.edition not in editions():  # no table needs it yet, so the run continues
                 self.draft.notes.append(
-                    f"edition {self.edition} set aside: {error} (the bytes: {aside})"
+                    f"edition {self.edition} not loaded: {error} (stored as {stored})"
                 )
                 return
-            raise self._refused(str(error), f"{self.url} (the bytes: {aside})") from error
+            raise self._error(str(error), f"{self.url} (response stored as {stored})") from error
         if self.edition not in editions():
             self.draft.notes.append(
-                f"edition {self.edition} is not on the source card: its tables are kept and no "
+                f"edition {self.edition} is not on the source card: its tables are loaded, but no "
                 "figure is mapped"
             )
         self.draft.notes.extend(
-            f"{self.edition}.zip, {file.name}: {note}" for file in held for note in file.notes
+            f"{self.edition}.zip, {file.name}: {note}" for file in files for note in file.notes
         )
-        rows = sum(len(file.csv.records) for file in held)
+        rows = sum(len(file.csv.records) for file in files)
         self.draft.add_file(name, data, url=self.url, etag=etag, rows_seen=rows)
-        log.info("ai_index: edition %d, %d tables, %s rows", self.edition, len(held), f"{rows:,}")
+        log.info("ai_index: edition %d, %d tables, %s rows", self.edition, len(files), f"{rows:,}")
 
-    def _check(self, held: list[File], laid: Laid | None) -> None:
-        """Raises ValueError for what a build could not read, or for a part of the edition."""
-        if not held:
-            raise ValueError("holds no .../Data/fig_<chapter>.<section>.<figure>.csv")
-        check_headers(self.edition, held)
-        check_cells(self.edition, held)
-        missing = _mapped(self.edition) - {file.short for file in held}
-        if missing and laid and laid.numbers == (1,):
+    def _check(self, files: list[File], local: LocalEdition | None) -> None:
+        """Raises ValueError if a build could not read the edition, or if it is incomplete."""
+        if not files:
+            raise ValueError("has no .../Data/fig_<chapter>.<section>.<figure>.csv")
+        check_headers(self.edition, files)
+        check_cells(self.edition, files)
+        missing = _mapped(self.edition) - {file.short for file in files}
+        if missing and local and local.numbers == (1,):
             raise ValueError(
-                f"part 001 alone is not the edition: {_shown(missing)} are not in {laid.title}; "
-                "lay the parts 002 and so on beside it"
+                f"{local.title} is only a part of the edition: it lacks {_shown(missing)}; "
+                "add the parts 002 and so on"
             )
         earlier = self.archive.snapshots("ai_index")[-1:]
         for snapshot in earlier:
@@ -149,17 +149,17 @@ class _Edition:
                 raise ValueError(f"lacks {_shown(lost)}, which {snapshot.snapshot_id} has")
 
     def _figures_of(self, snapshot: Snapshot) -> set[str]:
-        kept = snapshot.find(f"{self.edition}.zip")
-        if not kept or not self.archive.is_sound(kept[0]):
+        stored = snapshot.find(f"{self.edition}.zip")
+        if not stored or not self.archive.is_sound(stored[0]):
             return set()
-        return {file.short for file in read_files(self.archive.read(kept[0]), self.edition)}
+        return {file.short for file in read_files(self.archive.read(stored[0]), self.edition)}
 
-    def _refused(self, what: str, where: str) -> SourceError:
+    def _error(self, what: str, where: str) -> SourceError:
         return SourceError(
             "ai_index",
             f"{self.draft.day} edition {self.edition}: {what}",
             where,
-            "get the edition's public data again; for a changed figure adapt the source card",
+            "get the edition's public data again; if a figure changed, adapt the source card",
         )
 
 
@@ -173,9 +173,10 @@ def _shown(names: set[str]) -> str:
 
 
 def parse_editions(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads every CSV of every edition: its records, itself, and which known faults it shows.
+    """Loads every CSV of every edition.
 
-    raw.ai_index_rows, one row per record; raw.ai_index_files; raw.ai_index_corrections.
+    raw.ai_index_rows has one row per record, raw.ai_index_files one per CSV, and
+    raw.ai_index_corrections one per known fault, with whether the files still show it.
     """
     editions = {
         int(file.name.removesuffix(".zip")): list(
@@ -183,10 +184,10 @@ def parse_editions(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
         )
         for file in snapshot.find(suffix=".zip")
     }
-    for edition, held in editions.items():
-        _load(con, snapshot, "raw.ai_index_rows", row_records(edition, held))
-        _load(con, snapshot, "raw.ai_index_files", _file_records(edition, held))
-    _load(con, snapshot, "raw.ai_index_corrections", _judged(editions))
+    for edition, files in editions.items():
+        _load(con, snapshot, "raw.ai_index_rows", row_records(edition, files))
+        _load(con, snapshot, "raw.ai_index_files", _file_records(edition, files))
+    _load(con, snapshot, "raw.ai_index_corrections", _correction_records(editions))
 
 
 def _load(
@@ -206,8 +207,8 @@ def _file_records(edition: int, files: list[File]) -> Iterator[tuple[object, ...
         yield edition, f.figure, f.name, f.csv.encoding, *size, f.sha256, f.content_sha256
 
 
-def _judged(editions: dict[int, list[File]]) -> Iterator[tuple[object, ...]]:
-    """Every correction with whether the files still show its fault."""
+def _correction_records(editions: dict[int, list[File]]) -> Iterator[tuple[object, ...]]:
+    """Every correction, with whether the files still show its fault."""
     for each in ai_index_corrections():
         files = {file.short: file.csv for file in editions.get(each.edition, [])}
         about = (each.id, each.edition, each.file, each.other, each.holds_while.guard)

@@ -1,7 +1,7 @@
-"""JSON as it comes from outside: sound, or with faults that cost a character and not the page.
+"""JSON from the sources: strict, or with faults that should cost a character and not the page.
 
 A tag that was cut in the middle of an emoji arrives as half a surrogate, which RFC 8259 allows and
-strict readers refuse. The check at arrival and the parsers read such a text by the same code here.
+strict readers reject. The check on arrival and the parsers share this code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import zstandard
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchivedFile
 
-# Whole escapes, one after another, so that an escaped backslash before `u` is none of a surrogate.
+# Matches whole escapes, so that an escaped backslash before `u` is not taken for a surrogate.
 _ESCAPE = re.compile(
     r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     r"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
@@ -26,27 +26,27 @@ _ESCAPE = re.compile(
 
 
 def read_document(content: bytes) -> tuple[Any, bool]:
-    """The document, and whether it had to be mended. Raises ValueError for what is no JSON."""
+    """The document, and whether it had to be repaired. Raises ValueError if it is not JSON."""
     try:
         return orjson.loads(content), False
     except orjson.JSONDecodeError as error:
         try:
-            return orjson.loads(mended(content)), True
+            return orjson.loads(to_strict_json(content)), True
         except ValueError:
             raise error from None
 
 
-def mended(content: bytes) -> bytes:
-    """The same document as strict JSON in UTF-8. Raises ValueError where it is none.
+def to_strict_json(content: bytes) -> bytes:
+    """The same document as strict JSON in UTF-8. Raises ValueError if it is not JSON.
 
-    Half a surrogate and bytes that are no UTF-8 become U+FFFD, raw control characters are escaped,
-    and a number that no number can hold (NaN, Infinity, 1e400) becomes the text of it, so that its
-    cell is refused and not its record. Of a key that stands twice the first counts.
+    Half surrogates and bytes that are not UTF-8 become U+FFFD, raw control characters are escaped,
+    and numbers out of range (NaN, Infinity, 1e400) become text, so that only their cell is
+    rejected. The first of a repeated key counts.
     """
     text = content.decode("utf-8-sig", errors="replace")
     try:
         document = json.loads(
-            _ESCAPE.sub(_whole, text),
+            _ESCAPE.sub(_replace_half_surrogate, text),
             strict=False,
             parse_constant=str,
             parse_float=_finite,
@@ -55,10 +55,10 @@ def mended(content: bytes) -> bytes:
         strict = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return strict.encode()
     except RecursionError as error:
-        raise ValueError("is nested too deep") from error
+        raise ValueError("is nested too deeply") from error
 
 
-def _whole(escape: re.Match[str]) -> str:
+def _replace_half_surrogate(escape: re.Match[str]) -> str:
     return r"\ufffd" if escape[2] else escape[0]
 
 
@@ -72,9 +72,9 @@ def _first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def readable_paths(archive: Archive, files: list[ArchivedFile], folder: Path) -> list[str]:
-    """Paths to kept files as DuckDB reads them: those that are no strict JSON mended, in `folder`.
+    """Paths to stored files that DuckDB can read; files that are not strict JSON are copied.
 
-    The archive keeps the bytes as received. The copies have the names of the originals.
+    The archive keeps the bytes as received. The repaired copies, in `folder`, keep the file names.
     """
     return [
         _readable(Path(path), archive.read(file), folder)
@@ -86,6 +86,6 @@ def _readable(path: Path, content: bytes, folder: Path) -> str:
     if not read_document(content)[1]:
         return str(path)
     copy = folder / path.name
-    strict = mended(content)
+    strict = to_strict_json(content)
     copy.write_bytes(zstandard.compress(strict) if path.suffix == ".zst" else strict)
     return str(copy)

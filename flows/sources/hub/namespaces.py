@@ -1,7 +1,7 @@
 """Hugging Face Hub: the models of the registry's labs, namespace by namespace.
 
-Some hundred requests instead of thousands: it is done before the sweep of the whole Hub begins, so
-that the labs have their day even where the sweep does not come to its end.
+This takes some hundred requests instead of thousands. It runs before the sweep of the whole Hub,
+so that the labs are observed even on a day on which the sweep does not finish.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from warehouse.registry.load import first_party_namespaces
 
 
 def fetch_namespaces(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps the listing of every namespace, one after another: `pages/000001.json` onwards."""
+    """Stores the listing of every namespace, one after another: `pages/000001.json` onwards."""
     names, expand = first_party_namespaces(), columns(draft.source)
     sweep = Sweep(settings, archive, draft, "models", has_floor=False)
     sweep.read([listing_url(settings, "models", expand, author=name) for name in names])
     sweep.note_left_out()
     draft.is_complete = False
     draft.notes.append(
-        f"the {len(names)} namespaces of labs, universities and communities in the registry: not "
-        "the whole Hub, and never its denominator"
+        f"only the {len(names)} namespaces of labs, universities and communities in the registry: "
+        "not the whole Hub, and never the denominator of a share"
     )
 
 
 def parse_namespaces(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads raw.hub_namespace_models: one row per model and snapshot; refused ones apart."""
+    """Loads raw.hub_namespace_models: one row per model; rejected items go to quarantine."""
     load_items(con, archive, snapshot, "raw.hub_namespace_models")

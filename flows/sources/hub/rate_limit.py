@@ -1,4 +1,4 @@
-"""How fast a source may be asked: the operator's budget, and what its answers say is left."""
+"""How fast the Hub may be queried: the operator's budget, and the quota that responses report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
 from flows.settings import Settings
-from flows.sources.http import LONGEST_WAIT, SourceError
+from flows.sources.http import MAX_WAIT, SourceError
 from warehouse.archive.snapshot import Snapshot
 
 log = logging.getLogger("observatory.hub")
@@ -30,25 +30,25 @@ class Pace:
         self._next = self.begun
         minutes = settings.hub_max_minutes
         self.deadline = None if minutes is None else self.begun + minutes * 60
-        self.left: int | None = None  # requests, by the last answer
+        self.left: int | None = None  # requests, by the last response
 
     def wait(self, where: str) -> None:
-        """Sleeps until the next request is due. Raises SourceError where the time is used up."""
+        """Sleeps until the next request is due. Raises SourceError if the time is used up."""
         now = time.monotonic()
         due = max(self._next, now)
         if self.deadline is not None and due >= self.deadline:
             raise SourceError(
                 self.source,
-                f"the run's {(self.deadline - self.begun) / 60:g} minutes are used up",
+                f"the time limit of {(self.deadline - self.begun) / 60:g} minutes is used up",
                 where,
-                "run again: what was kept stays and the sweep goes on here; or give it more by "
+                "run again: the sweep continues from the last stored page; or raise "
                 "OBSERVATORY_HUB_MAX_MINUTES",
             )
         time.sleep(due - now)
         self._next = time.monotonic() + self._interval
 
-    def heed(self, headers: Mapping[str, str]) -> None:
-        """Takes an answer's RateLimit: spreads the last 5 % over the window, stops at our share."""
+    def update(self, headers: Mapping[str, str]) -> None:
+        """Reads RateLimit: spreads the last 5 % over the window, and stops at our share."""
         quota = parse_ratelimit_headers(headers)
         if quota is None:
             return
@@ -60,23 +60,23 @@ class Pace:
             pause = quota.reset_in_seconds
         elif quota.remaining < SLOW_BELOW * limit:
             pause = quota.reset_in_seconds / usable
-        self._next = max(self._next, time.monotonic() + min(pause, LONGEST_WAIT))
+        self._next = max(self._next, time.monotonic() + min(pause, MAX_WAIT))
 
 
 class Progress:
-    """One line a while: how far a sweep is, how fast, how long still (by the sweep before)."""
+    """Logs at intervals how far a sweep is, its speed, and the time left (by the last sweep)."""
 
     def __init__(self, source: str, what: str, pace: Pace, before: Snapshot | None) -> None:
         self.source, self.what, self.pace, self.before = source, what, pace, before
         self._pages = self._rows = 0  # of this run
         self._logged = time.monotonic()
 
-    def kept(self, rows: int) -> None:
+    def count(self, rows: int) -> None:
         """Counts a page of this run."""
         self._pages, self._rows = self._pages + 1, self._rows + rows
 
-    def tell(self, pages: int, rows: int, *, is_last: bool) -> None:
-        """Logs pages and rows of the whole sweep, if it is time to."""
+    def report(self, pages: int, rows: int, *, is_last: bool) -> None:
+        """Logs pages and rows of the whole sweep, if enough time has passed."""
         now = time.monotonic()
         if now - self._logged < LOG_EVERY and not is_last:
             return
@@ -88,11 +88,11 @@ class Progress:
             f"{rows:,}",
             self.what,
             self._pages / max(spent, 1e-9),
-            self._still_to_go(rows, spent),
-            "" if self.pace.left is None else f"; quota left {self.pace.left}",
+            self._time_left(rows, spent),
+            "" if self.pace.left is None else f"; {self.pace.left} requests left in the quota",
         )
 
-    def _still_to_go(self, rows: int, spent: float) -> str:
+    def _time_left(self, rows: int, spent: float) -> str:
         if self.before is None or not self._rows:
             return ""
         left = max(self.before.rows_seen - rows, 0) * spent / self._rows

@@ -1,4 +1,4 @@
-"""Hugging Face Hub: one address asked, at our pace, without the columns that the Hub refuses."""
+"""Hugging Face Hub: one request at our pace, without the columns that the Hub rejects."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from huggingface_hub import HfApi
 
 from flows.settings import Settings
 from flows.sources.http import SourceError, get
-from flows.sources.hub.columns import REFUSED, find_refused, optional, without
+from flows.sources.hub.columns import BAD_REQUEST, find_rejected, optional, without
 from flows.sources.hub.rate_limit import Pace
 
 log = logging.getLogger("observatory.hub")
 
 
-class Asker:
-    """Asks for the pages of a run. `left_out`: the optional columns that were refused so far."""
+class HubClient:
+    """Requests the pages of a run. `left_out`: the optional columns that were rejected so far."""
 
     def __init__(self, source: str, settings: Settings) -> None:
         self.source, self.settings = source, settings
@@ -24,31 +24,31 @@ class Asker:
         self.headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
         self.left_out: list[str] = []
 
-    def answer(self, url: str) -> httpx2.Response:
-        """The answer to an address; without the optional columns that the Hub refuses."""
+    def get(self, url: str) -> httpx2.Response:
+        """The response to an address, without the optional columns that the Hub rejects."""
         try:
             return self._get(without(url, self.left_out))
         except SourceError as error:
-            if error.status != REFUSED:
+            if error.status != BAD_REQUEST:
                 raise
             names = [name for name in optional(self.source) if name not in self.left_out]
-            refused = find_refused(url, error, names, self._is_taken)
-        log.warning("%s: the Hub refuses the columns %s: left out", self.source, refused)
-        self.left_out += refused
+            rejected = find_rejected(url, error, names, self._is_accepted)
+        log.warning("%s: the Hub rejects the columns %s; left out", self.source, rejected)
+        self.left_out += rejected
         return self._get(without(url, self.left_out))
 
-    def _is_taken(self, url: str) -> bool:
+    def _is_accepted(self, url: str) -> bool:
         try:
             self._get(without(url, self.left_out))
         except SourceError as error:
-            if error.status != REFUSED:
+            if error.status != BAD_REQUEST:
                 raise
             return False
         return True
 
     def _get(self, url: str) -> httpx2.Response:
         self.pace.wait(url)
-        answer = get(
+        response = get(
             self.source,
             url,
             timeout=self.settings.http_timeout_seconds,
@@ -56,5 +56,5 @@ class Asker:
             first_wait=self.settings.http_first_wait_seconds,
             deadline=self.pace.deadline,
         )
-        self.pace.heed(answer.headers)
-        return answer
+        self.pace.update(response.headers)
+        return response

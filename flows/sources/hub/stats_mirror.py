@@ -1,6 +1,6 @@
-"""hub-stats: days of the Hub before our own sweeps, from the commits of a third party's data set.
+"""hub-stats: days of the Hub before our own sweeps, from the commits of a third party's dataset.
 
-Optional and by name alone. A day is addressed by its commit, never by a branch or a shard's name.
+Optional: observed only when named. A day is read from its commit, never from a branch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from huggingface_hub.hf_api import GitCommitInfo, RepoFile
 from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
-from flows.sources.hf_repository import Repository, differs, digest_of, heard
+from flows.sources.hf_repository import Repository, digest_mismatch, translate_errors, tree_digest
 from flows.sources.http import SourceError
 from flows.sources.quarantine import quarantine, quarantine_cells, snapshot_columns, typed
 from warehouse.archive.archive import Archive
@@ -32,45 +32,48 @@ _MOMENT = "'%Y-%m-%dT%H:%M:%S.%fZ'"
 
 
 def fetch_revision(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps the models' file as the last commit of the day left it."""
+    """Stores the models' file of the day's last commit."""
     repo, path = card(NAME).map["repository"], card(NAME).map["file"]
     address = f"{settings.hub_url}/datasets/{repo}"
     api = HfApi(endpoint=settings.hub_url)
     draft.reset()
-    with heard(NAME, draft.day, address):
+    with translate_errors(NAME, draft.day, address):
         commits = api.list_repo_commits(repo, repo_type="dataset")
-        commit = _of_the_day(draft, commits, address)
+        commit = _last_of_day(draft, commits, address)
         revision = Repository(api, repo, "dataset", commit.commit_id)
         file = next((f for f in revision.files() if f.path == path), None)
         if file is None:
             raise _error(draft, f"commit {commit.commit_id} has no {path}", address)
         data = revision.download(path)
-    _check(draft, file, data, revision.url(path))
+    _store_file(draft, file, data, revision.url(path))
     draft.notes.append(f"commit {commit.commit_id} of {commit.created_at:%Y-%m-%d %H:%M} UTC")
 
 
-def _of_the_day(draft: Draft, commits: list[GitCommitInfo], address: str) -> GitCommitInfo:
+def _last_of_day(draft: Draft, commits: list[GitCommitInfo], address: str) -> GitCommitInfo:
     of_day = [c for c in commits if c.created_at.date() == draft.day]
     if of_day:
         return max(of_day, key=lambda c: c.created_at)
     days = sorted({c.created_at.date() for c in commits})
-    there = f"there are {len(days)}, {days[0]} to {days[-1]}" if days else "there is none at all"
-    raise _error(draft, f"no commit of that day; {there}", address)
+    others = f"commits of {len(days)} days, {days[0]} to {days[-1]}" if days else "no commits"
+    raise _error(draft, f"no commit on that day; the dataset has {others}", address)
 
 
-def _check(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
-    """Keeps the file if it is what the tree says and has models; says how its columns differ."""
+def _store_file(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
+    """Stores the file if it matches the tree and has models; notes columns that it lacks."""
     try:
-        if problem := differs(data, digest_of(file)):
+        if problem := digest_mismatch(data, tree_digest(file)):
             raise ValueError(problem)
         table = pq.ParquetFile(io.BytesIO(data))
         names, rows = table.schema_arrow.names, table.metadata.num_rows
-        if _found("model_id_hf", names) is None or not rows:
-            raise ValueError(f"holds {rows} rows, and an id is not among the columns {names}")
+        if _source_column("model_id_hf", names) is None or not rows:
+            raise ValueError(
+                f"has {rows} rows and the columns {names}; rows and an id column are required"
+            )
     except (ArrowInvalid, OSError, ValueError) as error:
-        aside = draft.quarantine(file.path, data)
-        raise _error(draft, f"{file.path} {error}", f"{url} (the bytes: {aside})") from error
-    lacking = [c for c in card(NAME).map["columns"] if _found(c, names) is None]
+        stored = draft.quarantine(file.path, data)
+        where = f"{url} (response stored as {stored})"
+        raise _error(draft, f"{file.path} {error}", where) from error
+    lacking = [c for c in card(NAME).map["columns"] if _source_column(c, names) is None]
     if lacking:
         draft.notes.append(f"{file.path} lacks {lacking}: null in {TABLE}")
     draft.add_file(file.path, data, url=url, rows_seen=rows)
@@ -81,32 +84,34 @@ def _error(draft: Draft, what: str, where: str) -> SourceError:
         NAME,
         f"{draft.day} {what}",
         where,
-        "give --as-of a day that has a commit, or go without: hub-stats is an optional backfill",
+        "choose a day with a commit (--as-of), or leave out hub-stats: it is an optional backfill",
     )
 
 
-def _found(column: str, names: list[str]) -> str | None:
-    """What the file calls one of our columns; None where it lacks it."""
+def _source_column(column: str, names: list[str]) -> str | None:
+    """The file's name of one of our columns; None if the file lacks it."""
     return next((n for n in card(NAME).map["columns"][column] if n in names), None)
 
 
 def parse_revision(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    """Loads raw.hub_stats_models; a row without id or doubled goes to quarantine.
+    """Loads raw.hub_stats_models; rows without an id and duplicates go to quarantine.
 
-    The file's types drift (createdAt was a text once), so every value is read as a text in the
-    format of its column; moments are UTC, whatever the machine's time zone. One that is written
-    otherwise is null and noted.
+    The types in the file change (createdAt was text once), so every value is read as text in the
+    format of its column. Times are UTC, whatever the machine's time zone. A value in another format
+    becomes null and is quarantined.
     """
     paths = archive.paths(snapshot.find(suffix=".parquet"))
     described = con.execute("DESCRIBE FROM read_parquet(?)", [paths]).fetchall()
     kinds = {name: kind for name, kind, *_ in described}
     table = contract(TABLE)
     columns = {n: c for n, c in table.columns.items() if n in card(NAME).map["columns"]}
-    picked = ", ".join(f"{_text(_found(c, [*kinds]), kinds)} AS {quote(c)}" for c in columns)
+    picked = ", ".join(
+        f"{_text(_source_column(c, [*kinds]), kinds)} AS {quote(c)}" for c in columns
+    )
     file = literal(snapshot.files[0].name)
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE stats_judged AS SELECT *, {file} AS file, CASE
-            WHEN model_id_hf IS NULL OR model_id_hf = '' THEN 'no id'
+        f"""CREATE OR REPLACE TEMP TABLE stats_rows AS SELECT *, {file} AS file, CASE
+            WHEN model_id_hf IS NULL OR model_id_hf = '' THEN 'missing id'
             WHEN row_number() OVER (PARTITION BY model_id_hf ORDER BY line) > 1 THEN 'duplicate'
             END AS refusal
         FROM (SELECT {picked}, row_number() OVER () AS line FROM read_parquet(?))""",
@@ -117,26 +122,26 @@ def parse_revision(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
         f"""INSERT INTO {table.sql_name}
             (snapshot_id, snapshot_date, {", ".join(map(quote, columns))})
         SELECT {snapshot_columns(snapshot)}, {values}
-        FROM stats_judged WHERE refusal IS NULL ORDER BY line"""
+        FROM stats_rows WHERE refusal IS NULL ORDER BY line"""
     )
     cells = {name: quote(name) for name in columns}
-    quarantine_cells(con, snapshot, table, cells, "(FROM stats_judged WHERE refusal IS NULL)")
+    quarantine_cells(con, snapshot, table, cells, "(FROM stats_rows WHERE refusal IS NULL)")
     kept = ", ".join(f"{quote(n)} := {quote(n)}" for n in columns)
     quarantine(
         con,
         snapshot,
         TABLE,
         f"""SELECT file, line, refusal, to_json(struct_pack({kept}))::VARCHAR
-        FROM stats_judged WHERE refusal IS NOT NULL""",
+        FROM stats_rows WHERE refusal IS NOT NULL""",
     )
-    con.execute("DROP TABLE stats_judged")
+    con.execute("DROP TABLE stats_rows")
 
 
 def _text(column: str | None, kinds: Mapping[str, str]) -> str:
-    """SQL of a column of the file as the text that our contracts read.
+    """SQL of a column of the file as text in the format of our contracts.
 
-    A moment with zone is put into UTC, one without is UTC already; a whole number in a column of
-    fractions (as pandas keeps numbers beside gaps) is written without them.
+    Times without a zone are UTC. Whole numbers in a column of floats (which pandas uses for
+    integers with gaps) are written without a fraction.
     """
     if column is None:
         return "NULL::VARCHAR"

@@ -10,7 +10,7 @@ import duckdb
 from huggingface_hub import HfApi
 
 from flows.settings import Settings
-from flows.sources.formats.json_text import mended, read_document
+from flows.sources.formats.json_text import read_document, to_strict_json
 from flows.sources.http import SourceError, get
 from flows.sources.quarantine import quarantine, quarantine_cells, snapshot_columns, typed
 from warehouse.archive.archive import Archive
@@ -29,12 +29,12 @@ _CELLS = {
 
 
 def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps the strip as one file. An empty or damaged one is asked for again."""
-    draft.reset()  # one moment of the strip; one that was kept and not sealed is asked for again
+    """Stores the strip as one file. An empty or damaged response is retried."""
+    draft.reset()  # the strip is of one moment: one that was stored but not sealed is fetched again
     url = f"{settings.hub_url}/api/trending"
     headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
     for _ in range(TRIES):
-        answer = get(
+        response = get(
             "hub_trending",
             url,
             timeout=settings.http_timeout_seconds,
@@ -42,49 +42,49 @@ def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
             first_wait=settings.http_first_wait_seconds,
         )
         try:
-            strip, is_mended = _strip(answer.content)
+            strip, is_repaired = _strip(response.content)
         except (ValueError, KeyError, TypeError) as error:
             problem = error
-            aside = draft.quarantine(NAME, answer.content)
+            stored = draft.quarantine(NAME, response.content)
             continue
-        if is_mended:
-            draft.notes.append(f"{NAME} holds half characters, or numbers that are none")
+        if is_repaired:
+            draft.notes.append(f"{NAME} contains broken characters or invalid numbers")
         draft.add_file(
-            NAME, answer.content, url=url, status=answer.status_code, rows_seen=len(strip)
+            NAME, response.content, url=url, status=response.status_code, rows_seen=len(strip)
         )
         return
     raise SourceError(
         "hub_trending",
         f"{draft.day} {NAME} is not the trending strip ({type(problem).__name__}: {problem})",
-        f"{url} (the bytes: {aside})",
-        "run again later; if it stays so, the API has changed",
+        f"{url} (response stored as {stored})",
+        "run again later; if it fails again, the API has changed",
     ) from problem
 
 
 def _strip(content: bytes) -> tuple[list[Any], bool]:
-    """The items of the strip, and whether it had to be mended."""
-    document, is_mended = read_document(content)
+    """The items of the strip, and whether the JSON had to be repaired."""
+    document, is_repaired = read_document(content)
     strip = document["recentlyTrending"]
     if not isinstance(strip, list):
-        raise TypeError("recentlyTrending is no list")
+        raise TypeError("recentlyTrending is not a list")
     if not strip:
         raise ValueError("recentlyTrending is empty")
-    return strip, is_mended
+    return strip, is_repaired
 
 
 def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
     """Loads raw.hub_trending: one row per item of the strip.
 
-    Refused: items without id or type. Another value that is not written as its contract says is
-    null and noted.
+    Rejected: items without id or type. Any other value that does not match its contract's format
+    becomes null and is quarantined.
     """
     file, table = snapshot.find(NAME)[0], contract("raw.hub_trending")
     try:
         _read(con, archive.paths([file])[0])
-    except duckdb.InvalidInputException:  # half a letter, or a key twice
+    except duckdb.InvalidInputException:  # half a surrogate, or a repeated key
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / NAME
-            copy.write_bytes(mended(archive.read(file)))
+            copy.write_bytes(to_strict_json(archive.read(file)))
             _read(con, str(copy))
     columns = ", ".join(f'"{c}"' for c in table.columns)
     value = {name: typed(text, table.columns[name]) for name, text in _CELLS.items()}
@@ -107,10 +107,10 @@ def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
 
 
 def _read(con: duckdb.DuckDBPyConnection, path: str) -> None:
-    """The temporary table `strip`: every item, by its place, judged."""
+    """Creates the temporary table `strip`: every item with its position and why it is rejected."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE strip AS SELECT *, '{NAME}' AS file, CASE
-            WHEN id IS NULL OR repo_type IS NULL THEN 'no id or no type' END AS refusal FROM (
+            WHEN id IS NULL OR repo_type IS NULL THEN 'missing id or type' END AS refusal FROM (
         SELECT line, item, item ->> '$.repoType' AS repo_type,
             item ->> '$.repoData.id' AS id, item -> '$.repoData' AS repo FROM (
             SELECT unnest(strip) AS item, generate_subscripts(strip, 1) AS line FROM (

@@ -1,8 +1,8 @@
-"""What a pickle says, without doing it: no name is imported, nothing is called or built.
+"""Reads the content of a pickle without executing it: nothing is imported, called or built.
 
-`read` walks the opcodes with a stack of its own. Where a pickle names a class or a function there
-is a `Named`, where it calls one there is a `Made` that remembers the call. What numpy, pandas and
-pyarrow would have built of it, `flows.sources.lmarena.pickled_frames` reads from these records.
+`read` walks the opcodes with a stack of its own. A class or function that the pickle names becomes
+a `Named`; a call becomes a `Made` that records the call. `pickled_frames` reads from these records
+what numpy, pandas and pyarrow would have built.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-LARGEST = 256 << 20  # bytes; the largest pickle of the Space has some thirty million
-MOST_STEPS = 30_000_000  # a step makes at most one small object
-Value: TypeAlias = Any  # whatever a pickle says: its shape is found out by looking
+MAX_BYTES = 256 << 20  # the largest pickle of the Space has some 30 MB
+MAX_STEPS = 30_000_000  # a step makes at most one small object
+Value: TypeAlias = Any  # anything in a pickle; its shape is only known at run time
 _MARK = object()
 _CALLERS = ("copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__")
 
 
 class PickleError(ValueError):
-    """A pickle that is damaged, that asks for more than data, or that is not of a known shape."""
+    """A pickle that is damaged, contains more than data, or has an unknown shape."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Named:
-    """A class or function that the pickle names: its path as text, and nothing behind it."""
+    """A class or function that the pickle names: only its path, nothing is imported."""
 
     path: str
 
 
 @dataclass(eq=False, repr=False, slots=True)
 class Made:
-    """An object that the pickle would have made: by calling what, with which arguments and state.
+    """An object that the pickle would have made by calling `what`, with arguments and state.
 
-    `items` and `entries` are what it would have appended to it or set by key.
+    `items` and `entries` are what it would have appended or set by key.
     """
 
     what: object
@@ -45,7 +45,7 @@ class Made:
 
     @property
     def path(self) -> str:
-        """Path of the class or function called; '' where the pickle names none."""
+        """Path of the class or function called; '' if the pickle names none."""
         path = self.what.path if isinstance(self.what, Named) else ""
         if path in _CALLERS and self.args and isinstance(self.args[0], Named):
             return self.args[0].path
@@ -53,23 +53,23 @@ class Made:
 
 
 def read(data: bytes) -> Value:
-    """The pickle's top value out of plain Python values, `Named` and `Made`.
+    """The pickle's top value, made of plain Python values, `Named` and `Made`.
 
-    Dictionaries have plain keys; a key that is none is a `Made`. Sets are lists, and a value may
-    occur at several places. Raises PickleError.
+    Dictionaries have plain keys; any other key becomes a `Made`. Sets become lists, and a value may
+    occur in several places. Raises PickleError.
     """
-    if len(data) > LARGEST:
-        raise PickleError(f"has {len(data):,} bytes, more than {LARGEST:,}")
-    machine, place = _Machine(), 0
+    if len(data) > MAX_BYTES:
+        raise PickleError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
+    machine, position = _Machine(), 0
     try:
         for step, (opcode, argument, at) in enumerate(pickletools.genops(data)):
-            place = at or 0
-            if step > MOST_STEPS:
-                raise PickleError(f"has more than {MOST_STEPS:,} steps")
+            position = at or 0
+            if step > MAX_STEPS:
+                raise PickleError(f"has more than {MAX_STEPS:,} steps")
             machine.do(opcode.name, argument)
         return machine.result()
     except (PickleError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise PickleError(f"byte {place}: {_problem(error)}") from error
+        raise PickleError(f"byte {position}: {_problem(error)}") from error
 
 
 def _problem(error: Exception) -> str:
@@ -77,8 +77,8 @@ def _problem(error: Exception) -> str:
     return f"{kind}{error}"[:200]
 
 
-def told(value: object) -> str:
-    """A value in a message; one with values inside it only by its type, for it may have no end."""
+def describe(value: object) -> str:
+    """A value for a message; containers are described by type, since they may be endless."""
     if isinstance(value, Named):
         return value.path[:80]
     short = isinstance(value, str | bytes | float | type(None)) or (
@@ -100,20 +100,20 @@ class _Machine:
         return self.stack[0]
 
     def do(self, name: str, argument: Value) -> None:
-        if name not in _ACTS:
-            raise PickleError(f"{name} asks for more than the pickle holds")
-        _ACTS[name](self, argument)
+        if name not in _ACTIONS:
+            raise PickleError(f"the opcode {name} needs more than the data in the pickle")
+        _ACTIONS[name](self, argument)
 
     def pop(self) -> Value:
         value = self.stack.pop()
         if value is _MARK:
-            raise PickleError("takes a value where there is none")
+            raise PickleError("uses a value where there is none")
         return value
 
     def top(self) -> Value:
         value = self.stack[-1]
         if value is _MARK:
-            raise PickleError("takes a value where there is none")
+            raise PickleError("uses a value where there is none")
         return value
 
     def since_mark(self) -> list[Any]:
@@ -124,12 +124,12 @@ class _Machine:
 
     def name(self, module: object, name: object) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise PickleError("names a class by something that is no text")
+            raise PickleError("names a class by a value that is not text")
         self.stack.append(Named(f"{module}.{name}"))
 
     def make(self, what: object, args: object) -> None:
         if not isinstance(args, tuple):
-            raise PickleError("calls with something that is no tuple")
+            raise PickleError("calls with arguments that are not a tuple")
         self.stack.append(Made(what, args))
 
     def extend(self, values: list[Any]) -> None:
@@ -161,7 +161,7 @@ class _Machine:
 
 
 def _key(key: object) -> object:
-    """A key that can be looked up without running anything, however deep; else one that cannot."""
+    """The key if it can be hashed without running code, else a placeholder."""
     plain = (str, int, float, bytes, type(None), Named, Made)
     if isinstance(key, plain) or (
         isinstance(key, tuple) and all(isinstance(part, plain) for part in key)
@@ -176,9 +176,9 @@ def _dict(machine: _Machine) -> None:
     machine.put(values)
 
 
-def _pair(machine: _Machine, act: Callable[[Any, Any], None]) -> None:
+def _pair(machine: _Machine, action: Callable[[Any, Any], None]) -> None:
     second = machine.pop()
-    act(machine.pop(), second)
+    action(machine.pop(), second)
 
 
 def _of_mark(machine: _Machine) -> None:
@@ -200,8 +200,8 @@ _PUSHES = (
     *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"),
     *("BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
 )
-# What is not here (persistent ids, the extension registry, out-of-band buffers) is refused.
-_ACTS: dict[str, Callable[[_Machine, Any], Any]] = {
+# All other opcodes (persistent ids, the extension registry, out-of-band buffers) are rejected.
+_ACTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
     **dict.fromkeys(_PUSHES, lambda m, value: m.stack.append(value)),
     **dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda m, _: None),
     "NONE": lambda m, _: m.stack.append(None),

@@ -1,7 +1,7 @@
-"""numpy arrays and pandas tables out of what a pickle says (`flows.sources.lmarena.pickle_reader`).
+"""numpy arrays and pandas tables from the content of a pickle (`pickle_reader`).
 
-Neither numpy nor pandas has a part in it: the bytes of an array are decoded here, and a table is
-put together from the blocks that pandas 0.25 to 3 write. Every failure is a PickleError.
+Neither numpy nor pandas is used: array bytes are decoded here, and tables are assembled from the
+blocks that pandas 0.25 to 3 write. Every failure is a PickleError.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from flows.sources.lmarena.pickle_reader import Made, Named, PickleError, Value, told
+from flows.sources.lmarena.pickle_reader import Made, Named, PickleError, Value, describe
 
-MOST_CELLS = 20_000_000
+MAX_CELLS = 20_000_000
 _CODES = {
     **{"f2": "e", "f4": "f", "f8": "d", "b1": "?", "i1": "b", "u1": "B", "i2": "h", "u2": "H"},
     **{"i4": "i", "u4": "I", "i8": "q", "u8": "Q"},
@@ -55,19 +55,19 @@ class Table:
 
 
 @contextmanager
-def _legible() -> Iterator[None]:
-    """What a record of unknown shape trips over, as the one kind of error."""
+def _pickle_errors() -> Iterator[None]:
+    """Turns the errors that a record of unknown shape causes into PickleError."""
     try:
         yield
     except PickleError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         text = f"{type(error).__name__}: {error}"[:200]
-        raise PickleError(f"a table of unknown shape ({text})") from error
+        raise PickleError(f"has a table of unknown shape ({text})") from error
     except struct.error as error:
-        raise PickleError(f"an array of another size than it says ({error})") from error
+        raise PickleError(f"has an array of the wrong size ({error})") from error
     except RecursionError as error:
-        raise PickleError("values within values without end") from error
+        raise PickleError("is nested too deeply") from error
 
 
 def is_frame(value: object) -> bool:
@@ -84,9 +84,9 @@ def _core(name: str) -> str:
     return f"pandas.core.{name}"
 
 
-@_legible()
+@_pickle_errors()
 def mapping(value: object) -> dict[Any, Any] | None:
-    """A dictionary or one of its known kinds, or a Series by its labels; None for all else."""
+    """The content of a dictionary, one of its known kinds, or a Series by label; else None."""
     if isinstance(value, dict):
         return {plain(key): content for key, content in value.items()}
     if isinstance(value, Made) and value.path in _DICTS:
@@ -96,9 +96,9 @@ def mapping(value: object) -> dict[Any, Any] | None:
     return None
 
 
-@_legible()
+@_pickle_errors()
 def plain(value: Value) -> Value:
-    """A numpy scalar as the plain value it is, pandas' NA as None; everything else as it was."""
+    """A numpy scalar as a plain value, pandas' NA as None; everything else unchanged."""
     if isinstance(value, Named) and value.path in _MISSING:
         return None
     if isinstance(value, Made) and value.path in _SCALARS:
@@ -107,7 +107,7 @@ def plain(value: Value) -> Value:
     return value
 
 
-@_legible()
+@_pickle_errors()
 def frame(value: Value) -> Table:
     """The table of a DataFrame's record."""
     (columns, index), blocks = _manager(value.state)
@@ -115,34 +115,34 @@ def frame(value: Value) -> Table:
     for cells, placement in blocks:
         for place, line in zip(_places(placement), _columns(cells), strict=True):
             if place in found:
-                raise PickleError("a table with two columns in one place")
+                raise PickleError("has a table with two columns in one place")
             found[place] = line
         _size((sum(map(len, found.values())),))
     wrong = [len(c) for c in found.values() if len(c) != len(index)]
     if wrong or sorted(found) != list(range(len(columns))) or len(set(columns)) != len(columns):
-        raise PickleError("a table whose columns do not fit together")
+        raise PickleError("has a table whose columns do not fit together")
     return Table(index, {label: found[n] for n, label in enumerate(columns)})
 
 
 def _series(value: Value) -> Iterator[tuple[Any, Any]]:
-    """Label and value of every entry; a label that comes twice is an error, not a choice."""
+    """Label and value of every entry. Raises PickleError for repeated labels."""
     (index,), ((cells, _),) = _manager(value.state)
     if len(set(index)) != len(index):
-        raise PickleError("a series with a label twice")
+        raise PickleError("has a series with repeated labels")
     return zip(index, _values(cells), strict=True)
 
 
 def _manager(state: dict[str, Any]) -> tuple[list[list[Any]], list[tuple[Any, Any]]]:
     """Labels of each axis, and (values, placement) of each block.
 
-    A manager is either called with its blocks and axes, or has them in its state, under the
-    version of pandas that brought this form.
+    A manager gets its blocks and axes as arguments, or has them in its state, under the version of
+    pandas that introduced this form.
     """
     made = state["_mgr"] if "_mgr" in state else state["_data"]
     if isinstance(made.state, tuple):
-        held = made.state[3]["0.14.1"]
-        axes: Value = held["axes"]
-        blocks: Value = [(b["values"], b["mgr_locs"]) for b in held["blocks"]]
+        content = made.state[3]["0.14.1"]
+        axes: Value = content["axes"]
+        blocks: Value = [(b["values"], b["mgr_locs"]) for b in content["blocks"]]
     else:
         blocks, axes = made.args[-2:]
         if isinstance(blocks, Made):  # a series: one block, one axis
@@ -157,7 +157,7 @@ def _labels(index: Value) -> list[Any]:
         return list(_range(content["start"], content["stop"], content["step"]))
     labels = _values(content["data"])
     if odd := [label for label in labels if not isinstance(label, str | int | float | None)]:
-        raise PickleError(f"a label that is {told(odd[0])}")
+        raise PickleError(f"has the label {describe(odd[0])}, which is neither text nor number")
     return labels
 
 
@@ -169,8 +169,8 @@ def _places(placement: Value) -> list[int]:
 
 def _range(*bounds: int) -> range:
     found = range(*bounds)
-    if len(found) > MOST_CELLS:
-        raise PickleError(f"{len(found):,} labels, more than {MOST_CELLS:,}")
+    if len(found) > MAX_CELLS:
+        raise PickleError(f"has {len(found):,} labels, more than {MAX_CELLS:,}")
     return found
 
 
@@ -183,7 +183,7 @@ def _columns(cells: Value) -> list[list[Any]]:
 
 
 def _values(value: Value) -> list[Any]:
-    """The cells of whatever pandas keeps a column or the labels in."""
+    """The cells of any structure in which pandas stores a column or labels."""
     if isinstance(value, list):
         return [plain(cell) for cell in value]
     if value.path in _ARRAYS + _BUFFERS:
@@ -191,13 +191,13 @@ def _values(value: Value) -> list[Any]:
         return cells[:size]
     if value.path == _BACKED and value.args[0].path.endswith(".StringArray"):
         return next(_values(part) for part in value.state if _is_array(part))
-    held = value.state if isinstance(value.state, dict) else {}
-    if "_mask" in held:
-        both = zip(_values(held["_data"]), _values(held["_mask"]), strict=True)
+    state = value.state if isinstance(value.state, dict) else {}
+    if "_mask" in state:
+        both = zip(_values(state["_data"]), _values(state["_mask"]), strict=True)
         return [None if masked else cell for cell, masked in both]
-    if "_pa_array" in held or ("_data" in held and ".Arrow" in f".{value.path.split('.')[-1]}"):
-        return _arrow(held.get("_pa_array", held.get("_data")))
-    raise PickleError(f"a column in a {value.path or 'thing without name'}, which is not known")
+    if "_pa_array" in state or ("_data" in state and ".Arrow" in f".{value.path.split('.')[-1]}"):
+        return _arrow(state.get("_pa_array", state.get("_data")))
+    raise PickleError(f"has a column of the unknown type {value.path or '(no name)'}")
 
 
 def _is_array(value: object) -> bool:
@@ -211,22 +211,24 @@ def _array(value: Value) -> Array:
         raw, kind, shape, order = value.args[:4]
         by_column = order == "F"
         if order not in ("C", "F"):
-            raise PickleError(f"an array in the order {told(order)}")
+            raise PickleError(f"has an array in the order {describe(order)}")
     size = _size(shape)
     code = _kind(kind)
     cells = [plain(c) for c in raw] if code == "O" else _decode(code, _raw(raw), size)
     if len(cells) != size or len(shape) > 2:
-        raise PickleError(f"an array of {len(cells)} cells in {len(shape)} dimensions, not {size}")
-    if by_column and len(shape) == 2 and code != "O":  # objects are listed row by row always
+        raise PickleError(
+            f"has an array of {len(cells)} cells, {len(shape)} dimensions; not {size}"
+        )
+    if by_column and len(shape) == 2 and code != "O":  # objects are always listed row by row
         cells = [cell for row in range(shape[0]) for cell in cells[row :: shape[0]]]
     return Array(shape, cells)
 
 
 def _size(shape: Sequence[int]) -> int:
-    if not all(isinstance(n, int) and 0 <= n <= MOST_CELLS for n in shape):
-        raise PickleError(f"an array of the shape {[told(n) for n in shape[:4]]}")
-    if (size := math.prod(shape)) > MOST_CELLS:
-        raise PickleError(f"an array of {size:,} cells, more than {MOST_CELLS:,}")
+    if not all(isinstance(n, int) and 0 <= n <= MAX_CELLS for n in shape):
+        raise PickleError(f"has an array of the shape {[describe(n) for n in shape[:4]]}")
+    if (size := math.prod(shape)) > MAX_CELLS:
+        raise PickleError(f"has an array of {size:,} cells, more than {MAX_CELLS:,}")
     return size
 
 
@@ -234,7 +236,7 @@ def _kind(dtype: Value) -> str:
     """`<f8`, `O`, `<U9` ...: byte order and kind of an array's cells."""
     code, state = dtype.args[0], dtype.state
     if dtype.path != "numpy.dtype" or not isinstance(code, str):
-        raise PickleError(f"cells of the kind {dtype.path}")
+        raise PickleError(f"has cells of the type {dtype.path}")
     if code.startswith("O"):
         return "O"
     return (">" if state and state[1] == ">" else "<") + code
@@ -248,21 +250,21 @@ def _decode(kind: str, raw: bytes, size: int) -> list[Any]:
         width = int(code[1:]) * (4 if code[0] == "U" else 1)
         encoding = f"utf-32-{'be' if order == '>' else 'le'}" if code[0] == "U" else "utf-8"
         if width * size != len(raw):
-            raise PickleError(f"texts in {len(raw)} bytes where {width * size} are said")
+            raise PickleError(f"has texts in {len(raw)} bytes instead of {width * size}")
         parts = (raw[n * width : (n + 1) * width] for n in range(size))
         return [part.decode(encoding).rstrip("\0") for part in parts]
-    raise PickleError(f"cells of the kind {kind!r:.30}, which are neither numbers nor texts")
+    raise PickleError(f"has cells of the type {kind!r:.30}, neither numbers nor text")
 
 
 def _raw(value: Value) -> bytes:
-    """Bytes, also where an older protocol wraps them into a text or a call."""
+    """Bytes, including those that older protocols wrap into text or a call."""
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     if value.path == "_codecs.encode" and value.args[1] in ("latin1", "latin-1"):
         return str(value.args[0]).encode("latin-1")
     if value.path in _BYTES:
         return _raw(value.args[0]) if value.args else b""
-    raise PickleError(f"bytes in a {value.path}")
+    raise PickleError(f"has bytes in a {value.path}")
 
 
 def _arrow(value: Value) -> list[Any]:
@@ -272,14 +274,14 @@ def _arrow(value: Value) -> list[Any]:
     kind, size, _, start, buffers, *_ = value.args[0]
     valid, ends, content = (None if b is None else _raw(b.args[0]) for b in buffers)
     if not isinstance(kind.args[0], str):
-        raise PickleError("an Arrow array of a kind without name")
+        raise PickleError("has an Arrow array of an unnamed type")
     code = _OFFSETS[kind.args[0]]
     _size((start, size))
     at = struct.calcsize(f"<{code}")
     offsets = struct.unpack_from(f"<{size + 1}{code}", ends or bytes(at), start * at)
     known = [valid is None or valid[n // 8] >> n % 8 & 1 for n in range(start, start + size)]
     if size and not 0 <= min(offsets) <= max(offsets) <= len(content or b""):
-        raise PickleError("an Arrow array that leads out of its bytes")
+        raise PickleError("has an Arrow array with offsets beyond its bytes")
     texts = ((content or b"")[first:end].decode() for first, end in pairwise(offsets))
     return [text if there else None for text, there in zip(texts, known, strict=True)]
 

@@ -1,11 +1,10 @@
-"""LMArena's frozen Space: the boards as they were, with models that the data set no longer names.
+"""LMArena's frozen Space: old boards, with models that the dataset no longer names.
 
 The tables (`leaderboard_table_YYYYMMDD.csv`: key, display name, organization, license, and the
-ratings of 2023) are always kept as received. The pickles (`elo_results_YYYYMMDD.pkl`, 459 MB)
-only where OBSERVATORY_SPACE_PICKLES is set: they are read without executing anything
-(`flows.sources.lmarena.pickle_reader`), and what is kept is a Parquet file of their ratings, filed
-under the pickle's address and digest; the pickle's own bytes are not. A file with a digest that
-the archive knows is not downloaded again, so a second day downloads nothing.
+ratings of 2023) are stored as received. The pickles (`elo_results_YYYYMMDD.pkl`, 459 MB) are
+fetched only with OBSERVATORY_SPACE_PICKLES: they are read without executing anything
+(`pickle_reader`), and only a Parquet file of their ratings is stored, under the pickle's address
+and digest. A file with a digest that the archive has is not downloaded again.
 """
 
 from __future__ import annotations
@@ -23,13 +22,18 @@ from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
-from flows.sources.formats.csv_file import read_csv, stripped, utf8
-from flows.sources.hf_repository import Repository, differs, digest_of, heard
+from flows.sources.formats.csv_file import check_header, read_csv, stripped, utf8
+from flows.sources.hf_repository import (
+    Repository,
+    digest_mismatch,
+    translate_errors,
+    tree_digest,
+)
 from flows.sources.http import SourceError
 from flows.sources.lmarena.pickle_reader import PickleError
 from flows.sources.lmarena.space_boards import SCHEMA, boards
 from flows.sources.quarantine import (
-    measured,
+    checked,
     quarantine,
     quarantine_cells,
     refusal,
@@ -52,48 +56,51 @@ _NULLS = ("", "-")
 
 
 def fetch_space(settings: Settings, archive: Archive, draft: Draft) -> None:
-    """Keeps every table of the Space, and the ratings of its pickles where the setting asks."""
+    """Stores every table of the Space, and the ratings of its pickles if the setting says so."""
     address = f"{settings.hub_url}/spaces/{REPO}"
-    with heard(NAME, draft.day, address):
+    with translate_errors(NAME, draft.day, address):
         space = Repository.newest(HfApi(endpoint=settings.hub_url), REPO, "space")
         wanted = [f for f in space.files() if _is_wanted(f.path, settings.space_pickles)]
-        _go_on(draft, wanted)
+        _reset_if_changed(draft, wanted)
         earlier = {(f.name, f.http_etag): f for s in archive.snapshots(NAME) for f in s.files}
         for file in wanted:
-            known = earlier.get((_kept_name(file.path), digest_of(file)))
+            known = earlier.get((_stored_name(file.path), tree_digest(file)))
             sound = known if known and archive.is_sound(known) else None
-            _keep_file(space, draft, file, sound)
+            _store_file(space, draft, file, sound)
     if not draft.files:
         raise SourceError(
             NAME,
-            f"{draft.day} the Space's tree holds no leaderboard_table_YYYYMMDD.csv",
+            f"{draft.day} the Space has no leaderboard_table_YYYYMMDD.csv",
             f"{address}/tree/{space.commit}",
             "compare the layout with the source card warehouse/contracts/sources/lmarena_space.yml",
         )
-    kept = sum(f.name.endswith(".parquet") for f in draft.files)
-    draft.notes.append(f"commit {space.commit}, {len(draft.files) - kept} tables, {kept} pickles")
+    pickles = sum(f.name.endswith(".parquet") for f in draft.files)
+    tables = len(draft.files) - pickles
+    draft.notes.append(f"commit {space.commit}, {tables} tables, {pickles} pickles")
     if not settings.space_pickles:
-        draft.notes.append("pickles left alone (OBSERVATORY_SPACE_PICKLES is not set)")
+        draft.notes.append("pickles not fetched (OBSERVATORY_SPACE_PICKLES is not set)")
 
 
 def _is_wanted(path: str, pickles: bool) -> bool:
     return bool(_TABLE.fullmatch(path) or (pickles and _PICKLE.fullmatch(path)))
 
 
-def _kept_name(path: str) -> str:
-    """A pickle's ratings are kept as Parquet; a table under its own name."""
+def _stored_name(path: str) -> str:
+    """A pickle's ratings are stored as Parquet; a table under its own name."""
     return re.sub(r"\.pkl$", ".parquet", path)
 
 
-def _go_on(draft: Draft, wanted: list[RepoFile]) -> None:
-    """Goes on with a draft that an earlier run left, unless the Space is another one now."""
-    offered = {_kept_name(f.path): digest_of(f) for f in wanted}
+def _reset_if_changed(draft: Draft, wanted: list[RepoFile]) -> None:
+    """Keeps the draft that an earlier run left, unless the Space has changed since."""
+    offered = {_stored_name(f.path): tree_digest(f) for f in wanted}
     if any(offered.get(f.name) != f.http_etag for f in draft.files):
         draft.reset()
 
 
-def _keep_file(space: Repository, draft: Draft, file: RepoFile, known: ArchivedFile | None) -> None:
-    name, digest, url = _kept_name(file.path), digest_of(file), space.url(file.path)
+def _store_file(
+    space: Repository, draft: Draft, file: RepoFile, known: ArchivedFile | None
+) -> None:
+    name, digest, url = _stored_name(file.path), tree_digest(file), space.url(file.path)
     if any(f.name == name for f in draft.files):
         return
     if known:
@@ -101,23 +108,23 @@ def _keep_file(space: Repository, draft: Draft, file: RepoFile, known: ArchivedF
         return
     data = space.download(file.path)
     try:
-        if problem := differs(data, digest):
+        if problem := digest_mismatch(data, digest):
             raise ValueError(problem)
-        content, rows = _judged(file.path, data)
+        content, rows = _content_to_store(file.path, data)
     except (PickleError, ValueError) as error:
-        aside = draft.quarantine(file.path, data)
+        stored = draft.quarantine(file.path, data)
         raise SourceError(
             NAME,
             f"{draft.day} {file.path}: {error}",
-            f"{url} (the bytes: {aside})",
-            "run again; if the file itself is so, adapt flows/sources/lmarena/space.py",
+            f"{url} (response stored as {stored})",
+            "run again; if it fails again, the format has changed: adapt lmarena/space.py",
         ) from error
     draft.add_file(name, content, url=url, etag=digest, rows_seen=rows)
     log.info("lmarena_space: %s, %s rows", name, f"{rows:,}")
 
 
-def _judged(path: str, data: bytes) -> tuple[bytes, int]:
-    """What is kept of a file, and its rows. Raises ValueError (a PickleError is one)."""
+def _content_to_store(path: str, data: bytes) -> tuple[bytes, int]:
+    """The bytes to store for a file, and its rows. Raises ValueError (a PickleError is one)."""
     if not _PICKLE.fullmatch(path):
         return data, len(_records(data))
     ratings, packed = boards(data), io.BytesIO()
@@ -126,37 +133,23 @@ def _judged(path: str, data: bytes) -> tuple[bytes, int]:
 
 
 def _records(data: bytes) -> list[dict[str, str]]:
-    """The records of a table by column. Raises ValueError that says at which line it is damaged.
+    """The records of a table by column. Raises ValueError naming the damaged line.
 
-    Ten recorded tables end without a newline, so that is no sign of a cut; the digest is.
+    Ten recorded tables end without a newline, so only the digest shows that a file is incomplete.
     """
-    held = read_csv(utf8(data))
-    _check_header(held.header)
-    if not held.records:
-        raise ValueError("holds a header and no record")
-    return [dict(zip(held.header, cells, strict=True)) for _, cells in held.records]
-
-
-def _check_header(header: list[str]) -> None:
-    columns = contract(TABLES).columns.values()
-    needed = [c.source_names[0] for c in columns if c.source_names and not c.optional]
-    lacks = [name for name in needed if name not in header]
-    twice = sorted({h for h in header if header.count(h) > 1})
-    known = {name for c in columns for name in c.source_names}
-    unknown = [h for h in header if h not in known]
-    if lacks or twice or unknown:
-        raise ValueError(
-            f"line 1: the header lacks {lacks}, has twice {twice}, and has {unknown[:9]}, which "
-            f"{TABLES} does not know"
-        )
+    content = read_csv(utf8(data))
+    check_header(content.header, contract(TABLES), allow_unknown=False)
+    if not content.records:
+        raise ValueError("has a header but no records")
+    return [dict(zip(content.header, cells, strict=True)) for _, cells in content.records]
 
 
 def parse_space(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
     """Loads raw.arena_space_tables and raw.arena_space_ratings: one row per record of each file.
 
-    Cells are stripped; '' and '-' are null. So is a cell that cannot be used, with a note in
-    raw.quarantine. Refused, with the reason: a record without model name and one whose rating
-    cannot be used. Dates are those of the files' names.
+    Cells are stripped; '' and '-' are null. Unusable cells become null and are quarantined.
+    Rejected: a record without a model name or with an unusable rating. Dates are those in the
+    files' names.
     """
     tables = snapshot.find(suffix=".csv")
     if tables:
@@ -169,7 +162,7 @@ def parse_space(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snap
 def _table_date(name: str) -> date:
     found = _TABLE.fullmatch(name) or _PICKLE.fullmatch(name)
     if not found:
-        raise ValueError(f"{name} has no day in its name")
+        raise ValueError(f"{name} has no date in its name")
     return date.fromisoformat(found["day"])
 
 
@@ -205,17 +198,17 @@ def _load_ratings(
     frames = []
     for name, path in paths.items():
         pickle = re.sub(r"\.parquet$", ".pkl", name)
-        held = pl.read_parquet(path).with_row_index("line", 1)
+        ratings = pl.read_parquet(path).with_row_index("line", 1)
         about = {"file_name": pl.lit(pickle), "table_date": pl.lit(_table_date(pickle))}
         frames.append(
-            held.with_columns(
+            ratings.with_columns(
                 pl.col("line").cast(pl.Int64),
                 pl.struct(pl.all()).struct.json_encode().alias("record"),
                 **about,
             )
         )
     columns = contract(RATINGS).columns
-    read = {c: measured(quote(c), columns[c]) for c in SCHEMA}
+    read = {c: checked(quote(c), columns[c]) for c in SCHEMA}
     _load(con, snapshot, RATINGS, pl.concat(frames), read)
 
 
@@ -226,19 +219,18 @@ def _load(
     frame: pl.DataFrame,
     read: Mapping[str, str],
 ) -> None:
-    """Loads the sound rows of `frame` and quarantines the rest with the first unusable cell.
+    """Loads the sound rows of `frame` and quarantines the others.
 
-    `read`: SQL of the values of typed columns; the others that the source names are text.
+    `read`: SQL of the values of typed columns; the other source columns are text.
     """
     table = contract(name)
     columns = list(table.columns)[2:]
     texts = {c for c in columns if table.columns[c].source_names}
     cells = {c: quote(c) for c in columns if c in texts or c in read}
-    refused = (
-        f"CASE WHEN model_name IS NULL THEN 'no model name' ELSE {refusal(table, cells, read)} END"
-    )
-    taken = {c: typed(quote(c), table.columns[c]) for c in texts} | dict(read)
-    values = ", ".join(taken.get(c, quote(c)) for c in columns)
+    misfit = refusal(table, cells, read)
+    refused = f"CASE WHEN model_name IS NULL THEN 'missing model name' ELSE {misfit} END"
+    loaded = {c: typed(quote(c), table.columns[c]) for c in texts} | dict(read)
+    values = ", ".join(loaded.get(c, quote(c)) for c in columns)
     con.register("space_lines", frame)
     con.execute(
         f"""INSERT INTO {table.sql_name} SELECT {snapshot_columns(snapshot)}, {values}
@@ -250,6 +242,6 @@ def _load(
         name,
         f"SELECT file_name, line, {refused}, record FROM space_lines WHERE {refused} IS NOT NULL",
     )
-    kept = f"(SELECT *, file_name AS file FROM space_lines WHERE {refused} IS NULL)"
-    quarantine_cells(con, snapshot, table, cells, kept, values=read)
+    accepted = f"(SELECT *, file_name AS file FROM space_lines WHERE {refused} IS NULL)"
+    quarantine_cells(con, snapshot, table, cells, accepted, values=read)
     con.unregister("space_lines")

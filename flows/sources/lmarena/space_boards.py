@@ -1,4 +1,4 @@
-"""The boards inside a pickle of the frozen Space, of whatever year, as one table.
+"""The boards in a pickle of the frozen Space, of any year, as one table.
 
 | era | shape |
 |---|---|
@@ -8,7 +8,7 @@
 | from 2024-06-29 | board -> category -> result; from 2024-08 also `<category>_style_control` |
 | from 2025-06 | the bounds are named rating_upper and rating_lower |
 
-A result without category is filed under `full`, as the Space itself called it later.
+A result without a category is stored as `full`, as the Space itself called it later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.sources.lmarena.pickle_reader import PickleError, Value, read, told
+from flows.sources.lmarena.pickle_reader import PickleError, Value, describe, read
 from flows.sources.lmarena.pickled_frames import Table, frame, is_frame, mapping, plain
 
 SCHEMA = pl.Schema(
@@ -52,12 +52,12 @@ _TABLE, _FINAL = "leaderboard_table_df", "elo_rating_final"
 _SIMPLE = {"elo_rating_online": "elo_online", "elo_rating_median": "elo_median"}
 _RESULT = {_TABLE, _FINAL, *_SIMPLE}
 _KINDS = {"bt": "bradley_terry", "elo": "elo_median"}
-# Names at the top that are boards and not categories of the text board.
+# Top-level names that are boards; all others are categories of the text board.
 _BOARDS = {"text", "vision", "image", "image-edit", "webdev", "search"}
 _SUBSETS = {"image": "text_to_image"}
 _STYLE = "_style_control"
-MOST_ROWS = 2_000_000
-LARGEST_NUMBER = 1e12  # far above any rating or number of battles
+MAX_ROWS = 2_000_000
+MAX_NUMBER = 1e12  # far above any rating or number of battles
 
 Row = tuple[str | float | None, ...]
 
@@ -65,24 +65,24 @@ Row = tuple[str | float | None, ...]
 def boards(data: bytes) -> pl.DataFrame:
     """One row per rating that the pickle gives: board, category, model and method (SCHEMA).
 
-    Ratings of the tables have their bounds, variance, battles and rank, the others are alone.
-    Raises PickleError for a pickle that is damaged or holds no rating that we know.
+    Only ratings from tables have bounds, variance, battles and rank. Raises PickleError for a
+    pickle that is damaged or has no known ratings.
     """
     rows: list[Row] = []
     for path, result in _results(read(data), ()):
-        subset, category = _place(path)
+        subset, category = _subset_and_category(path)
         rows += [(subset, category, *line) for line in _lines(result)]
-        if len(rows) > MOST_ROWS:
-            raise PickleError(f"holds more than {MOST_ROWS:,} ratings")
+        if len(rows) > MAX_ROWS:
+            raise PickleError(f"has more than {MAX_ROWS:,} ratings")
     if not rows:
-        raise PickleError("holds no table of ratings that we know")
+        raise PickleError("has no table of ratings in a known shape")
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 def _results(
     node: Value, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], dict[Any, Any]]]:
-    """The results and where they lie: at the top, below a category, or below board and category."""
+    """The results with their path: none, the category, or board and category."""
     content = mapping(node)
     if content is None:
         return
@@ -94,8 +94,8 @@ def _results(
                 yield from _results(child, (*path, name))
 
 
-def _place(path: tuple[str, ...]) -> tuple[str, str]:
-    """Subset in the data set's names, and category as the pickle names it."""
+def _subset_and_category(path: tuple[str, ...]) -> tuple[str, str]:
+    """Subset as the dataset names it, and category as the pickle names it."""
     if len(path) < 2:
         path = (*path, "full") if path and path[0] in _BOARDS else ("text", *(path or ("full",)))
     board, category = path
@@ -109,25 +109,25 @@ def _lines(result: dict[Any, Any]) -> Iterator[tuple[Any, ...]]:
     """Model, method and figures of one result."""
     table = result.get(_TABLE)
     if is_frame(table):
-        yield from _table_lines(frame(table), _method(result, unsaid="bt"))
+        yield from _table_lines(frame(table), _method(result, default="bt"))
     elif ratings := mapping(result.get(_FINAL)):
-        yield from _plain_lines(ratings, _method(result, unsaid=None))
+        yield from _plain_lines(ratings, _method(result, default=None))
     for name, kind in _SIMPLE.items():
         yield from _plain_lines(mapping(result.get(name)) or {}, kind)
 
 
-def _method(result: dict[Any, Any], unsaid: str | None) -> str:
-    """The method of a result; tables came with Bradley-Terry, so there it may be unsaid."""
-    system = plain(result.get("rating_system", unsaid))
+def _method(result: dict[Any, Any], default: str | None) -> str:
+    """The method of a result. Tables use Bradley-Terry if they name none."""
+    system = plain(result.get("rating_system", default))
     if not isinstance(system, str) or system not in _KINDS:
-        raise PickleError(f"a rating system that we do not know: {told(system)}")
+        raise PickleError(f"has the unknown rating system {describe(system)}")
     return _KINDS[system]
 
 
 def _table_lines(table: Table, kind: str) -> Iterator[tuple[Any, ...]]:
     if "rating" not in table.columns:
         raise PickleError(
-            f"a table without ratings; it has {[told(c) for c in table.columns][:20]}"
+            f"has a table without ratings; its columns: {[describe(c) for c in table.columns][:20]}"
         )
     empty: list[Any] = [None] * len(table.index)
     columns = [
@@ -146,21 +146,21 @@ def _plain_lines(ratings: dict[Any, Any], kind: str) -> Iterator[tuple[Any, ...]
 
 def _model(label: object) -> str:
     if not isinstance(label, str) or not label:
-        raise PickleError(f"a model whose name is no text: {told(label)}")
+        raise PickleError(f"has a model name that is not text: {describe(label)}")
     return label
 
 
 def _number(model: object, cell: object) -> float | None:
-    """A number, or None where the pickle has none (NaN).
+    """A number, or None for NaN.
 
-    What is no number becomes infinite, so that the loader refuses the rating or notes the cell: one
-    cell costs no file.
+    Anything else becomes infinite, so that the loader quarantines that cell or rating instead of
+    the whole file.
     """
     value = plain(cell)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not abs(value) < LARGEST_NUMBER:
-        log.warning("%s has %s where a number belongs", told(model), told(value))
+    if not is_number or not abs(value) < MAX_NUMBER:
+        log.warning("%s: expected a number, found %s", describe(model), describe(value))
         return math.inf
     return float(value)

@@ -168,16 +168,19 @@ FAULTS = {
         "lmarena", BOARD_FILE, lambda _: HTML, (f"{TOMORROW} {BOARD} is not a Parquet file",)
     ),
     "lmarena: web page for the tree": Fault(
-        "lmarena", "/tree/", lambda _: HTML, (f"{TOMORROW} no sound answer", "leaderboard-dataset")
+        "lmarena",
+        "/tree/",
+        lambda _: HTML,
+        (f"{TOMORROW} no usable response", "leaderboard-dataset"),
     ),
     "lmarena: web page for the commit": Fault(
-        "lmarena", "/api/datasets/", lambda _: HTML, (f"{TOMORROW} no sound answer", "JSON")
+        "lmarena", "/api/datasets/", lambda _: HTML, (f"{TOMORROW} no usable response", "JSON")
     ),
     "lmarena: other JSON": Fault(
-        "lmarena", "/api/datasets/", lambda _: b'{"a": 1}', (f"{TOMORROW} no sound answer",)
+        "lmarena", "/api/datasets/", lambda _: b'{"a": 1}', (f"{TOMORROW} no usable response",)
     ),
     "epoch: cut in half": Fault(
-        "epoch", NOTABLE_FILE, half, (f"{TOMORROW} {NOTABLE}: line ", "cut")
+        "epoch", NOTABLE_FILE, half, (f"{TOMORROW} {NOTABLE}: line ", "incomplete")
     ),
     "epoch: column renamed": Fault(
         "epoch",
@@ -186,7 +189,7 @@ FAULTS = {
         (f"{TOMORROW} {NOTABLE}: line 1: ", "'Publication date'", "raw.epoch_models"),
     ),
     "epoch: web page": Fault(
-        "epoch", NOTABLE_FILE, lambda _: HTML, (f"{TOMORROW} {NOTABLE}: line 1: the header lacks",)
+        "epoch", NOTABLE_FILE, lambda _: HTML, (f"{TOMORROW} {NOTABLE}: line 1: columns missing",)
     ),
     "epoch: nothing": Fault(
         "epoch", NOTABLE_FILE, lambda _: b"", (f"{TOMORROW} {NOTABLE}: line 1: ",)
@@ -195,13 +198,13 @@ FAULTS = {
         "epoch",
         NOTABLE_FILE,
         lambda d: d[: d.index(b"\n") + 1],
-        (f"{TOMORROW} {NOTABLE}: holds a header and no record",),
+        (f"{TOMORROW} {NOTABLE}: has a header but no records",),
     ),
     "epoch: ragged": Fault(
         "epoch",
         NOTABLE_FILE,
         lambda d: d + b"a stray line\n",
-        (f"{TOMORROW} {NOTABLE}: line ", "1 cells where the header has "),
+        (f"{TOMORROW} {NOTABLE}: line ", "1 cells, but the header has "),
     ),
     "epoch: another encoding": Fault(
         "epoch",
@@ -213,7 +216,7 @@ FAULTS = {
         "hub",
         "cursor=",
         lambda d: d[:-40],
-        (f"{TOMORROW} pages/000002.json is not JSON", "line 1 column ", "asked 3 times"),
+        (f"{TOMORROW} pages/000002.json is not JSON", "line 1 column ", "in 3 tries"),
     ),
     "hub: web page": Fault(
         "hub", "/api/models", lambda _: HTML, (f"{TOMORROW} pages/000001.json is not JSON",)
@@ -222,7 +225,7 @@ FAULTS = {
         "hub",
         "/api/models",
         lambda _: b'{"error": "busy"}',
-        (f"{TOMORROW} pages/000001.json is JSON but no list of models",),
+        (f"{TOMORROW} pages/000001.json is JSON but not a list of models",),
     ),
     "trending: web page": Fault(
         "hub_trending",
@@ -234,7 +237,7 @@ FAULTS = {
         "hub_trending",
         "/api/trending",
         lambda _: b'{"recentlyTrending": "none"}',
-        (f"{TOMORROW} trending.json is not the trending strip", "is no list"),
+        (f"{TOMORROW} trending.json is not the trending strip", "is not a list"),
     ),
     "ai_index: zip cut": Fault(
         "ai_index", "/ai_index/2025", half, (f"{TOMORROW} edition 2025: ", "not a zip file")

@@ -355,7 +355,7 @@ def test_a_sweep_goes_on_where_the_server_died(tmp_path: Path, after: int) -> No
     with Dying(folder, after=after, page_size=5) as dying:
         settings = settings_for(dying, tmp_path)
         port = urlsplit(dying.url).port
-        with pytest.raises(SourceError, match="no answer after retries") as failed:
+        with pytest.raises(SourceError, match="no response after retries") as failed:
             observe("hub", settings, DAY)
     assert failed.value.is_transient
     archive = Archive(settings.archive)
@@ -448,7 +448,7 @@ def test_an_empty_listing_is_no_observation(tmp_path: Path) -> None:
     folder = write_models(tmp_path / "recordings", some_models(20))
     with Empty(folder) as server:
         settings, port = settings_for(server, tmp_path), urlsplit(server.url).port
-        with pytest.raises(SourceError, match="no model at all") as failed:
+        with pytest.raises(SourceError, match="contains no models") as failed:
             observe("hub", settings, DAY)
     assert failed.value.is_transient
     with StandIn(folder, port=port or 0) as server:
@@ -478,7 +478,7 @@ def test_a_link_to_another_host_is_refused(
         server.change = (server.url, stranger.url.replace("http", scheme, 1))
         with pytest.raises(SourceError, match="another host") as failed:
             observe("hub", settings_for(server, tmp_path), DAY)
-        assert f"2026-08-15 the next page lies on another host\n  where: {scheme}://" in str(
+        assert f"2026-08-15 the next page is on another host\n  where: {scheme}://" in str(
             failed.value
         )
         assert "authorization" in server.requests[0].headers
@@ -499,7 +499,7 @@ def test_a_listing_that_goes_in_a_circle_is_stopped(tmp_path: Path) -> None:
 
     folder = write_models(tmp_path / "recordings", some_models(5))
     with Circle(folder) as server:
-        with pytest.raises(SourceError, match="circle"):
+        with pytest.raises(SourceError, match="repeats itself"):
             observe("hub", settings_for(server, tmp_path), DAY)
         assert len(server.requests) < 8
 
@@ -543,13 +543,13 @@ def test_duplicates_and_items_without_id_are_kept_apart_with_the_reason(tmp_path
     con = loaded(settings, "hub")
     reasons = Counter(reason for _, _, reason in refused(con))
     cells = {
-        "downloads_30d is not written as integer, 0 or more": 1,
-        "likes is not written as integer, 0 or more": 1,
-        "created_at is not written as YYYY-MM-DDTHH:MM:SSZ": 1,
-        "parameters_total is not written as integer": 1,
-        "trending_score is not written as number": 1,
+        "downloads_30d: expected integer, 0 or more": 1,
+        "likes: expected integer, 0 or more": 1,
+        "created_at: expected YYYY-MM-DDTHH:MM:SSZ": 1,
+        "parameters_total: expected integer": 1,
+        "trending_score: expected number": 1,
     }
-    assert reasons == {"no id": 5, "duplicate": 2, **cells}
+    assert reasons == {"missing id": 5, "duplicate": 2, **cells}
     kept = counts(con, "raw.hub_models", "model_id_hf")
     assert {f"odd/{n}" for n in ("downloads", "likes", "created", "size", "score")} <= set(kept)
     assert sum(kept.values()) == len(models) + len(extra) - 5 - 2
@@ -571,7 +571,7 @@ def test_a_refused_record_is_kept_as_it_came_and_names_its_page(tmp_path: Path) 
         observe("hub", settings, DAY)
     told = loaded(settings, "hub").execute("FROM raw.quarantine ORDER BY line").fetchall()
     page = ("hub/2026-08-15", DAY, "raw.hub_models", "000001.json.zst")
-    assert [row[:6] for row in told] == [(*page, 1, "no id"), (*page, 2, "no id")]
+    assert [row[:6] for row in told] == [(*page, 1, "missing id"), (*page, 2, "missing id")]
     # Nothing of this machine: the same bytes elsewhere must give the same table.
     assert [json.loads(row[6]) for row in told] == [{"downloads": 5, "tags": ["a"]}, {"id": 7}]
 
@@ -594,7 +594,7 @@ def test_of_a_key_that_stands_twice_the_first_counts_and_the_sweep_goes_on(tmp_p
         ("odd/text", None),
         ("odd/twice", 3),
     ]
-    told = "likes is not written as integer, 0 or more"
+    told = "likes: expected integer, 0 or more"
     assert refused(con) == [("raw.hub_models", 3, told)]
     assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (6,)
 
@@ -649,7 +649,7 @@ def test_names_from_outside_stay_text(tmp_path: Path) -> None:
 def test_the_sidecar_says_how_far_down_the_sweep_came(tmp_path: Path, observed: Settings) -> None:
     snapshot = Archive(observed.archive).snapshot("hub", DAY)
     assert snapshot is not None
-    assert "floor 2022-03-02 reached" in snapshot.notes[0]
+    assert "2022-03-02 was reached" in snapshot.notes[0]
     assert snapshot.is_complete
     with StandIn(write_models(tmp_path / "recordings", some_models(5)[1:])) as server:
         torso = observe("hub", settings_for(server, tmp_path), DAY).snapshot
@@ -679,11 +679,11 @@ def test_trending_items_that_cannot_be_used_are_kept_apart(
     assert kept == {("a/b", 1, 3): 1, ("a/c", 5, None): 1}
     table = "raw.hub_trending"
     assert refused(con) == [
-        (table, 2, "no id or no type"),
-        (table, 3, "no id or no type"),
-        (table, 4, "no id or no type"),
-        (table, 5, "downloads_30d is not written as integer"),
-        (table, 6, "no id or no type"),
+        (table, 2, "missing id or type"),
+        (table, 3, "missing id or type"),
+        (table, 4, "missing id or type"),
+        (table, 5, "downloads_30d: expected integer"),
+        (table, 6, "missing id or type"),
     ]
 
 
@@ -779,7 +779,7 @@ def test_bytes_that_are_not_what_the_tree_says_are_refused(
             return Answer(answer.status, flipped, answer.headers)
 
     folder = copy_boards(recordings, tmp_path / "recordings", "video_edit")
-    with Swapped(folder) as server, pytest.raises(SourceError, match=r"where the tree says"):
+    with Swapped(folder) as server, pytest.raises(SourceError, match=r"but the tree says"):
         observe("lmarena", settings_for(server, tmp_path), DAY)
     assert Archive(tmp_path / "archive").snapshots() == []
 
@@ -799,8 +799,8 @@ def test_board_lines_that_cannot_be_used_are_kept_apart(recordings: Path, tmp_pa
         settings = settings_for(server, tmp_path)
         observe("lmarena", settings, DAY)
     con = loaded(settings, "lmarena")
-    table, gone = "raw.arena_leaderboards", "no model, category or date"
-    bent = "rating is not written as number"
+    table, gone = "raw.arena_leaderboards", "missing model, category or date"
+    bent = "rating: expected number"
     assert refused(con) == [(table, 1, gone), (table, 2, gone), (table, 3, bent)]
     kept = con.execute(f"SELECT line, rating FROM {table} ORDER BY line LIMIT 2").fetchall()
     assert kept == [(4, None), (5, float(rows[4]["rating"]))]
@@ -885,8 +885,8 @@ def test_epoch_cells_of_another_type_are_kept_apart(vintage: Path, tmp_path: Pat
     con = loaded(settings, "epoch")
     table = "raw.epoch_models"
     assert refused(con) == [
-        (table, 1, "publication_date is not written as YYYY-MM-DD"),
-        (table, 2, "parameters is not written as number"),
+        (table, 1, "publication_date: expected YYYY-MM-DD"),
+        (table, 2, "parameters: expected number"),
     ]
     kept = con.execute(
         f"SELECT line, parameters, model_name_epoch FROM {table} WHERE line < 5 ORDER BY line"
@@ -980,9 +980,9 @@ def test_editions_that_the_card_does_not_list_are_kept_and_stop_nothing(
     assert [f.name for f in snapshot.files] == ["2025.zip", "2026.zip", "2027.zip"]
     kept, aside = snapshot.notes
     assert kept == (
-        "edition 2027 is not on the source card: its tables are kept and no figure is mapped"
+        "edition 2027 is not on the source card: its tables are loaded, but no figure is mapped"
     )
-    assert aside.startswith("edition 2028 set aside: ") and "is not UTF-8" in aside
+    assert aside.startswith("edition 2028 not loaded: ") and "is not UTF-8" in aside
     rows = index_rows(settings)
     assert {row[2] for row in rows} == {2025, 2026, 2027}
     assert [sum(row[2] == e for row in rows) for e in (2025, 2027)] == [7 + 53 + 28] * 2
@@ -997,11 +997,11 @@ def test_an_edition_that_is_nowhere_is_noted_and_none_at_all_is_an_error(
         notes = observe("ai_index", settings, DAY).snapshot.notes
         assert [n.split(" is")[0] for n in notes] == ["edition 2025"]
         nowhere = settings.model_copy(update={"ai_index_url": server.url + "/none/{edition}.zip"})
-        with pytest.raises(SourceError, match="no edition could be had") as failed:
+        with pytest.raises(SourceError, match="no edition is available") as failed:
             observe("ai_index", nowhere, NEXT_DAY)
         assert "OBSERVATORY_AI_INDEX_FILES" in str(failed.value)
         lost = settings.model_copy(update={"ai_index_files": tmp_path / "nowhere"})
-        with pytest.raises(SourceError, match="folder with the editions is not there"):
+        with pytest.raises(SourceError, match="folder for edition files does not exist"):
             observe("ai_index", lost, NEXT_DAY)
 
 

@@ -31,7 +31,7 @@ def line(name: str, rating: float, lab: str = "us-lab", **more: Any) -> Row:
 def quarantined(table: str, file: str, record: object, **more: Any) -> Row:
     about = {"snapshot_id": f"lmarena/{DAY}", "snapshot_date": DAY, "line": 1}
     text = record if isinstance(record, str) else json.dumps(record)
-    reason = "rating is no DOUBLE"
+    reason = "rating: expected number"
     named = {"table_name": table, "file_name": file, "reason": reason, "record": text}
     return {**about, **named, **more}
 
@@ -90,7 +90,7 @@ def test_a_board_of_which_a_rated_row_was_refused_has_no_leader() -> None:
     [
         refused_line("newcomer", category="french"),
         refused_line("newcomer", leaderboard_publish_date="2026-07-01"),
-        {**refused_line("newcomer", rating=None), "reason": "no model, category or date"},
+        {**refused_line("newcomer", rating=None), "reason": "missing model, category or date"},
         {**refused_line("newcomer"), "table_name": "raw.epoch_models"},
         refused_line("MODEL-0 "),  # that model is rated on the board
     ],
@@ -101,7 +101,7 @@ def test_what_takes_no_rated_row_from_a_board_leaves_its_leader(refused: Row) ->
 
 
 def test_a_refusal_without_a_name_may_be_of_any_model() -> None:
-    nameless = {**refused_line(None, rating=1600.0), "reason": "no model, category or date"}
+    nameless = {**refused_line(None, rating=1600.0), "reason": "missing model, category or date"}
     assert made(*REST, refused=[nameless])["mart.arena_leaders"].height == 0
 
 

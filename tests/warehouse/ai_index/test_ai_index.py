@@ -22,7 +22,7 @@ from expectations.report import Report
 from expectations.validate import validate_database
 from flows.settings import Settings
 from flows.sources import SOURCES
-from flows.sources.ai_index.editions import local
+from flows.sources.ai_index.editions import find_local
 from flows.sources.http import SourceError
 from flows.steps.observe import observe
 from tests.conftest import DAY, settings_for
@@ -623,7 +623,7 @@ def test_an_edition_is_found_by_its_name(
     for name in names:
         (tmp_path / name).write_text("") if "." in name else (tmp_path / name).mkdir()
     expected = names[found] if isinstance(found, int) else found
-    laid = local(tmp_path, 2025)
+    laid = find_local(tmp_path, 2025)
     assert (laid.title if laid else None) == expected
 
 
@@ -639,10 +639,10 @@ def test_an_edition_is_found_by_its_name(
 def test_a_name_that_may_be_another_edition_is_refused(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_text("") if "." in name else (tmp_path / name).mkdir()
-    with pytest.raises(SourceError, match="cannot tell which of these is edition 2025") as refused:
-        local(tmp_path, 2025)
+    with pytest.raises(SourceError, match="several files could be edition 2025") as refused:
+        find_local(tmp_path, 2025)
     assert all(name in str(refused.value) for name in names)
-    assert "call the right one 2025 or 2025.zip" in str(refused.value)
+    assert "rename the right one to 2025 or 2025.zip" in str(refused.value)
 
 
 # ---- both editions as recorded -------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_of_several_members_of_one_name_the_least_deep_one_is_taken(names: list[
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_members_between_which_nothing_decides_are_refused_by_name(other: str) -> None:
     data = zipped([(f"a/{INDEX}", b"1"), (other, b"2")])
-    with pytest.raises(ValueError, match="several members of one name") as refused:
+    with pytest.raises(ValueError, match="several members have the same name") as refused:
         _member(data, INDEX)
     assert f"'a/{INDEX}'" in str(refused.value) and repr(other) in str(refused.value)
 
@@ -118,11 +118,11 @@ def test_the_parts_of_one_download_are_one_edition(tmp_path: Path, stem: str) ->
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        ([f"{STAMP}-001.zip"], "part 001 alone is not the edition: fig_1.1.2.csv"),
-        ([f"{STAMP}-002.zip"], "001 missing"),
-        ([f"{STAMP}-001.zip", f"{STAMP}-003.zip"], "002 missing"),
-        ([f"{STAMP}-001.zip", f"{STAMP}-001 (1).zip"], "001 there twice"),
-        ([f"{STAMP}-001.zip", f"{STAMP.replace('13T', '14T')}-002.zip"], "cannot tell which"),
+        ([f"{STAMP}-001.zip"], "only a part of the edition: it lacks fig_1.1.2.csv"),
+        ([f"{STAMP}-002.zip"], "missing: 001;"),
+        ([f"{STAMP}-001.zip", f"{STAMP}-003.zip"], "missing: 002;"),
+        ([f"{STAMP}-001.zip", f"{STAMP}-001 (1).zip"], "repeated: 001"),
+        ([f"{STAMP}-001.zip", f"{STAMP.replace('13T', '14T')}-002.zip"], "several files could be"),
         (["2026.zip.001", "2026.zip.002"], "split into pieces"),
         (["2026.z01"], "split into pieces"),
         (["AI Index 2026.part1.rar"], "split into pieces"),

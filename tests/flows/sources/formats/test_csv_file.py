@@ -59,20 +59,20 @@ def test_every_way_of_ending_lines_gives_the_same_records(form: str) -> None:
 
 
 REFUSED = {
-    "no delimiter": ("Model\na\n", "the header lacks"),
-    "another delimiter": (f"{HEADER}\n{A}\n".replace(",", ";"), "the header lacks"),
+    "no delimiter": ("Model\na\n", "columns missing"),
+    "another delimiter": (f"{HEADER}\n{A}\n".replace(",", ";"), "columns missing"),
     "a blank first line": (f"\n{HEADER}\n{A}\n", "line 1: is blank"),
     "nothing": ("", "line 1: is blank"),
     "a header alone": (f"{HEADER}\n", "no record"),
     "blank records": (f"{HEADER}\n\n,,,,,\n", "no record"),
-    "a record too short": (f"{HEADER}\n{A}\nb,c\n", "line 3: 2 cells where the header has 6"),
-    "a record too long": (f"{HEADER}\n{A},\n{B}\n", "line 2: 7 cells where the header has 6"),
+    "a record too short": (f"{HEADER}\n{A}\nb,c\n", "line 3: 2 cells, but the header has 6"),
+    "a record too long": (f"{HEADER}\n{A},\n{B}\n", "line 2: 7 cells, but the header has 6"),
     "a cut record": (f"{HEADER}\n{A}\n{A[:-1]}", "ends in the middle of a line"),
     "a cut in quotes": (f'{HEADER}\n{A}\n"b\n', "line 3: unexpected end of data"),
     "text behind quotes": (f'{HEADER}\n{A}\n"b"c,d,e,f,g,h\n', "line 3"),
-    "a NUL": (f"{HEADER}\n{A}\nb\0,c,d,e,f,g\n", "line 3: a NUL byte"),
-    "a column twice": (f"{HEADER},Link\n{A},z\n", "has twice ['Link']"),
-    "a column twice but for blanks": (f"{HEADER},Link \n{A},z\n", "has twice ['Link']"),
+    "a NUL": (f"{HEADER}\n{A}\nb\0,c,d,e,f,g\n", "line 3: contains a NUL byte"),
+    "a column twice": (f"{HEADER},Link\n{A},z\n", "repeated ['Link']"),
+    "a column twice but for blanks": (f"{HEADER},Link \n{A},z\n", "repeated ['Link']"),
     "text under no name": (f"{HEADER},\n{A},z\n", "column 7 has no name"),
 }
 
@@ -141,7 +141,7 @@ def test_a_sound_name_stays_as_it_is(name: str) -> None:
 
 def test_lost_characters_are_noted() -> None:
     assert read_csv("n,m\nUniversit\ufffd,x\n").notes == [
-        "1 cells hold U+FFFD: characters were lost before"
+        "cells with U+FFFD (the producer lost characters): 1"
     ]
 
 
@@ -202,7 +202,7 @@ def test_an_unusable_cell_is_null_and_noted_and_costs_the_record_only_where_it_i
     blank = "," * (len(header) - 1)
     load(con, tmp_path / "archive", name, f'{",".join(header)}\nx{blank}"{text}"\ny{blank}\n')
     quarantine = "SELECT table_name, file_name, line, kind, column_name, reason FROM raw.quarantine"
-    reason = f"{ours} is not written as {table.columns[ours].written}"
+    reason = f"{ours}: expected {table.columns[ours].written}"
     named = ours if kind == "cell" else None
     assert con.execute(quarantine).fetchall() == [(table.table, name, 1, kind, named, reason)]
     ((record,),) = con.execute("SELECT record FROM raw.quarantine").fetchall()

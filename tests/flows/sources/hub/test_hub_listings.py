@@ -187,7 +187,7 @@ def test_the_labs_go_on_where_they_stopped(tmp_path: Path) -> None:
     folder = write_models(tmp_path / "recordings", MODELS)
     with StandIn(folder, page_size=3) as server:
         settings = settings_for(server, tmp_path, hub_requests_per_5_minutes=30_000)
-        with pytest.raises(SourceError, match="minutes are used up"):
+        with pytest.raises(SourceError, match="minutes is used up"):
             observe("hub_namespaces", settings.model_copy(update={"hub_max_minutes": 0.01}), DAY)
         had = len(server.requests)
         assert had > 1

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from flows.settings import Settings
-from flows.sources.formats.json_text import mended, read_document
+from flows.sources.formats.json_text import read_document, to_strict_json
 from flows.sources.http import SourceError
-from flows.sources.hub.columns import asked, columns, optional
+from flows.sources.hub.columns import columns, optional, requested
 from flows.steps.observe import observe
 from tests.conftest import settings_for
 from tests.flows.sources.test_sources import loaded, refused, some_models, write_models
@@ -142,7 +142,7 @@ def test_an_element_that_is_no_model_is_refused_by_itself(
         server.bodies = [page(SOUND, beside + element, OLDEST)]
         _, settings = swept(server, tmp_path)
     con = loaded(settings, "hub")
-    assert [(t, r) for t, _, r in refused(con)] == [("raw.hub_models", "no id")]
+    assert [(t, r) for t, _, r in refused(con)] == [("raw.hub_models", "missing id")]
     told = con.execute("SELECT count(*) FROM raw.hub_models").fetchone()
     assert told == (3 if beside else 2,)
 
@@ -175,7 +175,7 @@ def test_what_is_no_json_is_none_after_mending_either(text: bytes) -> None:
 
 def test_mending_changes_nothing_that_is_sound() -> None:
     sound = {"a": ["\U0001f600 \\ud83d \u00e9", 1.5, None, True, 2**60], "b": {"c": "\x00"}}
-    assert json.loads(mended(json.dumps(sound).encode())) == sound
+    assert json.loads(to_strict_json(json.dumps(sound).encode())) == sound
 
 
 # --- a column that is refused --------------------------------------------------------------------
@@ -194,8 +194,8 @@ def test_a_refused_column_is_left_out_and_noted(
     assert sealed.is_complete
     pages = sealed.find("pages/")
     for file in pages[first:]:
-        assert asked(file.url) == {*columns("hub")} - {*names}
-    told = [note for note in sealed.notes if "refused the column" in note]
+        assert requested(file.url) == {*columns("hub")} - {*names}
+    told = [note for note in sealed.notes if "rejects the column" in note]
     assert len(told) == len(names)
     assert all(pages[first].name in note for note in told)
 
@@ -213,7 +213,7 @@ def test_a_sweep_that_goes_on_later_still_leaves_the_column_out(
         n = len(server.requests)
         sealed = observe("hub", settings, DAY).snapshot
         assert len(server.requests) - n <= 1  # nothing is found out again
-    assert sum("refused the column baseModels" in note for note in sealed.notes) == 1
+    assert sum("rejects the column baseModels" in note for note in sealed.notes) == 1
 
 
 def test_without_an_essential_column_there_is_a_clear_error(nothing: Path, tmp_path: Path) -> None:

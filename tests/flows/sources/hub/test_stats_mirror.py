@@ -105,7 +105,10 @@ def test_it_fills_the_days_that_we_lack_and_is_never_alone(
 def test_a_day_without_a_commit_is_told(recorded: Path, tmp_path: Path) -> None:
     with (
         StandIn(recorded) as server,
-        pytest.raises(SourceError, match=f"no commit of that day; there are 2, {OLD} to {NEW}"),
+        pytest.raises(
+            SourceError,
+            match=f"no commit on that day; the dataset has commits of 2 days, {OLD} to {NEW}",
+        ),
     ):
         observe("hub_stats", settings_for(server, tmp_path), OWN)
 
@@ -141,8 +144,8 @@ def test_odd_rows_go_to_quarantine(recorded: Path, tmp_path: Path) -> None:
         observe("hub_stats", settings, OLD)
     con = loaded(settings, "hub_stats")
     assert refused(con) == [
-        ("raw.hub_stats_models", 6, "likes is not written as integer"),
-        ("raw.hub_stats_models", 7, "no id"),
+        ("raw.hub_stats_models", 6, "likes: expected integer"),
+        ("raw.hub_stats_models", 7, "missing id"),
         ("raw.hub_stats_models", 8, "duplicate"),
     ]
     assert con.execute("SELECT count(*) FROM raw.hub_stats_models").fetchall() == [(6,)]

@@ -90,19 +90,19 @@ def test_what_was_damaged_is_kept_aside(small: Path, tmp_path: Path, kind: str) 
 
 
 LASTING = {
-    "rate_limit": "no answer after retries (HTTP 429)",
-    "retry_after": "no answer after retries (HTTP 429)",
-    "http_500": "no answer after retries (HTTP 500)",
-    "http_504": "no answer after retries (HTTP 504)",
-    "reset": "no answer after retries (",
+    "rate_limit": "no response after retries (HTTP 429)",
+    "retry_after": "no response after retries (HTTP 429)",
+    "http_500": "no response after retries (HTTP 500)",
+    "http_504": "no response after retries (HTTP 504)",
+    "reset": "no response after retries (",
     "truncated": "is not JSON",
     "length_too_small": "is not JSON",
     "html": "is not JSON",
-    "no_list": "is JSON but no list",
+    "no_list": "is JSON but not a list",
     "nameless": "items without an id",
-    "repeated_page": "repeats a page that came before",
+    "repeated_page": "repeats an earlier page",
     "missing_link": "names no next page",
-    "cursor_loop": "the listing goes in a circle",
+    "cursor_loop": "the listing repeats itself",
     "http_401": "HTTP 401",
     "http_403": "HTTP 403",
 }
@@ -119,7 +119,7 @@ def test_what_lasts_is_a_clear_error_and_the_next_run_goes_on(
         port = int(server.url.rpartition(":")[2])
         with pytest.raises(SourceError) as begun:
             observe("hub", settings.model_copy(update={"hub_max_minutes": 1e-9}), DAY)
-        assert "minutes are used up" in str(begun.value)
+        assert "minutes is used up" in str(begun.value)
         server.answer = _then(server, 4, broken)  # type: ignore[method-assign]
         with pytest.raises(SourceError) as failed:
             observe("hub", settings, DAY)
@@ -292,7 +292,7 @@ def test_an_operators_budget_spreads_the_requests(small: Path, tmp_path: Path) -
 def test_a_wait_beyond_reason_is_told_and_not_waited_for(small: Path, tmp_path: Path) -> None:
     with (
         StandIn(small, page_size=5, faults=plan("retry_after", wait=86_400)) as server,
-        pytest.raises(SourceError, match="asks to wait 86400 s more"),
+        pytest.raises(SourceError, match="asks to wait another 86400 s"),
     ):
         observe("hub", impatient(server, tmp_path), DAY)
 

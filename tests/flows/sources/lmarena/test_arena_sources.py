@@ -249,7 +249,7 @@ def test_other_files_of_the_space_are_left_alone(small: Path, tmp_path: Path) ->
     with StandIn(small) as server:
         snapshot = observe("lmarena_space", settings_for(server, tmp_path), DAY).snapshot
     assert len(snapshot.files) == 3
-    assert "pickles left alone (OBSERVATORY_SPACE_PICKLES is not set)" in snapshot.notes
+    assert "pickles not fetched (OBSERVATORY_SPACE_PICKLES is not set)" in snapshot.notes
 
 
 def test_known_commits_and_unchanged_files_are_not_fetched_again(
@@ -279,7 +279,7 @@ def test_known_commits_and_unchanged_files_are_not_fetched_again(
 def test_a_history_longer_than_a_page_is_read_whole(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.sources.lmarena.catalog.PAGE", 1)
+    monkeypatch.setattr("flows.sources.lmarena.catalog_repository._PAGE", 1)
     with StandIn(small) as server:
         snapshot = observe("arena_catalog", settings_for(server, tmp_path), DAY).snapshot
         asked = [r.query["page"][0] for r in server.requests if r.path.endswith("/commits")]
@@ -330,7 +330,7 @@ def test_a_quota_told_as_429_is_told_alike(small: Path, tmp_path: Path) -> None:
 
     with Busy(small) as server, pytest.raises(SourceError, match="set GITHUB_TOKEN") as failed:
         observe("arena_catalog", settings_for(server, tmp_path), DAY)
-    assert "a moment that the source does not say" in str(failed.value)
+    assert "an unknown time" in str(failed.value)
     assert failed.value.is_transient
 
 
@@ -428,7 +428,10 @@ def test_figures_of_a_pickle_that_do_not_fit_are_kept_apart(pickled: Path, tmp_p
         observe("lmarena_space", settings, DAY)
     con = loaded(settings, "lmarena_space")
     name = "elo_results_20240110.pkl"
-    assert refused(con) == [(name, 1, "vote_count is no BIGINT"), (name, 3, "rank is no INTEGER")]
+    assert refused(con) == [
+        (name, 1, "vote_count: expected integer"),
+        (name, 3, "rank: expected integer"),
+    ]
     told = "SELECT kind, column_name, record FROM raw.quarantine ORDER BY line"
     assert con.execute(told).fetchall() == [
         ("cell", "vote_count", "10.5"),
@@ -446,7 +449,7 @@ def test_a_hostile_pickle_stops_the_source_and_does_nothing(pickled: Path, tmp_p
     write(pickled / SPACE / "elo_results_20240110.pkl", pickle.dumps(hostile))
     with StandIn(pickled) as server:
         settings = settings_for(server, tmp_path, space_pickles=True)
-        with pytest.raises(SourceError, match="no table of ratings that we know") as failed:
+        with pytest.raises(SourceError, match="no table of ratings in a known shape") as failed:
             observe("lmarena_space", settings, DAY)
         assert "elo_results_20240110.pkl" in str(failed.value)
         had = set(sent(server))
@@ -494,67 +497,67 @@ TABLE = f"{SPACE}/leaderboard_table_20250330.csv"
 BOARD = f"{CATALOG}/2025-12-11/leaderboard-vision.json"
 FAULTS = {
     "space: web page for the tree": Fault(
-        "lmarena_space", "/tree/", lambda _: HTML, ("no sound answer", "arena-leaderboard")
+        "lmarena_space", "/tree/", lambda _: HTML, ("no usable response", "arena-leaderboard")
     ),
     "space: web page for a table": Fault(
-        "lmarena_space", "/resolve/", lambda _: HTML, ("no sound answer", "size")
+        "lmarena_space", "/resolve/", lambda _: HTML, ("no usable response", "size")
     ),
     "space: other bytes on the way": Fault(
-        "lmarena_space", "/resolve/", lambda b: b[:-9] + b"x" * 9, ("where the tree says",)
+        "lmarena_space", "/resolve/", lambda b: b[:-9] + b"x" * 9, ("but the tree says",)
     ),
     "space: web page as a table": Fault(
-        "lmarena_space", TABLE, lambda _: HTML, ("leaderboard_table_20250330.csv: line 1", "lacks")
+        "lmarena_space", TABLE, lambda _: HTML, ("leaderboard_table_20250330.csv: line 1", "missing")
     ),
     "space: cut on the way": Fault(
-        "lmarena_space", "/resolve/", lambda b: b[:-9], ("no sound answer",)
+        "lmarena_space", "/resolve/", lambda b: b[:-9], ("no usable response",)
     ),
     "space: cut where it lies": Fault(
-        "lmarena_space", TABLE, half, ("leaderboard_table_20250330.csv: line", "cells where")
+        "lmarena_space", TABLE, half, ("leaderboard_table_20250330.csv: line", "cells, but")
     ),
     "space: header twice": Fault(
         "lmarena_space",
         TABLE,
         lambda b: b.replace(b"MMLU,", b"Model,", 1),
-        ("line 1", "has twice ['Model']"),
+        ("line 1", "repeated ['Model']"),
     ),
     "space: unknown column": Fault(
         "lmarena_space",
         TABLE,
         lambda b: b.replace(b"MMLU,", b"MMLU-Pro,", 1),
-        ("line 1", "['MMLU-Pro'], which raw.arena_space_tables does not know"),
+        ("line 1", "unknown in raw.arena_space_tables ['MMLU-Pro']"),
     ),
     "space: no record": Fault(
-        "lmarena_space", TABLE, lambda b: b[: b.index(b"\n") + 1], ("a header and no record",)
+        "lmarena_space", TABLE, lambda b: b[: b.index(b"\n") + 1], ("has a header but no records",)
     ),
     "space: other encoding": Fault(
         "lmarena_space", TABLE, lambda b: b.decode().encode("utf-16"), ("byte 0 is not UTF-8",)
     ),
     "space: open quote": Fault(
-        "lmarena_space", TABLE, lambda b: b + b'"a,b\n', ("the file seems cut",)
+        "lmarena_space", TABLE, lambda b: b + b'"a,b\n', ("the file seems incomplete",)
     ),
     "catalog: web page for the commits": Fault(
         "arena_catalog", "/commits?", lambda _: HTML, ("commits-1.json", "JSONDecodeError")
     ),
     "catalog: other JSON": Fault(
-        "arena_catalog", "/commits?", lambda _: b'{"message": "hi"}', ("is no list of commits",)
+        "arena_catalog", "/commits?", lambda _: b'{"message": "hi"}', ("is not a list of commits",)
     ),
     "catalog: a commit that is no commit": Fault(
         "arena_catalog",
         "/commits?",
         lambda b: json.dumps([{**e, "sha": "../../etc"} for e in json.loads(b)]).encode(),
-        ("is no id of a commit",),
+        ("is not the id of a commit",),
     ),
     "catalog: tree in part": Fault(
         "arena_catalog",
         "/git/trees/",
         lambda b: json.dumps(json.loads(b) | {"truncated": True}).encode(),
-        ("tree.json", "not given whole"),
+        ("tree.json", "the tree is incomplete"),
     ),
     "catalog: web page for a tree": Fault(
         "arena_catalog", "/git/trees/", lambda _: HTML, ("tree.json", "JSONDecodeError")
     ),
     "catalog: torn on the way": Fault(
-        "arena_catalog", "/github/raw/", half, ("leaderboard-image.json", "where the tree says")
+        "arena_catalog", "/github/raw/", half, ("leaderboard-image.json", "but the tree says")
     ),
     "catalog: torn where it lies": Fault(
         "arena_catalog", BOARD, half, ("leaderboard-vision.json", "JSONDecodeError")
@@ -563,9 +566,9 @@ FAULTS = {
         "arena_catalog", BOARD, lambda _: HTML, ("leaderboard-vision.json", "JSONDecodeError")
     ),
     "catalog: no board": Fault(
-        "arena_catalog", BOARD, lambda _: b'{"full": 7}', ("'full' holds no models but 7",)
+        "arena_catalog", BOARD, lambda _: b'{"full": 7}', ("the category 'full' has 7 instead of models",)
     ),
-    "catalog: a list": Fault("arena_catalog", BOARD, lambda _: b"[]", ("is JSON but no board",)),
+    "catalog: a list": Fault("arena_catalog", BOARD, lambda _: b"[]", ("is JSON but not a board",)),
     "catalog: half a character": Fault(
         "arena_catalog",
         BOARD,
@@ -642,8 +645,8 @@ def test_cells_of_another_type_are_kept_apart(small: Path, tmp_path: Path) -> No
         observe("lmarena_space", settings, DAY)
     con = loaded(settings, "lmarena_space")
     assert refused(con) == [
-        (path.name, 1, "mmlu is not written as number"),
-        (path.name, 2, "no model name"),
+        (path.name, 1, "mmlu: expected number"),
+        (path.name, 2, "missing model name"),
     ]
     noted = con.execute("SELECT kind, record FROM raw.quarantine WHERE line = 1").fetchall()
     assert noted == [("cell", "high")]
@@ -671,14 +674,14 @@ def test_entries_that_are_no_ratings_are_kept_apart(small: Path, tmp_path: Path)
     con = loaded(settings, "arena_catalog")
     reasons = {line: reason for file, line, reason in refused(con) if name.name in file}
     assert reasons == {
-        3: "rating is no DOUBLE",
-        4: "no rating",
-        5: "no rating",
-        6: "no rating",
-        7: "rating_lower is no DOUBLE",  # this cell alone
-        8: "rating is no DOUBLE",
-        9: "rating is no DOUBLE",
-        10: "no category or no model",
+        3: "rating: expected number",
+        4: "missing rating",
+        5: "missing rating",
+        6: "missing rating",
+        7: "rating_lower: expected number",  # this cell alone
+        8: "rating: expected number",
+        9: "rating: expected number",
+        10: "missing category or model",
     }
     kept = con.execute(
         """SELECT line, model_name, rating, rating_lower, rating_upper
@@ -826,7 +829,7 @@ def test_a_fraction_is_no_number_of_votes(tmp_path: Path) -> None:
         settings = settings_for(server, tmp_path)
         observe("lmarena", settings, DAY)
     con = loaded(settings, "lmarena")
-    assert refused(con) == [(f"text/{FULL}", 1, "vote_count is no BIGINT")]
+    assert refused(con) == [(f"text/{FULL}", 1, "vote_count: expected integer")]
     kept = con.execute("SELECT line, rating, vote_count FROM raw.arena_leaderboards ORDER BY 1")
     assert [(line, votes) for line, _, votes in kept.fetchall()] == [(1, None), (2, 3)]
 
@@ -871,7 +874,7 @@ def test_an_infinite_rating_is_refused_and_not_a_number_is_null(
         settings = settings_for(server, tmp_path)
         assert observe("lmarena", settings, DAY).snapshot.rows_seen == 2
     con = loaded(settings, "lmarena")
-    assert refused(con) == [(f"text/{FULL}", 1, "rating is no DOUBLE")]
+    assert refused(con) == [(f"text/{FULL}", 1, "rating: expected number")]
     assert con.execute("SELECT line, rating FROM raw.arena_leaderboards").fetchall() == [(2, None)]
 
 
@@ -887,7 +890,7 @@ def test_a_subset_may_come_in_several_files(tmp_path: Path) -> None:
     con = loaded(settings, "lmarena")
     lines = con.execute("SELECT line FROM raw.arena_leaderboards ORDER BY line").fetchall()
     assert lines == [(1,), (2,), (3,), (4,)]
-    reason = "vote_count is no BIGINT"
+    reason = "vote_count: expected integer"
     assert refused(con) == [("text/full-00001-of-00002.parquet", 1, reason)]
 
 
@@ -907,7 +910,7 @@ def test_what_lies_elsewhere_and_what_nobody_reads_is_told(tmp_path: Path) -> No
         "text-to-music": 2,
     }
     passed, added = (n for n in snapshot.notes if not n.startswith("commit"))
-    assert passed == "1 tables not fetched, no <subset>/full-*.parquet: 'text/all.parquet'"
+    assert passed == "1 tables not fetched, since not <subset>/full-*.parquet: 'text/all.parquet'"
     assert added.startswith("text-to-music has columns that are not loaded: 'elo', 'x\\n\\x1b[2Jyy")
     assert len(added) < 120
 
@@ -928,7 +931,7 @@ def test_new_and_lost_subsets_are_told(tmp_path: Path, caplog: pytest.LogCapture
     told = "\n".join(second.notes)
     assert "new subset agent" in second.notes
     assert "lost subset vision: lmarena/2026-08-15 had it" in second.notes
-    assert "new subset smell set aside: it lacks the columns" in told
+    assert "new subset smell not loaded: it lacks the columns" in told
     assert sorted(f.name.split("/")[0] for f in second.files) == ["agent", "text"]
     assert "lost subset vision" in caplog.text
     assert "smell" in caplog.text

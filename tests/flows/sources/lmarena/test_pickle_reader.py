@@ -144,7 +144,7 @@ def test_every_way_to_name_a_call_only_records_it(data: bytes, path: str | None)
     ids=["ext1", "ext2", "ext4", "persid", "binpersid", "next buffer"],
 )
 def test_what_lies_outside_of_the_pickle_is_refused(data: bytes) -> None:
-    with nothing_happens(), pytest.raises(PickleError, match="asks for more than the pickle holds"):
+    with nothing_happens(), pytest.raises(PickleError, match="needs more than the data in the pickle"):
         read(data)
 
 
@@ -255,10 +255,10 @@ def test_an_array_that_lies_about_itself_is_refused(
 
 
 def test_too_large_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pickle_reader, "LARGEST", 100)
+    monkeypatch.setattr(pickle_reader, "MAX_BYTES", 100)
     with pytest.raises(PickleError, match=r"has 101 bytes, more than 100"):
         read(b"N" * 101)
-    monkeypatch.setattr(pickle_reader, "MOST_STEPS", 5)
+    monkeypatch.setattr(pickle_reader, "MAX_STEPS", 5)
     with pytest.raises(PickleError, match=r"more than 5 steps"):
         read(b"\x80\x04" + b"N" * 50 + b".")
 
@@ -374,7 +374,7 @@ def test_one_block_again_and_again_is_no_table(monkeypatch: pytest.MonkeyPatch) 
         frame(told)
     assert time.perf_counter() - start < 10
     manager.args = (blocks, axes)
-    monkeypatch.setattr("flows.sources.lmarena.pickled_frames.MOST_CELLS", 17)  # 6 columns, 3 lines
+    monkeypatch.setattr("flows.sources.lmarena.pickled_frames.MAX_CELLS", 17)  # 6 columns, 3 lines
     with pytest.raises(PickleError, match=r"shape \["):
         frame(told)
 
@@ -388,7 +388,7 @@ def test_texts_in_chunks_are_one_column() -> None:
 
 def test_a_label_that_comes_twice_is_no_choice_of_ours() -> None:
     twice = pd.Series([1.0, 2.0], index=["a", "a"])
-    with pytest.raises(PickleError, match="a label twice"):
+    with pytest.raises(PickleError, match="repeated labels"):
         mapping(read(pickle.dumps(twice)))
     columns = pd.DataFrame([[1.0, 2.0]], columns=["a", "a"])
     with pytest.raises(PickleError, match="do not fit together"):
@@ -558,13 +558,13 @@ def test_what_is_no_number_costs_no_file_and_is_never_taken_for_one(cell: object
         ({}, "no table of ratings"),
         ([1, 2], "no table of ratings"),
         ({"text": {"full": {"other": 1}}}, "no table of ratings"),
-        (flat(elo_rating_final={"a": 1.0}), "rating system that we do not know: None"),
-        (result() | {"rating_system": "glicko"}, "rating system that we do not know: 'glicko'"),
-        (result() | {"rating_system": ["bt"]}, "do not know: a list"),
-        ({"elo_rating_online": {3: 1.0}}, "name is no text: 3"),
+        (flat(elo_rating_final={"a": 1.0}), "unknown rating system None"),
+        (result() | {"rating_system": "glicko"}, "unknown rating system 'glicko'"),
+        (result() | {"rating_system": ["bt"]}, "unknown rating system a list"),
+        ({"elo_rating_online": {3: 1.0}}, "name that is not text: 3"),
         ({"leaderboard_table_df": leaderboard().drop(columns="rating")}, "without ratings"),
-        ({"leaderboard_table_df": leaderboard().reset_index(drop=True)}, "name is no text: 0"),
-        ({"leaderboard_table_df": pd.DataFrame({"rating": pd.Categorical(["a"])})}, "not known"),
+        ({"leaderboard_table_df": leaderboard().reset_index(drop=True)}, "name that is not text: 0"),
+        ({"leaderboard_table_df": pd.DataFrame({"rating": pd.Categorical(["a"])})}, "unknown type"),
     ],
 )
 def test_a_pickle_that_is_no_board_says_what_it_is(content: Any, told: str) -> None:
