@@ -38,7 +38,7 @@ LONGEST = (
         "test_arena_segments.py",
         "test_hub_roots.py",
         "test_country_shares.py",
-        "test_sources.py",
+        "test_recorded_rows.py",
         "test_past_shares.py",
     ),
     *("test_oracles.py", "test_claims_release.py"),

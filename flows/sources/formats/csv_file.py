@@ -53,11 +53,7 @@ class CsvFile:
         shown = [f"{was[:60]!r} is read as {now[:60]!r}" for was, now in first]
         lost = sum("\ufffd" in cell for _, cells in self.records for cell in cells)
         return [
-            *(
-                [f"texts encoded twice: {len(self.repaired)}; {', '.join(shown)}"]
-                if shown
-                else []
-            ),
+            *([f"texts encoded twice: {len(self.repaired)}; {', '.join(shown)}"] if shown else []),
             *([f"cells with U+FFFD (the producer lost characters): {lost}"] if lost else []),
         ]
 

@@ -91,7 +91,7 @@ def lay_down(archive: Archive, folder: Path) -> None:
         draft.seal(producer="Epoch", url="", citation="", license="", redistribution="derived")
 
 
-def test_nothing_is_recorded_that_the_page_does_not_list(recordings: Path) -> None:
+def test_every_recorded_vintage_is_on_the_list(recordings: Path) -> None:
     found = {
         path.name: {file.stem for file in path.glob("*.csv")}
         for path in (recordings / "epoch").iterdir()
@@ -100,7 +100,7 @@ def test_nothing_is_recorded_that_the_page_does_not_list(recordings: Path) -> No
 
 
 @pytest.mark.parametrize("day", RECORDED)
-def test_every_row_of_every_vintage_is_in_raw_and_none_refused(
+def test_every_row_of_every_vintage_is_in_raw(
     vintages: duckdb.DuckDBPyConnection, day: str
 ) -> None:
     tables = " UNION ALL ".join(f"SELECT snapshot_id, file_name, line FROM {t}" for t in TABLES)
@@ -151,7 +151,7 @@ def test_names_and_countries_are_found_under_every_header(
     assert blank == []
 
 
-def test_the_release_that_lies_in_the_future_is_kept_as_written(
+def test_a_release_date_in_the_future_is_kept(
     vintages: duckdb.DuckDBPyConnection,
 ) -> None:
     found = vintages.execute(
@@ -208,7 +208,7 @@ def test_one_download_gives_every_member_and_a_missing_one_is_noted(
     }
 
 
-def test_an_unchanged_zip_is_not_sent_again_although_a_member_is_missing(
+def test_an_unchanged_zip_with_a_missing_member_is_not_sent_again(
     may_2025: Path, tmp_path: Path
 ) -> None:
     with StandIn(may_2025) as server:
@@ -222,7 +222,7 @@ def test_an_unchanged_zip_is_not_sent_again_although_a_member_is_missing(
             assert again.notes == first.notes
 
 
-def test_a_table_that_was_never_asked_for_is_fetched_from_an_unchanged_zip(
+def test_a_new_table_is_read_from_an_unchanged_zip(
     may_2025: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An archive from before the table was known must not wait until the zip changes."""
@@ -237,7 +237,7 @@ def test_a_table_that_was_never_asked_for_is_fetched_from_an_unchanged_zip(
     assert "model_versions.csv" in [f.name for f in seen.files]
 
 
-def test_a_member_that_joins_the_zip_later_is_taken(may_2025: Path, tmp_path: Path) -> None:
+def test_a_member_added_to_the_zip_later_is_stored(may_2025: Path, tmp_path: Path) -> None:
     folder = may_2025 / "epoch" / "2025-05-06"
     versions = folder / "model_versions.csv"
     kept = versions.read_bytes()
@@ -308,9 +308,7 @@ def labs_of(raw: pl.LazyFrame, registry: dict[str, pl.LazyFrame]) -> list[Row]:
         (None, 0),
     ],
 )
-def test_a_list_is_taken_apart_only_at_commas_that_no_space_follows(
-    cell: str | None, names: int
-) -> None:
+def test_a_list_is_split_only_at_commas_without_a_space(cell: str | None, names: int) -> None:
     made = labs_of(records({"organization": cell}), reviewed(("x", "US", None, OLD, None)))
     assert [row["position"] for row in made] == list(range(1, names + 1))
     assert {row["n_organizations"] for row in made} == ({names} if names else set())
@@ -318,7 +316,7 @@ def test_a_list_is_taken_apart_only_at_commas_that_no_space_follows(
     assert all(row["organization"] == str(row["organization"]).strip() != "" for row in made)
 
 
-def test_an_organisation_has_the_lab_the_owner_and_the_countries_of_its_day() -> None:
+def test_an_organization_has_lab_owner_and_countries_of_its_day() -> None:
     registry = reviewed(
         ("group", "US", None, OLD, None),
         ("house", "FR", "group", OLD, None),
@@ -345,7 +343,7 @@ def test_an_organisation_has_the_lab_the_owner_and_the_countries_of_its_day() ->
     ]
 
 
-def test_owners_in_a_loop_give_no_headquarters_and_do_not_hang() -> None:
+def test_circular_owners_give_no_headquarters() -> None:
     registry = reviewed(
         ("a", "US", "b", OLD, None), ("b", "CN", "a", OLD, None), ("c", "FR", "a", OLD, None)
     )
@@ -377,7 +375,7 @@ NAME = st.sampled_from(["group", "house", "unit", "nobody", "A, B"])
 
 @PROPERTY
 @given(st.lists(st.lists(NAME, max_size=5), max_size=10), st.integers(0, 2**16))
-def test_organisations_are_those_written_and_weights_sum_to_one(
+def test_organizations_are_split_correctly_and_weights_sum_to_one(
     lists: list[list[str]], seed: int
 ) -> None:
     registry = reviewed(("group", "US", None, OLD, None), ("unit", "GB", "group", OLD, None))

@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,14 +29,13 @@ from flows.steps.observe import observe
 from tests.conftest import settings_for
 from tests.standin import Answer, Call, StandIn
 from tests.support.recorded_sample import DAY, write_recordings
+from tests.support.source_faults import HTML, Fault, Faulty, damaged, half
 from warehouse.archive.archive import Archive
 from warehouse.contracts.source import cards
 from warehouse.contracts.table import contract
 from warehouse.storage.files import file_sha256
 
 TODAY, TOMORROW, DAY_AFTER = date.fromisoformat(DAY), date(2026, 8, 16), date(2026, 8, 17)
-HTML = b"<!doctype html><html><body>We will be back soon.</body></html>\n"
-Change = Callable[[bytes], bytes]
 PROPERTY = settings(max_examples=300, deadline=None, derandomize=True)
 
 
@@ -58,21 +56,6 @@ def write_world(folder: Path) -> Path:
     data.mkdir(parents=True)
     (data / f"fig_{figure['figure']}.csv").write_text(rows.getvalue())
     return folder
-
-
-class Faulty(StandIn):
-    """Changes the answers at addresses that hold a text."""
-
-    def __init__(self, folder: Path, **faults: Change) -> None:
-        super().__init__(folder, page_size=80)
-        self.faults = faults
-
-    def answer(self, call: Call) -> Answer:
-        answer = super().answer(call)
-        for address, change in self.faults.items():
-            if address in call.target:
-                return Answer(answer.status, change(answer.body), answer.headers)
-        return answer
 
 
 def observatory(
@@ -133,20 +116,6 @@ def rename_column(old: str, new: str) -> Callable[[bytes], bytes]:
         return renamed.getvalue()
 
     return change
-
-
-def half(data: bytes) -> bytes:
-    return data[: len(data) // 2]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is changed: a recorded file, or every answer whose address holds this."""
-
-    source: str
-    what: str
-    change: Change
-    told: tuple[str, ...]
 
 
 BOARD = "text/full-00000-of-00001.parquet"
@@ -257,20 +226,6 @@ FAULTS = {
 }
 
 
-def spoilt(world: Path, folder: Path, *faults: Fault) -> Faulty:
-    """The world as recorded, with these faults."""
-    if any(not is_answer(f) for f in faults):
-        world = shutil.copytree(world, folder)
-    for fault in (f for f in faults if not is_answer(f)):
-        path = world / fault.what
-        path.write_bytes(fault.change(path.read_bytes()))
-    return Faulty(world, **{f.what: f.change for f in faults if is_answer(f)})
-
-
-def is_answer(fault: Fault) -> bool:
-    return fault.what.startswith(("/", "cursor="))
-
-
 RUN = (  # one of each kind also through the whole command
     "lmarena: column renamed",
     "epoch: cut in half",
@@ -282,7 +237,7 @@ RUN = (  # one of each kind also through the whole command
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_damaged_answer_is_refused_and_the_source_may_recover(
+def test_a_damaged_response_is_an_error_and_the_source_recovers(
     world: Path, tmp_path: Path, name: str
 ) -> None:
     fault = FAULTS[name]
@@ -290,7 +245,7 @@ def test_a_damaged_answer_is_refused_and_the_source_may_recover(
         given = settings_for(server, tmp_path)
         earlier = observe(fault.source, given, TODAY).snapshot
     before = held(tmp_path)
-    with spoilt(world, tmp_path / "spoilt", fault) as server:
+    with damaged(world, tmp_path / "damaged", fault, page_size=80) as server:
         given = settings_for(server, tmp_path)
         with pytest.raises(SourceError) as failed:
             observe(fault.source, given, TOMORROW)
@@ -308,7 +263,7 @@ def test_a_damaged_answer_is_refused_and_the_source_may_recover(
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_a_fault_stops_the_run_says_where_and_changes_nothing(
+def test_a_fault_stops_the_run_and_changes_nothing(
     world: Path,
     running: Path,
     prefect: None,
@@ -317,7 +272,7 @@ def test_a_fault_stops_the_run_says_where_and_changes_nothing(
     name: str,
 ) -> None:
     fault, before = FAULTS[name], held(running)
-    with spoilt(world, tmp_path / "spoilt", fault) as server:
+    with damaged(world, tmp_path / "damaged", fault, page_size=80) as server:
         done = observatory(
             monkeypatch, server, running, f"--as-of={TOMORROW}", f"--sources={fault.source}"
         )
@@ -334,8 +289,8 @@ def test_a_fault_stops_the_run_says_where_and_changes_nothing(
     }
 
 
-def test_what_was_damaged_is_set_aside_and_told(world: Path, tmp_path: Path) -> None:
-    with spoilt(world, tmp_path / "spoilt", FAULTS["epoch: web page"]) as server:
+def test_a_damaged_response_is_quarantined_and_named(world: Path, tmp_path: Path) -> None:
+    with damaged(world, tmp_path / "damaged", FAULTS["epoch: web page"], page_size=80) as server:
         given = settings_for(server, tmp_path)
         with pytest.raises(SourceError) as failed:
             observe("epoch", given, TOMORROW)
@@ -344,15 +299,15 @@ def test_what_was_damaged_is_set_aside_and_told(world: Path, tmp_path: Path) -> 
     assert str(aside) in str(failed.value)
 
 
-def test_a_page_that_is_damaged_once_is_asked_for_again(world: Path, tmp_path: Path) -> None:
+def test_a_page_damaged_once_is_retried(world: Path, tmp_path: Path) -> None:
     class Once(Faulty):
         def answer(self, call: Call) -> Answer:
             answer = super().answer(call)
             if call.value("cursor"):
-                self.faults.clear()
+                self.changes.clear()
             return answer
 
-    with Once(world, **{"cursor=": lambda d: d[:-1]}) as server:
+    with Once(world, {"cursor=": lambda d: d[:-1]}, page_size=80) as server:
         snapshot = observe("hub", settings_for(server, tmp_path), TODAY).snapshot
         assert len(server.requests) == len(snapshot.files) + 2  # one again, and the newest
     assert snapshot.rows_seen == 205
@@ -371,7 +326,7 @@ def test_three_faults_at_once_then_recovery(
         FAULTS["epoch: cut in half"],
         FAULTS["hub: page with broken JSON"],
     ]
-    with spoilt(world, tmp_path / "spoilt", *chosen) as server:
+    with damaged(world, tmp_path / "damaged", *chosen, page_size=80) as server:
         port = int(server.url.rsplit(":", 1)[1])
         failed = observatory(monkeypatch, server, running, f"--as-of={TOMORROW}")
         assert failed.exit_code == 3
@@ -399,7 +354,7 @@ def test_three_faults_at_once_then_recovery(
     assert "observatory.duckdb" in changed
 
 
-def test_a_damaged_archive_stops_a_replay_and_is_named(
+def test_a_damaged_archive_file_stops_a_replay_and_is_named(
     running: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot = Archive(running / "archive").snapshots("epoch")[0]
@@ -449,7 +404,7 @@ def notable(world: Path) -> bytes:
 
 @PROPERTY
 @given(data=st.data())
-def test_a_cut_csv_is_refused_unless_it_ends_with_a_record(
+def test_a_cut_csv_is_rejected_unless_it_ends_with_a_record(
     notable: bytes, data: st.DataObject
 ) -> None:
     ends = record_ends(notable)
@@ -458,7 +413,7 @@ def test_a_cut_csv_is_refused_unless_it_ends_with_a_record(
     assert_cut_is_noticed(notable, ends, min(cut, len(notable)))
 
 
-def test_a_cut_in_quotes_over_lines_is_noticed() -> None:
+def test_a_cut_in_a_quoted_multiline_cell_is_detected() -> None:
     """The line breaks inside a cell are no record ends: the recordings are full of them."""
     header = b"Model,Organization,Publication date,Country (of organization),Link\n"
     record = b'"A ""B"", c\nd\n","E\n,F",2024-01-01,"China,\nFrance",x\n'
@@ -469,7 +424,7 @@ def test_a_cut_in_quotes_over_lines_is_noticed() -> None:
         assert_cut_is_noticed(data, ends, cut)
 
 
-def test_a_real_csv_cut_anywhere_is_noticed(recordings: Path) -> None:
+def test_a_real_csv_cut_anywhere_is_rejected(recordings: Path) -> None:
     data = (recordings / "epoch/2026-05-02/notable_ai_models.csv").read_bytes()
     ends = record_ends(data)
     assert len(ends) == 1012
@@ -479,13 +434,13 @@ def test_a_real_csv_cut_anywhere_is_noticed(recordings: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_csv_cut_behind_a_record_is_stopped_by_the_vintage_before_it(
+def test_a_csv_cut_after_a_record_fails_against_the_previous_vintage(
     world: Path, running: Path, tmp_path: Path
 ) -> None:
     """Nothing in such a file shows that it was cut: only the snapshot before it can tell."""
     before = held(running)
     cut = Fault("epoch", NOTABLE_FILE, lambda d: d[: record_ends(d)[70]], ())
-    with spoilt(world, tmp_path / "spoilt", cut) as server:
+    with damaged(world, tmp_path / "damaged", cut, page_size=80) as server:
         docs = running / "observatory.validation"  # those of the warehouse that stays
         given = settings_for(server, running).model_copy(update={"docs": docs})
         assert observe("epoch", given, TOMORROW).snapshot.rows_seen == 70

@@ -45,7 +45,7 @@ def zipped(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED)
         [f"a\\b\\{INDEX}", f"a\\{INDEX}"],
     ],
 )
-def test_of_several_members_of_one_name_the_least_deep_one_is_taken(names: list[str]) -> None:
+def test_of_several_members_with_one_name_the_shallowest_is_used(names: list[str]) -> None:
     wanted = min(
         (n for n in names if "MACOSX" not in n), key=lambda n: n.count("/") + n.count("\\")
     )
@@ -55,7 +55,7 @@ def test_of_several_members_of_one_name_the_least_deep_one_is_taken(names: list[
 
 @pytest.mark.parametrize("other", [f"b/{INDEX}", f"a/{INDEX.upper()}", f"a/{INDEX}"])
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_two_members_between_which_nothing_decides_are_refused_by_name(other: str) -> None:
+def test_two_equally_deep_members_are_rejected_with_their_names(other: str) -> None:
     data = zipped([(f"a/{INDEX}", b"1"), (other, b"2")])
     with pytest.raises(ValueError, match="several members have the same name") as refused:
         _member(data, INDEX)
@@ -80,7 +80,7 @@ def encrypted() -> bytes:
         (encrypted, "is encrypted"),
     ],
 )
-def test_a_zip_that_reaches_out_swells_or_is_locked_is_refused(
+def test_zip_bombs_encrypted_zips_and_outside_paths_are_rejected(
     make: Callable[[], bytes], told: str
 ) -> None:
     with pytest.raises(DAMAGED_ZIP, match=told):
@@ -128,7 +128,7 @@ def test_the_parts_of_one_download_are_one_edition(tmp_path: Path, stem: str) ->
         (["AI Index 2026.part1.rar"], "split into pieces"),
     ],
 )
-def test_a_part_is_not_taken_for_the_whole_and_the_parts_are_named(
+def test_incomplete_parts_are_rejected_with_their_names(
     tmp_path: Path, names: list[str], told: str
 ) -> None:
     laid = lay(tmp_path / "laid", **dict.fromkeys(names, SECOND))
@@ -138,7 +138,7 @@ def test_a_part_is_not_taken_for_the_whole_and_the_parts_are_named(
     assert all(name in str(refused.value) for name in names)
 
 
-def test_an_edition_that_lost_figures_is_refused_and_the_one_before_stays(tmp_path: Path) -> None:
+def test_an_edition_that_lost_figures_is_rejected(tmp_path: Path) -> None:
     both = zipped(
         [(f"{FOLDER}/fig_1.1.6.csv", ORGANIZATIONS), (f"{FOLDER}/FIG_1.1.1.CSV", ONE_YEAR)]
     )
@@ -164,7 +164,7 @@ def test_an_edition_that_lost_figures_is_refused_and_the_one_before_stays(tmp_pa
         (b"9,Japan\0\n", False),
     ],
 )
-def test_a_figure_is_read_in_full_before_the_edition_is_kept(
+def test_a_figure_is_read_completely_before_the_edition_is_stored(
     tmp_path: Path, end: bytes, is_read: bool
 ) -> None:
     data = zipped([(f"{FOLDER}/fig_1.1.1.csv", ONE_YEAR + end)])

@@ -78,7 +78,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-def test_what_cannot_be_read_is_refused_with_its_line(fault: str) -> None:
+def test_damaged_files_are_rejected_with_the_line(fault: str) -> None:
     text, told = REFUSED[fault]
     with pytest.raises(DamagedCsvError) as refused:
         records(text.encode())
@@ -86,19 +86,19 @@ def test_what_cannot_be_read_is_refused_with_its_line(fault: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252"])
-def test_another_encoding_is_refused(encoding: str) -> None:
+def test_other_encodings_are_rejected(encoding: str) -> None:
     with pytest.raises(DamagedCsvError, match="is not UTF-8"):
         records(f"{HEADER}\n{A.replace('a,', 'é,')}\n".encode(encoding))
 
 
-def test_a_cell_may_be_long() -> None:
+def test_long_cells_are_read() -> None:
     assert (
         records(f"{HEADER}\n{A.replace('x', 'x' * 3_000_000)}\n".encode())[0][4] == "x" * 3_000_000
     )
 
 
 @pytest.mark.parametrize("form", READ)
-def test_a_record_is_found_in_its_bytes_by_the_number_it_is_loaded_under(form: str) -> None:
+def test_a_record_is_found_in_its_file_by_its_line_number(form: str) -> None:
     data = READ[form].encode()
     for number, cells in read_table(data, contract(MODELS)).records:
         place = locate(NAME, data, number)
@@ -123,9 +123,7 @@ def spoilt(text: str, encoding: str) -> str:
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_encoded_twice_or_more_often_is_read_as_it_was_and_noted(
-    name: str, encoding: str
-) -> None:
+def test_names_encoded_twice_or_more_are_repaired_and_noted(name: str, encoding: str) -> None:
     once = spoilt(name, encoding)
     for text in (once, spoilt(once, encoding)):
         held = read_table(f"{HEADER}\n{A.replace('OpenAI', text)}\n".encode(), contract(MODELS))
@@ -134,7 +132,7 @@ def test_a_name_encoded_twice_or_more_often_is_read_as_it_was_and_noted(
 
 
 @pytest.mark.parametrize("name", [*NAMES, *PLAIN])
-def test_a_sound_name_stays_as_it_is(name: str) -> None:
+def test_sound_names_are_unchanged(name: str) -> None:
     held = read_csv(f"n\n{name}\n")
     assert (held.records, held.notes) == ([(1, [name])], [])
 
@@ -147,7 +145,7 @@ def test_lost_characters_are_noted() -> None:
 
 @PROPERTY
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=30))
-def test_any_bytes_are_read_or_refused_and_nothing_else(text: str) -> None:
+def test_any_text_is_read_or_rejected(text: str) -> None:
     try:
         held = read_csv(utf8(text.encode()))
     except DamagedCsvError:
@@ -190,7 +188,7 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize(("name", "column", "text", "kind"), UNUSABLE)
-def test_an_unusable_cell_is_null_and_noted_and_costs_the_record_only_where_it_is_essential(
+def test_an_unusable_cell_is_null_and_rejects_the_record_only_if_essential(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, name: str, column: str, text: str, kind: str
 ) -> None:
     table = contract(FILES[name][1])
@@ -211,7 +209,7 @@ def test_an_unusable_cell_is_null_and_noted_and_costs_the_record_only_where_it_i
     assert kept == [(1, None), (2, None)][kind == "record" :]
 
 
-def test_blanks_around_a_date_or_number_are_no_part_of_it(
+def test_blanks_around_dates_and_numbers_are_ignored(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     line = "a\u200b,\u00a0OpenAI,\u20092024-05-13\ufeff,7\u00a0,x,US"

@@ -18,8 +18,8 @@ from flows.steps.build import Clocks, chosen_snapshots, load_raw, transform
 from flows.steps.observe import observe
 from infra.bench.generate import GeneratedHub
 from tests.conftest import settings_for
-from tests.flows.sources.test_sources import loaded, refused, write_models
 from tests.standin import Answer, Call, FaultPlan, StandIn
+from tests.support.sources import loaded, refused, write_models
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchiveError
 from warehouse.database import duckdb_file
@@ -56,7 +56,7 @@ def some_datasets(number: int) -> list[dict[str, Any]]:
 # --- data sets -----------------------------------------------------------------------------------
 
 
-def test_every_data_set_is_in_raw_and_core(tmp_path: Path) -> None:
+def test_every_dataset_is_in_raw_and_core(tmp_path: Path) -> None:
     folder = write_datasets(tmp_path / "recordings", some_datasets(23))
     faults = FaultPlan(rate=0.4, seed=2, stall=1, path="/api/datasets")
     with StandIn(folder, page_size=5, faults=faults) as server:
@@ -86,7 +86,7 @@ def test_every_data_set_is_in_raw_and_core(tmp_path: Path) -> None:
     assert rows == [(23, "2022-03-02 23:29:22", sum(range(23)), "cc-by-nc-sa-4.0", DAY)]
 
 
-def test_data_sets_of_the_trending_strips_are_served_where_nothing_else_is(tmp_path: Path) -> None:
+def test_datasets_of_the_trending_strips_are_served_without_a_listing(tmp_path: Path) -> None:
     strip = {
         "recentlyTrending": [
             {"repoType": "model", "repoData": {"id": "a/m", "likes": 1}},
@@ -144,7 +144,7 @@ def labs_and_whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return settings.model_copy(update={"sources": ("hub_namespaces", "hub")}), labs
 
 
-def test_the_labs_are_sealed_and_called_incomplete(labs_and_whole: Any) -> None:
+def test_the_labs_listing_is_sealed_as_incomplete(labs_and_whole: Any) -> None:
     _, labs = labs_and_whole
     assert not labs.is_complete
     assert "not the whole Hub" in labs.notes[-1]
@@ -157,7 +157,7 @@ def test_the_labs_are_sealed_and_called_incomplete(labs_and_whole: Any) -> None:
     assert {"Qwen", "google"} <= asked
 
 
-def test_a_build_falls_back_to_the_labs_on_days_without_the_whole(
+def test_a_build_uses_the_labs_listing_on_days_without_the_whole_one(
     labs_and_whole: Any, tmp_path: Path
 ) -> None:
     settings, _ = labs_and_whole
@@ -183,7 +183,7 @@ def test_a_build_falls_back_to_the_labs_on_days_without_the_whole(
     assert days == shares == [(DAY,)]  # a day of the labs alone is no day of the Hub
 
 
-def test_the_labs_go_on_where_they_stopped(tmp_path: Path) -> None:
+def test_the_labs_listing_resumes(tmp_path: Path) -> None:
     folder = write_models(tmp_path / "recordings", MODELS)
     with StandIn(folder, page_size=3) as server:
         settings = settings_for(server, tmp_path, hub_requests_per_5_minutes=30_000)
@@ -200,7 +200,7 @@ def test_the_labs_go_on_where_they_stopped(tmp_path: Path) -> None:
 # --- several strips of a day ---------------------------------------------------------------------
 
 
-def test_a_day_takes_several_strips_each_asked_for_once(recordings: Path, tmp_path: Path) -> None:
+def test_a_day_has_several_strips_each_fetched_once(recordings: Path, tmp_path: Path) -> None:
     strips = sorted(p.stem for p in (recordings / "hub/trending").glob("2026-03-03T*.json"))
     assert len(strips) > 2
     for _ in range(2):  # the second time over nothing is asked for
@@ -219,7 +219,7 @@ def test_a_day_takes_several_strips_each_asked_for_once(recordings: Path, tmp_pa
     assert again.snapshot.slot == strips[-1][11:]
 
 
-def test_a_strip_is_refused_and_readmitted_by_its_minute(recordings: Path, tmp_path: Path) -> None:
+def test_a_strip_is_excluded_and_readmitted_by_its_minute(recordings: Path, tmp_path: Path) -> None:
     with StandIn(recordings) as server:
         settings = settings_for(server, tmp_path)
         for slot in ("0015", "0615"):
@@ -233,7 +233,7 @@ def test_a_strip_is_refused_and_readmitted_by_its_minute(recordings: Path, tmp_p
 
 
 @pytest.mark.parametrize("slot", ["2400", "6:15", "0660", "../x", "615", ""])
-def test_no_other_text_is_a_minute(tmp_path: Path, recordings: Path, slot: str) -> None:
+def test_only_hhmm_is_accepted_as_a_slot(tmp_path: Path, recordings: Path, slot: str) -> None:
     with StandIn(recordings) as server:
         settings = settings_for(server, tmp_path)
         with pytest.raises(ArchiveError, match="no time of day"):

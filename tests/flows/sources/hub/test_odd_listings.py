@@ -18,9 +18,9 @@ from flows.sources.http import SourceError
 from flows.sources.hub.columns import columns, optional, requested
 from flows.steps.observe import observe
 from tests.conftest import settings_for
-from tests.flows.sources.test_sources import loaded, refused, some_models, write_models
 from tests.standin import Answer, StandIn
 from tests.standin.web import Call
+from tests.support.sources import loaded, refused, some_models, write_models
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot
 
@@ -83,7 +83,9 @@ ODD = {  # what stands in a tag, and what is read
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_a_character_that_is_none_costs_no_record(kind: str, nothing: Path, tmp_path: Path) -> None:
+def test_an_invalid_character_does_not_reject_the_record(
+    kind: str, nothing: Path, tmp_path: Path
+) -> None:
     sent, tag = ODD[kind]
     record = b'{"_id":"02","id":"a/odd","tags":["%s"]}' % sent
     with Bodies(nothing) as server:
@@ -117,7 +119,7 @@ CELLS = {
 }
 
 
-def test_a_value_that_cannot_be_used_is_null_and_noted(nothing: Path, tmp_path: Path) -> None:
+def test_an_unusable_value_is_null_and_quarantined(nothing: Path, tmp_path: Path) -> None:
     odd = [b'{"_id":"1%d","id":"a/%d",%s}' % (n, n, cell) for n, cell in enumerate(CELLS, start=10)]
     with Bodies(nothing) as server:
         server.bodies = [page(*odd, SOUND, OLDEST)]
@@ -135,7 +137,7 @@ def test_a_value_that_cannot_be_used_is_null_and_noted(nothing: Path, tmp_path: 
 
 @pytest.mark.parametrize("element", [b"7", b"null", b'"a/text"', b"[1]", b'{"likes":1}'])
 @pytest.mark.parametrize("beside", [b"", rb'{"_id":"02","id":"a/odd","tags":["\ud83d"]},'])
-def test_an_element_that_is_no_model_is_refused_by_itself(
+def test_an_element_that_is_not_a_model_is_rejected_alone(
     element: bytes, beside: bytes, nothing: Path, tmp_path: Path
 ) -> None:
     with Bodies(nothing) as server:
@@ -147,7 +149,7 @@ def test_an_element_that_is_no_model_is_refused_by_itself(
     assert told == (3 if beside else 2,)
 
 
-def test_data_sets_and_the_strip_are_read_by_the_same_code(nothing: Path, tmp_path: Path) -> None:
+def test_datasets_and_the_strip_share_the_json_reader(nothing: Path, tmp_path: Path) -> None:
     odd = rb'{"_id":"02","id":"a/odd","tags":["\ud83d"],"createdAt":"2023-01-01T00:00:00.000Z"}'
     item = rb'{"repoType":"model","repoData":{"id":"a/b","likes":1e999,"author":"\ud83d"}}'
 
@@ -168,12 +170,12 @@ def test_data_sets_and_the_strip_are_read_by_the_same_code(nothing: Path, tmp_pa
 
 
 @pytest.mark.parametrize("text", [b"", b"<html>", b"[1,", b'[{"a":"\\ud83d"}', b"[" * 5000])
-def test_what_is_no_json_is_none_after_mending_either(text: bytes) -> None:
+def test_invalid_json_is_not_repaired(text: bytes) -> None:
     with pytest.raises(ValueError):
         read_document(text)
 
 
-def test_mending_changes_nothing_that_is_sound() -> None:
+def test_repair_leaves_sound_json_unchanged() -> None:
     sound = {"a": ["\U0001f600 \\ud83d \u00e9", 1.5, None, True, 2**60], "b": {"c": "\x00"}}
     assert json.loads(to_strict_json(json.dumps(sound).encode())) == sound
 
@@ -183,7 +185,7 @@ def test_mending_changes_nothing_that_is_sound() -> None:
 
 @pytest.mark.parametrize("first", [0, 1, 2])
 @pytest.mark.parametrize("names", [("baseModels",), ("safetensors", "downloadsAllTime")])
-def test_a_refused_column_is_left_out_and_noted(
+def test_a_rejected_column_is_left_out_and_noted(
     first: int, names: tuple[str, ...], nothing: Path, tmp_path: Path
 ) -> None:
     with Bodies(nothing) as server:
@@ -200,9 +202,7 @@ def test_a_refused_column_is_left_out_and_noted(
     assert all(pages[first].name in note for note in told)
 
 
-def test_a_sweep_that_goes_on_later_still_leaves_the_column_out(
-    nothing: Path, tmp_path: Path
-) -> None:
+def test_a_resumed_sweep_still_leaves_the_column_out(nothing: Path, tmp_path: Path) -> None:
     with Bodies(nothing) as server:
         server.bodies, server.refuses = [page(SOUND), page(OLDEST)], ("baseModels",)
         settings = settings_for(server, tmp_path)
@@ -216,7 +216,7 @@ def test_a_sweep_that_goes_on_later_still_leaves_the_column_out(
     assert sum("rejects the column baseModels" in note for note in sealed.notes) == 1
 
 
-def test_without_an_essential_column_there_is_a_clear_error(nothing: Path, tmp_path: Path) -> None:
+def test_a_rejected_essential_column_is_a_clear_error(nothing: Path, tmp_path: Path) -> None:
     assert "downloads" not in optional("hub")
     with Bodies(nothing) as server:
         server.bodies, server.refuses = [page(OLDEST)], ("downloads",)
@@ -261,7 +261,7 @@ WHOLE: dict[str, tuple[Callable[[list[list[dict[str, Any]]]], None], int, bool]]
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_sweep_is_whole_by_its_distinct_objects(kind: str, nothing: Path, tmp_path: Path) -> None:
+def test_completeness_counts_distinct_objects(kind: str, nothing: Path, tmp_path: Path) -> None:
     change, objects, is_whole = WHOLE[kind]
     pages = sixty()
     change(pages)
@@ -273,7 +273,7 @@ def test_a_sweep_is_whole_by_its_distinct_objects(kind: str, nothing: Path, tmp_
     assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (objects,)
 
 
-def test_a_page_that_comes_twice_once_is_asked_for_again(nothing: Path, tmp_path: Path) -> None:
+def test_a_page_served_twice_once_is_retried(nothing: Path, tmp_path: Path) -> None:
     class Stale(Bodies):
         times = 0
 
@@ -292,9 +292,7 @@ def test_a_page_that_comes_twice_once_is_asked_for_again(nothing: Path, tmp_path
 
 
 @pytest.mark.parametrize("source", ["hub", "hub_datasets"])
-def test_an_empty_end_is_asked_for_again_and_is_not_the_end(
-    source: str, nothing: Path, tmp_path: Path
-) -> None:
+def test_an_empty_last_page_is_retried(source: str, nothing: Path, tmp_path: Path) -> None:
     with Bodies(nothing) as server:
         server.bodies = [json.dumps(p).encode() for p in sixty()]
         swept(server, tmp_path, source=source)
@@ -305,7 +303,7 @@ def test_an_empty_end_is_asked_for_again_and_is_not_the_end(
         assert len(server.requests) == 3 + 3
 
 
-def test_a_namespace_that_is_empty_all_at_once_is_asked_for_again_and_noted(
+def test_a_suddenly_empty_namespace_is_retried_and_noted(
     nothing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.sources.hub.namespaces.first_party_namespaces", lambda: ["a", "b"])
@@ -321,9 +319,7 @@ def test_a_namespace_that_is_empty_all_at_once_is_asked_for_again_and_noted(
     assert f"hub_namespaces/{DAY} had 1 rows there" in told[0]
 
 
-def test_an_empty_strip_is_asked_for_again_and_is_no_observation(
-    nothing: Path, tmp_path: Path
-) -> None:
+def test_an_empty_strip_is_retried_and_is_an_error(nothing: Path, tmp_path: Path) -> None:
     class Empty(Bodies):
         def answer(self, call: Call) -> Answer:
             return Answer(200, b'{"recentlyTrending":[]}')
@@ -341,7 +337,7 @@ SLOW_ZONES = [pytest.param(zone, marks=pytest.mark.slow) for zone in ("UTC", "Am
 
 
 @pytest.mark.parametrize("zone", ["Asia/Seoul", *SLOW_ZONES])
-def test_a_moment_with_zone_is_utc_on_every_machine(
+def test_times_with_a_zone_are_utc_on_every_machine(
     zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = datetime(2024, 1, 1, 20)

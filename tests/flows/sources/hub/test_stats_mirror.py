@@ -14,8 +14,8 @@ from flows.sources.http import SourceError
 from flows.steps.build import Clocks, NothingToBuildError, chosen_snapshots, load_raw, transform
 from flows.steps.observe import observe
 from tests.conftest import settings_for
-from tests.flows.sources.test_sources import loaded, refused, some_models, write_models
 from tests.standin import StandIn
+from tests.support.sources import loaded, refused, some_models, write_models
 from warehouse.archive.archive import Archive
 from warehouse.database import duckdb_file
 
@@ -57,7 +57,7 @@ def observed_stats(recorded: Path, tmp_path: Path) -> Settings:
     return settings.model_copy(update={"sources": ("hub", "hub_stats")})
 
 
-def test_it_is_off_unless_asked_for() -> None:
+def test_hub_stats_is_observed_only_when_named() -> None:
     assert "hub_stats" not in DEFAULT_SOURCES
     assert "hub_stats" not in Settings().sources
     assert Settings(sources="hub,hub_stats").sources == ("hub", "hub_stats")
@@ -81,7 +81,7 @@ def test_every_model_of_a_revision_is_in_raw_whatever_the_columns(observed_stats
     assert "/resolve/main/" not in old.files[0].url  # a branch moves, a commit does not
 
 
-def test_it_fills_the_days_that_we_lack_and_is_never_alone(
+def test_hub_stats_fills_missing_days_and_is_never_the_only_source(
     recorded: Path, observed_stats: Settings, tmp_path: Path
 ) -> None:
     archive = Archive(observed_stats.archive)
@@ -102,7 +102,7 @@ def test_it_fills_the_days_that_we_lack_and_is_never_alone(
     assert (OLD,) not in ours
 
 
-def test_a_day_without_a_commit_is_told(recorded: Path, tmp_path: Path) -> None:
+def test_a_day_without_a_commit_is_an_error(recorded: Path, tmp_path: Path) -> None:
     with (
         StandIn(recorded) as server,
         pytest.raises(
@@ -114,7 +114,7 @@ def test_a_day_without_a_commit_is_told(recorded: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "no id", "empty"])
-def test_a_file_that_is_no_listing_is_kept_aside(
+def test_a_file_that_is_not_a_listing_is_quarantined(
     recorded: Path, tmp_path: Path, damage: str
 ) -> None:
     path = recorded / "hub-stats" / str(OLD) / "models.parquet"
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_listing_is_kept_aside(
     assert Archive(settings.archive).snapshots() == []
 
 
-def test_odd_rows_go_to_quarantine(recorded: Path, tmp_path: Path) -> None:
+def test_unusable_rows_go_to_quarantine(recorded: Path, tmp_path: Path) -> None:
     path = recorded / "hub-stats" / str(OLD) / "models.parquet"
     frame = pl.read_parquet(path).with_columns(pl.col("likes").cast(pl.String))
     odd = frame.head(1).with_columns(id=pl.lit("lab/odd"), likes=pl.lit("many"))

@@ -22,9 +22,9 @@ from flows.sources.http import SourceError, without_secrets
 from flows.steps.observe import observe
 from infra.bench.generate import GeneratedHub
 from tests.conftest import ROOT, Shared, settings_for
-from tests.flows.sources.test_sources import listings, loaded, refused, some_models, write_models
 from tests.standin import FINAL, RECOVERABLE, FaultPlan, RecordingError, StandIn
 from tests.standin.faults import SECRET, read_plan
+from tests.support.sources import listings, loaded, refused, some_models, write_models
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
 from warehouse.contracts.table import contract
@@ -63,7 +63,7 @@ def sound(small: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
 
 
 @pytest.mark.parametrize("kind", RECOVERABLE)
-def test_what_passes_ends_in_a_whole_sweep(
+def test_a_passing_fault_ends_in_a_complete_sweep(
     small: Path, sound: dict[str, str], tmp_path: Path, kind: str, caplog: Any, capfd: Any
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -80,7 +80,7 @@ def test_what_passes_ends_in_a_whole_sweep(
 
 
 @pytest.mark.parametrize("kind", ["truncated", "html", "repeated_page", "missing_link", "no_list"])
-def test_what_was_damaged_is_kept_aside(small: Path, tmp_path: Path, kind: str) -> None:
+def test_damaged_pages_are_quarantined(small: Path, tmp_path: Path, kind: str) -> None:
     with StandIn(small, page_size=5, faults=plan(kind, in_a_row=1)) as server:
         settings = impatient(server, tmp_path)
         observe("hub", settings, DAY)
@@ -109,7 +109,7 @@ LASTING = {
 
 
 @pytest.mark.parametrize("kind", LASTING)
-def test_what_lasts_is_a_clear_error_and_the_next_run_goes_on(
+def test_a_lasting_fault_is_a_clear_error_and_the_next_run_resumes(
     small: Path, sound: dict[str, str], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", SECRET)
@@ -154,7 +154,7 @@ def _then(server: StandIn, after: int, faults: FaultPlan) -> Any:
     return counted
 
 
-def test_rows_that_stay_moved_are_taken_and_counted_once(small: Path, tmp_path: Path) -> None:
+def test_moved_rows_are_accepted_and_counted_once(small: Path, tmp_path: Path) -> None:
     with StandIn(small, page_size=5, faults=plan("moved_rows", in_a_row=99)) as server:
         settings = impatient(server, tmp_path)
         sealed = observe("hub", settings, DAY).snapshot
@@ -169,7 +169,7 @@ def test_rows_that_stay_moved_are_taken_and_counted_once(small: Path, tmp_path: 
 # --- models that are created meanwhile -----------------------------------------------------------
 
 
-def test_models_created_while_the_sweep_goes_on_are_in(
+def test_models_created_during_the_sweep_are_included(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seven of them, more than a page: they are read until one that the sweep met first."""
@@ -210,7 +210,7 @@ def test_models_created_while_the_sweep_goes_on_are_in(
 
 
 @pytest.mark.parametrize(("number", "whole"), [(43, True), (60, True), (42, False), (20, False)])
-def test_a_sweep_far_below_the_day_before_is_not_called_whole(
+def test_a_sweep_far_smaller_than_the_day_before_is_incomplete(
     small: Path, tmp_path: Path, number: int, whole: bool
 ) -> None:
     with StandIn(small, page_size=5) as server:
@@ -231,7 +231,7 @@ def test_a_sweep_far_below_the_day_before_is_not_called_whole(
         ((3_300_000, True), True, set()),
     ],
 )
-def test_a_torso_after_a_whole_hub_stops_the_build(
+def test_an_incomplete_sweep_after_a_complete_one_stops_the_build(
     tmp_path: Path, before: tuple[int, bool], is_complete: bool, broken: set[str]
 ) -> None:
     rows = [_about(DAY, *before), _about(NEXT_DAY, 2_000_000, is_complete)]
@@ -261,14 +261,14 @@ def _about(day: date, rows: int, is_complete: bool) -> dict[str, Any]:
 # --- the pace ------------------------------------------------------------------------------------
 
 
-def test_the_quota_is_not_run_into(small: Path, tmp_path: Path) -> None:
+def test_the_quota_is_respected(small: Path, tmp_path: Path) -> None:
     """Eight requests a second: the sweep of nine pages waits instead of being refused."""
     with StandIn(small, page_size=5, quota=8, window=1) as server:
         observe("hub", impatient(server, tmp_path), DAY)
         assert {r.status for r in server.requests} == {200}
 
 
-def test_a_share_of_the_quota_is_left_to_others(small: Path, tmp_path: Path) -> None:
+def test_part_of_the_quota_is_left_to_other_clients(small: Path, tmp_path: Path) -> None:
     left: list[int] = []
 
     class Told(StandIn):
@@ -289,7 +289,7 @@ def test_an_operators_budget_spreads_the_requests(small: Path, tmp_path: Path) -
         assert time.monotonic() - begun >= 9 * 0.1
 
 
-def test_a_wait_beyond_reason_is_told_and_not_waited_for(small: Path, tmp_path: Path) -> None:
+def test_an_excessive_wait_is_an_error(small: Path, tmp_path: Path) -> None:
     with (
         StandIn(small, page_size=5, faults=plan("retry_after", wait=86_400)) as server,
         pytest.raises(SourceError, match="asks to wait another 86400 s"),
@@ -310,7 +310,7 @@ def test_an_address_loses_its_secrets_and_keeps_the_rest() -> None:
 # --- plans ---------------------------------------------------------------------------------------
 
 
-def test_a_plan_is_read_and_a_misspelt_one_refused(tmp_path: Path) -> None:
+def test_a_fault_plan_is_read_and_a_misspelled_one_rejected(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text('{"kinds": ["html"], "rate": 0.5, "seed": 3}')
     assert read_plan(str(path)) == FaultPlan(kinds=("html",), rate=0.5, seed=3)
@@ -373,7 +373,7 @@ def kill_after(
 @pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)  # forty-one processes in a row: minutes, or many on a busy machine
-def test_forty_kills_and_all_faults_leave_the_archive_of_an_undisturbed_sweep(
+def test_forty_kills_and_all_faults_give_the_archive_of_an_undisturbed_sweep(
     generated: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     pages, undisturbed = generated
@@ -403,7 +403,7 @@ def test_forty_kills_and_all_faults_leave_the_archive_of_an_undisturbed_sweep(
     assert SECRET not in told + (archive / "hub" / str(DAY) / "snapshot.json").read_text()
 
 
-def test_a_kept_page_survives_in_any_state_of_its_journal(small: Path, tmp_path: Path) -> None:
+def test_stored_pages_survive_any_cut_of_the_journal(small: Path, tmp_path: Path) -> None:
     """A run that died after the page and before its line asks for that page again, and no other."""
     with StandIn(small, page_size=5) as server:
         settings = impatient(server, tmp_path)

@@ -13,7 +13,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from flows.sources.lmarena import pickle_reader
 from flows.sources.lmarena.pickle_reader import Made, Named, PickleError, read
 from flows.sources.lmarena.pickled_frames import frame, is_frame, is_series, mapping, plain
 from flows.sources.lmarena.space_boards import SCHEMA, boards
+from tests.support.pickles import MODELS, Does, flat, leaderboard, result
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
@@ -66,21 +67,11 @@ def nothing_happens() -> Iterator[None]:
     assert HEARD == []
 
 
-def test_the_ear_hears(tmp_path: Path) -> None:
+def test_the_audit_hook_detects_a_call(tmp_path: Path) -> None:
     """A guard that cannot fail is none."""
     with pytest.raises(AssertionError), nothing_happens():
         pickle.loads(pickle.dumps(Does(os.mkdir, str(tmp_path / "made"))))
     assert (tmp_path / "made").is_dir()
-
-
-class Does:
-    """Pickled, it asks for a call."""
-
-    def __init__(self, call: Callable[..., Any], *args: Any) -> None:
-        self.call, self.args = call, args
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self.call, self.args
 
 
 def hostile(trace: Path) -> dict[str, Any]:
@@ -102,7 +93,7 @@ def hostile(trace: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("what", hostile(Path()))
-def test_nothing_that_a_pickle_asks_for_happens(tmp_path: Path, what: str, protocol: int) -> None:
+def test_nothing_in_a_pickle_is_executed(tmp_path: Path, what: str, protocol: int) -> None:
     trace = tmp_path / "trace"
     data = pickle.dumps(hostile(trace)[what], protocol)
     modules = set(sys.modules)
@@ -143,12 +134,17 @@ def test_every_way_to_name_a_call_only_records_it(data: bytes, path: str | None)
     [b"\x82\x01.", b"\x83\x01\x00.", b"\x84\x01\x00\x00\x00.", b"Pid\n.", b"Nq\x00Q.", b"\x97."],
     ids=["ext1", "ext2", "ext4", "persid", "binpersid", "next buffer"],
 )
-def test_what_lies_outside_of_the_pickle_is_refused(data: bytes) -> None:
-    with nothing_happens(), pytest.raises(PickleError, match="needs more than the data in the pickle"):
+def test_references_outside_the_pickle_are_rejected(data: bytes) -> None:
+    with (
+        nothing_happens(),
+        pytest.raises(PickleError, match="needs more than the data in the pickle"),
+    ):
         read(data)
 
 
-def test_a_module_is_not_even_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_named_by_a_pickle_are_never_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Plotly's figures are named in the Space's pickles; whoever has it installed runs nothing."""
     trace, name = tmp_path / "trace", "plotly_like_module"
     (tmp_path / f"{name}.py").write_text(f"open({str(trace)!r}, 'w')\nclass Figure: pass\n")
@@ -191,7 +187,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_does_not_go_off(name: str) -> None:
+def test_pickle_bombs_are_rejected_quickly(name: str) -> None:
     """Neither the stack of the machine nor the time of the reader runs out."""
     start = time.perf_counter()
     with nothing_happens():
@@ -240,7 +236,7 @@ new_index = pd.Index(["a"]).__reduce__()[0]
         ((1,), "text", "f8"),
     ],
 )
-def test_an_array_that_lies_about_itself_is_refused(
+def test_an_array_with_a_false_shape_or_type_is_rejected(
     shape: tuple[Any, ...], raw: Any, kind: str
 ) -> None:
     told = read(array(shape, raw, kind))
@@ -254,7 +250,7 @@ def test_an_array_that_lies_about_itself_is_refused(
         mapping(series)
 
 
-def test_too_large_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickles_above_the_limits_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pickle_reader, "MAX_BYTES", 100)
     with pytest.raises(PickleError, match=r"has 101 bytes, more than 100"):
         read(b"N" * 101)
@@ -264,7 +260,7 @@ def test_too_large_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_damaged_pickle_is_one_kind_of_error(protocol: int) -> None:
+def test_damaged_pickles_raise_pickle_error(protocol: int) -> None:
     """Cut anywhere, or with any byte changed, it says so or gives other figures."""
     data = pickle.dumps({"text": {"full": result()}}, protocol)
     chosen = random.Random(7)
@@ -282,7 +278,7 @@ def test_a_damaged_pickle_is_one_kind_of_error(protocol: int) -> None:
 
 @PROPERTY
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+def test_any_bytes_are_read_or_rejected(data: bytes) -> None:
     with nothing_happens():
         for start in (b"", b"\x80\x04"):
             with suppress(PickleError):
@@ -331,7 +327,7 @@ def alike(ours: Any, theirs: Any) -> bool:
 
 @PROPERTY
 @given(tables(), st.sampled_from(list(PROTOCOLS)))
-def test_any_table_comes_out_as_it_went_in(table: pd.DataFrame, protocol: int) -> None:
+def test_any_table_is_read_unchanged(table: pd.DataFrame, protocol: int) -> None:
     data = pickle.dumps(table, protocol)
     with nothing_happens():
         told = read(data)
@@ -346,7 +342,7 @@ def test_any_table_comes_out_as_it_went_in(table: pd.DataFrame, protocol: int) -
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("infer", [True, False], ids=["arrow texts", "texts as objects"])
-def test_a_series_and_numpy_numbers_are_read_too(protocol: int, infer: bool) -> None:
+def test_series_and_numpy_numbers_are_read(protocol: int, infer: bool) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pd.option_context("future.infer_string", infer):
@@ -363,7 +359,7 @@ def test_a_series_and_numpy_numbers_are_read_too(protocol: int, infer: bool) -> 
     assert mapping(read(pickle.dumps([1], protocol))) is None
 
 
-def test_one_block_again_and_again_is_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_block_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block named a million times costs a pickle little, and would cost its reader all."""
     told = read(pickle.dumps(leaderboard(), 4))
     manager = told.state["_mgr"]
@@ -386,7 +382,7 @@ def test_texts_in_chunks_are_one_column() -> None:
     assert [None if pd.isna(t) else t for t in found.columns["t"]] == ["a", None, "é", "b"]
 
 
-def test_a_label_that_comes_twice_is_no_choice_of_ours() -> None:
+def test_repeated_labels_are_rejected() -> None:
     twice = pd.Series([1.0, 2.0], index=["a", "a"])
     with pytest.raises(PickleError, match="repeated labels"):
         mapping(read(pickle.dumps(twice)))
@@ -395,7 +391,7 @@ def test_a_label_that_comes_twice_is_no_choice_of_ours() -> None:
         frame(read(pickle.dumps(columns)))
 
 
-def test_names_of_older_numpy_and_pandas_are_the_same_table() -> None:
+def test_older_numpy_and_pandas_names_give_the_same_table() -> None:
     """The Space wrote with pandas 1 and 2 and numpy 1: other module paths, the same records."""
     table = leaderboard().fillna(0)
     data = old = pickle.dumps(table, 2)  # names are plain lines there; later ones count their bytes
@@ -409,7 +405,7 @@ def test_names_of_older_numpy_and_pandas_are_the_same_table() -> None:
     assert frame(read(old)) == frame(read(data))
 
 
-def test_a_manager_with_its_blocks_in_its_state_is_read_too() -> None:
+def test_a_manager_with_blocks_in_its_state_is_read() -> None:
     """As pandas before 1.3 wrote every table: a tuple of four, the last one by version."""
     told = read(pickle.dumps(leaderboard().fillna(0), 4))
     manager = told.state["_mgr"]
@@ -422,40 +418,6 @@ def test_a_manager_with_its_blocks_in_its_state_is_read_too() -> None:
 
 
 # --- the boards of every year --------------------------------------------------------------------
-
-MODELS = ["gpt-4-0314", "claude-1", "chatglm-6b"]
-
-
-def leaderboard(era: str = "q") -> pd.DataFrame:
-    bounds = ("rating_q975", "rating_q025") if era == "q" else ("rating_upper", "rating_lower")
-    columns = {
-        "rating": [1186.5, 1149.25, 880.0],
-        "variance": [2.5, 3.0, math.nan],
-        bounds[0]: [1190.0, 1153.0, 886.0],
-        bounds[1]: [1183.0, 1146.0, 875.0],
-        "num_battles": [57000, 21000, 4900],
-        "final_ranking": [1, 2, 3],
-    }
-    return pd.DataFrame(columns, index=pd.Index(MODELS, dtype=object))
-
-
-def result(era: str = "q") -> Row:
-    """One result as FastChat wrote it from 2024 on."""
-    table = leaderboard(era)
-    return {
-        "rating_system": "bt",
-        "elo_rating_online": {model: 1000.0 + n for n, model in enumerate(MODELS)},
-        "elo_rating_final": table["rating"],
-        "leaderboard_table": "| Rank | Model |",
-        "bootstrap_df": pd.DataFrame(np.ones((4, 3)), columns=MODELS),
-        "leaderboard_table_df": table,
-        "last_updated_datetime": "2024-03-29 01:00:00 PDT",
-    }
-
-
-def flat(**more: Any) -> Row:
-    online = {model: 1100.0 - n for n, model in enumerate(MODELS)}
-    return {"elo_rating_online": online, "leaderboard_table": "| a |", **more}
 
 
 TABLE = {(m, "bradley_terry") for m in MODELS} | {(m, "elo_online") for m in MODELS}
@@ -547,7 +509,7 @@ def test_the_figures_of_a_table_are_those_of_pandas(era: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["high", True, math.inf, -math.inf, 10**400, 1e13])
-def test_what_is_no_number_costs_no_file_and_is_never_taken_for_one(cell: object) -> None:
+def test_a_cell_that_is_not_a_number_does_not_reject_the_file(cell: object) -> None:
     found = boards(pickle.dumps({"elo_rating_online": {"a": cell, "b": 1000.0, "c": math.nan}}))
     assert found["rating"].to_list() == [math.inf, 1000.0, None]
 
@@ -563,10 +525,13 @@ def test_what_is_no_number_costs_no_file_and_is_never_taken_for_one(cell: object
         (result() | {"rating_system": ["bt"]}, "unknown rating system a list"),
         ({"elo_rating_online": {3: 1.0}}, "name that is not text: 3"),
         ({"leaderboard_table_df": leaderboard().drop(columns="rating")}, "without ratings"),
-        ({"leaderboard_table_df": leaderboard().reset_index(drop=True)}, "name that is not text: 0"),
+        (
+            {"leaderboard_table_df": leaderboard().reset_index(drop=True)},
+            "name that is not text: 0",
+        ),
         ({"leaderboard_table_df": pd.DataFrame({"rating": pd.Categorical(["a"])})}, "unknown type"),
     ],
 )
-def test_a_pickle_that_is_no_board_says_what_it_is(content: Any, told: str) -> None:
+def test_a_pickle_without_boards_is_rejected_with_the_reason(content: Any, told: str) -> None:
     with pytest.raises(PickleError, match=told):
         boards(pickle.dumps(content))
