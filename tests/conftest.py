@@ -1,4 +1,4 @@
-"""What all tests share: where the recordings are, and the real pieces they run against."""
+"""Fixtures of all tests: recordings, the stand-in, archives and builds."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DAY = date(2026, 8, 15)
 
 
-# The longest first: at the end no worker is left alone with a long file. The first of them builds
-# the sample, for which others would wait, so the second does without.
+# Longest first, so that no worker is left with a long file at the end. The first one builds the
+# sample, for which others would wait; the second one does not need it.
 LONGEST = (
     *("test_publishing.py", "test_hub_history.py"),
     "test_second_reckoning.py",  # builds what test_oracles.py reads
@@ -46,7 +46,7 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a whole build of the recordings takes minutes: `make test-slow` runs it."""
+    """Marks tests that need a complete build of the recordings as slow (`make test-slow`)."""
     for item in items:
         if "built" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> None:
-    """No setting, credential or token of the machine reaches a test."""
+    """Hides the settings, credentials and tokens of the machine from tests."""
     for name in list(os.environ):
         ours = name.startswith(
             ("OBSERVATORY_RECORDINGS", "OBSERVATORY_DUCKDB_", "OBSERVATORY_WITH_")
@@ -77,13 +77,13 @@ def recordings() -> Path:
 
 @pytest.fixture(scope="session")
 def standin(recordings: Path) -> Iterator[StandIn]:
-    """The sources as recorded, on loopback; Hub day 2026-08-15."""
+    """A stand-in for the recorded sources; its Hub day is 2026-08-15."""
     with StandIn(recordings, hub_date=DAY.isoformat()) as server:
         yield server
 
 
 def settings_for(server: StandIn, folder: Path, **more: object) -> Settings:
-    """Settings that point at a stand-in and keep everything below one folder."""
+    """Settings for a stand-in, with all files below one folder."""
     return Settings(
         archive=folder / "archive",
         warehouse=folder / "observatory.duckdb",
@@ -105,7 +105,7 @@ Shared = Callable[[str, Callable[[Path], None]], Path]
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Shared:
-    """A folder that is filled once a test run, by whichever worker comes first."""
+    """A folder that is filled once per test run, by the first worker that needs it."""
     root = tmp_path_factory.getbasetemp().parent / f"shared-{testrun_uid}"
     root.mkdir(exist_ok=True)
 
@@ -186,7 +186,7 @@ def built_days(recorded_days: Path, shared: Shared) -> Callable[[date], Path]:
 
 @pytest.fixture(scope="session")
 def sampled(shared: Shared) -> tuple[Path, str]:
-    """The bundled sample replayed: a folder with archive, warehouse and release; what was said."""
+    """The bundled sample replayed: a folder with archive, warehouse and release, and the output."""
     from flows.cli.app import app
     from flows.cli.options import SAMPLE
 

@@ -26,12 +26,12 @@ from flows.sources.formats.csv_file import (
     utf8,
 )
 from flows.sources.formats.zips import DAMAGED_ZIP, members, one_each, open_zip, parts_of
-from flows.sources.http import SourceError, get
-from flows.sources.quarantine import quarantine, quarantine_cells, refusal, snapshot_columns, typed
+from flows.sources.http import SourceError, damaged_response, get
+from flows.sources.quarantine import load_records, refusal, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
-from warehouse.contracts.table import Contract, contract, quote
+from warehouse.contracts.table import Contract, contract, literal, quote
 
 log = logging.getLogger("observatory.epoch")
 
@@ -99,10 +99,9 @@ class _Visit:
             self._responses[path] = get(
                 "epoch",
                 self._settings.epoch_url + path,
-                timeout=self._settings.http_timeout_seconds,
+                self._settings,
                 headers=self._condition(path),
                 absent_ok=path not in FILES[REQUIRED][0],
-                first_wait=self._settings.http_first_wait_seconds,
             )
         return self._responses[path]
 
@@ -129,13 +128,9 @@ class _Visit:
         )
 
     def _error(self, name: str, url: str, data: bytes, error: Exception) -> SourceError:
-        stored = self._draft.quarantine(name, data)
-        return SourceError(
-            "epoch",
-            f"{self._draft.day} {name}: {error}",
-            f"{url} (response stored as {stored})",
-            f"run again later; if the producer changed the file, adapt {FILES[name][1]}'s contract",
-        )
+        table = FILES[name][1]
+        do = f"run again later; if the producer changed the file, adapt {table}'s contract"
+        return damaged_response(self._draft, name, data, url, f"{name}: {error}", do)
 
 
 def _member(archive_bytes: bytes, name: str) -> bytes | None:
@@ -180,29 +175,14 @@ def _load_csv(
     content = read_table(data, table)
     source_of = _source_of(table, content.header)
     cells = {ours: quote(ours) for ours in source_of}
-    refused = refusal(table, cells)
     schema = {"line": pl.Int64, **dict.fromkeys((*source_of, OTHERS, "record"), pl.String)}
-    values = ", ".join(
-        typed(quote(column), table.columns[column]) if column in schema else "NULL"
-        for column in list(table.columns)[4:]
-    )
-    con.register(
-        "cells", pl.DataFrame(list(_rows(content, source_of)), schema=schema, orient="row")
-    )
-    con.execute(
-        f"""INSERT INTO {table.sql_name} SELECT {snapshot_columns(snapshot)}, ?, line, {values}
-        FROM cells WHERE {refused} IS NULL ORDER BY line""",
-        [name.removesuffix(".csv")],
-    )
-    quarantine(
-        con,
-        snapshot,
-        table.table,
-        f"SELECT ?, line, {refused}, record FROM cells WHERE {refused} IS NOT NULL",
-        [name],
-    )
-    kept = f"(SELECT ? AS file, * FROM cells WHERE {refused} IS NULL)"
-    quarantine_cells(con, snapshot, table, cells, kept, [name])
+    rows = pl.DataFrame(list(_rows(content, source_of)), schema=schema, orient="row")
+    con.register("cells", rows)
+    records = f"(SELECT *, {literal(name)} AS file, {refusal(table, cells)} AS refusal FROM cells)"
+    columns = {"file_name": literal(name.removesuffix(".csv")), "line": "line"} | {
+        column: typed(quote(column), table.columns[column]) for column in (*source_of, OTHERS)
+    }
+    load_records(con, snapshot, table, records, columns, cells)
     con.unregister("cells")
 
 

@@ -12,10 +12,12 @@ import httpx2
 from huggingface_hub import close_session, get_session
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
+from flows.settings import Settings
+from warehouse.archive.draft import Draft
 from warehouse.storage.redact import redact
 
 TRIES = 6
-MAX_WAIT = 900  # s: three windows of the Hub's quota; a source that asks for more fails this run
+MAX_WAIT = 900  # s: three windows of the Hub's quota; longer waits fail this run
 RETRY_STATUSES = (408, 429, 500, 502, 503, 504)
 CONNECTION_ERRORS = (
     httpx2.TimeoutException,
@@ -46,23 +48,34 @@ class SourceError(RuntimeError):
         self.status = status  # of the response, if there was one
 
 
+def damaged_response(
+    draft: Draft, name: str, data: bytes, url: str, what: str, do: str
+) -> SourceError:
+    """Quarantines a damaged response. Returns the error that says what is wrong with it."""
+    stored = draft.quarantine(name, data)
+    return SourceError(
+        draft.source, f"{draft.day} {what}", f"{url} (response stored as {stored})", do
+    )
+
+
 def get(
     source: str,
     url: str,
+    settings: Settings,
     *,
-    timeout: float,
     headers: dict[str, str] | None = None,
     absent_ok: bool = False,
     variable: str = "HF_TOKEN",
-    first_wait: float = 1,
     deadline: float | None = None,
+    timeout_factor: float = 1,
 ) -> httpx2.Response:
     """GET with retries: after a 429 when the source says, after 5xx and broken connections later.
 
-    `first_wait` (s) doubles with each try; no wait exceeds `deadline` (monotonic clock) or
-    MAX_WAIT. Returns 200 and 304 responses, and 404 if `absent_ok`. Raises SourceError otherwise;
-    the message names `variable`, the environment variable with the source's token.
+    Waits double with each try; none exceeds `deadline` (monotonic clock) or MAX_WAIT. Returns 200
+    and 304 responses, and 404 if `absent_ok`. Raises SourceError otherwise; its message names
+    `variable`, the environment variable with the source's token.
     """
+    timeout = settings.http_timeout_seconds * timeout_factor
     for attempt in range(1, TRIES + 1):
         try:
             response, outcome = _request(url, headers or {}, timeout)
@@ -71,8 +84,7 @@ def get(
             raise _retries_failed(source, url, outcome, None, variable, None) from error
         if response is not None and response.status_code not in RETRY_STATUSES:
             break
-        wait = _requested_wait(response)
-        wait = first_wait * min(2 ** (attempt - 1), 8) if wait is None else wait + first_wait
+        wait = _wait(response, attempt, settings.http_first_wait_seconds)
         too_long = wait > MAX_WAIT or (deadline and time.monotonic() + wait > deadline)
         if attempt == TRIES or too_long:
             requested = wait if too_long else None
@@ -101,8 +113,13 @@ def _request(
     return response, f"HTTP {response.status_code}"
 
 
+def _wait(response: httpx2.Response | None, attempt: int, first_wait: float) -> float:
+    requested = _requested_wait(response)
+    return first_wait * min(2 ** (attempt - 1), 8) if requested is None else requested + first_wait
+
+
 def _requested_wait(response: httpx2.Response | None) -> float | None:
-    """Seconds that a source asks to wait: RateLimit of a 429, else Retry-After (s or a date)."""
+    """Seconds to wait by the response: RateLimit of a 429, else Retry-After (s or a date)."""
     if response is None:
         return None
     quota = parse_ratelimit_headers(response.headers) if response.status_code == 429 else None
@@ -125,7 +142,7 @@ def _retries_failed(
     variable: str,
     wait: float | None,
 ) -> SourceError:
-    requested = f"; it asks to wait another {wait:.0f} s" if wait is not None else ""
+    requested = f"; the source requires another {wait:.0f} s" if wait is not None else ""
     return SourceError(
         source,
         f"no response after retries ({outcome}){requested}",

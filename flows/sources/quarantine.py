@@ -14,7 +14,7 @@ import duckdb
 
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.formats import FORMATS
-from warehouse.contracts.table import Column, Contract, literal
+from warehouse.contracts.table import Column, Contract, literal, quote
 
 
 def snapshot_columns(snapshot: Snapshot) -> str:
@@ -99,6 +99,32 @@ def has_unusable_cell(table: Contract, cells: Mapping[str, str], values: Mapping
     """SQL: whether `quarantine_cells` would store any cell of a record."""
     checks = [check for _, _, check, _ in _cell_checks(table, cells, values, essential=False)]
     return f"({' OR '.join(checks)})" if checks else "false"
+
+
+def load_records(
+    con: duckdb.DuckDBPyConnection,
+    snapshot: Snapshot,
+    table: Contract,
+    records: str,
+    columns: Mapping[str, str],
+    cells: Mapping[str, str],
+    values: Mapping[str, str] | None = None,
+) -> None:
+    """Inserts the accepted records of a SQL relation and quarantines the others.
+
+    `records` has the columns `file`, `line`, `record` (its text) and `refusal` (the reason, or
+    null). `columns`: column -> SQL of its value; `cells` and `values` as for `refusal`.
+    """
+    names = ", ".join(map(quote, ("snapshot_id", "snapshot_date", *columns)))
+    con.execute(
+        f"""INSERT INTO {table.sql_name} ({names})
+        SELECT {snapshot_columns(snapshot)}, {", ".join(columns.values())}
+        FROM {records} WHERE refusal IS NULL ORDER BY file, line"""
+    )
+    rejected = f"SELECT file, line, refusal, record FROM {records} WHERE refusal IS NOT NULL"
+    quarantine(con, snapshot, table.table, rejected)
+    accepted = f"(FROM {records} WHERE refusal IS NULL)"
+    quarantine_cells(con, snapshot, table, cells, accepted, values=values)
 
 
 def quarantine_cells(

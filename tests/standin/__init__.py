@@ -1,20 +1,20 @@
 """One loopback HTTP server that answers as the Hub, LMArena, GitHub, Epoch and AI Index do.
 
-It serves a folder of recordings and nothing else: what was not recorded is refused, never made
+It serves only a folder of recordings: what was not recorded is refused, never made
 up. The layout it reads::
 
-    hub/<day>/models.ndjson.zst          one model a line, the API's own keys
-    hub/<day>/datasets.ndjson.zst        one data set a line; else those of the trending strips
+    hub/<day>/models.ndjson.zst          one model per line, the API's own keys
+    hub/<day>/datasets.ndjson.zst        one dataset per line; else those of the trending strips
     hub/trending/<UTC minute>.json       bodies of /api/trending
-    hub/samples/responses.json           recorded answers of /api/models/{id}
-    hub-stats/<day>/models.parquet       a third party's data set, a commit a day
-    lmarena/leaderboard-dataset/**       files of the data set, at their paths in it
+    hub/samples/responses.json           recorded responses of /api/models/{id}
+    hub-stats/<day>/models.parquet       a dataset of a third party, a commit per day
+    lmarena/leaderboard-dataset/**       files of the dataset, at their paths
     lmarena/space/**                     files of the frozen Space
-    lmarena/arena-catalog/<day>/*.json   boards of lmarena/arena-catalog, a commit a day
+    lmarena/arena-catalog/<day>/*.json   boards of lmarena/arena-catalog, a commit per day
     epoch/<day>/<name>.csv               files as published by that day
     ai_index/<edition>/**                one edition's public data
 
-Any of them may be absent. Use ``with StandIn(folder) as standin`` in a test, or
+Any of them may be missing. Use ``with StandIn(folder) as standin`` in a test, or
 ``python -m tests.standin FOLDER`` from a shell. To inject faults, give a `FaultPlan`, or subclass
 `StandIn` and override `answer`.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.standin FOLDER`: serve recordings until told to stop."""
+"""`python -m tests.standin FOLDER`: serve recordings until stopped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT: 0; 2 when the folder, a date or the port is not there."""
+    """Serve until SIGTERM or SIGINT (exit code 0); 2 if the arguments are wrong."""
     options = vars(_arguments().parse_args(argv))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""The AI Index's public data, one zip an edition (the real one is a shared folder)."""
+"""The AI Index's public data, one zip per edition (the real one is a shared folder)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LISTING = "figure_catalog.csv"  # made for the recording, not part of the publis
 
 
 class AiIndex:
-    """The recorded editions; a zip is built the first time it is asked for, and kept."""
+    """The recorded editions; a zip is built when it is first requested, and cached."""
 
     def __init__(self, folder: Path) -> None:
         found = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -51,6 +51,6 @@ class AiIndex:
 
 
 def _figures(edition: Path) -> dict[str, Path]:
-    """Every file of an edition by its path in it, without our own listing."""
+    """Every file of an edition by path, without our own listing."""
     files = {path.relative_to(edition).as_posix(): path for path in edition.rglob("*")}
     return {name: path for name, path in files.items() if path.is_file() and name != LISTING}

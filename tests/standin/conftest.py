@@ -19,7 +19,7 @@ from tests.support.standin_client import (
 
 @pytest.fixture(scope="module")
 def recordings() -> Path:
-    """The folder of real recordings; tests that need it are skipped where it is absent."""
+    """The folder of real recordings; tests that need it are skipped if it is missing."""
     folder = Path(os.environ.get("OBSERVATORY_RECORDINGS", ROOT.parent / "shared" / "archive"))
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip(f"no recordings at {folder} (set OBSERVATORY_RECORDINGS)")
@@ -28,7 +28,7 @@ def recordings() -> Path:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """Every source in a few bytes, with dates, subsets and editions nobody has heard of."""
+    """Every source in a few bytes, with invented dates, subsets and editions."""
     folder = tmp_path / "recordings"
     write_hub(folder)
     data = folder / "lmarena/leaderboard-dataset"

@@ -47,7 +47,7 @@ class RepoFile:
 
 
 class Repo:
-    """A data set or Space with one branch, `main`, and one commit: the folder as it is now.
+    """A dataset or Space with one branch, `main`, and one commit: the folder as it is now.
 
     The folder is looked at again on every request, so a file that changes while the server runs
     gives a new commit, and the commit before it is gone.
@@ -222,7 +222,7 @@ def _entries(files: dict[str, RepoFile]) -> dict[str, dict[str, Any]]:
 
 
 def _form(call: Call) -> Call:
-    """The parameters of a POST body, a form or JSON, as if they had been the query."""
+    """The parameters of a POST body, a form or JSON, treated like a query."""
     try:
         if "json" not in call.headers.get("content-type", ""):
             pairs = parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=10_000)

@@ -1,4 +1,4 @@
-"""A Hub data set with a history: one folder a day, one commit for each."""
+"""A Hub dataset with a history: one folder and one commit per day."""
 
 from __future__ import annotations
 

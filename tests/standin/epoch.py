@@ -45,7 +45,7 @@ class Epoch:
                 self.files |= {file.name: (day, file) for file in sorted(path.glob("*.csv"))}
 
     def answer(self, call: Call, below: tuple[str, ...]) -> Answer:
-        """/data/epochdb/NAME.csv, /data/NAME.csv and the zips; all else 404."""
+        """/data/epochdb/NAME.csv, /data/NAME.csv and the zips; 404 for other paths."""
         match below:
             case ("epochdb", name) | (name,) if name in self.files:
                 day, path = self.files[name]

@@ -18,7 +18,7 @@ from tests.standin.web import JSON_TYPE, Answer, Call, RecordingError
 
 HTML = b"<!doctype html><html><body>We will be back soon.</body></html>\n"
 SECRET = "hf_" + "s3cretS3cret" * 3
-# Over after a while or harmless: a sweep must come through all of them.
+# Temporary or harmless faults: a sweep must survive all of them.
 RECOVERABLE = (
     "rate_limit",
     "retry_after",
@@ -46,15 +46,15 @@ _MOVED = 3
 
 @dataclass(frozen=True)
 class FaultPlan:
-    """Which faults, how often, and how many at most before one address is answered soundly."""
+    """Which faults, how often, and the maximum per address before a sound response."""
 
     kinds: tuple[str, ...] = RECOVERABLE
     rate: float = 0.1  # of the requests
     seed: int = 0
     in_a_row: int = 2
-    path: str = "/api/"  # requests whose address begins so
+    path: str = "/api/"  # requests whose address starts with this
     wait: int = 0  # s, in RateLimit and Retry-After
-    stall: float = 30  # s, longer than the reader's patience
+    stall: float = 30  # s, longer than the client's timeout
 
     def __post_init__(self) -> None:
         unknown = sorted({*self.kinds} - {*RECOVERABLE, *FINAL})
@@ -63,17 +63,21 @@ class FaultPlan:
 
 
 def read_plan(text: str) -> FaultPlan:
-    """A plan from JSON or from a file of it."""
+    """A plan from JSON text or a JSON file."""
     try:
-        told: dict[str, Any] = json.loads(text if text.startswith("{") else Path(text).read_text())
-        return FaultPlan(**told | ({"kinds": tuple(told["kinds"])} if "kinds" in told else {}))
+        fields: dict[str, Any] = json.loads(
+            text if text.startswith("{") else Path(text).read_text()
+        )
+        return FaultPlan(
+            **fields | ({"kinds": tuple(fields["kinds"])} if "kinds" in fields else {})
+        )
     except (OSError, TypeError, ValueError) as error:
         raise RecordingError(f"{text} is no plan of faults: {error}") from error
 
 
 @dataclass
 class Faults:
-    """A plan at work: what was done so far, and the page before."""
+    """A plan in action: what was done so far, and the previous page."""
 
     plan: FaultPlan
     done: Counter[str] = field(default_factory=Counter)
@@ -84,7 +88,7 @@ class Faults:
         self._pages: dict[str, bytes] = {}  # the last two that differ in address
 
     def spoil(self, call: Call, answer: Answer) -> Answer:
-        """The answer, or what becomes of it."""
+        """The response, sound or damaged."""
         if answer.status != 200 or not call.target.startswith(self.plan.path):
             return answer
         before = next((p for a, p in reversed(self._pages.items()) if a != call.target), None)
@@ -116,11 +120,11 @@ class Faults:
     def _with_body(self, kind: str, answer: Answer, before: bytes | None) -> Answer:
         match kind:
             case "rate_limit":
-                told = {"RateLimit": f'"api";r=0;t={self.plan.wait}', **_policy(answer)}
-                return Answer(429, b'{"error":"rate limited"}', told)
+                headers = {"RateLimit": f'"api";r=0;t={self.plan.wait}', **_policy(answer)}
+                return Answer(429, b'{"error":"rate limited"}', headers)
             case "retry_after":
-                told = {"Retry-After": str(self.plan.wait)}
-                return Answer(429, b'{"error":"rate limited"}', told)
+                headers = {"Retry-After": str(self.plan.wait)}
+                return Answer(429, b'{"error":"rate limited"}', headers)
             case "truncated":
                 return replace(answer, body=answer.body[: len(answer.body) * 2 // 3])
             case "html":

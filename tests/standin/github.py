@@ -44,9 +44,9 @@ class Catalog:
         found = []
         for day, folder in day_folders(self.folder).items():
             files = {path.name: path for path in sorted(folder.glob("*.json"))}
-            told = "".join(f"{blob_id(p.read_bytes())} {name}\n" for name, p in files.items())
+            listing = "".join(f"{blob_id(p.read_bytes())} {name}\n" for name, p in files.items())
             if files:
-                found.append(Commit(_sha1(f"{day}\n{told}".encode()), day, files))
+                found.append(Commit(_sha1(f"{day}\n{listing}".encode()), day, files))
         return found[::-1]
 
     def api(self, call: Call, rest: tuple[str, ...]) -> Answer:

@@ -153,7 +153,7 @@ class Listing:
 
 
 class ModelDetails:
-    """GET /api/models/{id}: the recorded answers, bytes and status as they came."""
+    """GET /api/models/{id}: the recorded answers, with their bytes and status."""
 
     def __init__(self, folder: Path) -> None:
         listing = folder / "responses.json"
@@ -195,7 +195,7 @@ def listing_day(folder: Path, hub_date: str | None) -> Path | None:
 
 
 def read_datasets(folder: Path, hub_date: str | None) -> list[Row]:
-    """The data sets of a day, or the newest day up to it; else those seen in trending strips.
+    """The datasets of a day, or of the newest day up to it; else those in trending strips.
 
     A strip says nothing of creation: there is no createdAt where only strips were recorded.
     """
@@ -207,7 +207,7 @@ def read_datasets(folder: Path, hub_date: str | None) -> list[Row]:
 
 
 def _trending_datasets(folder: Path, hub_date: str | None) -> list[Row]:
-    """Every data set of the strips up to the day, as the newest strip that shows it says."""
+    """Every dataset of the strips up to the day, with the values of the newest strip."""
     found: dict[str, Row] = {}
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         if hub_date is not None and path.stem[:10] > hub_date:
@@ -216,7 +216,7 @@ def _trending_datasets(folder: Path, hub_date: str | None) -> list[Row]:
             strip = json.loads(path.read_bytes())["recentlyTrending"]
             repos = [item["repoData"] for item in strip if item["repoType"] == "dataset"]
             found |= {repo["id"]: {"_id": _object_id(repo), **repo} for repo in repos}
-        except (LookupError, TypeError, ValueError):  # served as it is, but lists no data set
+        except (LookupError, TypeError, ValueError):  # served as it is, but without datasets
             continue
     return list(found.values())
 
@@ -244,7 +244,7 @@ def read_rows(path: Path) -> list[Row]:
     return list(_rows_of(path, about.st_mtime_ns, about.st_size))
 
 
-@lru_cache(maxsize=4)  # a server a test reads one recorded day over and over
+@lru_cache(maxsize=4)  # each test starts a server for the same recorded day
 def _rows_of(path: Path, _changed: int, _size: int) -> list[Row]:
     try:
         return [_row(line, f"{path}, line {number}") for number, line in _lines(path)]

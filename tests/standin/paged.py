@@ -1,4 +1,4 @@
-"""A listing of any size, from pages that lie ready as bytes: generated, or kept in an archive."""
+"""A listing of any size, from stored pages: generated, or from an archive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.standin.web import JSON_TYPE, Answer, Call, RecordingError, RefusalEr
 
 
 class PagedListing:
-    """GET /api/models, page by page as they lie in a folder, `000001.json.zst` onwards.
+    """GET /api/models, page by page from the files of a folder, `000001.json.zst` onwards.
 
     No page is held in memory; only the cursors behind those that were looked at are.
     """
@@ -38,7 +38,7 @@ class PagedListing:
     def _number(self, cursor: str | None) -> int:
         if cursor is None:
             return 0
-        if cursor not in self._behind:  # given by a server before this one
+        if cursor not in self._behind:  # issued by an earlier server
             for number, path in enumerate(self.paths[:-1]):
                 self._note(number, zstandard.decompress(path.read_bytes()))
         try:

@@ -26,7 +26,7 @@ HEADER = re.compile(r"^---\s*\n(.*?)\n---\s*\n", re.DOTALL)
 
 
 class Pushes:
-    """Data set repositories below one folder; `token` is the only one that may write."""
+    """Dataset repositories below one folder; `token` is the only one that may write."""
 
     def __init__(self, root: Path, token: str, part_size: int) -> None:
         self.root, self.token, self.part_size = root, token, part_size
@@ -34,7 +34,7 @@ class Pushes:
         self.objects.mkdir(parents=True, exist_ok=True)
 
     def answer(self, call: Call, url: str) -> Answer | None:
-        """The answer to a call of the writing side, or about a repository kept here."""
+        """The response to a write request, or about a repository stored here."""
         match call.method, call.segments:
             case "POST", ("api", "validate-yaml"):
                 return _validated(call)
@@ -85,12 +85,12 @@ class Pushes:
             self._folder(sent["organization"], sent["name"]),
             f"{sent['organization']}/{sent['name']}",
         )
-        told = {"url": f"{url}/datasets/{repo_id}", "name": repo_id}
+        repository = {"url": f"{url}/datasets/{repo_id}", "name": repo_id}
         if folder.is_dir():
-            return json_answer(told | {"error": "You already created this dataset repo"}, 409)
+            return json_answer(repository | {"error": "You already created this dataset repo"}, 409)
         folder.mkdir(parents=True)
         (folder / ".gitattributes").write_bytes(ATTRIBUTES)
-        return json_answer(told)
+        return json_answer(repository)
 
     def _preupload(self, call: Call, repo: Repo) -> Answer:
         there = repo.files()
@@ -156,7 +156,7 @@ class Pushes:
         (header,) = [line["value"] for line in lines if line["key"] == "header"]
         if header.get("parentCommit") not in (None, repo.commit()):
             raise RefusalError(412, "A commit has happened since. Please refresh and try again.")
-        changes = list(self._changes(lines))  # all are known to be good before the first is made
+        changes = list(self._changes(lines))  # all are checked before the first is applied
         for path, data in changes:
             target = repo.root / path
             if data is None:
@@ -189,7 +189,7 @@ class Pushes:
 
 
 def _validated(call: Call) -> Answer:
-    """The card's YAML header, judged as far as any YAML can be."""
+    """Checks that the card's header is YAML."""
     found = HEADER.match(json.loads(call.body)["content"])
     try:
         about = yaml.safe_load(found[1]) if found else {}

@@ -47,7 +47,7 @@ LOGGED_HEADERS = ["accept-encoding", "authorization", "if-none-match", "range", 
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """One request and what it got; `bytes` counts body bytes sent, credentials are masked."""
+    """One request and its response; `bytes` counts body bytes sent, credentials are masked."""
 
     method: str
     path: str
@@ -58,7 +58,7 @@ class LoggedRequest:
 
 
 class RateLimit:
-    """Fixed windows, one a bucket, counted over every request as the Hub counts them."""
+    """Fixed windows, one per bucket, counting every request as the Hub does."""
 
     def __init__(self, quota: int, window: float) -> None:
         self.quota, self.window = quota, window
@@ -220,7 +220,7 @@ class StandIn:
         raise RefusalError(404, f"The stand-in does not answer {call.target}")
 
     def respond(self, call: Call) -> Answer:
-        """The answer with the Hub's rate limit applied; a refusal becomes an ordinary answer."""
+        """The answer with the Hub's rate limit applied; a refusal becomes a normal response."""
         bucket = _bucket(call)
         within, headers = self.limits.take(bucket) if bucket else (True, {})
         try:
@@ -238,7 +238,7 @@ class StandIn:
         return self.spoiler.spoil(call, answer) if self.spoiler else answer
 
     def record(self, request: LoggedRequest) -> None:
-        """Keep a request for the test that asks, and write it to the log file if there is one."""
+        """Store a request for tests, and write it to the log file if there is one."""
         self.requests.append(request)
         if self._log is not None:
             with self._log_lock:
@@ -259,7 +259,7 @@ class StandIn:
 
 
 def _bucket(call: Call) -> str | None:
-    """The Hub's name for the quota a path counts against; None where the Hub has no part."""
+    """The Hub's name for the quota that a path counts against; None for other services."""
     if call.segments[:1] == ("api",):
         return "api"
     return "resolvers" if "resolve" in call.segments[2:4] else None
@@ -290,7 +290,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error; anything else is said in one line."""
+        """A client that hangs up is not an error; anything else is logged in one line."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError):
             print(f"stand-in: {type(error).__name__}: {error}", file=sys.stderr)
@@ -329,7 +329,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _fail(self, standin: StandIn, how: str) -> None:
-        """No answer: the line breaks, or says nothing until the reader has lost patience."""
+        """No response: the connection breaks, or stays silent until the client times out."""
         self.close_connection = True
         if how == "stall" and standin.spoiler:
             standin.closing.wait(standin.spoiler.plan.stall)
@@ -343,11 +343,11 @@ class _Handler(BaseHTTPRequestHandler):
             return standin.respond(parse_call(self.command, self.path, headers, self._body()))
         except RefusalError as refusal:
             return refusal.answer()
-        except Exception as error:  # a bench that hangs up tells less than one that says 500
+        except Exception as error:  # a response with status 500 is clearer than a broken connection
             return json_answer({"error": f"stand-in: {type(error).__name__}: {error}"}, 500)
 
     def _body(self) -> bytes:
-        """The request body; one of unknown or great length is refused and the line closed."""
+        """The request body; a body of unknown or excessive length is rejected."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,9}", length):
             self.close_connection = True
@@ -362,7 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
         return "observatory-standin"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Quiet: the request log is the record."""
+        """Silent: the request log has everything."""
 
 
 def _logged(

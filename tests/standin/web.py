@@ -1,4 +1,4 @@
-"""What all parts of the stand-in share: a call, an answer, a refusal, file rules, stable zips."""
+"""Shared parts of the stand-in: calls, responses, refusals, file rules, reproducible zips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class RecordingError(ValueError):
-    """The folder cannot be served as asked: says what, where, and what there is instead."""
+    """The folder cannot be served: says what, where, and what is available."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def json_answer(
 
 
 def parse_call(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Call:
-    """Take a request target apart; one that cannot be read is refused with 400."""
+    """Parses a request target; an invalid one is refused with 400."""
     try:
         parts = urlsplit(target)
         segments = tuple(unquote(part, errors="strict") for part in parts.path.split("/")[1:])
@@ -118,7 +118,7 @@ def _knows(if_none_match: str | None, etag: str) -> bool:
 
 
 def _range(call: Call, size: int, etag: str) -> tuple[int, int] | None:
-    """First and last byte asked for; None: send all; first > last: cannot be satisfied."""
+    """First and last byte requested; None: send all; first > last: not satisfiable."""
     asked = _RANGE.fullmatch(call.headers.get("range", "").strip())
     fresh = call.headers.get("if-range", f'"{etag}"') == f'"{etag}"'
     if call.method != "GET" or asked is None or not any(asked.groups()) or not fresh:
@@ -138,7 +138,7 @@ def digest(*parts: bytes) -> str:
 
 
 def stable_zip(members: Mapping[str, bytes]) -> bytes:
-    """A zip that depends on names and contents alone: sorted, stored, one fixed time stamp."""
+    """A zip that depends only on names and contents: sorted, stored, one fixed time stamp."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
@@ -157,7 +157,7 @@ def is_day(text: str) -> bool:
 
 
 def day_folders(folder: Path) -> dict[str, Path]:
-    """Sub-folders named after a day, oldest first; none when the folder is absent."""
+    """Sub-folders named after a day, oldest first; empty if the folder does not exist."""
     found = folder.iterdir() if folder.is_dir() else ()
     return {path.name: path for path in sorted(found) if path.is_dir() and is_day(path.name)}
 
@@ -168,7 +168,7 @@ def http_date(day: str) -> str:
 
 
 def span(names: Iterable[str]) -> str:
-    """What there is, for an error message: all names when few, else the two ends."""
+    """Available names for an error message: all if few, else the first and last."""
     known = sorted(names)
     if len(known) > 15:
         return f"{known[0]} .. {known[-1]} ({len(known)} of them)"

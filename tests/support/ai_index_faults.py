@@ -1,4 +1,4 @@
-"""Rows of the AI Index's tables that keep every rule, and what breaks each rule."""
+"""Rows of the AI Index's tables that satisfy every rule, and rows that break each rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = "4. Economy/Data"
 
 
 def corrections(**change: Any) -> Rows:
-    """A listed pair, a listed second upload; `change` is to a fault whose file is not there."""
+    """A listed pair, a listed second upload; `change` applies to a fault whose file is missing."""
     return [
         {**IN, "correction_id": "pair", "guard": "same_content", "still_holds": True,
          "file_name": "fig_4.2.9.csv", "other_file_name": "fig_4.2.14.csv"},
@@ -38,7 +38,7 @@ def files(*more: dict[str, Any], without: str = "") -> Rows:
 
 
 def series(**change: Any) -> Rows:
-    """Shares of a year, one of them in two figures; `change` is to the last of them."""
+    """Shares of a year, one of them in two figures; `change` applies to the last one."""
     on = {"edition": 2026, "series": "hub_download_share_by_country", "subject_kind": "area",
           "period": "2025", "unit": "percent", "revision": 1, "is_point": False}  # fmt: skip
     data = [
@@ -66,7 +66,7 @@ BESIDE: dict[str, Rows] = {
     "raw.ai_index_figures": [
         {"edition": 2026, "figure": "4.2.14"},
         {"edition": 2026, "figure": "1.1.1"},
-        {"edition": 2025, "figure": "1.3.1"},  # of an edition that is not at hand
+        {"edition": 2025, "figure": "1.3.1"},  # of an edition that is not available
     ],
 }
 SOUND: dict[str, Rows] = {

@@ -1,4 +1,4 @@
-"""Raw rows of the AI Index by hand: how the card maps a figure, and what its CSV says."""
+"""Handwritten raw rows of the AI Index: the mapping of a figure and its CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of LMArena's sources share: boards, raw tables, and what was requested."""
+"""Shared by tests of LMArena's sources: boards, raw tables, and downloaded files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def loaded_newest(settings: Settings, *sources: str) -> duckdb.DuckDBPyConnectio
 
 
 def refused_lines(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
-    """File, line and reason of what is in quarantine."""
+    """File, line and reason of every quarantined record or cell."""
     return con.execute("SELECT file_name, line, reason FROM raw.quarantine ORDER BY ALL").fetchall()
 
 
@@ -42,7 +42,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def sent(server: StandIn) -> list[str]:
-    """Names of the files whose bytes were sent."""
+    """Names of the downloaded files."""
     return [
         r.path.rsplit("/", 1)[1]
         for r in server.requests
@@ -69,7 +69,7 @@ ARENA = {
 
 
 def board(figures: dict[str, list[Any]], **types: pa.DataType) -> pa.Table:
-    """Two lines of a board; `types` casts columns, as a producer may at any time."""
+    """Two lines of a board; `types` casts columns, as a producer might."""
     columns = {
         "model_name": ["model-a", "model-b"],
         "organization": ["Lab", ""],

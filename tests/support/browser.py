@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over its DevTools protocol: what tests of the page need of it."""
+"""A headless Chromium, driven over its DevTools protocol, for tests of the page."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ READY = "document.documentElement.dataset.ready === 'true'"
 
 
 def chromium() -> str | None:
-    """The browser of this machine, None where there is none."""
+    """The browser of this machine, None if there is none."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Tab:
-    """One page of the browser: what it asked for, said and refused is kept."""
+    """One page of the browser; its requests, messages and blocked requests are recorded."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket, self._id = socket, 0
@@ -49,7 +49,7 @@ class Tab:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command and its answer; events on the way are kept."""
+        """One command and its response; events in between are stored."""
         self._id += 1
         self._socket.send(json.dumps({"id": self._id, "method": method, "params": params}))
         while True:
@@ -92,7 +92,7 @@ class Tab:
         self.call("Input.dispatchKeyEvent", type="keyUp", **about)
 
     def size(self, width: int, height: int = 900) -> None:
-        """Sets the window, as a phone or a desk."""
+        """Sets the window size, for a phone or a desktop."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -136,13 +136,13 @@ def browsing(profile: Path) -> Iterator[Tab]:
 
 
 def _address(profile: Path, process: subprocess.Popen[bytes]) -> str:
-    """Where the browser listens; it writes port and path into its profile."""
-    told, deadline = profile / "DevToolsActivePort", time.monotonic() + 60
-    while not told.exists() or len(told.read_text().split()) < 2:
+    """The address of the browser; it writes port and path into its profile."""
+    port_file, deadline = profile / "DevToolsActivePort", time.monotonic() + 60
+    while not port_file.exists() or len(port_file.read_text().split()) < 2:
         assert process.poll() is None, f"chromium ended with {process.returncode}"
         assert time.monotonic() < deadline, "chromium did not start in a minute"
         time.sleep(0.05)
-    port, path = told.read_text().split()
+    port, path = port_file.read_text().split()
     return f"ws://127.0.0.1:{port}{path}"
 
 

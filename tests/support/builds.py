@@ -1,4 +1,4 @@
-"""Whole builds without validation, for the tests that count every number again."""
+"""Complete builds without validation, for tests that recompute every number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flows.steps import build
 from infra.bench import generate
 from warehouse.archive.archive import Archive
 
-LATER = date(2026, 10, 15)  # the last of the recordings
+LATER = date(2026, 10, 15)  # the last recorded day
 GENERATED = date(2026, 8, 3)  # the last day of the generated Hub
 MODELS, DAYS = 20_000, 3
 

@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback between boto3 and a real S3 server, that fails as it is told.
+"""An HTTP proxy on loopback between boto3 and a real S3 server, with planned failures.
 
 It understands requests, so that a fault strikes a chosen one: the third part of a multipart upload,
 the put of the pointer. Everything else passes through untouched, signature and all.
@@ -55,7 +55,7 @@ class Fault:
 
 
 class FaultProxy:
-    """Listens on a free port of loopback while its block lasts."""
+    """Listens on a free port of loopback for the duration of the block."""
 
     def __init__(self, upstream: int, *faults: Fault) -> None:
         self._upstream, self._faults = upstream, faults
@@ -83,7 +83,7 @@ class FaultProxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        """One request a connection: the answer says so, and boto3 opens another."""
+        """One request per connection: the response says so, and boto3 opens another."""
         with client:
             try:
                 head, rest = _read_head(client)
@@ -193,7 +193,9 @@ def _reset(sock: socket.socket) -> None:
 
 
 def _error(fault: Fault) -> bytes:
-    text = f"<Error><Code>{fault.code}</Code><Message>told by the test</Message></Error>".encode()
+    text = (
+        f"<Error><Code>{fault.code}</Code><Message>injected by the test</Message></Error>".encode()
+    )
     head = (
         f"HTTP/1.1 {fault.status} {fault.code}\r\nContent-Type: application/xml\r\n"
         f"Content-Length: {len(text)}\r\nConnection: close"

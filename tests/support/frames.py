@@ -1,4 +1,4 @@
-"""Small frames by hand, and transforms run on them as a build runs them."""
+"""Small handwritten frames, and transforms that run on them as in a build."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAY = date(2026, 8, 15)
 Row = Mapping[str, object]
 Period = tuple[str, date, date | None]
 
-# The same examples on every run: a red test is red for everybody.
+# The same examples on every run, so that failures are reproducible.
 PROPERTY = settings(
     max_examples=12,
     deadline=None,
@@ -76,10 +76,14 @@ def step(table: str) -> Step:
 def compute(
     table: str, as_of: date = DAY, known_at: date = date.max, **inputs: pl.LazyFrame
 ) -> pl.DataFrame:
+<<<<<<< HEAD
     """One table by its transform alone, in the order of its key.
 
     Inputs not given are empty, but for the countries, which are the project's own.
     """
+=======
+    """One table from its transform, sorted by key; missing inputs are empty."""
+>>>>>>> a73213c (Sources: one loader of checked records and one way to report a damaged response; automations, stand-in and test helpers in plain English)
     wanted, inputs = step(table), with_history(inputs)
     if FROM_HISTORY & set(wanted.inputs):
         inputs = {
@@ -103,7 +107,7 @@ def compute(
 
 
 def held_key(table: str) -> list[str]:
-    """The columns that tell the rows of a table apart."""
+    """The columns that identify a row of a table."""
     return list(contract(table).key)
 
 
@@ -117,7 +121,7 @@ SCANNED: Counter[str] = Counter()
 def through_scan(
     wanted: Step, frames: Mapping[str, pl.LazyFrame], clocks: Mapping[str, date]
 ) -> pl.DataFrame:
-    """What a transform gives where `database.scan` reads its inputs from DuckDB."""
+    """The result of a transform that reads its inputs from DuckDB."""
     with connect() as con:
         con.execute(";".join(f"CREATE SCHEMA {layer}" for layer in LAYERS))
         scans = {}
@@ -125,7 +129,7 @@ def through_scan(
             source = contract(wanted.inputs[parameter])
             columns = ", ".join(f'"{n}" {c.type}' for n, c in source.columns.items())
             con.execute(f"CREATE TABLE {source.sql_name} ({columns})")
-            con.register("given", frame.collect())  # a test may leave out what nobody reads
+            con.register("given", frame.collect())  # a test may omit unused inputs
             con.execute(f"INSERT INTO {source.sql_name} BY NAME FROM given")
             con.unregister("given")
             scans[parameter] = scan(con, source)
@@ -135,7 +139,7 @@ def through_scan(
 def table_of(
     target: str, as_of: date = DAY, known_at: date = date.max, **raw: pl.LazyFrame
 ) -> pl.DataFrame:
-    """One core or mart table with all that it needs, from raw frames as a build computes it.
+    """One core or mart table with its dependencies, from raw frames as in a build.
 
     Countries are the project's own unless given; other raw tables not given are empty.
     """
@@ -175,7 +179,7 @@ def needed(targets: set[str] | None) -> list[Step]:
 
 
 def promised(table: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame in the order of its key, after a look at all that its contract promises."""
+    """The frame sorted by key, after a check of its contract."""
     held = contract(table)
     held.check_frame(frame)
     assert not frame.select(held.key).is_duplicated().any(), f"{table}: key is not unique"
@@ -190,7 +194,7 @@ def promised(table: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def assert_references(held: Contract, frame: pl.DataFrame, tables: dict[str, pl.DataFrame]) -> None:
-    """Every value of a referring column stands in the table that it refers to."""
+    """Checks that every reference exists in the table it refers to."""
     for name, column in held.columns.items():
         if column.references and column.references.rpartition(".")[0] in tables:
             table, _, key = column.references.rpartition(".")
@@ -198,7 +202,7 @@ def assert_references(held: Contract, frame: pl.DataFrame, tables: dict[str, pl.
             assert not lost, f"{held.table}.{name}: {lost} not in {table}"
 
 
-# What every registry row says beside the point of a test.
+# Defaults of registry rows.
 REVIEWED: dict[str, object] = {
     "kind": "lab",
     "basis": "test",

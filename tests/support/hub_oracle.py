@@ -1,4 +1,4 @@
-"""What the history must say, counted from all snapshots at once: slow, and plain to see."""
+"""The expected history, counted from all snapshots at once: slow but simple."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def known_models(raw_hub_models: pl.LazyFrame) -> pl.LazyFrame:
         ),
         all_tags=pl.col("tags_json").str.json_decode(pl.List(pl.String)),
     ).sort("model_id_hf", "snapshot_date")
-    # A list of tags is whole where it holds what the Hub puts into every one.
+    # A list of tags is complete if it has the tags that the Hub adds to every model.
     is_whole = (
         (pl.col("all_tags").list.len() == 0)
         | pl.col("all_tags").list.contains(pl.col("pipeline_tag"))

@@ -1,4 +1,4 @@
-"""Releases with a page, for the tests of the page: the sample, and warehouses made worse."""
+"""Releases with a page, for the tests of the page: the sample, and warehouses with damaged data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def staged(
 
 
 def paged(release: Path, folder: Path, *changes: str) -> Path:
-    """The page anew, of a copy of a release's DuckDB file changed by SQL; nothing else is staged.
+    """The page rebuilt from a copy of a release's DuckDB file, changed by SQL.
 
     What `meta.snapshots` says of a source goes into the manifest too, as staging would have it.
     """
@@ -43,9 +43,9 @@ def paged(release: Path, folder: Path, *changes: str) -> Path:
     with duckdb.connect(str(folder / DATABASE)) as con:
         for change in changes:
             con.execute(change)
-        told = con.execute("FROM meta.snapshots SELECT source, producer, citation").fetchall()
+        sources = con.execute("FROM meta.snapshots SELECT source, producer, citation").fetchall()
     manifest = parse_manifest((release / MANIFEST).read_bytes(), str(release))
-    said = {source: {"producer": p, "citation": c} for source, p, c in told}
+    said = {source: {"producer": p, "citation": c} for source, p, c in sources}
     sources = tuple(s.model_copy(update=said.get(s.source)) for s in manifest.sources)
     files = tuple(f for f in manifest.files if not f.path.startswith(("index.", "page/")))
     write_page(folder, manifest.model_copy(update={"sources": sources, "files": files}))
@@ -53,7 +53,7 @@ def paged(release: Path, folder: Path, *changes: str) -> Path:
 
 
 def page_files(folder: Path) -> dict[str, str]:
-    """Everything that the page of a release says, by file; the libraries are not it."""
+    """The text of the page of a release by file, without libraries."""
     own = [folder / name for name in PAGES]
     own += [p for p in sorted((folder / "page").iterdir()) if not p.name.endswith(".min.js")]
     return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in own}
@@ -67,7 +67,7 @@ def emptied(warehouse: Path) -> list[str]:
 
 
 def hostile_names() -> Sequence[str]:
-    """SQL that puts markup where names from outside stand."""
+    """SQL that puts markup into names from the sources."""
     name = "'" + HOSTILE.replace("'", "''") + "'"
     return [
         f"UPDATE mart.lab_share_daily SET lab_name = {name} || lab_id",

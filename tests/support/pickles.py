@@ -1,4 +1,4 @@
-"""Pickles as the frozen Space has them, and one that asks for a call."""
+"""Pickles like those of the frozen Space, and one that requests a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 class Does:
-    """Pickled, it asks for a call."""
+    """Its pickle requests a call."""
 
     def __init__(self, call: Callable[..., Any], *args: Any) -> None:
         self.call, self.args = call, args

@@ -1,4 +1,4 @@
-"""A real Prefect server, its registration and its workers, as an operator starts them."""
+"""A real Prefect server with registration and workers, started as an operator does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def wait_for(what: str, ask: Callable[[], T | None], seconds: float = 120) -> T:
-    """The first answer that is something."""
+    """The first result that is not empty; fails after some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := ask():
@@ -36,7 +36,7 @@ def wait_for(what: str, ask: Callable[[], T | None], seconds: float = 120) -> T:
 
 @contextmanager
 def running(*command: str, log: Path, cwd: Path, env: dict[str, str]) -> Iterator[None]:
-    """`prefect COMMAND` in the background, asked to stop at the end and made to after 20 s."""
+    """`prefect COMMAND` in the background, stopped at the end, and killed after 20 s."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", *command],
@@ -58,7 +58,7 @@ def running(*command: str, log: Path, cwd: Path, env: dict[str, str]) -> Iterato
 
 
 def left_running(home: Path) -> list[int]:
-    """Processes below one PREFECT_HOME; runs move to sessions of their own, so ask each one."""
+    """Processes with this PREFECT_HOME; runs have their own sessions, so all are checked."""
     ours = f"PREFECT_HOME={home}".encode()
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
@@ -104,7 +104,7 @@ def prefect_server(home: Path, **settings: str) -> Iterator[dict[str, str]]:
 
 
 def register(env: dict[str, str], *arguments: str) -> None:
-    """What an operator types once, and again after a change."""
+    """Runs `python -m infra.register`, as after a change."""
     done = subprocess.run(
         [sys.executable, "-m", "infra.register", *arguments],
         cwd=ROOT,
@@ -117,7 +117,7 @@ def register(env: dict[str, str], *arguments: str) -> None:
 
 
 def copy_of_the_code(folder: Path) -> Path:
-    """A second copy of the code for a worker to stand in: nothing may lead to the first one."""
+    """A second copy of the code for a worker; nothing in it may refer to the first one."""
     for package in PACKAGES:
         copied = folder / package
         shutil.copytree(ROOT / package, copied, ignore=shutil.ignore_patterns("__pycache__"))
@@ -131,13 +131,13 @@ def worker(folder: Path, env: dict[str, str], log: str = "worker.log") -> Any:
 
 
 def begin(client: SyncPrefectClient, name: str, **parameters: Any) -> FlowRun:
-    """A run of a deployment, asked for now."""
+    """Starts a run of a deployment."""
     deployment = client.read_deployment_by_name(name)
     return client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
 
 
 def end_of(client: SyncPrefectClient, run: FlowRun, seconds: float = 300) -> FlowRun:
-    """A run, once it has ended in whatever way; a crash is no end, it begins again."""
+    """A run after it ended in any way; a crashed run starts again and is awaited."""
 
     def ended() -> FlowRun | None:
         now = client.read_flow_run(run.id)
@@ -148,7 +148,7 @@ def end_of(client: SyncPrefectClient, run: FlowRun, seconds: float = 300) -> Flo
 
 
 def finished(client: SyncPrefectClient, name: str, **parameters: Any) -> FlowRun:
-    """One run of a deployment, from its beginning to whatever end."""
+    """Starts a run of a deployment and waits for its end."""
     return end_of(client, begin(client, name, **parameters))
 
 

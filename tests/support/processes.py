@@ -19,7 +19,7 @@ FORKS.set_forkserver_preload(["tests.support.processes_preload"])
 
 
 def observatory(arguments: list[str], env: dict[str, str], log: Path) -> BaseProcess:
-    """`observatory ARGUMENTS` in a process of its own; what it says goes to the log."""
+    """`observatory ARGUMENTS` in a process of its own; its output goes to the log."""
     process = FORKS.Process(target=_command, args=(arguments, env, str(log)), daemon=True)
     process.start()
     return process
@@ -40,7 +40,7 @@ def publish_at_once(
 
     Returns their exit codes.
     """
-    barrier = FORKS.Barrier(len(folders))  # lives as long as this call
+    barrier = FORKS.Barrier(len(folders))  # needed until this call returns
     started = []
     for folder, log in zip(folders, logs, strict=True):
         work = (str(folder), url, env, str(log), barrier)
@@ -81,7 +81,7 @@ def _say_to(log: str) -> None:
 
 
 def until(true: Callable[[], bool], process: BaseProcess, step: float = 0.005) -> bool:
-    """Whether something came true while the process lived."""
+    """Whether a condition became true while the process was alive."""
     while process.is_alive():
         if true():
             return True

@@ -1,4 +1,4 @@
-"""What every forked process needs; imported once."""
+"""Imports that every forked process needs."""
 
 import boto3  # noqa: F401
 import great_expectations  # noqa: F401

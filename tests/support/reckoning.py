@@ -1,4 +1,4 @@
-"""A second reckoning: each table of a build once more, from plain frames, exactly as written.
+"""Recomputes each table of a build from plain frames, without query optimization.
 
 The build reads its tables through `database.scan` and lets Polars optimize every query. Here the
 inputs are whole frames from Parquet files, and no query is optimized, those inside of transforms
@@ -23,7 +23,7 @@ from transforms.plan import Step, plan
 from warehouse.contracts.table import contract, literal
 from warehouse.database import duckdb_file
 
-SAME = 1e-12  # how far two numbers may be apart, relative to the larger
+SAME = 1e-12  # maximum difference of two numbers, relative to the larger
 LOADED = (
     "as_of_date >= (SELECT min(snapshot_date) FROM meta.snapshots "
     "WHERE is_loaded AND source = 'hub')"
@@ -32,7 +32,7 @@ LOADED = (
 
 @contextmanager
 def as_written() -> Iterator[None]:
-    """Inside, no query is optimized, whoever collects it."""
+    """Inside this block, no query is optimized."""
     collect, collect_all = pl.LazyFrame.collect, pl.collect_all
     bare = {"optimizations": pl.QueryOptFlags.none()}
 
@@ -79,7 +79,7 @@ def reckoned(
 
 
 def _digest(con: duckdb.DuckDBPyConnection, table: str, where: str) -> str:
-    """What two tables with the same rows have in common."""
+    """A fingerprint that two tables with the same rows share."""
     rows = f"(SELECT * FROM {contract(table).sql_name} WHERE {where}) AS held"
     return str(
         con.execute(f"SELECT count(*), sum(hash(held)), min(hash(held)) FROM {rows}").fetchall()
@@ -112,7 +112,7 @@ def _loaded(step: Step, table: str) -> str:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, table: str, scratch: Path, where: str) -> pl.DataFrame:
-    """The rows of a table by way of a file, with the types of its contract."""
+    """The rows of a table after a round trip through a file, with the contract's types."""
     file, held = scratch / "rows.parquet", contract(table)
     con.execute(
         f"COPY (SELECT * FROM {held.sql_name} WHERE {where}) TO {literal(str(file))} "
@@ -122,7 +122,7 @@ def _rows(con: duckdb.DuckDBPyConnection, table: str, scratch: Path, where: str)
 
 
 def differing(one: pl.DataFrame, other: pl.DataFrame, key: list[str]) -> list[str]:
-    """The columns in which two frames differ, after both are in the order of the key."""
+    """The columns in which two frames differ, after both are sorted by key."""
     if one.height != other.height:
         return [f"{one.height} rows, not {other.height}"]
     one, other = one.sort(key), other.select(one.columns).sort(key)

@@ -22,7 +22,7 @@ PAGE_ROWS = 1000
 
 
 def write_days(recordings: Path, observed: Path, into: Path) -> None:
-    """An archive with what `observed` holds of the other sources, and every Hub day and strip."""
+    """Writes an archive with every Hub day and strip, and the other sources of `observed`."""
     for source in observed.iterdir():
         if source.name not in ("hub", "hub_trending", "hub_namespaces"):
             shutil.copytree(source, into / source.name)

@@ -1,4 +1,4 @@
-"""The bundled sample in the stand-in's layout: real records for tests, small and always there."""
+"""The bundled sample in the stand-in's layout: a small set of real records for tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAY = "2026-08-15"  # of its newest Hub listing
 
 
 def write_recordings(folder: Path) -> Path:
-    """Lays the sample's bytes down as recordings of the Hub, LMArena and Epoch."""
+    """Writes the sample as recordings of the Hub, LMArena and Epoch."""
     archive = Archive(SAMPLE)
     for snapshot in archive.snapshots():
         for name, data in _recordings(archive, snapshot).items():

@@ -1,4 +1,4 @@
-"""A small warehouse with a strict source in it, for the tests of releases."""
+"""A small warehouse with a source under strict terms, for tests of releases."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def build_warehouse(
     models: int = 50,
     backwards: bool = False,
 ) -> Path:
-    """A warehouse file with the small tables filled; `backwards` changes the order of rows only."""
+    """A warehouse file with the small tables filled; `backwards` only changes the order of rows."""
     order = "DESC" if backwards else "ASC"
     with duckdb.connect(str(path)) as con:
         for layer in LAYERS:

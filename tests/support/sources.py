@@ -1,4 +1,4 @@
-"""What tests of several sources share: small recordings, raw tables, and what was requested."""
+"""Shared by tests of the sources: small recordings, raw tables, and logged requests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def counts(con: duckdb.DuckDBPyConnection, table: str, *by: str) -> dict[Any, in
 
 
 def refused(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
-    """Table, line and reason of what is in quarantine."""
+    """Table, line and reason of every quarantined record or cell."""
     query = "SELECT table_name, line, reason FROM raw.quarantine ORDER BY ALL"
     return con.execute(query).fetchall()
 
@@ -54,7 +54,7 @@ def write_models(folder: Path, models: list[dict[str, Any]], day: str = "2026-08
 
 
 def some_models(number: int) -> list[dict[str, Any]]:
-    """The oldest of them is as old as the Hub can say."""
+    """Models of which the oldest has the oldest createdAt of the Hub."""
     made = [
         {"id": f"lab{n % 7}/m{n}", "createdAt": f"2026-01-01T00:00:{n:02}.000Z", "downloads": n}
         for n in range(number)
@@ -63,7 +63,7 @@ def some_models(number: int) -> list[dict[str, Any]]:
 
 
 def listings(server: StandIn, status: int = 200) -> list[str]:
-    """Cursor of every listing page that was asked for and answered so; '' is the first page."""
+    """Cursor of every listing page requested with this status; '' is the first page."""
     return [
         r.query.get("cursor", [""])[0]
         for r in server.requests
@@ -80,7 +80,7 @@ def copy_boards(recordings: Path, folder: Path, *subsets: str) -> Path:
 
 
 def downloads(server: StandIn) -> list[str]:
-    """Files of the data set whose bytes were sent."""
+    """Files of the dataset that were downloaded."""
     return [
         r.path.split("/resolve/")[1].split("/", 1)[1]
         for r in server.requests

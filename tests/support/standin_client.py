@@ -106,7 +106,7 @@ def next_path(reply: Reply) -> str | None:
 
 
 def walk(standin: StandIn, path: str) -> list[list[Row]]:
-    """Every page, from a first path to the page without a Link."""
+    """Every page, from the first path to the page without a Link header."""
     pages = []
     following: str | None = path
     while following is not None:
@@ -125,7 +125,7 @@ def recorded_rows(folder: Path, day: str) -> list[Row]:
 
 
 def same_rows(served: list[Row], recorded: list[Row]) -> bool:
-    """Equal as multisets, leaving out `_id`, which no day records."""
+    """Equal as multisets, ignoring `_id`, which is not recorded."""
 
     def canon(rows: list[Row]) -> Counter[str]:
         bare = ({key: value for key, value in row.items() if key != "_id"} for row in rows)
@@ -135,12 +135,12 @@ def same_rows(served: list[Row], recorded: list[Row]) -> bool:
 
 
 def everything(rows: list[Row]) -> str:
-    """The query that asks for all recorded keys, so that a row can be compared whole."""
+    """The query for all recorded keys, so that complete rows can be compared."""
     keys = sorted(set().union(*rows) - {"id", "_id", "modelId"})
     return "&".join(f"expand={quote(key)}" for key in keys)
 
 
 def first_commit(standin: StandIn) -> str:
-    """Address of the newest commit's tree; without commits one that leads nowhere."""
+    """Address of the newest commit's tree; without commits an unknown one."""
     commits = ask(standin, f"{CATALOG}/commits?path=data").json()
     return f"{CATALOG}/git/trees/{commits[0]['sha'] if commits else '0' * 40}?recursive=1"

@@ -76,9 +76,9 @@ def _download(settings: Settings, visit: _Edition, *, required: bool) -> None:
     response = get(
         "ai_index",
         visit.url,
-        timeout=settings.http_timeout_seconds * 5,
+        settings,
         absent_ok=not required,
-        first_wait=settings.http_first_wait_seconds,
+        timeout_factor=5,
     )
     if response.status_code == 404:
         visit.draft.notes.append(f"edition {visit.edition} is not offered at {visit.url}")

@@ -51,9 +51,8 @@ class HubClient:
         response = get(
             self.source,
             url,
-            timeout=self.settings.http_timeout_seconds,
+            self.settings,
             headers=self.headers,
-            first_wait=self.settings.http_first_wait_seconds,
             deadline=self.pace.deadline,
         )
         self.pace.update(response.headers)

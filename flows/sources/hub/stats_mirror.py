@@ -17,8 +17,8 @@ from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
 from flows.sources.hf_repository import Repository, digest_mismatch, translate_errors, tree_digest
-from flows.sources.http import SourceError
-from flows.sources.quarantine import quarantine, quarantine_cells, snapshot_columns, typed
+from flows.sources.http import SourceError, damaged_response
+from flows.sources.quarantine import load_records, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import Snapshot
@@ -28,6 +28,7 @@ from warehouse.contracts.table import contract, literal, quote
 log = logging.getLogger("observatory.hub_stats")
 
 NAME, TABLE = "hub_stats", "raw.hub_stats_models"
+ADVICE = "choose a day with a commit (--as-of), or leave out hub-stats: it is an optional backfill"
 _MOMENT = "'%Y-%m-%dT%H:%M:%S.%fZ'"
 
 
@@ -70,9 +71,9 @@ def _store_file(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
                 f"has {rows} rows and the columns {names}; rows and an id column are required"
             )
     except (ArrowInvalid, OSError, ValueError) as error:
-        stored = draft.quarantine(file.path, data)
-        where = f"{url} (response stored as {stored})"
-        raise _error(draft, f"{file.path} {error}", where) from error
+        raise damaged_response(
+            draft, file.path, data, url, f"{file.path} {error}", ADVICE
+        ) from error
     lacking = [c for c in card(NAME).map["columns"] if _source_column(c, names) is None]
     if lacking:
         draft.notes.append(f"{file.path} lacks {lacking}: null in {TABLE}")
@@ -80,12 +81,7 @@ def _store_file(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
 
 
 def _error(draft: Draft, what: str, where: str) -> SourceError:
-    return SourceError(
-        NAME,
-        f"{draft.day} {what}",
-        where,
-        "choose a day with a commit (--as-of), or leave out hub-stats: it is an optional backfill",
-    )
+    return SourceError(NAME, f"{draft.day} {what}", where, ADVICE)
 
 
 def _source_column(column: str, names: list[str]) -> str | None:
@@ -117,23 +113,10 @@ def parse_revision(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
         FROM (SELECT {picked}, row_number() OVER () AS line FROM read_parquet(?))""",
         [paths],
     )
-    values = ", ".join(typed(quote(n), c) for n, c in columns.items())
-    con.execute(
-        f"""INSERT INTO {table.sql_name}
-            (snapshot_id, snapshot_date, {", ".join(map(quote, columns))})
-        SELECT {snapshot_columns(snapshot)}, {values}
-        FROM stats_rows WHERE refusal IS NULL ORDER BY line"""
-    )
-    cells = {name: quote(name) for name in columns}
-    quarantine_cells(con, snapshot, table, cells, "(FROM stats_rows WHERE refusal IS NULL)")
-    kept = ", ".join(f"{quote(n)} := {quote(n)}" for n in columns)
-    quarantine(
-        con,
-        snapshot,
-        TABLE,
-        f"""SELECT file, line, refusal, to_json(struct_pack({kept}))::VARCHAR
-        FROM stats_rows WHERE refusal IS NOT NULL""",
-    )
+    fields = ", ".join(f"{quote(n)} := {quote(n)}" for n in columns)
+    records = f"(SELECT *, to_json(struct_pack({fields}))::VARCHAR AS record FROM stats_rows)"
+    values = {name: typed(quote(name), column) for name, column in columns.items()}
+    load_records(con, snapshot, table, records, values, {name: quote(name) for name in columns})
     con.execute("DROP TABLE stats_rows")
 
 

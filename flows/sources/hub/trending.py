@@ -12,7 +12,7 @@ from huggingface_hub import HfApi
 from flows.settings import Settings
 from flows.sources.formats.json_text import read_document, to_strict_json
 from flows.sources.http import SourceError, get
-from flows.sources.quarantine import quarantine, quarantine_cells, snapshot_columns, typed
+from flows.sources.quarantine import load_records, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import Snapshot
@@ -20,6 +20,15 @@ from warehouse.contracts.table import contract
 
 NAME = "trending.json"
 TRIES = 3
+_COLUMNS = {
+    "position": "line",
+    "repo_type": "repo_type",
+    "model_id_hf": "id",
+    "author": "(repo ->> '$.author')",
+    "author_type": "(repo ->> '$.authorData.type')",
+    "pipeline_tag": "(repo ->> '$.pipeline_tag')",
+    "gated": "(repo ->> '$.gated')",
+}
 _CELLS = {
     "downloads_30d": "(repo ->> '$.downloads')",
     "likes": "(repo ->> '$.likes')",
@@ -37,9 +46,8 @@ def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
         response = get(
             "hub_trending",
             url,
-            timeout=settings.http_timeout_seconds,
+            settings,
             headers=headers,
-            first_wait=settings.http_first_wait_seconds,
         )
         try:
             strip, is_repaired = _strip(response.content)
@@ -86,31 +94,18 @@ def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
             copy = Path(folder) / NAME
             copy.write_bytes(to_strict_json(archive.read(file)))
             _read(con, str(copy))
-    columns = ", ".join(f'"{c}"' for c in table.columns)
-    value = {name: typed(text, table.columns[name]) for name, text in _CELLS.items()}
-    con.execute(
-        f"""INSERT INTO raw.hub_trending ({columns})
-        SELECT {snapshot_columns(snapshot)}, line, repo_type, id,
-            repo ->> '$.author', repo ->> '$.authorData.type',
-            {value["downloads_30d"]}, {value["likes"]}, repo ->> '$.pipeline_tag',
-            {value["parameters_total"]}, {value["last_modified_at"]}, repo ->> '$.gated'
-        FROM strip WHERE refusal IS NULL ORDER BY line"""
-    )
-    quarantine_cells(con, snapshot, table, _CELLS, "(FROM strip WHERE refusal IS NULL)")
-    quarantine(
-        con,
-        snapshot,
-        "raw.hub_trending",
-        "SELECT file, line, refusal, item::VARCHAR FROM strip WHERE refusal IS NOT NULL",
-    )
+    columns = _COLUMNS | {n: typed(sql, table.columns[n]) for n, sql in _CELLS.items()}
+    load_records(con, snapshot, table, "strip", columns, _CELLS)
     con.execute("DROP TABLE strip")
 
 
 def _read(con: duckdb.DuckDBPyConnection, path: str) -> None:
     """Creates the temporary table `strip`: every item with its position and why it is rejected."""
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE strip AS SELECT *, '{NAME}' AS file, CASE
-            WHEN id IS NULL OR repo_type IS NULL THEN 'missing id or type' END AS refusal FROM (
+        f"""CREATE OR REPLACE TEMP TABLE strip AS SELECT *, '{NAME}' AS file,
+            item::VARCHAR AS record,
+            CASE WHEN id IS NULL OR repo_type IS NULL THEN 'missing id or type' END AS refusal
+        FROM (
         SELECT line, item, item ->> '$.repoType' AS repo_type,
             item ->> '$.repoData.id' AS id, item -> '$.repoData' AS repo FROM (
             SELECT unnest(strip) AS item, generate_subscripts(strip, 1) AS line FROM (

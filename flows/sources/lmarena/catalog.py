@@ -21,11 +21,11 @@ from flows.settings import Settings
 from flows.sources.http import SourceError
 from flows.sources.lmarena.catalog_json import Pairs, board_entries
 from flows.sources.lmarena.catalog_repository import MOMENT, NAME, REPO, SHA, CatalogRepository
-from flows.sources.quarantine import quarantine, quarantine_cells, snapshot_columns
+from flows.sources.quarantine import load_records
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
-from warehouse.contracts.table import contract
+from warehouse.contracts.table import contract, quote
 
 TABLE = "raw.arena_catalog_ratings"
 _STORED = re.compile(
@@ -98,20 +98,11 @@ def parse_catalog(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sn
     extra = ("refusal", "record", *(f"{side}_json" for side in _BOUNDS))
     schema |= dict.fromkeys(extra, pl.String())
     con.register("catalog_lines", pl.DataFrame(lines, schema=schema, orient="row"))
-    con.execute(
-        f"""INSERT INTO {TABLE} SELECT {snapshot_columns(snapshot)},
-            * EXCLUDE ({", ".join(extra)}) FROM catalog_lines WHERE refusal IS NULL"""
-    )
-    quarantine(
-        con,
-        snapshot,
-        TABLE,
-        "SELECT file_name, line, refusal, record FROM catalog_lines WHERE refusal IS NOT NULL",
-    )
-    accepted = "(SELECT *, file_name AS file FROM catalog_lines WHERE refusal IS NULL)"
+    columns = {name: quote(name) for name in list(contract(TABLE).columns)[2:]}
     cells = {side: f"{side}_json" for side in _BOUNDS}
     values = {side: side for side in _BOUNDS}
-    quarantine_cells(con, snapshot, contract(TABLE), cells, accepted, values=values)
+    records = "(SELECT *, file_name AS file FROM catalog_lines)"
+    load_records(con, snapshot, contract(TABLE), records, columns, cells, values)
     con.unregister("catalog_lines")
 
 

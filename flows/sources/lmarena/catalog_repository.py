@@ -14,7 +14,7 @@ import orjson
 
 from flows.settings import Settings
 from flows.sources.hf_repository import digest_mismatch
-from flows.sources.http import SourceError, get
+from flows.sources.http import SourceError, damaged_response, get
 from flows.sources.lmarena.catalog_json import board_entries
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import ArchivedFile
@@ -100,23 +100,12 @@ class CatalogRepository:
             raise self._error(name, content, url, error) from error
 
     def _get(self, url: str, headers: dict[str, str]) -> bytes:
-        return get(
-            NAME,
-            url,
-            timeout=self.settings.http_timeout_seconds,
-            headers=headers,
-            variable="GITHUB_TOKEN",
-            first_wait=self.settings.http_first_wait_seconds,
-        ).content
+        return get(NAME, url, self.settings, headers=headers, variable="GITHUB_TOKEN").content
 
     def _error(self, name: str, data: bytes, url: str, error: Exception) -> SourceError:
-        stored = self.draft.quarantine(name, data)
-        return SourceError(
-            NAME,
-            f"{self.draft.day} {name}: {type(error).__name__}: {error}",
-            f"{url} (response stored as {stored})",
-            "run again later; if it fails again, the repository or GitHub's API has changed",
-        )
+        what = f"{name}: {type(error).__name__}: {error}"
+        do = "run again later; if it fails again, the repository or GitHub's API has changed"
+        return damaged_response(self.draft, name, data, url, what, do)
 
 
 def _headers() -> dict[str, str]:

@@ -26,7 +26,7 @@ from flows.sources.hf_repository import (
     translate_errors,
     tree_digest,
 )
-from flows.sources.http import SourceError
+from flows.sources.http import SourceError, damaged_response
 from flows.sources.lmarena.board_changes import changed_rows
 from flows.sources.lmarena.board_columns import (
     UnknownKindError,
@@ -106,7 +106,9 @@ class _Boards:
             self._warn(f"new subset {subset} not loaded: it {problem} (stored as {stored})")
             return
         if problem:
-            raise self._error(file.path, data, str(problem), url)
+            do = "if the producer changed the columns, adapt the contracts of raw.arena_*"
+            what = f"{file.path} {problem}"
+            raise damaged_response(self.draft, file.path, data, url, what, do)
         self._note_new(subset)
         self.draft.add_file(file.path, data, url=url, etag=digest, rows_seen=rows)
         log.info("lmarena: %s, %s rows", file.path, f"{rows:,}")
@@ -114,15 +116,6 @@ class _Boards:
             self._warn(f"{subset} has columns that are not loaded: {unread}")
         if changed := changed_rows(self.archive, self.draft.files[-1], self.before.get(file.path)):
             self._warn(f"{subset}: {changed} since {self.since}")
-
-    def _error(self, name: str, data: bytes, problem: str, url: str) -> SourceError:
-        stored = self.draft.quarantine(name, data)
-        return SourceError(
-            NAME,
-            f"{self.draft.day} {name} {problem}",
-            f"{url} (response stored as {stored})",
-            "if the producer changed the columns, adapt the contracts of raw.arena_*",
-        )
 
     def note_unknown_layout(self, paths: Iterable[str]) -> None:
         """Warns about tables at other paths than boards, so that a new layout is noticed."""

@@ -29,17 +29,10 @@ from flows.sources.hf_repository import (
     translate_errors,
     tree_digest,
 )
-from flows.sources.http import SourceError
+from flows.sources.http import SourceError, damaged_response
 from flows.sources.lmarena.pickle_reader import PickleError
 from flows.sources.lmarena.space_boards import SCHEMA, boards
-from flows.sources.quarantine import (
-    checked,
-    quarantine,
-    quarantine_cells,
-    refusal,
-    snapshot_columns,
-    typed,
-)
+from flows.sources.quarantine import checked, load_records, refusal, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
@@ -112,13 +105,9 @@ def _store_file(
             raise ValueError(problem)
         content, rows = _content_to_store(file.path, data)
     except (PickleError, ValueError) as error:
-        stored = draft.quarantine(file.path, data)
-        raise SourceError(
-            NAME,
-            f"{draft.day} {file.path}: {error}",
-            f"{url} (response stored as {stored})",
-            "run again; if it fails again, the format has changed: adapt lmarena/space.py",
-        ) from error
+        do = "run again; if it fails again, the format has changed: adapt lmarena/space.py"
+        what = f"{file.path}: {error}"
+        raise damaged_response(draft, file.path, data, url, what, do) from error
     draft.add_file(name, content, url=url, etag=digest, rows_seen=rows)
     log.info("lmarena_space: %s, %s rows", name, f"{rows:,}")
 
@@ -227,21 +216,11 @@ def _load(
     columns = list(table.columns)[2:]
     texts = {c for c in columns if table.columns[c].source_names}
     cells = {c: quote(c) for c in columns if c in texts or c in read}
-    misfit = refusal(table, cells, read)
-    refused = f"CASE WHEN model_name IS NULL THEN 'missing model name' ELSE {misfit} END"
     loaded = {c: typed(quote(c), table.columns[c]) for c in texts} | dict(read)
-    values = ", ".join(loaded.get(c, quote(c)) for c in columns)
+    misfit = refusal(table, cells, read)
     con.register("space_lines", frame)
-    con.execute(
-        f"""INSERT INTO {table.sql_name} SELECT {snapshot_columns(snapshot)}, {values}
-        FROM space_lines WHERE {refused} IS NULL ORDER BY file_name, line"""
-    )
-    quarantine(
-        con,
-        snapshot,
-        name,
-        f"SELECT file_name, line, {refused}, record FROM space_lines WHERE {refused} IS NOT NULL",
-    )
-    accepted = f"(SELECT *, file_name AS file FROM space_lines WHERE {refused} IS NULL)"
-    quarantine_cells(con, snapshot, table, cells, accepted, values=read)
+    records = f"""(SELECT *, file_name AS file, CASE WHEN model_name IS NULL
+        THEN 'missing model name' ELSE {misfit} END AS refusal FROM space_lines)"""
+    values = {c: loaded.get(c, quote(c)) for c in columns}
+    load_records(con, snapshot, table, records, values, cells, read)
     con.unregister("space_lines")

@@ -251,7 +251,7 @@ def test_a_damaged_response_is_an_error_and_the_source_recovers(
             observe(fault.source, given, TOMORROW)
     assert exit_code(failed.value) == 3
     assert str(failed.value).startswith(f"{fault.source}: ")
-    for text in (*fault.told, "where: http://127.0.0.1:", "what to do: "):
+    for text in (*fault.messages, "where: http://127.0.0.1:", "what to do: "):
         assert text in str(failed.value)
     archive = Archive(given.archive)
     assert archive.snapshots() == [earlier]
@@ -277,10 +277,10 @@ def test_a_fault_stops_the_run_and_changes_nothing(
             monkeypatch, server, running, f"--as-of={TOMORROW}", f"--sources={fault.source}"
         )
     assert done.exit_code == 3, done.output
-    told = " ".join(done.stderr.split())
-    assert f"error: {fault.source}: " in told
-    for text in (*fault.told, "where: http://127.0.0.1:", "what to do: "):
-        assert text in told
+    result = " ".join(done.stderr.split())
+    assert f"error: {fault.source}: " in result
+    for text in (*fault.messages, "where: http://127.0.0.1:", "what to do: "):
+        assert text in result
     assert "Traceback" not in done.output
     after = held(running)
     assert {path: after.get(path) for path in before} == before

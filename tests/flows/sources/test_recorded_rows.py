@@ -82,10 +82,10 @@ def test_every_hub_model_of_a_day_is_in_raw(
 
 def test_missing_stays_missing_and_zero_stays_zero(raw: duckdb.DuckDBPyConnection) -> None:
     """archive/README.md: on 2026-08-15 55 models have no task, 37 no library, 16 no downloads."""
-    told = raw.execute("""SELECT count(*) FILTER (pipeline_tag IS NULL),
+    result = raw.execute("""SELECT count(*) FILTER (pipeline_tag IS NULL),
         count(*) FILTER (library_name IS NULL), count(*) FILTER (downloads_30d = 0),
         count(*) FILTER (downloads_all_time IS NOT NULL) FROM raw.hub_models""").fetchall()
-    assert told == [(55, 37, 16, 0)]
+    assert result == [(55, 37, 16, 0)]
 
 
 @pytest.mark.parametrize("at", ["2026-03-02T1217", "2026-05-17", "2026-07-31T1407"])
@@ -132,10 +132,10 @@ def test_a_board_is_loaded_as_it_was_published(
 
 def test_a_null_on_a_board_stays_null(raw: duckdb.DuckDBPyConnection) -> None:
     """archive/README.md, section 2: null votes and null bounds of the text board."""
-    told = raw.execute("""SELECT count(*) FILTER (vote_count IS NULL),
+    result = raw.execute("""SELECT count(*) FILTER (vote_count IS NULL),
         count(*) FILTER (rating_lower IS NULL), count(*) FILTER (license IS NULL)
         FROM raw.arena_leaderboards WHERE subset = 'text'""").fetchall()
-    assert told == [(434_796, 13_897, 4_743)]
+    assert result == [(434_796, 13_897, 4_743)]
 
 
 def newest_epoch(listed: dict[str, int], day: str) -> dict[str, int]:
@@ -201,10 +201,10 @@ def test_rows_lead_back_to_the_sidecar(raw: duckdb.DuckDBPyConnection, observed:
     for table, source in (("hub_models", "hub"), ("arena_leaderboards", "lmarena")):
         found = raw.execute(f"SELECT DISTINCT snapshot_id, snapshot_date FROM raw.{table}")
         assert found.fetchall() == [(f"{source}/{DAY}", DAY)]
-    told = {s.source: s.rows_seen for s in archive.snapshots()}
+    result = {s.source: s.rows_seen for s in archive.snapshots()}
     tables = {"hub": "hub_models", "hub_trending": "hub_trending", "ai_index": "ai_index_rows"}
     for source, table in tables.items():
-        assert sum(counts(raw, f"raw.{table}", "1").values()) == told[source]
+        assert sum(counts(raw, f"raw.{table}", "1").values()) == result[source]
 
 
 # --- the archive as a client sees it --------------------------------------------------------------
@@ -230,19 +230,19 @@ def test_two_concurrent_runs_fetch_once(recordings: Path, tmp_path: Path) -> Non
             threading.Event().wait(0.3)
             return super().answer(call)
 
-    told: list[bool] = []
+    result: list[bool] = []
     with Slow(recordings) as server:
         settings = settings_for(server, tmp_path)
 
         def one() -> None:
-            told.append(observe("hub_trending", settings, DAY).is_reused)
+            result.append(observe("hub_trending", settings, DAY).is_reused)
 
         first, second = threading.Thread(target=one), threading.Thread(target=one)
         first.start()
         assert asked.wait(10)
         second.start()
         first.join(20), second.join(20)
-    assert sorted(told) == [False, True]
+    assert sorted(result) == [False, True]
     assert [r.path for r in server.requests] == ["/api/trending"]
 
 

@@ -70,7 +70,7 @@ def encrypted() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: zipped([(f"../{INDEX}", b"x")]), "outside the zip"),
         (lambda: zipped([(f"/{INDEX}", b"x")]), "outside the zip"),
@@ -81,9 +81,9 @@ def encrypted() -> bytes:
     ],
 )
 def test_zip_bombs_encrypted_zips_and_outside_paths_are_rejected(
-    make: Callable[[], bytes], told: str
+    make: Callable[[], bytes], message: str
 ) -> None:
-    with pytest.raises(DAMAGED_ZIP, match=told):
+    with pytest.raises(DAMAGED_ZIP, match=message):
         open_zip(make())
 
 
@@ -116,7 +116,7 @@ def test_the_parts_of_one_download_are_one_edition(tmp_path: Path, stem: str) ->
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         ([f"{STAMP}-001.zip"], "only a part of the edition: it lacks fig_1.1.2.csv"),
         ([f"{STAMP}-002.zip"], "missing: 001;"),
@@ -129,12 +129,12 @@ def test_the_parts_of_one_download_are_one_edition(tmp_path: Path, stem: str) ->
     ],
 )
 def test_incomplete_parts_are_rejected_with_their_names(
-    tmp_path: Path, names: list[str], told: str
+    tmp_path: Path, names: list[str], message: str
 ) -> None:
     laid = lay(tmp_path / "laid", **dict.fromkeys(names, SECOND))
     with pytest.raises(SourceError) as refused:
         seen(laid, tmp_path / "archive")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert all(name in str(refused.value) for name in names)
 
 

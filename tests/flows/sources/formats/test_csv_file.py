@@ -79,10 +79,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("fault", REFUSED)
 def test_damaged_files_are_rejected_with_the_line(fault: str) -> None:
-    text, told = REFUSED[fault]
+    text, message = REFUSED[fault]
     with pytest.raises(DamagedCsvError) as refused:
         records(text.encode())
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252"])

@@ -236,7 +236,7 @@ def test_a_strip_is_excluded_and_readmitted_by_its_minute(recordings: Path, tmp_
 def test_only_hhmm_is_accepted_as_a_slot(tmp_path: Path, recordings: Path, slot: str) -> None:
     with StandIn(recordings) as server:
         settings = settings_for(server, tmp_path)
-        with pytest.raises(ArchiveError, match="no time of day"):
+        with pytest.raises(ArchiveError, match="invalid time of day"):
             observe("hub_trending", settings, DAY, slot)
         with pytest.raises(ArchiveError, match="once a day"):
             observe("hub", settings, DAY, "0615")

@@ -93,8 +93,8 @@ def test_an_invalid_character_does_not_reject_the_record(
         sealed, settings = swept(server, tmp_path)
     assert sealed.is_complete
     con = loaded(settings, "hub")
-    told = "SELECT model_id_hf, downloads_30d, tags_json FROM raw.hub_models ORDER BY ALL"
-    (odd, sound, oldest) = con.execute(told).fetchall()
+    result = "SELECT model_id_hf, downloads_30d, tags_json FROM raw.hub_models ORDER BY ALL"
+    (odd, sound, oldest) = con.execute(result).fetchall()
     assert json.loads(odd[2]) == [tag]
     assert (sound[:2], oldest[:2]) == (("a/sound", 5), ("old/est", 0))
     assert refused(con) == []
@@ -131,8 +131,8 @@ def test_an_unusable_value_is_null_and_quarantined(nothing: Path, tmp_path: Path
     ).fetchall()
     assert notes == [(n, name, "cell") for n, name in enumerate(CELLS.values(), start=1)]
     for n, name in enumerate(CELLS.values(), start=10):
-        told = con.execute(f"SELECT {name} FROM raw.hub_models WHERE model_id_hf = 'a/{n}'")
-        assert told.fetchall() == [(None,)]
+        result = con.execute(f"SELECT {name} FROM raw.hub_models WHERE model_id_hf = 'a/{n}'")
+        assert result.fetchall() == [(None,)]
 
 
 @pytest.mark.parametrize("element", [b"7", b"null", b'"a/text"', b"[1]", b'{"likes":1}'])
@@ -145,8 +145,8 @@ def test_an_element_that_is_not_a_model_is_rejected_alone(
         _, settings = swept(server, tmp_path)
     con = loaded(settings, "hub")
     assert [(t, r) for t, _, r in refused(con)] == [("raw.hub_models", "missing id")]
-    told = con.execute("SELECT count(*) FROM raw.hub_models").fetchone()
-    assert told == (3 if beside else 2,)
+    result = con.execute("SELECT count(*) FROM raw.hub_models").fetchone()
+    assert result == (3 if beside else 2,)
 
 
 def test_datasets_and_the_strip_share_the_json_reader(nothing: Path, tmp_path: Path) -> None:
@@ -197,9 +197,9 @@ def test_a_rejected_column_is_left_out_and_noted(
     pages = sealed.find("pages/")
     for file in pages[first:]:
         assert requested(file.url) == {*columns("hub")} - {*names}
-    told = [note for note in sealed.notes if "rejects the column" in note]
-    assert len(told) == len(names)
-    assert all(pages[first].name in note for note in told)
+    result = [note for note in sealed.notes if "rejects the column" in note]
+    assert len(result) == len(names)
+    assert all(pages[first].name in note for note in result)
 
 
 def test_a_resumed_sweep_still_leaves_the_column_out(nothing: Path, tmp_path: Path) -> None:
@@ -314,9 +314,9 @@ def test_a_suddenly_empty_namespace_is_retried_and_noted(
         second, _ = swept(server, tmp_path, NEXT_DAY, "hub_namespaces")
         assert sum(r.status == 200 for r in server.requests) == 2 + 2 * 3
     assert not any("is empty" in note for note in first.notes)
-    told = [note for note in second.notes if "is empty" in note]
-    assert len(told) == 2
-    assert f"hub_namespaces/{DAY} had 1 rows there" in told[0]
+    result = [note for note in second.notes if "is empty" in note]
+    assert len(result) == 2
+    assert f"hub_namespaces/{DAY} had 1 rows there" in result[0]
 
 
 def test_an_empty_strip_is_retried_and_is_an_error(nothing: Path, tmp_path: Path) -> None:
@@ -367,8 +367,8 @@ def test_times_with_a_zone_are_utc_on_every_machine(
                 observe("hub_stats", settings, date(2025, 3, 1))
             con = loaded(settings, "hub_stats")
             expected = None if name in ("offset", "number", "short") else moment
-            told = con.execute("SELECT created_at, downloads_30d FROM raw.hub_stats_models")
-            assert told.fetchall() == [(expected, 5)], name
+            result = con.execute("SELECT created_at, downloads_30d FROM raw.hub_stats_models")
+            assert result.fetchall() == [(expected, 5)], name
             assert len(refused(con)) == (expected is None), name
     finally:
         monkeypatch.undo()

@@ -252,10 +252,10 @@ def test_duplicates_and_items_without_id_are_quarantined_with_the_reason(tmp_pat
     assert set(kept.values()) == {1}
     assert "lab/renamed" in kept
     assert models[4]["id"] not in kept
-    told = con.execute(
+    result = con.execute(
         "SELECT downloads_30d FROM raw.hub_models WHERE model_id_hf = ?", [first["id"]]
     ).fetchall()
-    assert told == [(777,)]
+    assert result == [(777,)]
 
 
 def test_a_rejected_record_is_stored_as_received_with_its_page(tmp_path: Path) -> None:
@@ -264,11 +264,11 @@ def test_a_rejected_record_is_stored_as_received_with_its_page(tmp_path: Path) -
         server.more = ({"downloads": 5, "tags": ["a"]}, {"id": 7})
         settings = settings_for(server, tmp_path)
         observe("hub", settings, DAY)
-    told = loaded(settings, "hub").execute("FROM raw.quarantine ORDER BY line").fetchall()
+    result = loaded(settings, "hub").execute("FROM raw.quarantine ORDER BY line").fetchall()
     page = ("hub/2026-08-15", DAY, "raw.hub_models", "000001.json.zst")
-    assert [row[:6] for row in told] == [(*page, 1, "missing id"), (*page, 2, "missing id")]
+    assert [row[:6] for row in result] == [(*page, 1, "missing id"), (*page, 2, "missing id")]
     # Nothing of this machine: the same bytes elsewhere must give the same table.
-    assert [json.loads(row[6]) for row in told] == [{"downloads": 5, "tags": ["a"]}, {"id": 7}]
+    assert [json.loads(row[6]) for row in result] == [{"downloads": 5, "tags": ["a"]}, {"id": 7}]
 
 
 def test_the_first_of_a_repeated_key_counts(tmp_path: Path) -> None:
@@ -289,8 +289,8 @@ def test_the_first_of_a_repeated_key_counts(tmp_path: Path) -> None:
         ("odd/text", None),
         ("odd/twice", 3),
     ]
-    told = "likes: expected integer, 0 or more"
-    assert refused(con) == [("raw.hub_models", 3, told)]
+    result = "likes: expected integer, 0 or more"
+    assert refused(con) == [("raw.hub_models", 3, result)]
     assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (6,)
 
 
@@ -314,8 +314,8 @@ def test_a_model_that_moved_to_the_next_page_is_quarantined_there(tmp_path: Path
         settings = settings_for(server, tmp_path)
         observe("hub", settings, DAY)
     con = loaded(settings, "hub")
-    told = "SELECT file_name, line, reason FROM raw.quarantine ORDER BY ALL"
-    assert con.execute(told).fetchall() == [
+    result = "SELECT file_name, line, reason FROM raw.quarantine ORDER BY ALL"
+    assert con.execute(result).fetchall() == [
         ("000002.json.zst", 1, "duplicate"),
         ("000003.json.zst", 1, "duplicate"),
     ]

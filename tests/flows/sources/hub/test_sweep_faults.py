@@ -75,8 +75,8 @@ def test_a_passing_fault_ends_in_a_complete_sweep(
     assert pages_of(sealed) == sound
     assert sealed.is_complete
     written = b"".join(p.read_bytes() for p in (tmp_path / "archive").rglob("*.json"))
-    told = caplog.text + "".join(capfd.readouterr())
-    assert SECRET not in told + written.decode()
+    result = caplog.text + "".join(capfd.readouterr())
+    assert SECRET not in result + written.decode()
 
 
 @pytest.mark.parametrize("kind", ["truncated", "html", "repeated_page", "missing_link", "no_list"])
@@ -124,8 +124,8 @@ def test_a_lasting_fault_is_a_clear_error_and_the_next_run_resumes(
         with pytest.raises(SourceError) as failed:
             observe("hub", settings, DAY)
     assert str(failed.value).startswith("hub: ")
-    for told in (LASTING[kind], "where: http://127.0.0.1:", "what to do: "):
-        assert told in str(failed.value)
+    for message in (LASTING[kind], "where: http://127.0.0.1:", "what to do: "):
+        assert message in str(failed.value)
     assert SECRET not in str(failed.value)
     assert Archive(settings.archive).snapshots() == []
     with StandIn(small, page_size=5, port=port) as server:
@@ -292,7 +292,7 @@ def test_an_operators_budget_spreads_the_requests(small: Path, tmp_path: Path) -
 def test_an_excessive_wait_is_an_error(small: Path, tmp_path: Path) -> None:
     with (
         StandIn(small, page_size=5, faults=plan("retry_after", wait=86_400)) as server,
-        pytest.raises(SourceError, match="asks to wait another 86400 s"),
+        pytest.raises(SourceError, match="requires another 86400 s"),
     ):
         observe("hub", impatient(server, tmp_path), DAY)
 
@@ -386,8 +386,8 @@ def test_forty_kills_and_all_faults_give_the_archive_of_an_undisturbed_sweep(
             kills += kill_after(process, server, draws.randint(1, 6), draws.uniform(0, 0.06))
             assert process.returncode == -signal.SIGKILL, process.stderr and process.stderr.read()
         process = observing(server, archive)
-        told = process.communicate(timeout=900)[1].decode()
-        assert process.returncode == 0, told
+        result = process.communicate(timeout=900)[1].decode()
+        assert process.returncode == 0, result
         assert server.spoiler is not None
         assert set(server.spoiler.done) == set(RECOVERABLE)
         good = [r for r in server.requests if r.status == 200]
@@ -400,7 +400,7 @@ def test_forty_kills_and_all_faults_give_the_archive_of_an_undisturbed_sweep(
     assert len(good) <= len(undisturbed) + KILLS + sum(server.spoiler.done.values()) + 2
     left = [p for p in (archive / "hub" / str(DAY)).rglob("*") if p.name.endswith(".part")]
     assert left == []
-    assert SECRET not in told + (archive / "hub" / str(DAY) / "snapshot.json").read_text()
+    assert SECRET not in result + (archive / "hub" / str(DAY) / "snapshot.json").read_text()
 
 
 def test_stored_pages_survive_any_cut_of_the_journal(small: Path, tmp_path: Path) -> None:

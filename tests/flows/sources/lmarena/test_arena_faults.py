@@ -120,7 +120,7 @@ def test_a_damaged_response_is_an_error_and_the_source_recovers(
         pytest.raises(SourceError) as failed,
     ):
         observe(fault.source, settings_for(server, tmp_path), DAY)
-    for text in (*fault.told, f"{fault.source}: ", "where: http://127.0.0.1:", "what to do: "):
+    for text in (*fault.messages, f"{fault.source}: ", "where: http://127.0.0.1:", "what to do: "):
         assert text in str(failed.value)
     assert exit_code(failed.value) == 3
     archive = Archive(tmp_path / "archive")
@@ -155,6 +155,6 @@ def test_an_empty_space_or_catalog_is_an_error(small: Path, tmp_path: Path) -> N
         path.rename(path.with_name(f"other-{path.name}"))
     with StandIn(small) as server:
         settings = settings_for(server, tmp_path)
-        for source, told in (("lmarena_space", "YYYYMMDD.csv"), ("arena_catalog", "no commit")):
-            with pytest.raises(SourceError, match=told):
+        for source, message in (("lmarena_space", "YYYYMMDD.csv"), ("arena_catalog", "no commit")):
+            with pytest.raises(SourceError, match=message):
                 observe(source, settings, DAY)

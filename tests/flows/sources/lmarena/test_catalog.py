@@ -72,8 +72,8 @@ class Quota(StandIn):
         self.left -= 1
         if self.left >= 0:
             return super().answer(call)
-        told = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1786791600"}
-        return Answer(403, b'{"message":"API rate limit exceeded for 203.0.113.7."}', told)
+        result = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1786791600"}
+        return Answer(403, b'{"message":"API rate limit exceeded for 203.0.113.7."}', result)
 
 
 def test_a_used_up_quota_says_when_it_resets_and_the_next_run_resumes(
@@ -83,9 +83,9 @@ def test_a_used_up_quota_says_when_it_resets_and_the_next_run_resumes(
         settings = settings_for(server, tmp_path)
         with pytest.raises(SourceError, match="HTTP 403") as failed:
             observe("arena_catalog", settings, DAY)
-        told = str(failed.value)
-        assert "the quota is used up until 2026-08-15 11:00 UTC" in told
-        assert "set GITHUB_TOKEN" in told
+        result = str(failed.value)
+        assert "the quota is used up until 2026-08-15 11:00 UTC" in result
+        assert "set GITHUB_TOKEN" in result
         assert exit_code(failed.value) == 3
         had = sent(server)
         server.requests.clear()

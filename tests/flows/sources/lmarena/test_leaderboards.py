@@ -162,12 +162,12 @@ def test_a_board_with_other_column_types_is_loaded(tmp_path: Path, kind: str) ->
         observe("lmarena", settings, DAY)
     con = loaded_newest(settings, "lmarena")
     assert refused_lines(con) == []
-    told = con.execute(
+    result = con.execute(
         """SELECT line, model_name, organization, license, rating, variance, vote_count, rank,
         category, leaderboard_publish_date FROM raw.arena_leaderboards ORDER BY line"""
     ).fetchall()
     day = date(2026, 8, 1)
-    assert told == [
+    assert result == [
         (1, "model-a", "Lab", "MIT", 1400.5, 26.0, 100, 1, "overall", day),
         (2, "model-b", None, None, 1300.25, None, None, 2, "overall", day),
     ]
@@ -185,11 +185,11 @@ def test_agent_boards_have_their_own_table_and_integer_counts_are_accepted(
         observe("lmarena", settings, DAY)
     con = loaded_newest(settings, "lmarena")
     assert refused_lines(con) == []
-    told = con.execute(
+    result = con.execute(
         """SELECT DISTINCT line, model_name, score, score_lower, score_upper, observation_count,
         session_count, rank FROM raw.arena_agent_leaderboards ORDER BY line"""
     ).fetchall()
-    assert told == [
+    assert result == [
         (1, "model-a", 61.5, 60.0, 63.0, 1000, 100, 1),
         (2, "model-b", 60.25, 59.0, 62.0, 900, 90, 2),
     ]
@@ -221,7 +221,7 @@ def test_a_fractional_vote_count_is_quarantined(tmp_path: Path) -> None:
         settings = settings_for(server, tmp_path)
         observe("lmarena", settings, DAY)
     con = loaded_newest(settings, "lmarena")
-    assert refused_lines(con) == [(f"text/{FULL}", 1, "vote_count: expected integer")]
+    assert refused_lines(con) == [(f"text/{FULL}", 1, "vote_count: expected integer, 0 or more")]
     kept = con.execute("SELECT line, rating, vote_count FROM raw.arena_leaderboards ORDER BY 1")
     assert [(line, votes) for line, _, votes in kept.fetchall()] == [(1, None), (2, 3)]
 
@@ -252,8 +252,8 @@ def test_an_unusable_side_value_is_quarantined_and_the_rating_kept(
     con = loaded_newest(settings, "lmarena")
     rows = con.execute(f"SELECT rating, {column} FROM raw.arena_leaderboards ORDER BY line")
     assert rows.fetchall() == [(ARENA["rating"][0], None), (ARENA["rating"][1], 2)]
-    told = "SELECT kind, line, column_name, record FROM raw.quarantine"
-    assert con.execute(told).fetchall() == [("cell", 1, column, str(value))]
+    result = "SELECT kind, line, column_name, record FROM raw.quarantine"
+    assert con.execute(result).fetchall() == [("cell", 1, column, str(value))]
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
@@ -280,7 +280,7 @@ def test_a_subset_may_come_in_several_files(tmp_path: Path) -> None:
     con = loaded_newest(settings, "lmarena")
     lines = con.execute("SELECT line FROM raw.arena_leaderboards ORDER BY line").fetchall()
     assert lines == [(1,), (2,), (3,), (4,)]
-    reason = "vote_count: expected integer"
+    reason = "vote_count: expected integer, 0 or more"
     assert refused_lines(con) == [("text/full-00001-of-00002.parquet", 1, reason)]
 
 
@@ -318,10 +318,10 @@ def test_new_and_lost_subsets_are_noted(tmp_path: Path, caplog: pytest.LogCaptur
         odd = board(ARENA).rename_columns([f"x_{c}" for c in board(ARENA).column_names])
         write_board(folder, "smell", odd)
         second = observe("lmarena", settings, NEXT_DAY).snapshot
-    told = "\n".join(second.notes)
+    result = "\n".join(second.notes)
     assert "new subset agent" in second.notes
     assert "lost subset vision: lmarena/2026-08-15 had it" in second.notes
-    assert "new subset smell not loaded: it lacks the columns" in told
+    assert "new subset smell not loaded: it lacks the columns" in result
     assert sorted(f.name.split("/")[0] for f in second.files) == ["agent", "text"]
     assert "lost subset vision" in caplog.text
     assert "smell" in caplog.text

@@ -167,7 +167,7 @@ def test_modules_named_by_a_pickle_are_never_looked_up(
         monkeypatch.setitem(sys.modules, name, module)
 
 
-# --- what is not sound is told, and soon ---------------------------------------------------------
+# --- damaged pickles ---------------------------------------------------------
 
 
 def deep(levels: int) -> bytes:
@@ -239,11 +239,11 @@ new_index = pd.Index(["a"]).__reduce__()[0]
 def test_an_array_with_a_false_shape_or_type_is_rejected(
     shape: tuple[Any, ...], raw: Any, kind: str
 ) -> None:
-    told = read(array(shape, raw, kind))
+    record = read(array(shape, raw, kind))
     series = Made(Named("pandas.core.series.Series"), ())
-    block = Made(Named("pandas._libs.internals._unpickle_block"), (told["cells"], None, 1))
+    block = Made(Named("pandas._libs.internals._unpickle_block"), (record["cells"], None, 1))
     manager = Made(
-        Named("pandas.core.internals.managers.SingleBlockManager"), (block, told["index"])
+        Named("pandas.core.internals.managers.SingleBlockManager"), (block, record["index"])
     )
     series.state = {"_mgr": manager}
     with nothing_happens(), pytest.raises(PickleError):
@@ -330,9 +330,9 @@ def alike(ours: Any, theirs: Any) -> bool:
 def test_any_table_is_read_unchanged(table: pd.DataFrame, protocol: int) -> None:
     data = pickle.dumps(table, protocol)
     with nothing_happens():
-        told = read(data)
-        assert is_frame(told)
-        found = frame(told)
+        record = read(data)
+        assert is_frame(record)
+        found = frame(record)
     assert list(found.columns) == table.columns.tolist()
     assert found.index == table.index.tolist()
     for label, cells in found.columns.items():
@@ -350,8 +350,8 @@ def test_series_and_numpy_numbers_are_read(protocol: int, infer: bool) -> None:
     assert is_series(read(data))
     assert mapping(read(data)) == {"a": 1.5, "é": 2.0}
     numbers = {"a": np.float64(0.1), "b": np.int64(7), np.str_("c"): np.float32(0.5)}
-    told = mapping(read(pickle.dumps(numbers, protocol))) or {}
-    assert {key: plain(value) for key, value in told.items()} == {"a": 0.1, "b": 7, "c": 0.5}
+    record = mapping(read(pickle.dumps(numbers, protocol))) or {}
+    assert {key: plain(value) for key, value in record.items()} == {"a": 0.1, "b": 7, "c": 0.5}
     ordered = collections.OrderedDict(x=1.0, y=2.0)
     assert mapping(read(pickle.dumps(ordered, protocol))) == ordered
     default = collections.defaultdict(int, x=1)
@@ -361,18 +361,18 @@ def test_series_and_numpy_numbers_are_read(protocol: int, infer: bool) -> None:
 
 def test_a_repeated_block_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block named a million times costs a pickle little, and would cost its reader all."""
-    told = read(pickle.dumps(leaderboard(), 4))
-    manager = told.state["_mgr"]
+    record = read(pickle.dumps(leaderboard(), 4))
+    manager = record.state["_mgr"]
     blocks, axes = manager.args
     manager.args = (blocks * 1_000_000, axes)
     start = time.perf_counter()
     with pytest.raises(PickleError, match="two columns in one place"):
-        frame(told)
+        frame(record)
     assert time.perf_counter() - start < 10
     manager.args = (blocks, axes)
     monkeypatch.setattr("flows.sources.lmarena.pickled_frames.MAX_CELLS", 17)  # 6 columns, 3 lines
     with pytest.raises(PickleError, match=r"shape \["):
-        frame(told)
+        frame(record)
 
 
 def test_texts_in_chunks_are_one_column() -> None:
@@ -407,14 +407,14 @@ def test_older_numpy_and_pandas_names_give_the_same_table() -> None:
 
 def test_a_manager_with_blocks_in_its_state_is_read() -> None:
     """As pandas before 1.3 wrote every table: a tuple of four, the last one by version."""
-    told = read(pickle.dumps(leaderboard().fillna(0), 4))
-    manager = told.state["_mgr"]
+    record = read(pickle.dumps(leaderboard().fillna(0), 4))
+    manager = record.state["_mgr"]
     blocks, axes = manager.args
     held = [{"values": b.args[0], "mgr_locs": b.args[1]} for b in blocks]
     old = Made(Named("pandas.core.internals.managers.BlockManager"), ())
     old.state = (axes, [], [], {"0.14.1": {"axes": axes, "blocks": held}})
     before = Made(Named("pandas.core.frame.DataFrame"), (), {"_data": old, "_typ": "dataframe"})
-    assert frame(before) == frame(told)
+    assert frame(before) == frame(record)
 
 
 # --- the boards of every year --------------------------------------------------------------------
@@ -515,7 +515,7 @@ def test_a_cell_that_is_not_a_number_does_not_reject_the_file(cell: object) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ({}, "no table of ratings"),
         ([1, 2], "no table of ratings"),
@@ -532,6 +532,6 @@ def test_a_cell_that_is_not_a_number_does_not_reject_the_file(cell: object) -> N
         ({"leaderboard_table_df": pd.DataFrame({"rating": pd.Categorical(["a"])})}, "unknown type"),
     ],
 )
-def test_a_pickle_without_boards_is_rejected_with_the_reason(content: Any, told: str) -> None:
-    with pytest.raises(PickleError, match=told):
+def test_a_pickle_without_boards_is_rejected_with_the_reason(content: Any, message: str) -> None:
+    with pytest.raises(PickleError, match=message):
         boards(pickle.dumps(content))

@@ -57,14 +57,14 @@ def test_every_entry_of_every_state_of_the_catalog_is_in_raw(
 
 def test_the_four_headers_of_the_space_are_loaded(raw: duckdb.DuckDBPyConnection) -> None:
     """lmarena.md, section 3: which column exists when; '-' is null and never zero."""
-    told = raw.execute(
+    result = raw.execute(
         """SELECT table_date >= '2024-01-09' AS keyed, count(DISTINCT file_name),
             count(model_key) = count(*), count(organization) > 0, count(rating) > 0,
             count(*) FILTER (mt_bench_score = 0 OR mmlu = 0 OR rating = 0)
         FROM raw.arena_space_tables GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
-    assert [row[2:] for row in told] == [(False, False, True, 0), (True, True, False, 0)]
-    assert [row[1] for row in told] == [10, 95]
+    assert [row[2:] for row in result] == [(False, False, True, 0), (True, True, False, 0)]
+    assert [row[1] for row in result] == [10, 95]
     line = raw.execute(
         """SELECT model_name, rating, mt_bench_score, mt_bench_win_rate, mmlu, license, model_key
         FROM raw.arena_space_tables WHERE file_name = 'leaderboard_table_20230619.csv'
@@ -127,9 +127,9 @@ def test_rows_lead_back_to_commit_and_file(
         assert f"/{commits[file.name]}/data/" in file.url
         assert len(commits[file.name]) == 40
         assert file.name.split(".")[1].startswith(commits[file.name][:12])
-    told = {s.source: s.rows_seen for s in archive.snapshots()}
+    result = {s.source: s.rows_seen for s in archive.snapshots()}
     for source, table in (("lmarena_space", "space_tables"), ("arena_catalog", "catalog_ratings")):
-        assert sum(counts(raw, f"raw.arena_{table}", "1").values()) == told[source]
+        assert sum(counts(raw, f"raw.arena_{table}", "1").values()) == result[source]
 
 
 def test_the_snapshot_stores_the_license_terms(frozen: Settings) -> None:

@@ -126,11 +126,11 @@ def test_unusable_figures_of_a_pickle_are_quarantined(pickled: Path, tmp_path: P
     con = loaded_newest(settings, "lmarena_space")
     name = "elo_results_20240110.pkl"
     assert refused_lines(con) == [
-        (name, 1, "vote_count: expected integer"),
-        (name, 3, "rank: expected integer"),
+        (name, 1, "vote_count: expected integer, 0 or more"),
+        (name, 3, "rank: expected integer, 1 or more"),
     ]
-    told = "SELECT kind, column_name, record FROM raw.quarantine ORDER BY line"
-    assert con.execute(told).fetchall() == [
+    query = "SELECT kind, column_name, record FROM raw.quarantine ORDER BY line"
+    assert con.execute(query).fetchall() == [
         ("cell", "vote_count", "10.5"),
         ("cell", "rank", "100000000000.0"),
     ]
