@@ -76,14 +76,10 @@ def step(table: str) -> Step:
 def compute(
     table: str, as_of: date = DAY, known_at: date = date.max, **inputs: pl.LazyFrame
 ) -> pl.DataFrame:
-<<<<<<< HEAD
-    """One table by its transform alone, in the order of its key.
+    """One table from its transform, sorted by key.
 
-    Inputs not given are empty, but for the countries, which are the project's own.
+    Missing inputs are empty, except the countries, which are the project's own.
     """
-=======
-    """One table from its transform, sorted by key; missing inputs are empty."""
->>>>>>> a73213c (Sources: one loader of checked records and one way to report a damaged response; automations, stand-in and test helpers in plain English)
     wanted, inputs = step(table), with_history(inputs)
     if FROM_HISTORY & set(wanted.inputs):
         inputs = {
