@@ -1,4 +1,4 @@
-"""The flows under Prefect: retries, what a failing source costs, and a run with no server set."""
+"""The flows under Prefect: retries, failing sources, and runs without a configured server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTABLE = "/data/epochdb/notable_ai_models.csv"
 
 
 class BadLine(StandIn):
-    """Garbles the first answers for one file on their way, as a bad line or proxy does."""
+    """Garbles the first responses for one file, as a bad connection or proxy does."""
 
     def __init__(self, folder: Path, garbled: int) -> None:
         super().__init__(folder)
@@ -47,7 +47,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Any]:
-    """flows.pipeline with a Prefect server of its own and short waits between tries."""
+    """flows.pipeline with its own Prefect server and short waits between retries."""
     from prefect.testing.utilities import prefect_test_harness
 
     from flows import pipeline as flows
@@ -62,7 +62,7 @@ def pipeline() -> Iterator[Any]:
 
 
 def overrides(server: StandIn, folder: Path, sources: str = "epoch") -> dict[str, Any]:
-    """Settings as the command line and deployments give them: plain values by name."""
+    """Settings as the command line and deployments pass them: plain values by name."""
     return {
         "archive": str(folder / "archive"),
         "warehouse": str(folder / "observatory.duckdb"),
@@ -167,7 +167,7 @@ def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
 def observatory_run(
     server: StandIn, folder: Path, *options: str, **prefect: str
 ) -> subprocess.CompletedProcess[str]:
-    """`observatory run` as a user starts it; no server but the one given, all below one folder."""
+    """`observatory run` as a user starts it, with all files below one folder."""
     kept = {"archive": "archive", "warehouse": "wh.duckdb", "publish-to": "published"}
     places = [f"--{option}={folder / name}" for option, name in kept.items()]
     theirs = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}

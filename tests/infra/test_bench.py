@@ -1,4 +1,4 @@
-"""The scale bench: sides that do the same work, measurements that are kept, a report of them."""
+"""The scale bench: its sides do the same work, and it stores and reports the measurements."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def after(task: object, place: Place, scratch: Path) -> duckdb.DuckDBPyConnectio
 
 
 def test_floor_and_ours_find_the_same_roots(place: Place, tmp_path: Path) -> None:
-    """Names of the roots: the floor knows nothing of namespaces that moved."""
+    """Names of the roots: the floor does not handle renamed namespaces."""
     con = after(floors.statement(floors.LINEAGE), place, tmp_path / "floor")
     floor = con.execute(
         "SELECT lower(model), lower(split_part(root, '/', 2)), round(weight, 6) "

@@ -1,4 +1,4 @@
-"""The generated Hub: the same for a seed, in the form of the API, with realistic tails."""
+"""The generated Hub: reproducible from a seed, in the API's format, with realistic tails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def by_object(day: date) -> dict[str, Item]:
 
 
 def parents(item: Item) -> list[str]:
-    """By the plain tag, which every derived model has."""
+    """Models with the plain tag, which every derived model has."""
     tags = [tag.removeprefix("base_model:") for tag in item["tags"] if "base_model:" in tag]
     return [tag for tag in tags if ":" not in tag]
 

@@ -81,7 +81,7 @@ def env(server: SeaweedS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> d
 
 
 class World(NamedTuple):
-    """A copy of the replayed sample, and a place that processes publish it to."""
+    """A copy of the replayed sample, and the storage that processes publish it to."""
 
     folder: Path
     url: str
@@ -89,18 +89,18 @@ class World(NamedTuple):
     storage: Storage
 
     def run(self, name: str, *more: str) -> BaseProcess:
-        """`observatory NAME` on this warehouse and place."""
+        """`observatory NAME` on this warehouse and storage."""
         places = [f"--warehouse={self.folder / 'observatory.duckdb'}", f"--publish-to={self.url}"]
         return observatory([name, *places, *more], self.env, self.folder / "said.log")
 
     def finish(self, name: str, *more: str) -> None:
-        """The same, undisturbed."""
+        """The same, without interruption."""
         process = self.run(name, *more)
         process.join(600)
         assert process.exitcode == 0, (self.folder / "said.log").read_text()
 
     def look_from(self, day: date) -> None:
-        """Makes the warehouse one of another day: the next publish is a release of its own."""
+        """Changes the day of the warehouse, so that the next publish is a new release."""
         with duckdb.connect(str(self.folder / "observatory.duckdb")) as con:
             con.execute("UPDATE meta.build SET as_of = ?", [day])
 
@@ -116,7 +116,7 @@ def _published(_: str, names: list[str]) -> set[str]:
 
 
 class Watch:
-    """When each phase of a publish begins, as storage shows it."""
+    """When each phase of a publish starts, as seen in storage."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage, self._before = storage, read_for_update(storage, "latest").version
@@ -138,7 +138,7 @@ class Watch:
 
 
 def measure(world: World) -> dict[str, float]:
-    """How long each phase of an undisturbed publish lasts, in seconds."""
+    """How long each phase of an uninterrupted publish takes, in seconds."""
     watch, process, at = Watch(world.storage), world.run("publish"), {}
     for phase in PHASES:
         until(partial(watch.has_begun, phase), process)
@@ -230,7 +230,7 @@ def _assert_as_if_nothing_had_happened(world: World, undisturbed: Manifest | Non
 
 
 def test_two_publishers_at_once(url: str, env: dict[str, str], tmp_path: Path) -> None:
-    """Both hold the same pointer, both want to move it: one does, and the other is told."""
+    """Both read the same pointer and try to move it: one succeeds, the other fails."""
     folders = [tmp_path / str(n) for n in range(4)]
     manifests = [
         stage(build_warehouse(tmp_path / f"{n}.duckdb", models=50 + n), folder)
@@ -271,7 +271,7 @@ def test_two_publishers_of_one_release_both_succeed(
 
 
 def test_whole_processes_at_once(world: World) -> None:
-    """Nothing is arranged: two `observatory publish` start together, as on two machines."""
+    """Two `observatory publish` processes start at the same time, as on two machines."""
     other = World(world.folder.with_name("other"), *world[1:])
     shutil.copytree(world.folder, other.folder)
     world.finish("publish")

@@ -1,4 +1,4 @@
-"""Operating: a killed run comes back, two builds take turns, an alert arrives, a stale day is none.
+"""Operations: killed runs restart, builds do not overlap, alerts are sent, stale days send none.
 
 On SQLite, and the first steps on PostgreSQL where it is installed.
 """
@@ -59,7 +59,7 @@ BOARDS = "lmarena/leaderboard-dataset/text/full-00000-of-00001.parquet"
 
 
 class Stalling(StandIn):
-    """Holds back the Hub's listing while it is told to."""
+    """Delays the Hub's listing while it is switched on."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -75,7 +75,7 @@ class Stalling(StandIn):
 
 @dataclass
 class Catcher:
-    """Somebody's chat room: keeps what is posted to it."""
+    """A chat room that stores what is posted to it."""
 
     told: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -108,7 +108,7 @@ def catching() -> Iterator[Catcher]:
 
 
 def publish_boards(recordings: Path, model: str, *days: str) -> None:
-    """Adds boards of these days on which one model is far ahead, and surely so."""
+    """Adds boards of these days on which one model leads beyond doubt."""
     path = recordings / BOARDS
     boards = pl.read_parquet(path)
     last = boards.filter(pl.col("leaderboard_publish_date") == DAY_OF_LAST_BOARD)
@@ -139,7 +139,7 @@ AMERICAN, CHINESE = "claude-opus-4-6-thinking", "qwen3.7-max-preview"
 
 @dataclass
 class Place:
-    """One server with its worker's folder, its alerts' address and what the sources say."""
+    """A server with its worker's folder, its address for alerts and its stand-in sources."""
 
     env: dict[str, str]
     client: SyncPrefectClient
@@ -178,7 +178,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def kill_all_of(folder: Path) -> None:
-    """SIGKILL for the worker and every run of its, as a machine that goes away does."""
+    """SIGKILL for the worker and all its runs, as if the machine failed."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (entry / "cwd").readlink() == folder:
@@ -223,7 +223,7 @@ def test_registration_is_idempotent(place: Place) -> None:
 
 @pytest.fixture(scope="module")
 def recovered(place: Place) -> FlowRun:
-    """A run whose worker and process were killed in the middle; another worker comes up."""
+    """A run whose worker and process are killed; then another worker starts."""
     with Stalling(place.recordings) as server:
         env = place.env | server.exports
         with worker(place.clone, env):
@@ -283,7 +283,7 @@ def test_a_new_leader_sends_an_alert_and_a_stale_day_does_not(
 
 
 def span(client: SyncPrefectClient, run: FlowRun) -> tuple[datetime, datetime]:
-    """From the first to the last step of a build; of the whole way, those of its release."""
+    """From the first to the last step of a build; for a complete run, those of its release."""
     release = next((r for r in below(client, run).values() if "release" in r.name), run)
     chosen = FlowRunFilter(id=FlowRunFilterId(any_=[release.id]))
     tasks = client.read_task_runs(flow_run_filter=chosen)
@@ -324,7 +324,7 @@ def postgres_binaries() -> Path | None:
 
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[str]:
-    """A PostgreSQL of our own on loopback; its address."""
+    """Starts PostgreSQL on loopback; yields its address."""
     binaries = postgres_binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")

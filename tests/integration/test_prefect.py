@@ -1,4 +1,4 @@
-"""Deployments on a real Prefect server, run by a real worker that stands in a clone of its own."""
+"""Deployments on a real Prefect server, run by a real worker in a clone of the code."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def client(env: dict[str, str]) -> Iterator[SyncPrefectClient]:
 
 @pytest.fixture(scope="module")
 def deployed(env: dict[str, str]) -> None:
-    """What an operator types; twice, as after a change, and nothing may double."""
+    """Registers twice, as an operator does after a change; nothing may be duplicated."""
     register(env | {"HF_TOKEN": TOKEN})
     register(env)
 
@@ -81,7 +81,7 @@ def clone(
     recorded: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Path]:
-    """A second copy of the code with a worker in its root: nothing may lead to the first one.
+    """A second copy of the code with a worker in its root; nothing may use the first one.
 
     A schedule that fires meanwhile finds the stand-in, not the world.
     """
@@ -147,7 +147,7 @@ def released(
     recorded: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Released:
-    """The whole way once, from stand-in to release; archive and warehouse where the worker is."""
+    """A complete run, from the stand-in to a release, with archive and warehouse of the worker."""
     place = tmp_path_factory.mktemp("published")
     with StandIn(recorded) as server:
         theirs = overrides(server, place)

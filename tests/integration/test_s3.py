@@ -155,7 +155,7 @@ def test_stale_copies_are_removed_from_latest(
 
 
 def assert_told(storage: Storage, match: str, tmp_path: Path) -> None:
-    """Every way to ask gives the same clear error, without a secret in it."""
+    """Every operation gives the same clear error, without secrets."""
     (tmp_path / "file").write_bytes(b"x")
     for ask in (
         lambda: storage.get_bytes("k"),
@@ -200,7 +200,7 @@ def test_missing_credentials_are_an_error(env: pytest.MonkeyPatch, tmp_path: Pat
 
 @pytest.fixture
 def place(env: pytest.MonkeyPatch) -> Storage:
-    """The whole bucket, empty: the roles of the test server are for this place."""
+    """The bucket of the test server's roles, empty."""
     storage = open_storage(f"s3://{BUCKET}")
     for key in storage.keys(""):
         storage.delete(key)
@@ -439,7 +439,7 @@ def test_another_port_is_used_if_the_first_is_taken(tmp_path: Path) -> None:
 def test_objects_have_content_types_for_browsers(
     storage: Storage, tmp_path: Path, name: str, kind: str
 ) -> None:
-    """A page served as bytes of no kind is saved to disk and not shown; a copy keeps its kind."""
+    """Without a content type browsers download a page instead of showing it; copies keep it."""
     local = tmp_path / "local"
     local.write_bytes(b"one")
     storage.put_file(f"a/{name}", local)

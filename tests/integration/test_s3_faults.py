@@ -1,4 +1,4 @@
-"""Every fault that S3 knows, between boto3 and a real server, while a release is published.
+"""Faults between boto3 and a real S3 server while a release is published.
 
 Whatever happens, who follows latest.json gets one whole release, the publisher says what happened,
 where and what to do, and the next run goes on with what is there. What was seen is written to
@@ -47,7 +47,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Staged:
-    """Two releases of a few tables; the new one has a document that goes in three parts."""
+    """Two releases of a few tables; the new one has a document that is sent in three parts."""
 
     old: Manifest
     old_folder: Path
@@ -76,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedS3]:
 
 @pytest.fixture(scope="module")
 def seen() -> Iterator[list[tuple[str, ...]]]:
-    """What was seen; written as a table when the module is done."""
+    """The results, written as a table at the end of the module."""
     rows: list[tuple[str, ...]] = []
     yield rows
     lines = [HEAD, tuple("---" for _ in HEAD), *rows]
@@ -95,7 +95,7 @@ def _settings(server: SeaweedS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 class Bench:
-    """One place with the old release in it, and the faults on the way to it."""
+    """Storage with the old release, behind a proxy that injects faults."""
 
     def __init__(self, server: SeaweedS3, staged: Staged, scratch: Path) -> None:
         self.server, self.staged, self.scratch = server, staged, scratch
@@ -107,7 +107,7 @@ class Bench:
         return open_storage(self.url)
 
     def publish(self, url: str, endpoint: str | None = None) -> Exception | None:
-        """The new release, through the proxy where there is one; what it said if it failed."""
+        """Publishes the new release, through the proxy if any. Returns the error, if any."""
         try:
             folder = self.staged.new_folder
             to = open_storage(url, endpoint=endpoint)
@@ -117,7 +117,7 @@ class Bench:
         return None
 
     def outcome(self, name: str, error: Exception | None, struck: int) -> tuple[str, ...]:
-        """Looks at the place as a reader, runs again without faults, and tells it in one row."""
+        """Reads the storage, publishes again without faults, and records the result."""
         names = {self.staged.old.release_id: "old", self.staged.new.release_id: "new"}
         led_to = names[reader_sees(self.direct)]
         if error is None:
@@ -286,7 +286,7 @@ def test_read_only_credentials(
 def test_a_server_that_is_killed_and_restarted(
     first: int, bench: Bench, seen: list[tuple[str, ...]]
 ) -> None:
-    """SIGKILL before the n-th put is passed on; it is started again at once."""
+    """SIGKILL before the n-th PUT is forwarded; the server is restarted at once."""
     killed = threading.Event()
 
     def crash() -> None:
@@ -314,7 +314,7 @@ def test_a_server_that_is_killed_and_restarted(
 def test_a_server_that_is_killed_at_the_commit(
     kind: str, bench: Bench, seen: list[tuple[str, ...]]
 ) -> None:
-    """The pointer's put is the only commit: whichever side of it the server dies, all is whole."""
+    """The PUT of the pointer is the only commit: before or after it, readers see one release."""
     kill = lambda: bench.server.stop(signal.SIGKILL)  # noqa: E731
     fault = Fault("hook" if kind == "before" else "lose", is_pointer, times=1, hook=kill)
     rest = Fault("hook", lambda r: kind == "after" and bool(fault.struck), times=1, hook=kill)
@@ -329,7 +329,7 @@ def test_a_server_that_is_killed_at_the_commit(
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of its own; skips where nobody may mount one."""
+    """A separate small disk; skips if it cannot be mounted."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     can = shutil.which("mount") is not None
@@ -383,7 +383,7 @@ def test_a_folder_on_a_full_disk(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_any_fault_at_any_request(seed: int, bench: Bench, seen: list[tuple[str, ...]]) -> None:
-    """A seeded plan: three faults of any kind at any of the requests of a publish."""
+    """A seeded plan: three random faults at random requests of a publish."""
     rng = random.Random(seed)
     kinds = ("answer", "reset", "lose", "cut", "stall")
     faults = [

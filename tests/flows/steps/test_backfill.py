@@ -1,4 +1,4 @@
-"""Backfill: days settled by several processes are those that one build settles, and stay so."""
+"""Backfill: several processes compute the same shares of past days as one build."""
 
 from __future__ import annotations
 

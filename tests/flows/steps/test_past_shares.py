@@ -1,4 +1,4 @@
-"""Days that are no longer loaded keep their shares, whoever computed them and when."""
+"""Past days have the same shares, whichever build or process computed them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RECORDS = 9  # two days of four or five models
 
 @pytest.fixture(autouse=True)
 def _small_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Hub of a handful of models has the window and the size of a whole one."""
+    """Makes a Hub of a few models count as complete, with a small window."""
     about = {"recent_records": RECORDS, "whole_records": 1}
     small = {**cards(), "hub": card("hub").model_copy(update=about)}
     monkeypatch.setattr("warehouse.contracts.source.cards", lambda: small)
@@ -47,7 +47,7 @@ def item(number: int, name: str, downloads: int | None, **more: Any) -> dict[str
 
 
 def hub_on(n: int) -> list[dict[str, Any]]:
-    """The Hub of a day: one model spikes, one learns its parent and its task, one leaves."""
+    """The Hub of a day: one model spikes, one gets a parent and a task, one is deleted."""
     tuned = {"baseModels": {"relation": "finetune", "models": [{"id": "Qwen/base"}]}}
     listing = [
         item(1, "Qwen/base", 1000 + n, pipeline_tag="text-generation"),
@@ -80,7 +80,7 @@ def filled(tmp_path: Path) -> Archive:
 def built(
     archive: Archive, path: Path, as_of: date, history: Path | None = None, **clock: date
 ) -> tuple[Path, int]:
-    """A build without its validation. Returns the file and how many days were computed."""
+    """A build without validation. Returns the file and the number of computed days."""
     clocks = Clocks(as_of, **clock)
     snapshots = steps.chosen_snapshots(archive, ("hub",), as_of)
     steps.load_raw(path, archive, snapshots, history)

@@ -1,4 +1,4 @@
-"""The release on the Hub: one commit through the real client, or none."""
+"""Publishing a release on the Hub: one commit, made by the real client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REPO, TOKEN = "someone/observatory", "hf_of_the_test"
 
 
 class Hub(StandIn):
-    """The stand-in, with a race that can be switched on."""
+    """The stand-in Hub, with an optional race between two commits."""
 
     before_commit: Any = None
 
@@ -40,7 +40,7 @@ class Hub(StandIn):
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A Hub that takes commits from one token; parts of 400 kB, so that files go up in several."""
+    """A Hub that accepts commits with one token, in parts of 400 kB."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     (tmp_path / "empty").mkdir()

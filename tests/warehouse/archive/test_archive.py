@@ -1,4 +1,4 @@
-"""The archive: what was received is kept, once, unchanged, and never read when it is damaged."""
+"""The archive stores received bytes once and unchanged, and never reads damaged files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ BAD_NAMES = [
 
 @contextmanager
 def scratch() -> Iterator[Archive]:
-    """An empty archive of one example's own."""
+    """A new, empty archive."""
     with tempfile.TemporaryDirectory() as folder:
         yield Archive(Path(folder) / "archive")
 
@@ -312,7 +312,7 @@ def test_a_quarantined_response_is_not_part_of_the_snapshot(archive: Archive) ->
 @PROPERTY
 @given(st.data())
 def test_a_truncated_journal_resumes_with_its_complete_lines(data: st.DataObject) -> None:
-    """Also when it crashes a second time: nothing is kept twice, nothing comes back."""
+    """Also after a second crash: no file is stored twice, and no lost file returns."""
     names = list(PAGES)
     with scratch() as archive:
         with open_draft(archive, "hub", DAY) as draft:
@@ -336,7 +336,7 @@ def test_a_truncated_journal_resumes_with_its_complete_lines(data: st.DataObject
 
 @pytest.mark.parametrize("left", [b"", b"\0" * 40, None])
 def test_a_file_lost_in_a_crash_is_not_resumed(archive: Archive, left: bytes | None) -> None:
-    """Page 2 was lost in a power cut though its journal line was not; 3 and 4 came after it."""
+    """A power cut lost page 2 but not its journal line; pages 3 and 4 follow it."""
     names = list(PAGES)
     with open_draft(archive, "hub", DAY) as draft:
         keep_pages(draft, names)

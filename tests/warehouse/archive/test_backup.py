@@ -1,4 +1,4 @@
-"""Back-up and restore of the archive: whole snapshots or none, and every byte verified."""
+"""Backup and restore of the archive: complete snapshots only, every byte verified."""
 
 from __future__ import annotations
 

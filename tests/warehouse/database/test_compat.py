@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def python_with(variable: str, code: str, *arguments: str) -> str:
-    """What a Python prints that finds another DuckDB first."""
+    """The output of a Python with another version of DuckDB."""
     folder = os.environ[f"OBSERVATORY_DUCKDB_{variable}"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -45,7 +45,7 @@ def python_with(variable: str, code: str, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Report]:
-    """The sample, built and published with the DuckDB of the lock, and what validation said."""
+    """The sample, built and published with the locked DuckDB, and its validation results."""
     folder = tmp_path_factory.mktemp("released")
     settings = Settings(
         archive=SAMPLE,

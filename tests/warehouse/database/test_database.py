@@ -1,4 +1,4 @@
-"""The warehouse file's own rules."""
+"""The warehouse file."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnectio
 
 
 def beside(frames: Frames) -> pl.LazyFrame:
-    """What each branch comes to, looked at twice, all in one row."""
+    """The sums of each branch, computed twice, in one row."""
     looked = [
         look.alias(f"{name}{i}")
         for i in range(len(frames))
@@ -129,7 +129,7 @@ def beside(frames: Frames) -> pl.LazyFrame:
 
 
 def below(frames: Frames) -> pl.LazyFrame:
-    """The rows of all branches, each with what its day comes to in its own branch."""
+    """The rows of all branches, each with the sum of its day in its branch."""
     parts = [
         frame.join(frame.group_by("as_of_date").agg(most=downloads.max()), on="as_of_date")
         for frame in frames
@@ -148,7 +148,7 @@ def joined(frames: Frames) -> pl.LazyFrame:
 
 
 def first_rows(frames: Frames) -> pl.LazyFrame:
-    """The first rows of each branch, another number of each, and every row of the first."""
+    """A different number of first rows of each branch, and every row of the first."""
     heads = [frame.head(3 + 2 * i) for i, frame in enumerate(frames)]
     return pl.concat([*heads, frames[0]]).select("model_id_hf", "likes")
 
@@ -157,7 +157,7 @@ SHAPES = (beside, below, joined, first_rows)
 
 
 def plainly(query: pl.LazyFrame) -> pl.DataFrame:
-    """The rows of a query as it is written, in the order of its columns."""
+    """The rows of a query, sorted by its columns."""
     frame = query.collect(optimizations=pl.QueryOptFlags.none())
     return frame.sort(frame.columns)
 

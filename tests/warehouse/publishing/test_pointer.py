@@ -1,4 +1,4 @@
-"""Pointers, their journal, retention and comparison of releases, in a folder."""
+"""Pointers, the release log, retention and comparison of releases, in a folder."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def storage(tmp_path: Path) -> LocalStorage:
 
 @pytest.fixture
 def filled(storage: LocalStorage, staged: list[tuple[Path, Manifest]], tmp_path: Path) -> list[str]:
-    """Ids of the four, published one after the other, an hour between them."""
+    """Ids of the four releases, published one after the other, one hour apart."""
     for n, (folder, manifest) in enumerate(staged):
         carry(storage, folder, manifest, tmp_path / f"back{n}")
         grow_old(storage, f"releases/{manifest.release_id}/", timedelta(hours=100 - n))
@@ -175,7 +175,7 @@ def test_copies_are_synced_if_the_pointer_moves_meanwhile(
     filled: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One who copies slowly ends with what the pointer names, not with what it began with."""
+    """A slow publisher ends with copies of the current release, not of its own."""
     real, moved = LocalStorage.copy, []
 
     def slow(self: LocalStorage, source: str, key: str) -> None:
@@ -247,7 +247,7 @@ def test_a_damaged_object_of_the_previous_release_is_not_copied(
 def test_shared_objects_are_uploaded_once_and_never_replaced(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], tmp_path: Path
 ) -> None:
-    """What is the same for all releases lies beside them, and is verified with each."""
+    """Objects that releases share are stored once and verified with each release."""
     (first, old), (second, new) = staged[:2]
     folders = [tmp_path / "first", tmp_path / "second"]
     entry = _shared_file(folders[0], first, b"changes of a day")
@@ -365,7 +365,7 @@ def test_clean_keeps_what_is_newer_than_the_grace_period(
 def test_clean_removes_copies_of_removed_tables(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
 ) -> None:
-    """A publisher that may delete nothing leaves them."""
+    """A publisher without permission to delete leaves them."""
     storage.put_bytes("latest/mart.gone.parquet", b"stale")
     assert plan(storage).copies == ()  # somebody may be about to name it
     grow_old(storage, "latest/mart.gone.parquet", timedelta(hours=50))
@@ -381,7 +381,7 @@ def test_clean_skips_a_release_in_use(
     filled: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Between the cleaner's plan and its hand somebody takes the release up."""
+    """A publisher uses the release between the cleaner's plan and its removal."""
     decide = retention.plan
 
     def then_somebody_comes(*args: object, **kwargs: object) -> retention.CleanPlan:
@@ -445,7 +445,7 @@ def test_an_interrupted_clean_is_finished_by_the_next(
 def test_clean_is_safe_while_publishers_run(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], tmp_path: Path
 ) -> None:
-    """Merciless: no grace but the leases of the last seconds, everything but the newest goes."""
+    """Removes everything but the newest release and leases of the last seconds."""
 
     def publish(n: int) -> None:
         folder, manifest = staged[n % N]

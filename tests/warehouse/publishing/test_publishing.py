@@ -1,4 +1,4 @@
-"""Publishing the bundled sample: what storage returns is proved, and releases are looked after."""
+"""Publishing the bundled sample: validation of what storage returns, and management of releases."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_lost_objects_are_uploaded_again(staged: Staged, tmp_path: Path) -> None
 def test_a_lost_file_is_restored_from_its_copy_under_a_stable_name(
     staged: Staged, tmp_path: Path
 ) -> None:
-    """A DuckDB file differs from run to run: a later staging has other bytes of the same tables."""
+    """A DuckDB file differs from run to run: staging again gives other bytes of the same tables."""
     folder, manifest = staged
     storage = LocalStorage(tmp_path / "published")
     upload(folder, manifest, storage)
@@ -150,7 +150,7 @@ def test_a_lost_file_is_restored_from_its_copy_under_a_stable_name(
 
 
 class Overtaken(LocalStorage):
-    """Storage in which somebody does something just before our DuckDB file arrives."""
+    """Storage in which another publisher acts just before our DuckDB file is stored."""
 
     def __init__(self, root: Path, act: Callable[[], object]) -> None:
         super().__init__(root)
@@ -219,7 +219,7 @@ def test_an_invalid_duckdb_file_is_replaced(
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
-    """The tables of each time that Great Expectations is asked about a release."""
+    """The tables of each validation of a release."""
     times: list[set[str]] = []
     real = publish.validate_database
 

@@ -1,4 +1,4 @@
-"""The history in a release: sent once, listed, and enough to tell any day without our code."""
+"""The history in a release: uploaded once, listed, and readable without our code."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def con() -> duckdb.DuckDBPyConnection:
 
 
 def published(history: History, place: Path) -> dict[str, dict]:
-    """The shared files as storage has them, and what the list says of them."""
+    """The shared files in storage, and their entries in the list."""
     entries = history.ledger.entries
     for entry, path, _ in shared_files(history, entries):
         target = place / entry.path

@@ -1,4 +1,4 @@
-"""What a release says of itself: valid for the tools that read it, and never more than it may."""
+"""The metadata of a release: valid for its tools, and without excluded content."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def document(folder: Path, name: str) -> dict[str, Any]:
 
 
 def validated(code: str, *arguments: object) -> dict[str, Any]:
-    """What a Python with the validators behind its own packages answers, as JSON."""
+    """The output of a Python with the validators installed, as JSON."""
     if not VALIDATORS:
         pytest.skip("OBSERVATORY_WITH_VALIDATORS names no folder (.ci/run installs it)")
     begin = f"import sys, json, logging; sys.path.append({VALIDATORS!r})\n"
@@ -145,7 +145,7 @@ def test_mlcroissant_validates_and_reads_the_croissant(released: Path) -> None:
 
 
 class Page(HTMLParser):
-    """Ids, links and what the page would load."""
+    """Ids, links and resources of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -287,7 +287,7 @@ def test_keys_of_marts_are_dated_and_never_null() -> None:
 def test_no_public_release_contains_figures_under_a_strict_license(
     built: Any, tmp_path: Path
 ) -> None:
-    """Numbers of six digits and more that only the AI Index or arena-catalog print."""
+    """Numbers of at least six digits that only the AI Index or arena-catalog have."""
     folder = tmp_path / "public"
     manifest = stage_release(
         built.warehouse, folder, audience="public", as_of=date(2026, 8, 15), code=CODE, sample=False
@@ -327,6 +327,6 @@ def _numbers(con: duckdb.DuckDBPyConnection, query: str) -> set[str]:
 
 
 def _is_ratio(number: str) -> bool:
-    """5/13 comes up wherever somebody counts; a number of large parts tells its source."""
+    """Whether a number is specific: 5/13 occurs anywhere, fractions of large numbers do not."""
     near = Fraction(number).limit_denominator(1000)
     return abs(float(near) - float(number)) < 1e-12

@@ -1,4 +1,4 @@
-"""The files of a release in the hands of other readers: Parquet by five, DuckDB over HTTP.
+"""Other readers of a release: five for Parquet, DuckDB over HTTP.
 
 Five readers must see the same values; the oldest supported DuckDB is one, one is JavaScript.
 """
@@ -44,7 +44,7 @@ EXTREMES: list[tuple[Any, ...]] = [
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release whose core.counts is over one row group, and holds the extremes."""
+    """A release whose core.counts has more than one row group and extreme values."""
     folder = tmp_path_factory.mktemp("readers")
     warehouse = build_warehouse(folder / "wh.duckdb", models=125_000)
     with duckdb.connect(str(warehouse)) as con:
@@ -101,7 +101,7 @@ def page_type(path: Path, offset: int) -> int:
 
 
 def by_duckdb(path: Path) -> list[tuple[Any, ...]]:
-    """The rows as the DuckDB of the lock reads them, sorted in Python."""
+    """The rows as the locked DuckDB reads them, sorted in Python."""
     return ordered(duckdb.connect().execute("FROM read_parquet(?)", [str(path)]).fetchall())
 
 
@@ -166,7 +166,7 @@ def test_a_javascript_reader_reads_the_same(release: Path) -> None:
 
 
 def _told(value: Any, kind: str) -> Any:
-    """JavaScript's JSON back as Python: days and moments as ISO texts, large integers as texts."""
+    """JavaScript's JSON as Python values: dates and times as ISO text, large integers as text."""
     if value is None or kind in ("string", "bool", "double"):
         return value
     if kind.startswith("date"):
@@ -175,7 +175,7 @@ def _told(value: Any, kind: str) -> Any:
 
 
 def _cut(value: Any) -> Any:
-    """What JavaScript can hold of a moment: milliseconds, cut towards 1970."""
+    """A time in JavaScript's precision: milliseconds, truncated towards 1970."""
     if isinstance(value, datetime):
         micros = (value - EPOCH) // timedelta(microseconds=1)
         cut = EPOCH + timedelta(milliseconds=abs(micros) // 1000 * (1 if micros > 0 else -1))
@@ -184,7 +184,7 @@ def _cut(value: Any) -> Any:
 
 
 def python_with(folder: str, code: str, *arguments: object) -> str:
-    """What a Python prints that finds another DuckDB first."""
+    """The output of a Python with another version of DuckDB."""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": folder},
@@ -198,7 +198,7 @@ def python_with(folder: str, code: str, *arguments: object) -> str:
 
 
 class Ranges(BaseHTTPRequestHandler):
-    """Serves one file as object storage does: HEAD, and GET of byte ranges. Nothing is written."""
+    """Serves one file as object storage does: HEAD, and GET of byte ranges."""
 
     protocol_version = "HTTP/1.1"
 
@@ -234,7 +234,7 @@ class Ranges(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def served(release: Path) -> Iterator[tuple[str, list[str]]]:
-    """The address of the DuckDB file, and the ranges that were asked for."""
+    """The address of the DuckDB file, and the requested ranges."""
     asked: list[str] = []
     handler = partial(Ranges, release / "observatory.duckdb", asked)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:  # type: ignore[arg-type]

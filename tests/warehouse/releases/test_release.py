@@ -1,4 +1,4 @@
-"""A release: the same bytes for the same rows, whole or absent, and nothing a license forbids."""
+"""A release: reproducible, complete or absent, and without content that a license forbids."""
 
 from __future__ import annotations
 
@@ -484,7 +484,7 @@ def test_the_pointer_cannot_name_an_incomplete_release(
 
 
 class DyingStorage(LocalStorage):
-    """A real folder whose process dies before its n-th change."""
+    """A folder whose process crashes before its n-th change."""
 
     def __init__(self, root: Path, changes: int) -> None:
         super().__init__(root)

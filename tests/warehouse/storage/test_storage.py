@@ -1,4 +1,4 @@
-"""A folder as storage: whole objects, checked keys, errors for people."""
+"""A folder as storage: complete objects, valid keys, readable errors."""
 
 from __future__ import annotations
 
