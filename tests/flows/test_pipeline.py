@@ -114,7 +114,7 @@ def test_a_renamed_column_is_not_retried(pipeline: Any, recorded: Path, tmp_path
     assert asked(server) == 1
 
 
-# --- the whole way --------------------------------------------------------------------------
+# --- complete runs --------------------------------------------------------------------------
 
 
 def test_if_a_source_fails_the_others_are_archived_and_nothing_is_built(

@@ -219,7 +219,7 @@ def _assert_as_if_nothing_had_happened(world: World, undisturbed: Manifest | Non
     assert digests == {table.name: table.sha256 for table in undisturbed.tables}
     assert reader_sees(world.storage) == manifest.release_id
     assert copies_are(world.storage, manifest)
-    time.sleep(1.1)  # S3 tells time in seconds
+    time.sleep(1.1)  # the times of S3 have a resolution of one second
     clean(world.storage, keep=1, grace=timedelta(0))
     left = plan(world.storage, keep=1, grace=timedelta(0))
     assert (left.unfinished, left.uploads, left.expired) == ((), (), ())
@@ -241,7 +241,7 @@ def test_two_publishers_at_once(url: str, env: dict[str, str], tmp_path: Path) -
         carry(storage, folder, manifest, tmp_path / f"back-{folder.name}")
     by_id = {m.release_id: m for m in manifests}
     for number in range(ROUNDS):
-        pair = folders[2:] if number % 2 else folders[:2]  # never the release that stands there
+        pair = folders[2:] if number % 2 else folders[:2]  # never the current release
         logs = [tmp_path / "first.log", tmp_path / "second.log"]
         codes = publish_at_once(pair, url, env, logs)
         assert set(codes) == {0, 6}, [log.read_text() for log in logs]

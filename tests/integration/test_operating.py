@@ -270,7 +270,7 @@ def test_a_new_leader_sends_an_alert_and_a_stale_day_does_not(
         assert any(
             "text, overall, country: CN is the confirmed new leader" in text for text in told
         )
-        # The same answers a day later: every counter stands still, and nobody is called.
+        # The same responses a day later: no counter changes, and no alert is sent.
         before = len(place.catcher.told)
         stale = str(FIRST + timedelta(days=2))
         run = finished(place.client, "observatory/on-demand", as_of=stale, **ask)

@@ -286,7 +286,7 @@ def test_a_cleaner_can_clean_and_cannot_publish(
     place.put_bytes("releases/2026-08-15-aaaaaaaaaaaa/x.parquet", b"of an upload that died")
     server.client().create_multipart_upload(Bucket=BUCKET, Key="releases/big")
     cleaner = as_role(place, server, env, "cleaner")
-    time.sleep(1.1)  # S3 tells time in seconds
+    time.sleep(1.1)  # the times of S3 have a resolution of one second
     gone = clean(cleaner, keep=1, grace=timedelta(0))
     assert [r.release_id for r in gone.unfinished] == ["2026-08-15-aaaaaaaaaaaa"]
     assert [u.key for u in gone.uploads] == ["releases/big"]
@@ -333,7 +333,7 @@ def test_equal_objects_are_copied_on_the_server(
 
 
 def test_an_unreachable_server_is_an_error(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with socket.socket() as taken:  # bound and not listening: nobody else can answer there
+    with socket.socket() as taken:  # bound and not listening, so no other server can use it
         taken.bind(("127.0.0.1", 0))
         env.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{taken.getsockname()[1]}")
         storage = open_storage(f"s3://{BUCKET}/x")

@@ -92,7 +92,7 @@ def test_dask_gives_the_same_as_one_process(
 
     half = run(FIRST, FIRST + timedelta(days=1), workers=2)
     assert (half["days"], half["computed"]) == (2, 2)
-    # As after a run that died in the middle: what is kept stays, the rest is computed.
+    # As after an interrupted run: stored days are reused, the rest is computed.
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     ) as cluster:

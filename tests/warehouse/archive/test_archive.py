@@ -83,7 +83,7 @@ def all_bytes(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-# --- keep, seal, read ------------------------------------------------------------------------
+# --- add files, seal, read ------------------------------------------------------------------------
 
 
 @PROPERTY
@@ -259,7 +259,7 @@ def test_paths_in_sidecars_cannot_escape_the_archive(archive: Archive, tmp_path:
             archive.read(file.model_copy(update={"path": path}))
 
 
-# --- names from outside ------------------------------------------------------------------------
+# --- unsafe names ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=range(len(BAD_NAMES)))
@@ -476,7 +476,7 @@ def test_archived_files_round_trip_through_json(more: dict[str, Any]) -> None:
     assert ArchivedFile.model_validate_json(entry.model_dump_json()) == entry
 
 
-# --- refused by a person ------------------------------------------------------------------------
+# --- excluded by a person ------------------------------------------------------------------------
 
 
 def test_an_excluded_snapshot_is_left_out_until_it_is_included(archive: Archive) -> None:

@@ -176,7 +176,7 @@ def test_branches_with_overlapping_conditions_get_their_own_rows(
     assert got.sort(got.columns).equals(plainly(query(counters().lazy())))
 
 
-# A branch: which conditions it asks for, all or any of them, and from which branch it goes on.
+# A branch: its conditions, whether all or any must hold, and the branch that it starts from.
 BRANCH = st.tuples(
     st.lists(st.sampled_from(range(len(CONDITIONS))), min_size=1, max_size=4, unique=True),
     st.booleans(),

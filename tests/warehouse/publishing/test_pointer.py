@@ -158,7 +158,7 @@ def test_a_damaged_pointer_fails_until_a_rollback_repairs_it(
     with pytest.raises(ReleaseError, match=r"not a valid pointer.*observatory releases rollback"):
         read_for_update(storage, "latest")
     with pytest.raises(ReleaseError, match="not a valid pointer"):
-        plan(storage)  # nobody knows what it names: nothing is cleaned
+        plan(storage)  # nothing is cleaned, since the release it names is unknown
     set_pointer(
         storage,
         filled[2],
@@ -438,7 +438,7 @@ def test_an_interrupted_clean_is_finished_by_the_next(
     assert {r.release_id for r in releases(storage)} == {filled[3]}
     assert not [k for k in storage.keys("removals/") if k != retention.CLOCK]
     assert not storage.keys("leases/") or storage.keys("leases/") == [lease_key(filled[3])]
-    for folder, manifest in staged:  # and everything can be published anew
+    for folder, manifest in staged:  # everything can be published again
         upload(folder, manifest, storage)
 
 

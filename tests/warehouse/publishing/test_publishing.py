@@ -242,7 +242,7 @@ def test_only_new_tables_are_validated_again(sample: Path, asked: list[set[str]]
     after = latest_manifest(storage)
     assert after is not None
     assert after.release_id == second == reader_sees(storage)
-    # Another code may ask other questions: everything is asked.
+    # Other code may have other expectations: everything is validated.
     other = before.model_copy(update={"code": before.code | {"digest": "other"}})
     assert publish._proven_before(after, other) == set()
 
@@ -344,7 +344,7 @@ def test_a_public_release_has_data_docs_of_its_own_tables(
     assert not [table for table in left_out if table in text]
     pointer = read_pointer(storage)
     assert pointer is not None
-    assert pointer.moved_by is None  # nobody's machine is named to the world
+    assert pointer.moved_by is None  # public pointers do not name a machine
 
 
 def test_files_of_killed_builds_are_removed_after_a_day(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ for resource in package.resources:
     records = pq.read_table(folder / resource.path).slice(0, 200).to_pylist()
     if records:
         schema = Schema.from_descriptor(resource.schema.to_descriptor())
-        schema.foreign_keys = []  # the first rows of a table do not lead to those of another
+        schema.foreign_keys = []  # the first rows of a table need not refer to those of another
         judged = Resource(data=records, schema=schema)
         report = judged.validate()
         rows += len(records)

@@ -285,7 +285,7 @@ import sys, duckdb
 seen, wrong = {}, 0
 query = "SELECT min(turn), max(turn), count(*) FROM mart.t"
 for n in range(int(sys.argv[2])):
-    if n % 10 == 0:  # a dashboard opens the file now and then, and asks it several times
+    if n % 10 == 0:  # a dashboard opens the file sometimes and runs several queries
         con = duckdb.connect(sys.argv[1], read_only=True)
     first, last, rows = con.execute(query).fetchone()
     if n % 10 == 9:
