@@ -72,11 +72,11 @@ def test_inputs_come_before_outputs_and_core_reads_no_mart() -> None:
         made.add(each.table)
 
 
-def test_the_order_is_the_same_every_time() -> None:
+def test_the_order_of_the_plan_never_changes() -> None:
     assert [s.table for s in fresh_plan()] == [s.table for s in plan()]
 
 
-def test_a_new_transform_finds_its_place_by_its_parameters(write: Write) -> None:
+def test_parameters_give_a_new_transform_its_place(write: Write) -> None:
     write("core", "aaa", "zzz, raw_hub_models, as_of")
     write("core", "zzz", "labs")
     found = {each.table: (i, each) for i, each in enumerate(fresh_plan())}
@@ -86,20 +86,20 @@ def test_a_new_transform_finds_its_place_by_its_parameters(write: Write) -> None
     assert (aaa.clocks, found["core.zzz"][1].clocks) == (("as_of",), ())
 
 
-def test_a_loop_is_refused_and_named(write: Write) -> None:
+def test_a_circle_of_transforms_is_an_error_that_names_it(write: Write) -> None:
     write("core", "aaa", "bbb")
     write("mart", "bbb", "aaa")
     with pytest.raises(CycleError, match=r"core\.aaa.*mart\.bbb|mart\.bbb.*core\.aaa"):
         fresh_plan()
 
 
-def test_a_table_that_reads_itself_is_refused(write: Write) -> None:
+def test_a_transform_that_reads_its_own_table_is_an_error(write: Write) -> None:
     write("core", "aaa", "aaa")
     with pytest.raises(CycleError, match=r"core\.aaa"):
         fresh_plan()
 
 
-def test_a_parameter_that_names_no_table_is_refused_and_named(write: Write) -> None:
+def test_a_parameter_that_names_no_table_is_an_error_that_names_it(write: Write) -> None:
     write("core", "aaa", "labs, hub_modles")
     with pytest.raises(PlanError, match=r"core/aaa\.py.*hub_modles"):
         fresh_plan()
@@ -109,7 +109,7 @@ def test_a_parameter_that_names_no_table_is_refused_and_named(write: Write) -> N
 
 
 @pytest.mark.parametrize("each", plan(), ids=lambda s: s.table)
-def test_empty_inputs_give_an_empty_table_as_promised(each: Step) -> None:
+def test_empty_inputs_give_an_empty_table_that_matches_its_contract(each: Step) -> None:
     assert compute(each.table).is_empty()
 
 
@@ -208,7 +208,7 @@ def test_a_run_with_one_source_fills_its_tables_and_leaves_the_rest_empty(
     assert all(not made[t].is_empty() for t in registry_tables)
 
 
-def test_a_run_without_registry_knows_no_country_and_says_so() -> None:
+def test_without_a_registry_every_country_is_unexamined() -> None:
     given = {
         f"raw_{t.removeprefix('raw.')}": rows(t, row, snapshot_date=DAY)
         for t, row in ONE_ROW.items()

@@ -133,7 +133,7 @@ def card(as_of: date = DAY, **inputs: pl.LazyFrame) -> dict[tuple[str, date], Ro
 # ---- the Hub ---------------------------------------------------------------------------------
 
 
-def test_a_lab_has_its_share_by_both_attributions_and_a_reason_for_the_one_it_lacks() -> None:
+def test_a_lab_has_both_shares_or_the_reason_for_a_missing_one() -> None:
     found = card(
         lab_share_daily=shares(
             share("one", 0.5),
@@ -162,7 +162,7 @@ def test_other_populations_and_metrics_are_not_in_the_share() -> None:
     assert found["one", DAY]["hub_share_publisher"] == 0.5
 
 
-def test_each_day_of_the_hub_and_the_build_has_its_row_with_what_was_newest_then() -> None:
+def test_every_day_has_a_row_with_the_newest_measures_up_to_it() -> None:
     days = {"lab_share_daily": shares(share("one", 0.5, day=WEEK_AGO), share("one", 0.6))}
     later = DAY + timedelta(days=3)
     found = card(later, **days)
@@ -177,7 +177,7 @@ def test_each_day_of_the_hub_and_the_build_has_its_row_with_what_was_newest_then
 # ---- the Arena -------------------------------------------------------------------------------
 
 
-def test_the_best_model_of_a_board_stands_with_rank_gap_and_win_rate() -> None:
+def test_the_best_model_of_a_board_has_rank_gap_and_win_rate() -> None:
     found = card(
         arena_ratings=ratings(
             rating("one", 1, 1400.0),
@@ -200,12 +200,12 @@ def test_the_best_model_of_a_board_stands_with_rank_gap_and_win_rate() -> None:
     assert set(found) == {("one", DAY), ("two", DAY)}
 
 
-def test_a_gap_of_five_points_is_next_to_nothing() -> None:
+def test_a_gap_of_five_points_is_a_win_rate_near_one_half() -> None:
     found = card(arena_ratings=ratings(rating("one", 1, 1400.0), rating("two", 2, 1395.0)))
     assert round(100 * (1 - found["two", DAY]["text_win_rate"]), 1) == 50.7
 
 
-def test_boards_are_apart_and_each_says_why_it_is_blank() -> None:
+def test_each_board_has_its_own_reason_for_being_null() -> None:
     found = card(
         arena_ratings=ratings(
             rating("one", 1, 1400.0),
@@ -232,7 +232,7 @@ def test_a_model_that_left_the_newest_board_is_not_carried_over() -> None:
     assert found["two", DAY]["text_publish_date"] == DAY
 
 
-def test_a_board_with_rows_of_the_catalog_marks_every_row_that_quotes_it() -> None:
+def test_a_board_with_catalog_rows_marks_every_row_that_uses_it() -> None:
     board = [rating("one", 1, 1400.0), rating("two", 1, 1400.0, board="webdev")]
     marked = [{**board[0], "has_catalog_rows": True}, board[1]]
     assert {r["has_catalog_rows"] for r in card(arena_ratings=ratings(*board)).values()} == {False}
@@ -242,7 +242,7 @@ def test_a_board_with_rows_of_the_catalog_marks_every_row_that_quotes_it() -> No
 # ---- Epoch -----------------------------------------------------------------------------------
 
 
-def test_notable_models_are_counted_once_a_lab_and_openness_among_the_known() -> None:
+def test_notable_models_count_once_per_lab_and_openness_uses_known_access() -> None:
     found = card(
         **epoch(
             (["one", "one", "two"], DAY - timedelta(days=30), True),
@@ -260,7 +260,7 @@ def test_notable_models_are_counted_once_a_lab_and_openness_among_the_known() ->
     assert one["notable_coverage"] == pytest.approx(3.5 / 4)
 
 
-def test_a_lab_that_the_vintage_does_not_list_has_no_count_of_zero() -> None:
+def test_a_lab_that_the_vintage_lacks_has_null_not_zero() -> None:
     shared = {"lab_share_daily": shares(share("two", 0.5))}
     listed = card(**epoch((["one"], DAY, True)), **shared)["two", DAY]
     assert (listed["n_notable_models"], listed["notable_missing"]) == (None, "not_listed")
@@ -298,7 +298,7 @@ LAB = st.sampled_from(["one", "two", "three"])
     ),
     st.integers(0, 2**16),
 )
-def test_what_is_null_has_a_reason_and_what_is_not_has_none(
+def test_exactly_the_null_measures_have_a_reason(
     hub: list[tuple[str, date]],
     arena: list[tuple[str | None, str, date]],
     models: list[tuple[list[str | None], date | None, bool | None]],

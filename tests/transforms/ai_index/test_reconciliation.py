@@ -114,7 +114,7 @@ def counts(found: dict[tuple[str, str, str], Row], method: str, period: str = "2
     return {c: r["n_derived"] for (p, c, m), r in found.items() if (p, m) == (period, method)}
 
 
-def test_each_method_places_a_model_once_in_full_in_every_distinct_country() -> None:
+def test_each_method_counts_a_model_once_for_every_distinct_country() -> None:
     found = reconcile(printed(cell("US", 3)), FILE)
     # the collective alone: the registry names no country, so Epoch's stands in; not beside google
     assert counts(found, "parent") == {"US": 3, "CN": 1, "FR": 1, "ZZ": 1}
@@ -130,7 +130,7 @@ def test_a_range_of_years_adds_up_the_years_of_the_file() -> None:
     assert found["2003-2024", "CN", "parent"]["measure"] == "notable_models_cumulative"
 
 
-def test_what_is_not_printed_is_null_and_never_zero() -> None:
+def test_unprinted_values_are_null_not_zero() -> None:
     found = reconcile(printed(cell("US", 4)), FILE)
     china = found["2024", "CN", "parent"]
     assert (china["n_printed"], china["residual"], china["explanation"]) == (
@@ -139,12 +139,12 @@ def test_what_is_not_printed_is_null_and_never_zero() -> None:
     assert (china["figure"], china["n_derived"]) == (None, 1)
 
 
-def test_a_country_that_the_file_does_not_have_counts_zero_where_one_is_printed() -> None:
+def test_a_country_without_records_counts_zero_if_a_value_is_printed() -> None:
     found = reconcile(printed(cell("JP", 2)), FILE)["2024", "JP", "parent"]
     assert (found["n_derived"], found["residual"], found["explanation"]) == (0, -2, "unexplained")
 
 
-def test_without_a_vintage_nothing_is_derived_and_it_says_so() -> None:
+def test_without_a_vintage_the_explanation_is_no_vintage() -> None:
     found = reconcile(printed(cell("US", 3)))["2024", "US", "parent"]
     assert (found["n_derived"], found["residual"], found["vintage_date"]) == (None, None, None)
     assert (found["n_printed"], found["explanation"]) == (3, "no_vintage")
@@ -154,7 +154,7 @@ def vintage(day: date, *models: Row) -> pl.LazyFrame:
     return records(*models, snapshot_id=f"epoch/{day}", snapshot_date=day)
 
 
-def test_the_vintage_nearest_to_publication_is_taken_the_earlier_of_two() -> None:
+def test_the_vintage_nearest_to_publication_is_used() -> None:
     one = {"organization": "google"}
     days = [PUBLISHED + timedelta(days=n) for n in (-30, -5, 5, 90)]
     files = [vintage(day, *[one] * (i + 1)) for i, day in enumerate(days)]
@@ -175,7 +175,7 @@ def test_the_vintage_nearest_to_publication_is_taken_the_earlier_of_two() -> Non
         ),
     ],
 )
-def test_far_from_publication_a_review_holds_while_all_of_its_edition_do(
+def test_far_from_publication_a_review_applies_only_if_all_of_its_edition_do(
     also: list[Row], told: tuple[str, bool, str | None]
 ) -> None:
     far = vintage(PUBLISHED + timedelta(days=61), {"organization": "google"})
@@ -198,7 +198,7 @@ def test_far_from_publication_a_review_holds_while_all_of_its_edition_do(
         ({"residual": -1, "known_from": KNOWN + timedelta(days=9)}, "unexplained"),
     ],
 )
-def test_a_reason_holds_for_the_very_residual_that_was_looked_at(
+def test_a_reviewed_reason_applies_only_to_the_reviewed_residual(
     review: Row, explanation: str
 ) -> None:
     row = {"country_code": "US", "note": "a unit", **review}
@@ -296,7 +296,7 @@ def test_totals_of_2014_to_2024_are_those_of_the_ai_index(
     assert [found[year] for year in range(2014, 2025)] == totals
 
 
-def test_american_models_of_2012_to_2024_come_out_in_11_of_13_years(
+def test_american_models_of_2012_to_2024_match_in_11_of_13_years(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
     """ai_index.md, section 9: 11 of 13 equal, two lower by one (17 for 18, 39 for 40)."""
@@ -307,7 +307,7 @@ def test_american_models_of_2012_to_2024_come_out_in_11_of_13_years(
     assert derived == [6, 14, 17, 20, 39, 38, 31, 59, 41, 61, 76, 87, 57]
 
 
-def test_chinese_models_of_2014_to_2024_come_out_within_2_but_for_2024(
+def test_chinese_models_of_2014_to_2024_match_within_2_except_2024(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
     """ai_index.md, section 9, has 31 for 2024: Epoch puts SenseTime in Hong Kong, we in China."""
@@ -319,7 +319,7 @@ def test_chinese_models_of_2014_to_2024_come_out_within_2_but_for_2024(
     assert [found[str(year)][1] for year in range(2014, 2025)] == [*page[:-1], page[-1] + 1]
 
 
-def test_2025_comes_out_as_the_second_revision_prints_it(
+def test_2025_matches_the_second_revision(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
     """ai_index.md, sections 4 and 9: 59 / 35 / 8 in revision 2; the US is one above in ours."""
@@ -330,7 +330,7 @@ def test_2025_comes_out_as_the_second_revision_prints_it(
     }  # fmt: skip
 
 
-def test_organisations_at_parent_level_are_those_of_the_second_revision(
+def test_organizations_at_parent_level_match_the_second_revision(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
     """ai_index.md, section 9: 2014-25, equal; Alibaba is one above in ours."""
@@ -383,7 +383,7 @@ def test_the_editions_differ_in_method_and_britain_shows_it(
     assert abs(found[2026, "parent"]) <= 4 and found[2026, "organisation"] > 30
 
 
-def test_every_residual_of_the_own_method_was_looked_at(
+def test_every_residual_of_the_editions_method_is_reviewed(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
     own = recorded[TABLE].filter(pl.col("is_edition_method") & pl.col("n_printed").is_not_null())
@@ -394,7 +394,7 @@ def test_every_residual_of_the_own_method_was_looked_at(
     }  # fmt: skip
 
 
-def test_every_organisation_of_every_vintage_is_examined_to_99_percent(
+def test_99_percent_of_the_organizations_of_every_vintage_are_examined(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
     each = recorded["core.notable_model_labs"]
@@ -430,7 +430,7 @@ def table_of_countries(recorded: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return compute("mart.notable_models_by_country", **inputs)
 
 
-def test_registry_and_epoch_agree_on_a_country_but_for_a_few_organisations(
+def test_registry_and_epoch_differ_in_the_country_of_few_organizations(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
     newest = recorded["core.notable_model_labs"].filter(pl.col("vintage_date") == VINTAGE)

@@ -148,7 +148,7 @@ def test_a_model_counts_once_in_full_for_each_distinct_country() -> None:
     }
 
 
-def test_the_newest_vintage_up_to_the_clock_is_counted_alone() -> None:
+def test_only_the_newest_vintage_up_to_as_of_is_counted() -> None:
     found = pl.concat(
         [
             epoch({"country_name": "China"}, {"country_name": "China"}, day=OLDER),
@@ -161,7 +161,7 @@ def test_the_newest_vintage_up_to_the_clock_is_counted_alone() -> None:
     assert counted(found, OLDER - timedelta(days=1)) == {}
 
 
-def test_a_newest_vintage_without_dates_is_no_reason_to_count_an_older_one() -> None:
+def test_an_older_vintage_is_not_counted_if_the_newest_has_no_dates() -> None:
     found = pl.concat(
         [
             epoch({"country_name": "China"}, day=OLDER),
@@ -182,7 +182,7 @@ MODEL = st.fixed_dictionaries(
 
 @PROPERTY
 @given(st.lists(MODEL, max_size=20), st.integers(0, 2**16))
-def test_models_by_country_are_those_counted_one_by_one(models: list[Row], seed: int) -> None:
+def test_models_by_country_equal_a_loop_over_records(models: list[Row], seed: int) -> None:
     expected: dict[tuple[int, str], tuple[int, Fraction]] = defaultdict(lambda: (0, Fraction(0)))
     years: dict[int, int] = defaultdict(int)
     for each in models:
@@ -222,7 +222,7 @@ def test_the_figure_of_a_single_year_wins_over_that_of_all_years() -> None:
     assert set(made["vintage_date"]) == {DAY}
 
 
-def test_an_edition_has_the_day_of_its_publication_and_not_that_of_its_filing() -> None:
+def test_an_edition_has_its_publication_date() -> None:
     raw = index(printed("1.2", ["29", "China", "2024"]), figures=[figure("1.2")])
     editions = read_registry("ai_index_editions").lazy()
     table = "mart.notable_models_by_country"

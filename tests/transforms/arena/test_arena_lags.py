@@ -58,14 +58,14 @@ def test_no_lag_across_a_break_of_the_scale() -> None:
     assert (lag["lag_days"], lag["lag_is_censored"]) == (10, True)
 
 
-def test_nobody_in_particular_has_no_lag_and_reaches_nothing_first() -> None:
+def test_zz_and_xx_have_no_lag_and_reach_no_level_first() -> None:
     history = [on(0, omega=1400.0, alpha=1300.0, beta=1200.0), on(9, alpha=1390.0, beta=1250.0)]
     assert set(lag_of("ZZ", 0, *history).values()) == {None}
     assert lag_of("US", 9, *history)["lag_days"] is None
     assert lag_of("CN", 9, *history)["first_reached_by"] == "US"
 
 
-def test_a_lag_that_rests_on_catalog_rows_marks_its_whole_board() -> None:
+def test_a_lag_from_catalog_rows_marks_its_whole_board() -> None:
     history = [
         on(0, alpha=1300.0, beta=1200.0, has_catalog_rows=True),
         on(9, alpha=1400.0, beta=1250.0),
@@ -97,7 +97,7 @@ HISTORY = st.lists(
 
 @PROPERTY
 @given(HISTORY, st.integers(0, 2**16))
-def test_lags_are_those_of_the_definition(
+def test_lags_equal_their_definition(
     drawn: list[tuple[int, list[tuple[str | None, int, int | None]]]], seed: int
 ) -> None:
     segment, boards = 1, []

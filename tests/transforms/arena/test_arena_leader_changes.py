@@ -48,7 +48,7 @@ def duel(*margins: float, sd: float = 3.0, every: int = 1) -> list[list[Row]]:
     ]
 
 
-def test_a_lead_is_confirmed_on_the_third_new_board_beyond_the_doubt() -> None:
+def test_a_lead_is_confirmed_on_the_third_new_board() -> None:
     assert (N_BOARDS, DOUBT_DEVIATIONS) == (3, 1.96)
     doubt = 1.96 * math.sqrt(18)
     found = ratings(*duel(20, 20, 20, 5, 20, 1, -20, -20, 5, -20, -20, -20, -20))
@@ -66,13 +66,13 @@ def test_a_lead_is_confirmed_on_the_third_new_board_beyond_the_doubt() -> None:
     assert (last["n_dates"], last["probability_first"]) == (4, pytest.approx(first, abs=1e-6))
 
 
-def test_two_boards_are_not_enough_and_a_dip_into_doubt_ends_no_lead() -> None:
+def test_two_boards_do_not_confirm_a_lead_and_an_uncertain_board_does_not_end_one() -> None:
     assert confirmed(ratings(*duel(20, 20))) == []
     assert confirmed(ratings(*duel(20, 20, 2, 20, 20, 2, 20, 20))) == []
     assert confirmed(ratings(*duel(20, 20, 20, 2, 2, -2, 20, 20, 20))) == [(None, "US", 0, 2)]
 
 
-def test_a_board_published_again_confirms_nothing() -> None:
+def test_a_republished_board_does_not_confirm_a_lead() -> None:
     fresh = duel(20, 20, 20, every=10)
     day = timedelta(days=1)
     stale = [
@@ -84,7 +84,7 @@ def test_a_board_published_again_confirms_nothing() -> None:
     assert confirmed(ratings(*fresh, *stale)) == [(None, "US", 0, 20)]
 
 
-def test_a_board_without_variances_confirms_nothing() -> None:
+def test_a_board_without_variances_does_not_confirm_a_lead() -> None:
     lines = [on(i, alpha=1500.0 + i, beta=1400.0) for i in range(5)]
     assert confirmed(ratings(*lines)) == []
 
@@ -93,7 +93,7 @@ def without_intervals(lines: list[Row]) -> list[Row]:
     return [{**line, "variance": None} for line in lines]
 
 
-def test_a_board_without_variances_breaks_a_row_only_where_somebody_else_is_first() -> None:
+def test_a_board_without_variances_interrupts_a_row_only_if_another_holder_is_first() -> None:
     """Boards of 2024 come from sources with and without intervals in turn."""
     boards = duel(20, 20, 20, 20, 20)
     boards[1], boards[3] = without_intervals(boards[1]), without_intervals(boards[3])
@@ -109,7 +109,7 @@ def test_a_board_without_variances_breaks_a_row_only_where_somebody_else_is_firs
     assert confirmed(ratings(*boards)) == []
 
 
-def test_nobody_in_particular_stands_in_the_way_and_never_leads() -> None:
+def test_zz_xx_and_models_without_a_lab_prevent_a_lead_but_never_have_one() -> None:
     near = [
         on(i, alpha=(1400.0 + i, 3.0), omega=(1398.0 + i, 3.0), beta=(1300.0, 3.0))
         for i in range(4)
@@ -123,7 +123,7 @@ def test_nobody_in_particular_stands_in_the_way_and_never_leads() -> None:
     ]  # examined, a lab of its own
 
 
-def test_leads_of_labs_of_one_country_change_by_lab_alone() -> None:
+def test_a_change_between_labs_of_one_country_is_only_a_change_of_labs() -> None:
     lines = [
         on(
             i,
@@ -137,7 +137,7 @@ def test_leads_of_labs_of_one_country_change_by_lab_alone() -> None:
     assert confirmed(ratings(*lines), "lab") == [(None, "alpha", 0, 2), ("alpha", "delta", 3, 5)]
 
 
-def test_catalog_rows_mark_the_lead_they_are_behind_and_the_one_after() -> None:
+def test_catalog_rows_mark_a_lead_and_the_next_one() -> None:
     boards = duel(*[20.0] * 3, *[-20.0] * 3, *[20.0] * 3)
     boards[1] = [{**line, "has_catalog_rows": True} for line in boards[1]]
     made = changes(ratings(*boards)).filter(level="country")
@@ -150,7 +150,7 @@ DOUBT = 1.96 * math.sqrt(18)
 
 @PROPERTY
 @given(MARGINS.map(lambda margins: [m for m in margins if abs(m) <= DOUBT]))
-def test_noise_within_the_doubt_changes_nothing(margins: list[float]) -> None:
+def test_noise_within_the_doubt_never_changes_the_leader(margins: list[float]) -> None:
     assert confirmed(ratings(*duel(*margins))) == []
 
 
@@ -162,7 +162,7 @@ def test_noise_within_the_doubt_changes_nothing(margins: list[float]) -> None:
     st.lists(st.integers(1, 3), min_size=14, max_size=14),
     st.integers(0, 2**16),
 )
-def test_changes_are_those_of_the_definition(
+def test_changes_equal_their_definition(
     margins: list[float], is_bare: list[bool], copies: list[int], seed: int
 ) -> None:
     """Boards published up to three times over and the order of rows change nothing."""

@@ -57,7 +57,7 @@ def test_the_best_model_of_each_country_leads_for_it() -> None:
     }
 
 
-def test_a_model_that_is_on_the_style_controlled_board_alone_counts_there() -> None:
+def test_a_model_only_on_the_style_controlled_board_counts_there() -> None:
     found = leaders_of_boards(
         board(model("a", 1400.0, "beta", rank_ub=2), model("b", 1439.0, "alpha", rank_ub=1)),
         board(
@@ -72,14 +72,14 @@ def test_a_model_that_is_on_the_style_controlled_board_alone_counts_there() -> N
 
 
 @pytest.mark.parametrize(("gap", "rate"), [(0, 0.5), (5, 0.507), (39, 0.556), (400, 10 / 11)])
-def test_gaps_are_also_expected_win_rates(gap: float, rate: float) -> None:
+def test_gaps_give_expected_win_rates(gap: float, rate: float) -> None:
     lines = board(model("a", 1400.0 + gap, "alpha"), model("b", 1400.0, "beta"))
     behind = leaders(ratings(lines))["CN"]
     assert behind["gap_to_leader"] == pytest.approx(gap)
     assert behind["expected_win_rate_of_leader"] == pytest.approx(rate, abs=5e-4)
 
 
-def test_a_country_holds_the_first_place_with_any_of_its_models() -> None:
+def test_probability_first_sums_over_all_models_of_a_country() -> None:
     lines = [
         model("a", 1410.0, "alpha", sd=4),
         model("b", 1408.0, "beta", sd=4),
@@ -105,7 +105,7 @@ def test_tops_are_counted_by_ordinal_rank() -> None:
     assert [found["US"][n] for n in tops] == [1, 1, 2, 4, 7, 17, 34, 40]
 
 
-def test_ties_share_a_rank_and_the_name_alone_decides_who_is_named() -> None:
+def test_tied_models_share_a_rank_and_the_first_by_name_is_shown() -> None:
     tied = [model("b", 1500.0, "beta"), model("a", 1500.0, "beta"), model("c", 1500.0, "alpha")]
     found = leaders(ratings(board(*tied, model("d", 1490.0, "gamma", is_open_weights=True))))
     shown = ("best_model", "best_rank_ordinal", "best_n_tied", "gap_to_leader", "n_top1", "n_top3")
@@ -114,7 +114,7 @@ def test_ties_share_a_rank_and_the_name_alone_decides_who_is_named() -> None:
     assert [found["FR"][c] for c in shown] == ["d", 4, 1, 10, 0, 0]
 
 
-def test_of_ties_the_published_order_names_the_model() -> None:
+def test_among_tied_models_the_best_published_rank_is_shown() -> None:
     tied = [
         model(n, 1500.0, "beta", rank_published=r) for n, r in (("a", 3), ("b", 2), ("c", None))
     ]
@@ -129,7 +129,7 @@ def test_of_tied_open_models_each_leads() -> None:
     assert {c: r["is_open_weight_leader"] for c, r in found.items()} == {"CN": True, "US": True}
 
 
-def test_open_weights_have_a_leader_of_their_own() -> None:
+def test_the_best_open_model_is_shown_beside_the_leader() -> None:
     found = leaders(
         ratings(
             board(
@@ -149,7 +149,7 @@ def test_open_weights_have_a_leader_of_their_own() -> None:
     assert [found["FR"][c] for c in (*opened, unknown)] == [None, None, None, None, False, 0, 1]
 
 
-def test_models_without_a_lab_lead_nobody_and_still_count() -> None:
+def test_models_without_a_lab_have_no_row_but_are_counted() -> None:
     found = ratings(
         board(
             model("x", 1500.0, sd=5),
@@ -181,7 +181,7 @@ LINE = st.tuples(
 
 @PROPERTY
 @given(st.lists(LINE, max_size=14), st.integers(0, 2**16))
-def test_leaders_are_those_of_the_definitions(
+def test_leaders_equal_their_definitions(
     drawn: list[tuple[str | None, int | None, bool | None]], seed: int
 ) -> None:
     lines = board(
@@ -218,7 +218,7 @@ def test_leaders_are_those_of_the_definitions(
         assert_frame_equal(again, made, check_exact=True)
 
 
-def test_the_summary_tells_win_rate_and_probability_and_neither_0_nor_100() -> None:
+def test_the_headline_shows_win_rate_and_probability_but_never_0_or_100() -> None:
     row = {"publish_date": DAY, "country_code": "US", "best_model": "a", "best_rank_ordinal": 1}
     row |= {"rating": 1439.0, "gap_to_leader": 39.0, "expected_win_rate_of_leader": 0.5559}
     row |= {"n_top10": 1, "n_top20": 2}

@@ -107,14 +107,14 @@ def test_the_recorded_break_of_2025_05_20_is_found(
         assert found["shift_max"] == pytest.approx(64.4, abs=0.05)
 
 
-def test_the_raw_overall_board_moved_too_little_to_be_found(
+def test_the_recorded_raw_overall_board_has_no_detected_break(
     around_the_break: tuple[Tables, Tables, list[str]],
 ) -> None:
     held = around_the_break[0]["core.arena_scale_segments"]
     assert held.filter(board="text", category="overall").height == 1
 
 
-def test_retired_models_come_back_from_the_recorded_catalog(
+def test_retired_models_are_restored_from_the_recorded_catalog(
     around_the_break: tuple[Tables, Tables, list[str]],
 ) -> None:
     full, healed, gone = around_the_break

@@ -60,7 +60,7 @@ def made(*lines: Row, refused: list[Row] | None = None, **raw: pl.LazyFrame) -> 
 REST = [line(f"model-{i}", 1490.0 - i) for i in range(5)]
 
 
-def test_a_leader_whose_interval_is_open_leads_and_has_no_probability() -> None:
+def test_a_leader_with_an_open_interval_leads_without_a_probability() -> None:
     """Case 10: a new model with few votes and an infinite upper bound, which is null."""
     found = made(line("newcomer", 1510.0, "cn-lab", rating_upper=None, rating_lower=1400.0), *REST)
     leaders = found["mart.arena_leaders"].sort("best_rank_ordinal")
@@ -70,7 +70,7 @@ def test_a_leader_whose_interval_is_open_leads_and_has_no_probability() -> None:
     assert set(leaders["probability_reason"]) == {"no_variance"}
 
 
-def test_a_board_of_which_a_rated_row_was_refused_has_no_leader() -> None:
+def test_a_board_with_a_rejected_rated_row_has_no_leader() -> None:
     coding = [{**given, "category": "coding"} for given in REST]
     found = made(*REST, *coding, refused=[refused_line("newcomer")])
     for table in LEADERS:
@@ -95,12 +95,12 @@ def test_a_board_of_which_a_rated_row_was_refused_has_no_leader() -> None:
         refused_line("MODEL-0 "),  # that model is rated on the board
     ],
 )
-def test_what_takes_no_rated_row_from_a_board_leaves_its_leader(refused: Row) -> None:
+def test_rejected_unrated_rows_do_not_affect_the_leader(refused: Row) -> None:
     found = made(*REST, refused=[refused])["mart.arena_leaders"]
     assert found["best_model"].to_list() == ["model-0"]
 
 
-def test_a_refusal_without_a_name_may_be_of_any_model() -> None:
+def test_a_rejected_row_without_a_name_may_be_any_model() -> None:
     nameless = {**refused_line(None, rating=1600.0), "reason": "missing model, category or date"}
     assert made(*REST, refused=[nameless])["mart.arena_leaders"].height == 0
 
@@ -112,7 +112,7 @@ def test_only_the_newest_snapshot_of_a_file_counts() -> None:
     assert found["best_model"].to_list() == ["model-0"]
 
 
-def test_a_row_that_another_source_brings_back_is_not_missing() -> None:
+def test_a_rejected_row_that_another_source_has_is_not_missing() -> None:
     about = {"snapshot_id": "arena_catalog/x", "snapshot_date": DAY, "file_name": "x"}
     about |= {"commit_id": "c", "committed_at": datetime(2026, 8, 1), "commit_date": DAY}
     about |= {"subset": "text", "source_category": "full"}
@@ -162,7 +162,7 @@ def test_a_row_that_another_source_brings_back_is_not_missing() -> None:
         ),
     ],
 )
-def test_the_board_of_a_refused_row_is_found_in_every_source(
+def test_the_board_of_a_rejected_row_is_found_in_every_source(
     table: str, file: str, record: object, expected: tuple[str, str, date]
 ) -> None:
     given = rows("raw.arena_refused_rows", quarantined(f"raw.{table}", file, record))

@@ -30,7 +30,7 @@ from transforms.arena.scale import change_within_segment
 from warehouse.registry.load import read_registry
 
 
-def test_what_is_no_model_of_anybody_takes_no_rank_from_any_source() -> None:
+def test_excluded_names_have_no_rank_in_any_source() -> None:
     found = ratings(
         raw_arena_leaderboards=dataset(line("Boss-Bandit", 1500), line("a", 1400)),
         raw_arena_catalog_ratings=catalog(entry("boss-bandit", 1500), entry("a", 1400)),
@@ -46,7 +46,7 @@ POINTS = st.lists(
 
 @PROPERTY
 @given(POINTS, st.sets(st.sampled_from(NAMES), max_size=11), st.booleans())
-def test_models_that_the_data_set_dropped_come_back_with_their_ranks(
+def test_models_dropped_from_the_dataset_are_restored_with_their_ranks(
     points: list[float], gone: set[str], named_by_display: bool
 ) -> None:
     """At least five stay, by which the boards are seen to be the same."""
@@ -77,7 +77,7 @@ def test_models_that_the_data_set_dropped_come_back_with_their_ranks(
     assert (counted["n_compared"], counted["n_disagreeing"]) == (16 - len(gone), 0)
 
 
-def test_a_stale_board_on_another_scale_is_refused_whole_and_told() -> None:
+def test_a_stale_board_on_another_scale_is_not_used_and_is_reported() -> None:
     raw = {
         "raw_arena_leaderboards": dataset(*(line(f"m{i}", 1300.0 + i) for i in range(6))),
         "raw_arena_catalog_ratings": catalog(
@@ -105,7 +105,9 @@ def test_a_stale_board_on_another_scale_is_refused_whole_and_told() -> None:
         ([0.5, 1.5, 1.2, 40.0, 0.0], False),
     ],
 )
-def test_what_common_models_must_show(differences: list[float], joins: bool) -> None:
+def test_a_board_joins_only_if_its_common_models_agree(
+    differences: list[float], joins: bool
+) -> None:
     """Under five each must agree; of five or more the median; without any nothing is shown."""
     common = [f"m{i}" for i in range(len(differences))]
     found = ratings(
@@ -131,7 +133,7 @@ def test_disagreement_within_one_scale_is_reported_model_by_model() -> None:
 
 
 @pytest.mark.parametrize(("day", "first"), [(OLD, "lmarena_space"), (LATE, "lmarena")])
-def test_the_space_is_believed_first_until_the_data_set_keeps_retired_models(
+def test_the_space_is_trusted_most_until_the_dataset_keeps_retired_models(
     day: date, first: str
 ) -> None:
     names = [f"m{i}" for i in range(5)]
@@ -148,7 +150,7 @@ def test_the_space_is_believed_first_until_the_data_set_keeps_retired_models(
     ]
 
 
-def test_the_wrong_series_of_the_data_set_gives_way_to_the_published_one() -> None:
+def test_a_wrong_series_of_the_dataset_is_replaced_by_the_published_one() -> None:
     """2023-12-20: the data set holds online Elo, the Space's table what the site showed."""
     day = date(2023, 12, 20)
     names = [f"m{i}" for i in range(6)]
@@ -165,7 +167,7 @@ def test_the_wrong_series_of_the_data_set_gives_way_to_the_published_one() -> No
     assert board(**raw)["n_other_scale"] == 6
 
 
-def test_bradley_terry_of_a_pickle_beats_the_table_of_the_day() -> None:
+def test_bradley_terry_ratings_of_a_pickle_replace_the_table() -> None:
     found = ratings(
         raw_arena_space_tables=tables(vote("a", 1100), vote("b", 1090)),
         raw_arena_space_ratings=pickles(
@@ -175,7 +177,7 @@ def test_bradley_terry_of_a_pickle_beats_the_table_of_the_day() -> None:
     assert {n: r["rating"] for n, r in found.items()} == {"a": 1190}
 
 
-def test_categories_take_the_data_sets_names_and_keep_their_own_without_a_successor() -> None:
+def test_categories_get_the_names_of_the_dataset_if_there_is_one() -> None:
     found = made(
         raw_arena_catalog_ratings=catalog(
             *(
@@ -189,7 +191,7 @@ def test_categories_take_the_data_sets_names_and_keep_their_own_without_a_succes
     }  # fmt: skip
 
 
-def test_a_row_without_rating_stands_for_its_model_only_where_no_source_rates_it() -> None:
+def test_an_unrated_row_is_chosen_only_if_no_source_rates_the_model() -> None:
     names = [f"m{i}" for i in range(5)]
     found = ratings(
         raw_arena_leaderboards=dataset(
@@ -201,7 +203,7 @@ def test_a_row_without_rating_stands_for_its_model_only_where_no_source_rates_it
     assert (found["never"]["rating"], found["never"]["rank_ordinal"]) == (None, None)
 
 
-def test_a_model_that_a_file_names_twice_stands_once_and_is_counted() -> None:
+def test_a_model_named_twice_in_a_file_has_one_row_and_is_counted_as_duplicate() -> None:
     twice = dataset(
         line("gpt-5.3-codex", 1400, vote_count=5),
         line("gpt-5.3-codex", 1450, vote_count=90),
@@ -231,7 +233,7 @@ def test_a_renamed_model_is_one_model_and_counted_as_renamed() -> None:
     assert changes["rating_change"].drop_nulls().to_list() == [1, 1, 1]
 
 
-def test_a_display_name_of_two_keys_and_one_that_is_a_key_itself_join_nothing() -> None:
+def test_ambiguous_display_names_join_no_models() -> None:
     found = made(
         raw_arena_leaderboards=dataset(
             line("Both", 1), line("k1", 2), line("k2", 3), line("k3", 4)
@@ -245,7 +247,7 @@ def test_a_display_name_of_two_keys_and_one_that_is_a_key_itself_join_nothing() 
     assert found["model_id"].n_unique() == 4
 
 
-def test_a_blank_organisation_is_the_last_known_else_the_next_and_is_flagged() -> None:
+def test_a_blank_organization_is_filled_from_the_last_or_next_known_and_flagged() -> None:
     days = [OLD + timedelta(days=n) for n in range(4)]
     found = made(
         raw_arena_leaderboards=dataset(
@@ -303,7 +305,7 @@ def test_every_recorded_license_label_is_in_the_registry(recordings: Path) -> No
     assert found - {None} <= set(known["license"])
 
 
-def test_a_board_published_again_is_told_from_a_new_one() -> None:
+def test_a_republished_board_is_marked() -> None:
     days = [OLD + timedelta(days=n) for n in range(4)]
     values = [1300.25, 1300.25, 1300.5, 1300.25]
     found = made(
@@ -318,7 +320,7 @@ def test_a_board_published_again_is_told_from_a_new_one() -> None:
     assert found["republishes_date"].to_list() == [None, days[0], None, days[0]]
 
 
-def test_models_with_the_same_rating_are_named_as_tied() -> None:
+def test_models_with_equal_ratings_are_counted_as_tied() -> None:
     found = ratings(
         raw_arena_leaderboards=dataset(
             line("a", 1400), line("b", 1300), line("c", 1300), line("d", None), line("e", None)

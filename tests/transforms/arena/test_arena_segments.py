@@ -59,7 +59,7 @@ def test_a_break_is_a_median_shift_of_ten_points_over_five_models(
         assert [row["n_publish_dates"] for row in found] == [2, 2]
 
 
-def test_one_model_that_leaps_is_no_break() -> None:
+def test_a_jump_of_one_model_is_not_a_break() -> None:
     day = OLD + timedelta(days=1)
     moved = [line(f"m{i}", 1300 + (500 if i == 0 else 0), day) for i in range(6)]
     found = segments(dataset(*(line(f"m{i}", 1300) for i in range(6)), *moved))
@@ -88,7 +88,7 @@ def test_a_reviewed_break_holds_without_any_shift(named: Row, n_segments: int) -
         )
 
 
-def test_a_break_between_two_boards_falls_on_the_later_and_none_before_the_first() -> None:
+def test_a_reviewed_break_starts_a_segment_at_the_next_board() -> None:
     lines = [line(f"m{i}", 1300, day) for i in range(5) for day in (OLD, OLD + timedelta(days=9))]
     on = {"board": "*", "category": "*"}
     dates = [OLD - timedelta(days=3), OLD, OLD + timedelta(days=4), OLD + timedelta(days=5)]
@@ -191,5 +191,5 @@ def test_ratings_are_differenced_along_dates_in_one_module_only() -> None:
         ("pl.col('rating').max()", False),
     ],
 )
-def test_no_way_of_differencing_goes_unseen(call: str, is_seen: bool) -> None:
+def test_every_way_of_differencing_is_found(call: str, is_seen: bool) -> None:
     assert bool(list(along_dates(f"rating = 1\nx = {call}"))) == is_seen

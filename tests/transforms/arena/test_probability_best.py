@@ -28,13 +28,15 @@ def test_the_normal_distribution_is_that_of_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize(("gap", "one", "other"), [(0, 3, 3), (5, 4, 2), (30, 6, 9), (-12, 1, 40)])
-def test_of_two_models_the_difference_decides(gap: float, one: float, other: float) -> None:
+def test_the_probability_of_two_models_depends_on_their_difference(
+    gap: float, one: float, other: float
+) -> None:
     found, _ = chances(model("a", 1400.0 + gap, sd=one), model("b", 1400.0, sd=other))
     first = NormalDist().cdf(gap / math.hypot(one, other))
     assert found == pytest.approx({"a": first, "b": 1 - first}, abs=1e-7)
 
 
-def test_equal_models_share_equally_and_a_model_alone_is_the_best() -> None:
+def test_equal_models_have_equal_chances_and_a_single_model_is_the_best() -> None:
     found, _ = chances(*(model(name, 1400.0, sd=5) for name in "abcd"))
     assert found == pytest.approx(dict.fromkeys("abcd", 0.25), abs=1e-8)
     assert chances(model("a", 1400.0, sd=5))[0] == pytest.approx({"a": 1.0}, abs=1e-8)
@@ -51,14 +53,14 @@ def test_an_anchor_is_best_if_all_others_are_below_it() -> None:
     assert reasons == {None}
 
 
-def test_anchors_at_one_point_share_and_one_below_another_is_never_best() -> None:
+def test_equal_anchors_share_and_a_lower_anchor_is_never_best() -> None:
     lines = [model("x", 1114.0, sd=0), model("y", 1114.0, sd=0), model("z", 1113.0, sd=0)]
     assert chances(*lines)[0] == {"x": 0.5, "y": 0.5, "z": 0.0}
     found, _ = chances(*lines, model("b", 1114.0, sd=7))
     assert found == pytest.approx({"x": 0.25, "y": 0.25, "z": 0.0, "b": 0.5}, abs=1e-8)
 
 
-def test_a_missing_variance_counts_only_where_it_could_matter() -> None:
+def test_a_missing_variance_matters_only_for_models_that_could_be_best() -> None:
     first, near, far = model("a", 1400.0, sd=3), model("b", 1390.0), model("c", 1300.0)
     assert chances(first, near) == ({"a": None, "b": None}, {"no_variance"})
     found, reasons = chances(first, far)
@@ -69,7 +71,7 @@ def test_a_missing_variance_counts_only_where_it_could_matter() -> None:
     assert chances(near, far) == ({"b": None, "c": None}, {"no_variance"})
 
 
-def test_deviations_too_uneven_to_integrate_are_told() -> None:
+def test_too_uneven_deviations_are_reported() -> None:
     found, reasons = chances(model("a", 1400.0, sd=1e-4), model("b", 1400.0, sd=10))
     assert (set(found.values()), reasons) == ({None}, {"uneven_variances"})
 
@@ -81,7 +83,7 @@ DRAWN = st.lists(
 
 @PROPERTY
 @given(DRAWN)
-def test_probabilities_are_those_of_drawn_boards(drawn: list[tuple[int, int]]) -> None:
+def test_probabilities_equal_those_of_simulated_boards(drawn: list[tuple[int, int]]) -> None:
     """Against 20,000 draws of the standard library's generator, seeded."""
     found, _ = chances(*(model(f"m{i}", float(r), sd=sd) for i, (r, sd) in enumerate(drawn)))
     assert sum(found.values()) == pytest.approx(1, abs=1e-6)
@@ -96,7 +98,7 @@ def test_probabilities_are_those_of_drawn_boards(drawn: list[tuple[int, int]]) -
         assert found[f"m{i}"] == pytest.approx(wins[i] / n, abs=0.018)  # five standard errors
 
 
-def test_many_boards_come_out_the_same_bit_by_bit() -> None:
+def test_probabilities_of_many_boards_are_bit_identical_in_any_order() -> None:
     generator = random.Random(7)
     boards = [
         board(

@@ -77,7 +77,7 @@ def test_a_rank_is_one_plus_the_number_of_strictly_better_models() -> None:
     assert column(found, "rank_published") == {"a": 8, "b": 2, "c": 3, "y": None, "z": None, "d": 9}
 
 
-def test_a_model_without_rating_has_no_rank_and_takes_none() -> None:
+def test_an_unrated_model_has_no_rank() -> None:
     found = board(line("a", None, rank=1), line("b", 1200, rank=2), line("c", 1100, rank=3))
     assert column(found, "rank_ordinal") == {"a": None, "b": 1, "c": 2}
 
@@ -117,7 +117,7 @@ def test_without_bounds_there_is_no_rank_by_upper_bound() -> None:
     assert set(column(board(line("a", 1), line("b", 2)), "rank_ub").values()) == {None}
 
 
-def test_boards_categories_and_days_are_ranked_apart() -> None:
+def test_boards_categories_and_days_are_ranked_separately() -> None:
     parts = [
         board(line("a", 1000 + i), line("b", 1100 - i), **part)
         for i, part in enumerate(
@@ -211,7 +211,7 @@ def by_upper_bound(lines: Sequence[dict[str, Any]]) -> dict[str, int | None]:
 @pytest.mark.slow
 @PROPERTY
 @given(st.lists(LINE.map(placed), max_size=14), st.integers(0, 2**16))
-def test_ranks_and_leaders_are_those_of_the_definitions(lines: list[Row], seed: int) -> None:
+def test_ranks_and_leaders_equal_their_definitions(lines: list[Row], seed: int) -> None:
     other = board(line("x", 1, "Sino AI"), line("y", 2, rating_lower=1e6), category="other")
     raw = together(board(*lines), other)
     ratings, leaders = tables(raw)

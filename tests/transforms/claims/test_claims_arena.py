@@ -25,7 +25,7 @@ TOP = {
         ({"open": True, "country": "XX"}, "reproduced"),
     ],
 )
-def test_places_among_open_models_allow_for_labels_that_do_not_say(
+def test_unclear_license_labels_widen_the_bounds_of_places(
     leader: dict[str, Any], expected: str
 ) -> None:
     given = on_boards(
@@ -39,7 +39,7 @@ def test_places_among_open_models_allow_for_labels_that_do_not_say(
     assert ledger(trial(**TOP), **given)["stated"]["verdict"] == expected
 
 
-def test_a_label_that_does_not_say_can_cost_a_place() -> None:
+def test_an_unclear_license_label_can_cost_a_place() -> None:
     lines = [
         {"name": "a", "rating": 1500, "open": None},
         {"name": "b", "rating": 1450, "open": True},
@@ -69,7 +69,7 @@ def test_the_board_in_force_is_the_last_one_before() -> None:
     assert [made[m]["verdict"] for m in ("stated", "newest")] == ["reproduced", "contradicted"]
 
 
-def test_ahead_is_a_matter_of_doubt() -> None:
+def test_ahead_needs_a_probability_at_the_stated_level() -> None:
     ahead = trial(
         **{"test": "arena_ahead", "unit": "probability", "relation": "ahead"},
         **{"stated_value": 0.95, "tolerance": 0.0, "subject": "a", "other": "b"},
@@ -80,7 +80,7 @@ def test_ahead_is_a_matter_of_doubt() -> None:
         assert ledger(ahead, **given)["stated"]["verdict"] == expected
 
 
-def test_rows_under_unstated_terms_keep_their_figures_out_of_the_ledger() -> None:
+def test_values_from_sources_without_a_license_are_withheld() -> None:
     lead = trial(
         **{"test": "arena_lead", "unit": "percent", "stated_value": 3.0, "tolerance": 0.1},
         **{"by": "country", "subject": "US", "other": "CN", "scale": "percent"},
@@ -112,7 +112,7 @@ def first_places(n: int, **change: Any) -> dict[str, pl.LazyFrame]:
     return {**found, "meta_snapshots": snapshots(**change)}
 
 
-def test_the_first_places_of_a_board_tell_ranks_and_no_count_beyond_them() -> None:
+def test_an_incomplete_board_decides_only_its_first_places() -> None:
     sample = first_places(5, is_sample=True)
     # whoever is missing is rated below the last one, so that rank 3 is certain
     row = ledger(RANKED, **sample)["stated"]
@@ -130,7 +130,7 @@ def test_the_first_places_of_a_board_tell_ranks_and_no_count_beyond_them() -> No
         assert (row["recomputed_value"], row["verdict"]) == (1, expected)
 
 
-def test_a_board_that_lacks_a_refused_row_tells_no_rank_and_still_compares_two_models() -> None:
+def test_a_board_with_a_rejected_row_decides_no_rank_but_compares_two_models() -> None:
     lines = [{"name": f"m{i}", "rating": 1500 - 20 * i, "country": "CN"} for i in range(3)]
     given = {n: on_boards(board(*lines, n_missing=n)) for n in (0, 1)}
     assert ledger(RANKED, **given[0])["stated"]["verdict"] == "reproduced"

@@ -42,7 +42,7 @@ def counted(models: list[Row], n_known: int | None, **change: Any) -> dict[str, 
     return ledger(trial(**NOTABLE), **given)["stated"]
 
 
-def test_a_whole_vintage_reproduces_and_contradicts() -> None:
+def test_a_complete_vintage_reproduces_or_contradicts() -> None:
     assert counted(notable(US=57, CN=29), 86)["verdict"] == "reproduced"
     assert counted(notable(US=40, CN=46), 86)["verdict"] == "contradicted"
     assert counted(notable(US=40, CN=60), 86)["verdict"] == "contradicted"  # larger than known
@@ -57,20 +57,20 @@ def test_an_excerpt_of_epoch_never_contradicts_a_count(n_us: int) -> None:
     assert row["coverage_population"] == pytest.approx((n_us + 4) / 1011)
 
 
-def test_a_few_missing_records_count_both_ways() -> None:
+def test_missing_records_widen_both_bounds() -> None:
     """95 of 100: not so few that nothing is said, and enough to reach the stated count."""
     assert counted(notable(US=50, CN=45), 100)["verdict"] == "not_testable"
     assert counted(notable(US=49, CN=46), 100)["verdict"] == "contradicted"
     assert counted(notable(US=60, CN=35), 100)["verdict"] == "contradicted"  # more than stated
 
 
-def test_a_sample_of_unknown_size_says_nothing() -> None:
+def test_a_sample_of_unknown_size_decides_nothing() -> None:
     row = counted(notable(US=9, CN=4), None, is_sample=True)
     assert (row["verdict"], row["reason_code"]) == ("not_testable", "source_not_whole")
     assert counted(notable(US=9, CN=4), None, is_complete=False)["verdict"] == "not_testable"
 
 
-def test_a_vintage_smaller_than_an_earlier_one_of_our_own_is_an_excerpt() -> None:
+def test_a_vintage_smaller_than_an_earlier_one_is_an_excerpt() -> None:
     later = EPOCH_DAY + timedelta(days=30)
     known = sizes(("notable_ai_models", date(2026, 1, 1), 50))
     models = [*notable(US=57, CN=63), *notable(later, US=30, CN=25)]

@@ -22,7 +22,7 @@ from tests.support.ledger import (
 from warehouse.claims.claim import claim_rows, claims, trial_rows
 
 
-def test_what_comes_out_as_stated_is_reproduced() -> None:
+def test_an_equal_value_is_reproduced() -> None:
     made = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 40, "US": 60})))
     assert made["stated"]["verdict"] == "reproduced"
     assert made["stated"]["recomputed_value"] == pytest.approx(0.4)
@@ -32,12 +32,12 @@ def test_what_comes_out_as_stated_is_reproduced() -> None:
     assert "40.0 %" in made["stated"]["reason"]
 
 
-def test_what_comes_out_otherwise_is_contradicted() -> None:
+def test_another_value_is_contradicted() -> None:
     made = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 30, "US": 70})))
     assert (made["stated"]["verdict"], made["stated"]["holds_under"]) == ("contradicted", None)
 
 
-def test_what_holds_under_another_definition_alone_differs_by_definition() -> None:
+def test_a_value_that_holds_only_under_another_definition_differs_by_definition() -> None:
     other = trial(**{**SHARE, "attribution": "base"}, definition_id="base", is_own=False)
     made = ledger(
         trial(**SHARE),
@@ -53,7 +53,7 @@ def test_what_holds_under_another_definition_alone_differs_by_definition() -> No
     assert made["stated"]["others_text"] == "by base: China: 40.0 %"
 
 
-def test_a_panel_is_not_the_population_however_well_its_value_fits() -> None:
+def test_a_panel_is_not_testable_even_if_its_value_fits() -> None:
     made = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 40, "US": 60}, n_models=500)))
     row = made["stated"]
     assert (row["verdict"], row["reason_code"]) == ("not_testable", "panel_not_population")
@@ -62,7 +62,7 @@ def test_a_panel_is_not_the_population_however_well_its_value_fits() -> None:
     assert "50.0 %" in row["reason"] and "more data" in row["reason"]
 
 
-def test_the_size_of_the_hub_unknown_nothing_is_the_population() -> None:
+def test_without_the_size_of_the_hub_nothing_is_testable() -> None:
     given = shares(listing(STATED, {"CN": 40, "US": 60}))
     nobody_counted = SIZES.filter(pl.lit(False))
     row = ledger(trial(**SHARE), raw_registry_hub_sizes=nobody_counted, **given)["stated"]
@@ -70,14 +70,14 @@ def test_the_size_of_the_hub_unknown_nothing_is_the_population() -> None:
 
 
 @pytest.mark.parametrize(("off", "expected"), [(15, "reproduced"), (16, "not_testable")])
-def test_an_observation_too_far_from_the_stated_day_tells_nothing(off: int, expected: str) -> None:
+def test_an_observation_too_far_from_the_stated_day_is_not_used(off: int, expected: str) -> None:
     day = STATED - timedelta(days=off)
     row = ledger(trial(**SHARE), **shares(listing(day, {"CN": 40, "US": 60})))["stated"]
     assert row["verdict"] == expected
     assert row["reason_code"] == ("holds" if off == 15 else "no_observation")
 
 
-def test_the_newest_moment_adapts_to_what_is_observed_later() -> None:
+def test_the_newest_moment_uses_later_observations() -> None:
     lead = trial(**{**SHARE, "relation": "at_least"})
     then, later = listing(STATED, {"CN": 40, "US": 60}), listing(DAY, {"CN": 30, "US": 70})
     made = ledger(lead, **shares(then, later))
@@ -88,7 +88,7 @@ def test_the_newest_moment_adapts_to_what_is_observed_later() -> None:
     assert earlier["newest"]["observed_on"] == STATED  # nothing after the clock is looked at
 
 
-def test_a_figure_of_its_day_is_not_reproduced_by_coincidence_today() -> None:
+def test_todays_value_cannot_reproduce_a_figure_of_a_past_day() -> None:
     given = shares(listing(STATED, {"CN": 10, "US": 90}), listing(DAY, {"CN": 40, "US": 60}))
     made = ledger(trial(**SHARE), **given)
     assert made["stated"]["verdict"] == "contradicted"
@@ -99,7 +99,7 @@ def test_a_figure_of_its_day_is_not_reproduced_by_coincidence_today() -> None:
     assert made["newest"]["recomputed_value"] == pytest.approx(0.4)  # shown beside
 
 
-def test_names_that_nobody_examined_could_decide_either_way() -> None:
+def test_unexamined_names_can_make_a_statement_undecided() -> None:
     held = {"CN": 40, "US": 50, "XX": 10}
     row = ledger(trial(**SHARE), **shares(listing(STATED, held)))["stated"]
     assert (row["verdict"], row["reason_code"]) == ("not_testable", "names_not_examined")
@@ -107,7 +107,7 @@ def test_names_that_nobody_examined_could_decide_either_way() -> None:
     assert (row["recomputed_lower"], row["recomputed_upper"]) == pytest.approx((0.4, 0.5))
 
 
-def test_what_is_of_no_single_country_is_no_doubt_of_a_share_but_of_its_denial() -> None:
+def test_zz_does_not_prevent_reproduction_but_prevents_contradiction() -> None:
     """ZZ is an answer, as the row of unaffiliated users is in the studies themselves."""
     agree = ledger(trial(**SHARE), **shares(listing(STATED, {"CN": 40, "US": 40, "ZZ": 20})))
     assert agree["stated"]["verdict"] == "reproduced"
@@ -117,7 +117,7 @@ def test_what_is_of_no_single_country_is_no_doubt_of_a_share_but_of_its_denial()
     assert far["stated"]["verdict"] == "contradicted"
 
 
-def test_a_lead_must_exceed_what_nobody_examined() -> None:
+def test_a_lead_must_exceed_the_unexamined_share() -> None:
     lead = {**SHARE, "test": "hub_lead", "other": "US", "relation": "above", "stated_value": 0.0}
     sure = ledger(trial(**lead), **shares(listing(STATED, {"CN": 50, "US": 30, "XX": 19})))
     doubt = ledger(trial(**lead), **shares(listing(STATED, {"CN": 50, "US": 30, "XX": 21})))
@@ -125,7 +125,7 @@ def test_a_lead_must_exceed_what_nobody_examined() -> None:
     assert doubt["stated"]["verdict"] == "not_testable"
 
 
-def test_a_day_on_which_counters_stood_still_tells_nothing_of_downloads() -> None:
+def test_downloads_are_not_read_on_days_of_counter_outages() -> None:
     still = rows(
         "core.hub_counter_days",
         {"as_of_date": STATED, "counter_outage": "stale_day", "is_whole_sweep": True},
@@ -149,7 +149,7 @@ def test_a_day_on_which_counters_stood_still_tells_nothing_of_downloads() -> Non
     assert likes["observed_on"] == STATED
 
 
-def test_a_rank_counts_countries_alone() -> None:
+def test_a_rank_counts_only_countries() -> None:
     rank = {**SHARE, "test": "hub_rank", "relation": "at_most", "stated_value": 1.0, "unit": "rank"}
     held = {"CN": 40, "US": 30, "ZZ": 5, "XX": 5, "FR": 1}
     made = ledger(trial(**rank), **shares(listing(STATED, held)))["stated"]
@@ -158,7 +158,7 @@ def test_a_rank_counts_countries_alone() -> None:
     assert (unsure["recomputed_value"], unsure["verdict"]) == (1, "not_testable")
 
 
-def test_a_longer_window_is_made_of_counters_of_thirty_days() -> None:
+def test_longer_windows_are_tiled_with_30_day_counters() -> None:
     year = {**SHARE, "window_days": 360}
     ends = [STATED - timedelta(days=30 * tile) for tile in range(12)]
     split = [{"CN": 20 + 4 * (tile % 2) * 10, "US": 60} for tile in range(12)]  # 20 and 60 in turn
@@ -173,7 +173,7 @@ def test_a_longer_window_is_made_of_counters_of_thirty_days() -> None:
     assert row["coverage_time"] == pytest.approx(10 / 12)
 
 
-def test_one_quantity_that_fails_decides_whatever_is_unknown_of_the_others() -> None:
+def test_a_failing_quantity_decides_even_if_others_are_unknown() -> None:
     unknown = trial(test="outside", measure_id="o", position=1)
     failing = ledger(trial(**SHARE), unknown, **shares(listing(STATED, {"CN": 10, "US": 90})))
     holding = ledger(trial(**SHARE), unknown, **shares(listing(STATED, {"CN": 40, "US": 60})))
@@ -182,7 +182,7 @@ def test_one_quantity_that_fails_decides_whatever_is_unknown_of_the_others() -> 
     assert holding["stated"]["reason_code"] == "outside_sources"
 
 
-def test_a_reading_without_data_keeps_a_statement_from_being_reproduced_or_contradicted() -> None:
+def test_a_definition_without_data_makes_a_statement_not_testable() -> None:
     base = trial(**{**SHARE, "attribution": "base"}, definition_id="base", position=1)
     for china, value in ((40, 0.4), (10, 0.1)):
         given = shares(listing(STATED, {"CN": china, "US": 100 - china}))
@@ -190,7 +190,7 @@ def test_a_reading_without_data_keeps_a_statement_from_being_reproduced_or_contr
         assert (row["verdict"], row["recomputed_value"]) == ("not_testable", pytest.approx(value))
 
 
-def test_without_any_data_every_statement_still_has_its_two_rows() -> None:
+def test_every_statement_has_two_rows_without_any_data() -> None:
     found = tried(trial_rows().lazy())
     assert found["holds"].null_count() == found.height
     made = compute("mart.claims", raw_claims=claim_rows().lazy(), claim_trials=found.lazy())
@@ -199,7 +199,7 @@ def test_without_any_data_every_statement_still_has_its_two_rows() -> None:
     assert made["coverage"].to_list() == [0.0] * made.height
 
 
-def test_a_look_up_checks_the_citation_and_decides_nothing() -> None:
+def test_a_look_up_checks_only_the_citation() -> None:
     printed = trial(
         **{"test": "ai_index_value", "edition": 2026, "series": "hub_download_share_by_country"},
         **{"subject": "CN", "period": "2025", "definition_id": "printed", "is_own": False},

@@ -35,7 +35,7 @@ def strips(*places: tuple[int, int, int]) -> pl.LazyFrame:
     )
 
 
-def test_days_of_the_strip_are_counted_in_weeks_that_were_observed() -> None:
+def test_trending_days_count_only_observed_weeks() -> None:
     days = trial(**STRIP, test="trending_days", top_n=10, places=3)
     full = [(back, 3 if back % 7 < 5 else 1, 0) for back in range(14)]
     row = ledger(days, trending_share_daily=strips(*full))["stated"]
@@ -47,7 +47,7 @@ def test_days_of_the_strip_are_counted_in_weeks_that_were_observed() -> None:
     assert (row["verdict"], row["reason_code"]) == ("not_testable", "names_not_examined")
 
 
-def test_some_weeks_are_weeks_with_a_day() -> None:
+def test_trending_weeks_are_weeks_with_at_least_one_day() -> None:
     weeks = trial(
         **{**STRIP, "relation": "at_least", "stated_value": 2.0},
         test="trending_weeks",
@@ -60,7 +60,7 @@ def test_some_weeks_are_weeks_with_a_day() -> None:
         assert row["verdict"] == expected
 
 
-def test_a_strip_that_lacks_places_denies_nothing() -> None:
+def test_a_trending_list_that_lacks_places_never_contradicts() -> None:
     days = trial(
         **{**STRIP, "relation": "at_least", "stated_value": 1.0},
         **{"test": "trending_days", "top_n": 10, "places": 3},

@@ -93,7 +93,7 @@ def test_a_verdict_is_never_better_than_its_coverage(drawn: list[dict[str, Any]]
 
 @PROPERTY
 @given(cases, st.floats(0, 0.5))
-def test_a_wider_tolerance_never_turns_yes_into_no(case: dict[str, Any], more: float) -> None:
+def test_a_wider_tolerance_never_turns_true_into_false(case: dict[str, Any], more: float) -> None:
     order = {False: 0, None: 1, True: 2}
     strict = judged([case])["holds"].item()
     wide = judged([{**case, "tolerance": case["tolerance"] + more}])["holds"].item()
@@ -102,7 +102,7 @@ def test_a_wider_tolerance_never_turns_yes_into_no(case: dict[str, Any], more: f
 
 @PROPERTY
 @given(cases, st.floats(0, 0.3))
-def test_more_doubt_never_makes_an_answer(case: dict[str, Any], more: float) -> None:
+def test_wider_bounds_never_turn_null_into_an_answer(case: dict[str, Any], more: float) -> None:
     inner = tuple(x + more for x in case["inner"])
     narrow, wide = (
         judged([case])["holds"].item(),

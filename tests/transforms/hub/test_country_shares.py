@@ -71,7 +71,7 @@ def test_two_roots_of_one_country_are_one_full_credit() -> None:
     assert share_of(made, attribution="base", credit="full") == {"CN": 1.0}
 
 
-def test_a_lost_parent_still_has_a_country_by_its_namespace() -> None:
+def test_an_unlisted_parent_has_the_country_of_its_namespace() -> None:
     made = shares(*listing(model("us-lab/tune", 5, parents=["CN-Lab/Deleted"])))
     assert share_of(made, attribution="base") == {"CN": 1.0}
 
@@ -92,14 +92,14 @@ def test_examined_without_country_and_not_examined_are_never_merged() -> None:
     }
 
 
-def test_doubt_never_exceeds_the_whole() -> None:
+def test_upper_bounds_never_exceed_one() -> None:
     made = shares(*listing(model("us-lab/merge", 5, parents=["nowhere/a", "stranger/b"])))
     full = made.filter(population="all", attribution="base", credit="full")
     assert full["share"].to_list() == [1.0, 1.0]
     assert full["share_upper"].to_list() == [1.0, 1.0]
 
 
-def test_a_lab_that_moves_moves_on_the_day_and_not_before() -> None:
+def test_a_lab_changes_country_on_the_day_of_its_move() -> None:
     days = [BEFORE, MOVED - timedelta(days=1), MOVED, DAY]
     sweeps = [row for day in days for row in listing(model("mover/x", 5), day=day)]
     made = shares(*sweeps)
@@ -142,7 +142,7 @@ def test_a_population_without_any_download_has_no_share() -> None:
         (None, False),
     ],
 )
-def test_created_within_a_year_counts_365_days_with_the_day_itself(
+def test_created_1y_covers_365_days_including_the_day(
     created: datetime | None, inside: bool
 ) -> None:
     made = shares(*listing(model("us-lab/a", 7, created_at=created)))
@@ -150,7 +150,7 @@ def test_created_within_a_year_counts_365_days_with_the_day_itself(
     assert share_of(made) == {"US": 1.0}
 
 
-def test_language_models_are_a_population_of_their_own() -> None:
+def test_llm_vlm_is_a_population() -> None:
     made = shares(
         *listing(
             model("us-lab/a", 10, pipeline_tag="text-generation"),
@@ -240,7 +240,7 @@ def counted(models: Sequence[Row]) -> dict[tuple[Any, ...], tuple[Fraction, int]
 @pytest.mark.slow
 @PROPERTY
 @given(listings(), st.integers(0, 2**16))
-def test_shares_are_those_counted_one_by_one(models: list[Row], seed: int) -> None:
+def test_shares_equal_those_of_a_loop_over_models(models: list[Row], seed: int) -> None:
     made = shares(*models)
     expected = counted(models)
     keys = ["as_of_date", "population", "attribution", "credit", "country_code"]
@@ -291,7 +291,7 @@ def test_publisher_and_base_agree_where_no_model_declares_a_parent(models: list[
     assert_frame_equal(publisher, base, check_exact=True)
 
 
-def test_shares_of_many_models_are_the_same_bit_by_bit() -> None:
+def test_shares_of_many_models_are_bit_identical_in_any_order() -> None:
     authors = ["us-lab", "cn-lab", "de-lab", "nowhere", "stranger"]
     top = [f"{authors[i % 5]}/top{i}" for i in range(40)]
     middle = [f"{authors[i % 3]}/middle{i}" for i in range(200)]

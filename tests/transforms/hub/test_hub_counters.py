@@ -47,13 +47,13 @@ def counter_day(**counted: Any) -> dict[str, Any]:
         ({"models_unchanged_100": 4, "downloads_30d_compared": 0}, "stale_day"),
     ],
 )
-def test_a_day_that_stands_still_or_falls_is_flagged(
+def test_a_day_with_stale_or_falling_counters_is_flagged(
     counted: dict[str, int], reason: str | None
 ) -> None:
     assert counter_day(**counted)["counter_outage"] == reason
 
 
-def test_what_was_not_compared_is_null_and_never_zero() -> None:
+def test_counters_that_were_not_compared_are_null_not_zero() -> None:
     none = dict.fromkeys((c for c in COUNTED if "compared" in c), 0)
     first = counter_day(previous_date=None, **none)
     for column in ("previous_date", "days", "unchanged_share", "unchanged_share_100",
@@ -136,7 +136,7 @@ def step(before: int | None, now: int | None, name: str = "lab/m", **more: Any) 
         (0, 5, None, 5, 0, None),
     ],
 )
-def test_a_fall_is_cut_off_beside_its_flag(
+def test_a_fall_counts_as_zero_downloads_and_is_flagged(
     before: int, now: int, outage: str | None, new: int, clipped: int, reason: str | None
 ) -> None:
     (row,) = daily(step(before, now), outage=outage)
@@ -154,13 +154,13 @@ def test_a_fall_is_cut_off_beside_its_flag(
         (step(7, None), "not_recorded"),
     ],
 )
-def test_where_there_is_no_difference_the_reason_is_told(said: dict[str, Any], reason: str) -> None:
+def test_a_missing_difference_has_a_reason(said: dict[str, Any], reason: str) -> None:
     (row,) = daily(said)
     assert row["missing_reason"] == reason
     assert row["downloads_new"] is row["downloads_clipped"] is None
 
 
-def test_models_whose_all_time_counter_did_not_move_have_no_row() -> None:
+def test_unchanged_all_time_counters_have_no_row() -> None:
     assert daily(step(7, 7, downloads_30d=3), step(None, None, "lab/n")) == []
 
 
@@ -179,7 +179,7 @@ def test_fixtures_spikes_and_launches_are_flagged() -> None:
 
 @settings(PROPERTY, max_examples=8)
 @given(st.lists(st.integers(0, 40), min_size=33, max_size=40), st.integers(0, 3))
-def test_daily_downloads_come_back_from_the_counters(
+def test_daily_downloads_are_recovered_from_the_counters(
     tmp_path_factory: pytest.TempPathFactory, new: list[int], skew: int
 ) -> None:
     """A model with `new` downloads a day: its all-time and 30-day counters give them back.

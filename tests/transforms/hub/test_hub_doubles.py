@@ -30,7 +30,7 @@ def counted(*models: Row, **more: Any) -> dict[str, int]:
     return dict(made.select("model_id_hf", "downloads_30d").iter_rows())
 
 
-def test_ids_that_differ_by_case_alone_are_one_repository() -> None:
+def test_ids_that_differ_only_in_case_are_one_repository() -> None:
     models = [listed("lab/Model", downloads_30d=7), listed("lab/model", downloads_30d=5),
               listed("LAB/model", downloads_30d=None), listed("lab/models")]  # fmt: skip
     assert twins(*models) == {
@@ -47,7 +47,7 @@ def test_of_spellings_with_equal_counters_the_first_in_the_alphabet_is_counted()
         assert made["model_id_hf"].to_list() == ["lab/B"]
 
 
-def test_two_objects_of_the_hub_are_two_whatever_their_names() -> None:
+def test_two_objects_are_two_repositories_whatever_their_names() -> None:
     models = [listed("lab/M", object_id_hf=A), listed("lab/m", object_id_hf=B)]
     assert twins(*models) == {"lab/m": ("lab/M", "case", False)}
     assert len(counted(*models)) == 2
@@ -64,7 +64,7 @@ def test_a_repository_under_its_old_and_its_present_id_is_counted_under_the_pres
     assert set(counted(*models, **given)) == {"New/M", "openai/gpt2", "old/alone"}
 
 
-def test_a_rename_that_the_objects_show_is_known_without_a_review() -> None:
+def test_a_rename_is_found_by_object_id_without_a_review() -> None:
     day = date(2026, 8, 1)
     models = [listed("was/m", object_id_hf=A, snapshot_date=day), listed("is/m", object_id_hf=A),
               listed("was/m", downloads_30d=3)]  # fmt: skip
@@ -73,7 +73,7 @@ def test_a_rename_that_the_objects_show_is_known_without_a_review() -> None:
     assert made["old_model_id_hf"].to_list() == ["was/m"]
 
 
-def test_the_old_id_of_a_double_leads_to_the_repository_that_is_counted() -> None:
+def test_the_old_id_of_a_double_points_to_the_counted_repository() -> None:
     models = [listed("old/m"), listed("new/m"), listed("a/x", "old/m")]
     assert edges(*models, raw_registry_model_renames=MOVES) == [("a/x", "new/m")]
 
@@ -81,7 +81,7 @@ def test_the_old_id_of_a_double_leads_to_the_repository_that_is_counted() -> Non
 ALIKE = {"likes": 40, "created_at": BORN, "parameters_total": 1000}
 
 
-def test_what_only_looks_like_one_repository_is_listed_and_counted_twice() -> None:
+def test_suspected_doubles_without_proof_are_counted_twice() -> None:
     first = listed("one/m", **ALIKE, downloads_30d=50)
     second = listed("two/M", **{**ALIKE, "likes": 37, "parameters_total": 995})
     assert twins(first, second) == {"two/M": ("one/m", "same_numbers", False)}
@@ -90,7 +90,7 @@ def test_what_only_looks_like_one_repository_is_listed_and_counted_twice() -> No
     assert made.select("downloads_30d", "counted_downloads_30d").row(0) == (10, 50)
 
 
-def test_copies_of_anothers_weights_are_not_suspected() -> None:
+def test_copies_of_weights_are_not_suspected_doubles() -> None:
     first = listed("one/m", **ALIKE)
     for change in ({"likes": 30}, {"parameters_total": 900}, {"object_id_hf": A},
                    {"created_at": datetime(2025, 3, 5)}, {"likes": None},
@@ -101,7 +101,7 @@ def test_copies_of_anothers_weights_are_not_suspected() -> None:
     assert twins(listed("one/m", **few), listed("two/m", **few)) == {}
 
 
-def test_each_day_is_judged_by_itself() -> None:
+def test_doubles_are_found_day_by_day() -> None:
     earlier = date(2026, 8, 1)
     models = [listed("lab/M", snapshot_date=earlier), listed("lab/m")]
     assert twins(*models) == {}

@@ -71,24 +71,24 @@ def test_a_lead_is_confirmed_on_the_third_day_and_a_change_names_both() -> None:
     assert changes([US, US, US, CN, CN, CN]) == [(day(2), None, "US"), (day(5), "US", "CN")]
 
 
-def test_two_days_confirm_nothing() -> None:
+def test_two_days_do_not_confirm_a_lead() -> None:
     assert changes([US, US, US, CN, CN, US, US, US]) == [(day(2), None, "US")]
 
 
-def test_a_stale_day_neither_counts_nor_breaks_a_row() -> None:
+def test_stale_days_are_skipped() -> None:
     observed = [US, US, US, CN, CN, CN]
     assert changes(observed, 5) == [(day(2), None, "US")]
     assert changes([*observed, CN], 5) == [(day(2), None, "US"), (day(6), "US", "CN")]
 
 
-def test_what_is_unknown_could_be_the_rivals() -> None:
+def test_a_lead_must_exceed_everything_unknown() -> None:
     assert changes([IN_DOUBT] * 5) == []
 
 
-def test_falling_into_doubt_ends_no_lead() -> None:
+def test_an_uncertain_day_does_not_end_a_lead() -> None:
     assert changes([US, US, US, IN_DOUBT, US, US, US]) == [(day(2), None, "US")]
 
 
 @pytest.mark.parametrize("unknown", ["XX", "ZZ"])
-def test_nobody_in_particular_never_leads(unknown: str) -> None:
+def test_zz_and_xx_never_lead(unknown: str) -> None:
     assert changes([{"US": 0.2, unknown: 0.8}] * 4) == []

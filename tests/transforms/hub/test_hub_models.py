@@ -53,7 +53,7 @@ def test_language_models_are_known_by_their_task(tag: str | None, expected: bool
     assert made["is_llm_vlm"].to_list() == [expected]
 
 
-def test_counters_are_kept_as_observed() -> None:
+def test_counters_equal_the_observed_ones() -> None:
     sweeps = [
         *listing(model("a/x", 10, likes=3), day=BEFORE),
         *listing(model("a/x", None, likes=2)),
@@ -65,7 +65,7 @@ def test_counters_are_kept_as_observed() -> None:
     ]
 
 
-def test_trending_counts_models_alone_and_places_their_labs() -> None:
+def test_trending_numbers_only_models_and_adds_their_labs() -> None:
     strip = [
         {"position": 1, "repo_type": "space", "model_id_hf": "cn-lab/demo", "author": "cn-lab"},
         {"position": 2, "repo_type": "model", "model_id_hf": "CN-Lab/x", "author": "CN-Lab"},
@@ -80,7 +80,7 @@ def test_trending_counts_models_alone_and_places_their_labs() -> None:
     assert places.rows() == [(1, "CN-Lab/x", "cn-lab", "CN"), (2, "who/y", None, "XX")]
 
 
-def test_several_strips_of_a_day_stay_apart_and_the_last_one_counts() -> None:
+def test_the_last_trending_list_of_a_day_counts() -> None:
     def strip(slot: str, model: str) -> dict[str, Any]:
         at = {"snapshot_id": f"hub_trending/{DAY}T{slot}", "snapshot_date": DAY}
         author = model.split("/", maxsplit=1)[0]
@@ -110,7 +110,7 @@ def parents_of(*sweeps: Row) -> list[tuple[Any, ...]]:
     return made.drop("declared_base_model_id_hf").rows()
 
 
-def test_where_the_hub_resolved_a_parent_the_tags_add_none() -> None:
+def test_tags_add_no_parent_to_a_resolved_field() -> None:
     tags = ["license:mit", "base_model:a/base", "base_model:adapter:a/base", "base_model:a/two"]
     (row,) = listing(model("b/x", parents=["a/base"], tags_json=json.dumps(tags)))
     assert parents_of(row) == [
@@ -118,13 +118,13 @@ def test_where_the_hub_resolved_a_parent_the_tags_add_none() -> None:
     ]
 
 
-def test_tags_alone_declare_parents_and_the_relation_if_they_name_it() -> None:
+def test_tags_declare_parents_and_relations_without_a_field() -> None:
     tags = ["base_model:merge:a/one", "base_model:a/one", "base_model:a/two"]
     (row,) = listing(model("b/x", tags_json=json.dumps(tags)))
     assert parents_of(row) == [("b/x", "a/one", "merge", "tags"), ("b/x", "a/two", None, "tags")]
 
 
-def test_no_model_is_its_own_parent_and_case_alone_makes_no_second_parent() -> None:
+def test_a_model_is_not_its_own_parent_and_case_does_not_matter() -> None:
     found = listing(model("b/X", parents=["B/x"]), model("b/y", parents=["a/Base", "A/base"]))
     ((child, parent, _, _),) = parents_of(*found)
     assert (child, parent.lower()) == ("b/y", "a/base")

@@ -21,7 +21,7 @@ def test_a_chain_ends_at_its_root() -> None:
     assert roots_of(*chain, start="a/3") == [("a/1", 1.0, 2, "root")]
 
 
-def test_two_ways_to_one_root_are_one_root() -> None:
+def test_two_paths_to_one_root_give_one_row() -> None:
     diamond = [
         model("a/top"),
         model("a/left", parents=["a/top"]),
@@ -33,7 +33,7 @@ def test_two_ways_to_one_root_are_one_root() -> None:
     assert weight == pytest.approx(1, abs=1e-12)
 
 
-def test_a_parent_that_the_listing_lacks_is_a_stub() -> None:
+def test_an_unlisted_parent_is_a_stub() -> None:
     found = [model("a/top"), model("a/x", parents=["a/top", "Gone/Model"])]
     assert roots_of(*found, start="a/x") == [
         ("Gone/Model", 0.5, 1, "stub"),
@@ -51,7 +51,7 @@ def test_a_stub_under_two_spellings_is_one_root() -> None:
     assert (root.lower(), weight, reason) == ("gone/model", 1.0, "stub")
 
 
-def test_a_parent_that_differs_by_case_alone_is_the_listed_model() -> None:
+def test_a_parent_that_differs_only_in_case_is_the_listed_model() -> None:
     found = [model("Org/Top"), model("a/x", parents=["org/TOP"])]
     assert roots_of(*found, start="a/x") == [("Org/Top", 1.0, 1, "root")]
 
@@ -67,7 +67,7 @@ def test_on_a_cycle_every_model_is_its_own_root(size: int) -> None:
         assert roots_of(*ring, start=f"a/{i}") == [(f"a/{i}", 1.0, 0, "cycle")]
 
 
-def test_a_model_below_a_cycle_keeps_what_the_cycle_would_have() -> None:
+def test_a_model_below_a_cycle_keeps_the_weight_of_the_cycle() -> None:
     found = [
         model("a/1", parents=["a/2"]),
         model("a/2", parents=["a/1"]),
@@ -87,7 +87,7 @@ def test_the_walk_is_cut_after_32_steps(steps: int) -> None:
         assert (root, weight, depth, reason) == ("a/000", 1.0, 32, "depth")
 
 
-def test_ways_that_meet_are_walked_once() -> None:
+def test_paths_that_meet_continue_as_one() -> None:
     """Fifteen rungs of sixteen ways each: 2^60 ways from the lowest model to the highest."""
     ladder = [model("a/000")]
     for i in range(15):
@@ -99,7 +99,7 @@ def test_ways_that_meet_are_walked_once() -> None:
     assert weight == pytest.approx(1, abs=1e-12)
 
 
-def test_models_that_differ_by_case_alone_have_one_lineage_in_any_order() -> None:
+def test_models_that_differ_only_in_case_have_one_lineage() -> None:
     found = hub(
         listing(model("a/Top"), model("A/top"), model("b/x", parents=["a/top"]), model("B/X"))
     )
@@ -113,7 +113,7 @@ def test_models_that_differ_by_case_alone_have_one_lineage_in_any_order() -> Non
 
 @PROPERTY
 @given(graphs(), st.integers(0, 2**16), st.booleans())
-def test_roots_are_those_found_by_following_every_way(
+def test_roots_equal_those_found_by_following_every_path(
     graph: dict[str, list[str]], seed: int, upper: bool
 ) -> None:
     spelled = {

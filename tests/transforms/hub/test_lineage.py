@@ -99,7 +99,7 @@ MOVES = {
 
 
 @pytest.mark.parametrize("old", MOVES)
-def test_a_known_rename_leads_to_the_model_of_today(old: str) -> None:
+def test_a_known_rename_gives_the_present_id(old: str) -> None:
     new = MOVES[old]
     found = roots(
         listed(new), listed("a/tuned", old), listed("a/again", "a/tuned"),
@@ -128,12 +128,12 @@ def test_a_parent_under_its_old_and_its_new_name_is_one_parent() -> None:
         ("thudm/glm", "zai-org/glm"),
     ],
 )
-def test_legacy_names_and_what_only_looks_like_one(old: str, new: str) -> None:
+def test_legacy_names_resolve_and_similar_names_do_not(old: str, new: str) -> None:
     found = edges(listed("a/x", old), raw_registry_model_renames=real_renames())
     assert found == [("a/x", new)]
 
 
-def test_the_longest_prefix_wins_whatever_the_order() -> None:
+def test_the_longest_prefix_wins_in_any_order() -> None:
     given = [
         {"old_name_prefix": "gpt2", "new_namespace": "short"},
         {"old_name_prefix": "gpt2-xl", "new_namespace": "long"},
@@ -178,7 +178,7 @@ def test_an_object_under_another_id_is_renamed() -> None:
     assert roots(*listing)["a/x"] == {"new/m": (1.0, "root")}
 
 
-def test_objects_without_id_are_not_one_object() -> None:
+def test_records_without_an_object_id_are_not_one_object() -> None:
     listing = [listed("old/m", snapshot_date=date(2026, 8, 1)), listed("new/m")]
     assert compute("core.hub_renames", raw_hub_models=hub(*listing)).is_empty()
 
@@ -214,7 +214,7 @@ def test_a_review_counts_from_the_day_it_was_known() -> None:
         assert found == [("a/x", parent)]
 
 
-def test_the_distilled_models_of_deepseek_stand_on_the_weights_that_they_tuned() -> None:
+def test_distilled_models_of_deepseek_have_the_tuned_models_as_parents() -> None:
     real = load.read_registry("lineage_exceptions")
     names = real["model_id_hf"].to_list()
     found = roots(*map(listed, names), raw_registry_lineage_exceptions=real.lazy())
@@ -225,7 +225,7 @@ def test_the_distilled_models_of_deepseek_stand_on_the_weights_that_they_tuned()
 # ---- shapes, through to the shares ------------------------------------------------------------
 
 
-def test_a_loop_is_cut_and_every_model_on_it_stands_for_itself() -> None:
+def test_every_model_on_a_cycle_is_credited_to_itself() -> None:
     loop = [listed("us-lab/a", "cn-lab/b"), listed("cn-lab/b", "us-lab/a")]
     found = roots(*loop)
     assert found["us-lab/a"] == {"us-lab/a": (1.0, "cycle")}
@@ -241,7 +241,7 @@ def test_a_model_below_a_loop_keeps_its_own_country() -> None:
 
 
 @pytest.mark.parametrize("itself", ["us-lab/a", "US-Lab/A"])
-def test_its_own_parent_is_no_parent(itself: str) -> None:
+def test_a_self_reference_is_not_a_parent(itself: str) -> None:
     assert edges(listed("us-lab/a", itself)) == []
     assert roots(listed("us-lab/a", itself))["us-lab/a"] == {"us-lab/a": (1.0, "root")}
     assert roots(listed("us-lab/a", itself, "cn-lab/b"))["us-lab/a"] == {"cn-lab/b": (1.0, "stub")}
@@ -254,7 +254,7 @@ def test_a_deleted_parent_is_a_stub_whose_namespace_gives_its_country() -> None:
     assert shares(*tuned, attribution="publisher") == {"US": 1.0}
 
 
-def test_a_deleted_parent_that_had_a_moved_namespace_has_the_country_of_today() -> None:
+def test_a_deleted_parent_in_a_moved_namespace_has_the_present_country() -> None:
     real = table_of(
         "mart.country_share_daily",
         raw_hub_models=hub(listed("us-lab/tuned", "THUDM/deleted")),
@@ -265,7 +265,7 @@ def test_a_deleted_parent_that_had_a_moved_namespace_has_the_country_of_today() 
     assert set(base["country_code"]) == {"CN"}
 
 
-def test_a_deleted_parent_of_nobody_known_is_not_examined() -> None:
+def test_a_deleted_parent_in_an_unknown_namespace_is_not_examined() -> None:
     assert shares(listed("us-lab/tuned", "stranger/deleted")) == {"XX": 1.0}
     assert shares(listed("us-lab/tuned", "legacy-name-without-namespace")) == {"XX": 1.0}
 

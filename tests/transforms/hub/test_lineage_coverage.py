@@ -72,7 +72,7 @@ def shares(made: dict[str, pl.DataFrame], by: str = "country", **cut: str) -> li
     return frame.filter(credit="fractional").to_dicts() if by == "country" else frame.to_dicts()
 
 
-def test_without_any_recorded_lineage_nothing_is_said_by_base() -> None:
+def test_shares_by_base_are_null_without_a_recorded_lineage() -> None:
     made = marts(model("us-lab/a", 3), model("cn-lab/big", 1))
     for by in ("country", "lab", "family"):
         held = shares(made, by)
@@ -88,7 +88,7 @@ def test_without_any_recorded_lineage_nothing_is_said_by_base() -> None:
     assert not [d for d in named if "base" in d]
 
 
-def test_partial_lineage_widens_the_bounds_by_what_is_not_recorded() -> None:
+def test_unrecorded_lineage_widens_the_bounds() -> None:
     made = marts(
         model("us-lab/a", 50, recorded=True),
         model("us-lab/b", 20),
@@ -119,7 +119,7 @@ def test_a_reviewed_parent_counts_as_recorded() -> None:
 
 
 @pytest.mark.parametrize("says", [True, False])
-def test_a_day_whose_listing_says_nothing_of_parents_has_no_shares_by_base(says: bool) -> None:
+def test_a_day_without_lineage_has_no_shares_by_base(says: bool) -> None:
     """Whatever another day's listing or review says of the same models."""
     counts = dict.fromkeys(
         (c for c, about in contract("raw.hub_history_days").columns.items() if about.min == 0), 0
@@ -164,7 +164,7 @@ def test_a_family_never_has_more_than_its_maker(
         assert row["share"] <= row["share_upper"] + 1e-12
 
 
-def test_by_name_a_family_has_whatever_carries_its_name() -> None:
+def test_by_name_a_family_has_every_model_with_its_name() -> None:
     made = marts(
         model("cn-lab/big-1", 4, recorded=True),
         model("packer/big-q", 2, "cn-lab/big-1"),
@@ -183,7 +183,7 @@ def test_by_name_a_family_has_whatever_carries_its_name() -> None:
 # ---- trending -----------------------------------------------------------------------------------
 
 
-def test_a_place_without_lineage_goes_by_name_or_to_nobody() -> None:
+def test_a_place_without_lineage_goes_to_the_maker_of_the_named_family_or_to_xx() -> None:
     """Never silently to the uploader; the maker's own model is the maker's by name."""
     listed = [
         model("packer/tuned", 1, "cn-lab/big-1"),

@@ -71,7 +71,7 @@ def refused(*models: Row) -> dict[tuple[str, str], str]:
 
 
 @pytest.mark.parametrize("text", NO_PARENT)
-def test_what_cannot_be_a_repository_is_no_parent_and_is_listed(text: str) -> None:
+def test_declarations_that_are_no_repository_are_listed_as_refused(text: str) -> None:
     alone = listed("cn-lab/lora", tags=(f"adapter:{text}",))
     beside = listed("us-lab/lora", "cn-lab/base", tags=("cn-lab/base", f"adapter:{text}"))
     assert edges(alone, beside) == [("us-lab/lora", "cn-lab/base")]
@@ -80,7 +80,7 @@ def test_what_cannot_be_a_repository_is_no_parent_and_is_listed(text: str) -> No
     assert {m for m, _ in refused(alone, beside)} == {"cn-lab/lora", "us-lab/lora"}
 
 
-def test_a_parent_written_in_many_ways_is_one_parent() -> None:
+def test_spellings_of_one_parent_give_one_parent() -> None:
     model = listed("us-lab/x", tags=SPELLINGS)
     assert edges(model) == [("us-lab/x", "cn-lab/base")]
     assert shares(model) == {"CN": 1.0}
@@ -93,7 +93,7 @@ def test_each_way_to_write_a_parent_is_read(text: str) -> None:
     assert [(m, p.lower()) for m, p in found] == [("us-lab/x", "cn-lab/base")]
 
 
-def test_a_parent_that_the_hub_resolved_is_not_joined_by_those_of_the_tags() -> None:
+def test_parents_of_the_tags_are_not_added_to_a_resolved_parent() -> None:
     model = listed("us-lab/x", "new-home/base", tags=("old-home/base", "finetune:old-home/base"))
     assert edges(model) == [("us-lab/x", "new-home/base")]
     assert refused(model) == {
@@ -102,13 +102,13 @@ def test_a_parent_that_the_hub_resolved_is_not_joined_by_those_of_the_tags() -> 
     }
 
 
-def test_where_the_hub_resolved_nothing_the_tags_count() -> None:
+def test_tags_count_if_the_field_resolved_nothing() -> None:
     empty = {"base_models_json": '{"relation": "finetune", "models": []}'}
     model = {**listed("us-lab/x", tags=("cn-lab/gone",)), **empty}
     assert roots(model)["us-lab/x"] == {"cn-lab/gone": (1.0, "stub")}
 
 
-def test_an_old_id_of_a_form_that_is_forbidden_today_is_a_parent_where_it_is_listed() -> None:
+def test_a_listed_id_of_a_forbidden_form_is_a_parent() -> None:
     models = [listed("cn--lab/base"), listed("us-lab/x", tags=("cn--lab/base", "cn--lab/other"))]
     assert edges(*models) == [("us-lab/x", "cn--lab/base")]
     assert refused(*models) == {("us-lab/x", "cn--lab/other"): "no_repository_id"}
@@ -156,13 +156,13 @@ def renames(*models: Row) -> list[str]:
         listed("nowhere/x", tags=("cn-lab/m", "finetune:CN-Lab/M")),
     ],
 )
-def test_a_name_that_is_used_again_is_the_new_object(child: Row) -> None:
+def test_a_reused_name_is_the_new_object(child: Row) -> None:
     models = [*moved_away(), child]
     assert renames(*models) == []
     assert roots(*models)["nowhere/x"] == {"cn-lab/m": (1.0, "root")}
 
 
-def test_a_name_is_no_alias_even_after_its_second_object_is_gone() -> None:
+def test_a_reused_name_is_not_an_alias_after_its_second_object_is_gone() -> None:
     last = date(2026, 8, 16)
     later = [listed("us-lab/old", object_id_hf=A, snapshot_date=last)]
     assert renames(*moved_away(), *later) == []
@@ -182,7 +182,7 @@ def test_an_object_that_held_the_name_before_does_not_end_the_alias() -> None:
     assert renames(*models) == ["cn-lab/m"]
 
 
-def test_a_namespace_that_moved_is_no_alias_for_a_model_that_is_listed_there() -> None:
+def test_a_moved_namespace_is_not_an_alias_for_a_model_still_listed() -> None:
     gone = moved({"old_namespace": "us-lab", "new_namespace": "cn-lab"})
     models = [listed("us-lab/m"), listed("a/x", "us-lab/m"), listed("a/y", "us-lab/other")]
     assert edges(*models, raw_registry_model_renames=gone) == [
@@ -220,7 +220,7 @@ def test_a_declaration_that_its_author_withdrew_no_longer_counts(newer: Row) -> 
     assert shares(second) == {"US": 1.0}
 
 
-def test_a_record_that_says_nothing_of_lineage_withdraws_nothing() -> None:
+def test_a_record_without_lineage_does_not_withdraw_a_parent() -> None:
     first = listed("us-lab/x", "cn-lab/a", snapshot_date=EARLIER)
     for said in ({}, {"tags_json": '["license:mit", "en"]'}):
         second = {**listed("us-lab/x"), "pipeline_tag": "text-generation", **said}

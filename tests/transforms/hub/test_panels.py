@@ -54,7 +54,7 @@ def test_days_that_list_mostly_the_same_models_are_one_panel() -> None:
     assert made["models_in_common"].to_list()[:2] == [None, pytest.approx(8 / 12)]
 
 
-def test_complete_sweeps_are_one_panel_whatever_lies_between() -> None:
+def test_complete_sweeps_are_one_panel_despite_excerpts_between_them() -> None:
     hub, few = set(range(100)), set(range(10))
     made = panels(hub, few, few, hub, whole=(0, 3))
     excerpt = f"excerpt_{DAY + timedelta(days=1)}"

@@ -103,13 +103,13 @@ def test_first_party_is_labs_universities_and_communities() -> None:
     assert numerators(one_of_each(), "first_party") == {"US": 1, "CN": 10, "DE": 100, "FR": 1000}
 
 
-def test_first_party_goes_by_the_uploader_whatever_the_root() -> None:
+def test_first_party_depends_on_the_uploader_not_on_the_root() -> None:
     made = marts(model("packer/quant", 5, "cn-lab/base"), model("us-lab/tuned", 3, "cn-lab/base"))
     assert numerators(made, "first_party", attribution="base") == {"CN": 3}
     assert numerators(made, "all", attribution="base") == {"CN": 8}
 
 
-def test_without_ci_leaves_out_test_fixtures_and_keeps_the_unknown() -> None:
+def test_without_ci_excludes_test_fixtures_and_includes_unexamined_names() -> None:
     everybody = numerators(one_of_each())
     without = numerators(one_of_each(), "without_ci")
     assert everybody["US"] - without["US"] == 10**6
@@ -136,7 +136,9 @@ def at_midnight(day: date) -> datetime:
         (None, False, False),
     ],
 )
-def test_edges_of_a_year_and_of_a_month(age: timedelta | None, new: bool, young: bool) -> None:
+def test_created_1y_and_new_models_30d_include_their_first_and_last_day(
+    age: timedelta | None, new: bool, young: bool
+) -> None:
     created = at_midnight(DAY) - age if age is not None else None
     made = marts(model("us-lab/m", 7, created_at=created), model("cn-lab/m", 7))
     assert numerators(made, "created_1y") == ({"US": 7} if young else {})
@@ -182,7 +184,9 @@ def test_a_spike_is_above_ten_times_the_models_own_recent_median(
     ),
     st.integers(1, 12),
 )
-def test_spikes_are_those_found_day_by_day(downloads: list[int | None], step: int) -> None:
+def test_spikes_equal_those_found_by_a_loop_over_days(
+    downloads: list[int | None], step: int
+) -> None:
     made = marts(*daily("us-lab/m", *downloads, step=step))
     days = [DAY - timedelta(days=step * i) for i in range(len(downloads))][::-1]
     for i, (day, now) in enumerate(zip(days, downloads, strict=True)):
@@ -198,7 +202,7 @@ def test_spikes_are_those_found_day_by_day(downloads: list[int | None], step: in
 # ---- metrics --------------------------------------------------------------------------------
 
 
-def test_each_metric_counts_its_own_column_and_tells_its_window() -> None:
+def test_each_metric_counts_its_own_column_and_has_its_window() -> None:
     made = marts(
         model("us-lab/a", 3, downloads_all_time=70, likes=5, created_at=at_midnight(DAY)),
         model("cn-lab/b", 4, downloads_all_time=20, likes=None),
@@ -225,7 +229,7 @@ def test_each_metric_counts_its_own_column_and_tells_its_window() -> None:
     }
 
 
-def test_a_metric_that_nobody_recorded_has_no_share() -> None:
+def test_an_unrecorded_metric_has_no_share() -> None:
     made = marts(model("us-lab/a", 3), model("cn-lab/b", 1))
     told = set(made["mart.country_share_daily"]["metric"])
     assert told == {"downloads_30d", "models"}  # all-time counters, likes and dates are null
@@ -279,7 +283,7 @@ def by(frame: pl.DataFrame, keys: Sequence[str]) -> dict[tuple[Any, ...], list[d
 @pytest.mark.slow
 @FEW
 @given(listings())
-def test_what_must_hold_of_any_listing(models: list[Row]) -> None:
+def test_invariants_of_shares_on_drawn_listings(models: list[Row]) -> None:
     made = marts(*models)
     country, lab = made["mart.country_share_daily"], made["mart.lab_share_daily"]
     whole = whole_of(models)
@@ -419,7 +423,7 @@ def one_definition(
     return 0.0, name, 0.0, min(doubt, 1.0)
 
 
-def test_a_country_that_a_definition_lacks_has_none_of_it() -> None:
+def test_a_country_without_a_model_has_no_row() -> None:
     made = marts(model("packer/quant", 60, "cn-lab/base"), model("stranger/x", 40))
     ranges = made["mart.attribution_range"].filter(metric="downloads_30d", population="all")
     found = {
@@ -434,7 +438,7 @@ def test_a_country_that_a_definition_lacks_has_none_of_it() -> None:
     assert names["US"].startswith("all, base, ")
 
 
-def test_where_a_definition_lacks_a_country_its_doubt_still_bounds_it() -> None:
+def test_a_definition_without_the_country_still_widens_its_range() -> None:
     made = marts(
         model("uni/tuned", 10, "stranger/base"), model("us-lab/tuned", 90, "stranger/other")
     )
@@ -445,7 +449,7 @@ def test_where_a_definition_lacks_a_country_its_doubt_still_bounds_it() -> None:
     assert found == (0.0, 0.1, 0.0, 1.0)
 
 
-def test_every_population_and_metric_is_told_where_all_is_recorded() -> None:
+def test_every_population_and_metric_has_shares_if_all_is_recorded() -> None:
     full = {"downloads_all_time": 5, "likes": 5, "created_at": at_midnight(DAY)}
     made = marts(model("us-lab/a", 3, pipeline_tag="text-generation", **full))
     country = made["mart.country_share_daily"]

@@ -68,7 +68,7 @@ def answered(*strips: list[Row]) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 @PROPERTY
 @given(last=STRIPS, earlier=st.lists(STRIPS, max_size=3))
-def test_earlier_strips_of_a_day_change_neither_shares_nor_coverage(
+def test_earlier_trending_lists_of_a_day_change_neither_shares_nor_coverage(
     last: list[str], earlier: list[list[str]]
 ) -> None:
     others = [strip(models, f"{6 * n:02}15") for n, models in enumerate(earlier)]
@@ -78,7 +78,7 @@ def test_earlier_strips_of_a_day_change_neither_shares_nor_coverage(
     assert alone[1]["coverage_names"].is_between(0, 1).all()
 
 
-def test_coverage_counts_the_places_of_the_last_strip_that_the_listing_lacks() -> None:
+def test_coverage_counts_places_whose_model_the_listing_lacks() -> None:
     new = ["cn-lab/new", *LISTED, *LISTED, "us-lab/c"]
     strips = [strip(new, slot) for slot in ("0015", "0615", "1215", "1815")]
     for observed in (strips[:1], strips):

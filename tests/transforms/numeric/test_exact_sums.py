@@ -75,7 +75,7 @@ MODULES = sorted(p for p in TRANSFORMS.rglob("*.py") if p.name != "exact_sums.py
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda p: p.relative_to(TRANSFORMS).as_posix())
-def test_no_transform_adds_up_rows_by_itself(module: Path) -> None:
+def test_transforms_sum_rows_only_with_exact_sums(module: Path) -> None:
     found = list(wrong(module.read_text("utf-8")))
     assert not found, "transforms.numeric.exact_sums has what is the same bits on every machine"
 
@@ -98,11 +98,11 @@ def test_no_transform_adds_up_rows_by_itself(module: Path) -> None:
         'pl.col("share") ** 2',
     ],
 )
-def test_what_may_differ_from_run_to_run_is_found(planted: str) -> None:
+def test_inexact_operations_are_found(planted: str) -> None:
     assert list(wrong(f"def table(frame):\n    return {planted}"))
 
 
-def test_exact_helpers_and_sums_within_a_row_are_no_fault() -> None:
+def test_exact_helpers_and_sums_within_a_row_are_allowed() -> None:
     held = ["exactly(pl.col('a'))", "pl.sum_horizontal('a', 'b')", "1 / pl.col('a')", "a / 2"]
     assert not [fault for source in held for fault in wrong(source)]
 
@@ -124,7 +124,7 @@ def sums(values: list[float | None], **more: object) -> pl.DataFrame:
 
 @PROPERTY
 @given(COLUMN, st.randoms(use_true_random=False))
-def test_a_sum_is_the_same_bits_in_any_order_and_off_by_one_rounding(
+def test_a_sum_is_bit_identical_in_any_order_and_rounded_once(
     values: list[float | None], random: Random
 ) -> None:
     found = sums(values)
@@ -148,7 +148,7 @@ def test_a_sum_by_group_is_that_of_the_group_alone(values: list[float], groups: 
         assert rows.select(value).item() == by_group[group]
 
 
-def test_nothing_adds_up_to_zero_and_has_no_mean() -> None:
+def test_an_empty_sum_is_zero_and_an_empty_mean_is_null() -> None:
     empty = pl.DataFrame({"f": [None], "i": [None], "b": [None]}).cast(
         {"f": pl.Float64, "i": pl.Int32, "b": pl.Boolean}
     )
@@ -164,7 +164,7 @@ def test_nothing_adds_up_to_zero_and_has_no_mean() -> None:
     }  # fmt: skip
 
 
-def test_integers_and_conditions_are_counted_without_their_nulls() -> None:
+def test_sums_of_integers_and_conditions_ignore_nulls() -> None:
     frame = pl.DataFrame({"i": [2, None, 3], "b": [True, None, False]})
     assert frame.select(total(pl.col("i"))).item() == 5
     assert frame.select(running(pl.col("i"))).to_series().to_list() == [2, None, 5]
@@ -173,7 +173,7 @@ def test_integers_and_conditions_are_counted_without_their_nulls() -> None:
 
 
 @pytest.mark.parametrize("helper", [total, running, how_many, rate])
-def test_floats_are_refused_where_whole_numbers_are_meant(
+def test_sums_of_integers_reject_floats(
     helper: Callable[[pl.Expr], pl.Expr],
 ) -> None:
     with pytest.raises(pl.exceptions.PolarsError):

@@ -87,7 +87,7 @@ def test_the_12_months_up_to_a_vintage_are_12_months(
 
 
 @pytest.mark.parametrize("days", [7, 14, 91])
-def test_a_window_of_strips_holds_as_many_days_as_it_says(days: int) -> None:
+def test_a_window_of_trending_lists_has_the_stated_number_of_days(days: int) -> None:
     held = [DAY - timedelta(days=n) for n in range(days + 3)]
     request = {
         **{"request": 0, "test": "trending_days", "moment": "stated", "subject": "CN"},

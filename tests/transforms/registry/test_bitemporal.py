@@ -67,14 +67,14 @@ def test_a_correction_counts_from_the_day_it_was_known(day: date, country: str) 
     assert labs(*CORRECTION, known_at=day) == [(country, EVER)]
 
 
-def test_what_was_learned_later_is_not_in_the_first_edition() -> None:
+def test_later_knowledge_is_not_in_the_first_edition() -> None:
     given = ({"country_code": "US", "known_from": FIRST},
              {"lab_id": "late", "country_code": "CN", "known_from": CORRECTED})  # fmt: skip
     assert labs(*given, known_at=date(2020, 1, 1)) == [("US", EVER)]
     assert len(labs(*given, known_at=CORRECTED)) == 2
 
 
-def test_names_are_read_by_the_same_clock() -> None:
+def test_names_are_read_as_known_on_the_same_day() -> None:
     name = {**REVIEWED, "system": "hub", "namespace": "Org", "valid_from": EVER}
     spaces = rows(
         "raw.registry_namespaces",
@@ -236,7 +236,7 @@ def test_a_correction_changes_todays_reading_and_not_that_of_the_day_before(buil
         assert now["SG"] > first.get("SG", 0)
 
 
-def test_every_table_of_the_earlier_day_is_as_it_was(built: Built) -> None:
+def test_every_table_of_an_earlier_day_is_unchanged(built: Built) -> None:
     for table in ("core.labs", "core.hub_model_roots", "mart.country_share_daily",
                   "mart.lab_share_daily", "mart.attribution_range"):  # fmt: skip
         sql = f"SELECT * FROM {table} ORDER BY ALL"
@@ -277,7 +277,7 @@ def as_of(day: str, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_as_of_answers_with_what_there_was_and_leaves_nothing_behind() -> None:
+def test_as_of_answers_with_earlier_knowledge_and_leaves_no_files() -> None:
     before = {p for folder in (ROOT, SAMPLE) for p in folder.iterdir()}
     done = as_of("2026-08-10", "--sources=hub", "--json")
     assert done.returncode == 0, done.stderr
@@ -289,14 +289,14 @@ def test_as_of_answers_with_what_there_was_and_leaves_nothing_behind() -> None:
     assert after - before <= {ROOT / ".pytest_cache", ROOT / ".hypothesis"}
 
 
-def test_as_of_a_day_without_any_snapshot_says_so() -> None:
+def test_as_of_a_day_without_a_snapshot_is_an_error() -> None:
     done = as_of("2020-01-01")
     assert done.returncode == 5
     assert "has no snapshot" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_as_of_wants_a_day() -> None:
+def test_as_of_requires_a_date() -> None:
     done = as_of("yesterday")
     assert done.returncode == 2
     assert "write YYYY-MM-DD" in done.stderr

@@ -65,13 +65,13 @@ def test_a_rule_reads_the_name_of_the_repository_without_its_namespace_or_case()
     assert found == dict(zip(names, ["panda", "panda", None, None, "panda"], strict=True))
 
 
-def test_a_rule_for_a_namespace_holds_there_alone() -> None:
+def test_a_rule_for_a_namespace_applies_only_there() -> None:
     held = rules(rule("panda", ".", "CN-Lab"))
     found = families_of(["cn-lab/anything", "CN-LAB/x", "other/anything", "anything"], held)
     assert list(found.values()) == ["panda", "panda", None, None]
 
 
-def test_names_of_boards_and_of_epoch_go_by_their_own_rules() -> None:
+def test_names_of_boards_and_of_epoch_have_their_own_rules() -> None:
     held = rules(rule("panda", "^panda", system="lmarena"), rule("eagle", "^panda", system="epoch"))
     name = "Panda 3/4 (high)"
     assert families_of([name], held, "lmarena") == {name: "panda"}
@@ -87,7 +87,7 @@ def test_the_smallest_priority_that_matches_wins() -> None:
     }
 
 
-def test_a_model_that_two_families_claim_with_equal_right_has_neither() -> None:
+def test_a_model_that_rules_of_two_families_match_has_no_family() -> None:
     held = rules(rule("panda", "^panda"), rule("eagle", "eagle$"))
     assert families_of(["a/panda-eagle", "a/panda"], held) == {
         "a/panda-eagle": None,
@@ -95,12 +95,12 @@ def test_a_model_that_two_families_claim_with_equal_right_has_neither() -> None:
     }
 
 
-def test_two_rules_of_one_family_are_no_conflict() -> None:
+def test_two_rules_of_one_family_do_not_conflict() -> None:
     held = rules(rule("panda", "^panda"), rule("panda", "3$"))
     assert families_of(["a/panda-3"], held) == {"a/panda-3": "panda"}
 
 
-def test_a_parent_that_only_a_lineage_names_has_its_family_too() -> None:
+def test_an_unlisted_parent_has_a_family() -> None:
     roots = rows(
         "core.hub_model_roots",
         {"model_id_hf": "x/tuned", "root_model_id_hf": "cn-lab/panda-gone"},
@@ -112,7 +112,7 @@ def test_a_parent_that_only_a_lineage_names_has_its_family_too() -> None:
     assert made["model_name"].to_list() == ["cn-lab/panda-gone"]
 
 
-def test_a_rule_that_was_given_up_no_longer_holds() -> None:
+def test_a_withdrawn_rule_no_longer_applies() -> None:
     old = {**rule("panda", "^bear"), "known_to": date(2026, 12, 1)}
     new = {**rule("eagle", "^bear"), "known_from": date(2026, 12, 1)}
     held = rows("raw.registry_family_rules", {**old, "known_from": KNOWN}, new)
@@ -163,14 +163,14 @@ def all_shares(found: pl.LazyFrame, held: pl.LazyFrame = PREFIXES) -> pl.DataFra
     )
 
 
-def test_a_publisher_counts_for_a_family_only_in_the_makers_own_namespaces() -> None:
+def test_by_publisher_a_family_has_only_models_of_its_makers_namespaces() -> None:
     found = hub(("cn-lab/panda", 60, []), ("packer/panda-GGUF", 40, ["cn-lab/panda"]))
     made = shares(found)
     assert made["publisher"] == {"panda": 0.6, "none": 0.4}
     assert made["base"] == {"panda": 1.0}
 
 
-def test_a_derived_model_belongs_by_base_to_the_family_of_its_root_whatever_its_name() -> None:
+def test_by_base_a_derived_model_belongs_to_the_family_of_its_root() -> None:
     found = hub(
         ("cn-lab/panda", 10, []),
         ("us-lab/eagle-tuned", 30, ["cn-lab/panda"]),
@@ -217,7 +217,7 @@ def test_shares_sum_to_one_and_do_not_depend_on_the_order_of_rows(
 
 @given(HUBS)
 @PROPERTY
-def test_the_publishers_share_is_the_plain_count_of_its_own_models(
+def test_a_family_share_by_publisher_is_the_count_of_the_makers_models(
     models: Mapping[str, tuple[int, Sequence[str]]],
 ) -> None:
     """Against a slow count over the dictionary."""

@@ -99,12 +99,12 @@ def test_the_same_name_in_two_systems_is_not_one_model_unless_reviewed() -> None
     assert set(identities(names, both).values()) == {("gemma-4-31b", "alias")}
 
 
-def test_an_alias_holds_for_other_spellings_of_case_while_all_agree() -> None:
+def test_an_alias_applies_to_other_cases_if_all_aliases_agree() -> None:
     given = [alias("lmarena", "glm-4.5", "glm-4.5")]
     assert lmarena(["glm-4.5", "GLM-4.5"], *given) == [("glm-4.5", "alias")] * 2
 
 
-def test_two_models_whose_names_differ_by_case_alone_are_kept_apart_by_their_aliases() -> None:
+def test_aliases_separate_two_models_whose_names_differ_only_in_case() -> None:
     given = [
         alias("lmarena", "WizardLM-13B", "wizardlm-13b-v1.0"),
         alias("lmarena", "wizardlm-13b", "wizardlm-13b-v1.2"),
@@ -116,7 +116,7 @@ def test_two_models_whose_names_differ_by_case_alone_are_kept_apart_by_their_ali
     ]
 
 
-def test_a_display_name_stands_for_its_key_and_for_what_the_key_stands_for() -> None:
+def test_a_display_name_has_the_identity_of_its_key() -> None:
     shown = {"Command R+": "Command-R-Plus", "Grok (early)": "chocolate"}
     names = {("lmarena", n) for n in ("command r+", "command-r-plus", "Grok (early)")}
     held = aliases(alias("lmarena", "chocolate", "early-grok-3"))
@@ -127,7 +127,7 @@ def test_a_display_name_stands_for_its_key_and_for_what_the_key_stands_for() -> 
     }
 
 
-def test_a_reviewed_alias_goes_before_the_display_name_and_the_hub_has_none() -> None:
+def test_a_reviewed_alias_has_priority_over_the_display_name() -> None:
     names = {("lmarena", "Command R+"), ("hub", "Command R+")}
     held = aliases(alias("lmarena", "command r+", "reviewed"))
     found = identities(names, held, {"Command R+": "command-r-plus"})
@@ -135,7 +135,7 @@ def test_a_reviewed_alias_goes_before_the_display_name_and_the_hub_has_none() ->
     assert found["hub", "Command R+"] == ("hub:command r+", "normal_form")
 
 
-def test_an_alias_that_was_given_up_no_longer_holds() -> None:
+def test_a_withdrawn_alias_no_longer_applies() -> None:
     old = alias("lmarena", "x", "first", known_to=date(2026, 12, 1))
     new = alias("lmarena", "x", "second", known_from=date(2026, 12, 1))
     assert lmarena(["x"], old, new) == [("second", "alias")]
@@ -148,7 +148,7 @@ TEXT = st.text(
 
 @given(st.sets(st.tuples(st.sampled_from(sorted(SYSTEMS)), TEXT), max_size=12))
 @PROPERTY
-def test_without_aliases_only_case_and_outer_blanks_are_forgotten(names: set[Name]) -> None:
+def test_without_aliases_only_case_and_outer_blanks_are_ignored(names: set[Name]) -> None:
     found = identities(names, aliases())
     groups = defaultdict(set)
     for (system, name), (model_id, _) in found.items():
@@ -186,7 +186,7 @@ def faults(identities: list[tuple[str, str, str, str]], sql: str) -> list[tuple[
         ([("hub", "a/r", "m", "normal_form"), ("hub", "a/r+", "m", "normal_form")], 1),
     ],
 )
-def test_two_names_of_a_system_on_one_id_are_a_collision_that_prints_both(
+def test_two_names_of_a_system_with_one_id_are_a_reported_collision(
     found: list[tuple[str, str, str, str]], n_faults: int
 ) -> None:
     lines = faults(found, COLLIDES.sql)
@@ -204,7 +204,7 @@ def test_two_names_of_a_system_on_one_id_are_a_collision_that_prints_both(
         (["a", "b"], ["lmarena", "lmarena"], [1, 2], 0),
     ],
 )
-def test_names_that_stand_on_one_board_of_a_source_are_two_models(
+def test_two_names_on_one_board_of_a_source_are_two_models(
     names: list[str], sources: list[str], days: list[int], n_faults: int
 ) -> None:
     con = duckdb.connect()
@@ -246,21 +246,21 @@ def _is_one(pair: Mapping[str, str], predicted: Mapping[Name, str]) -> bool:
     return predicted[one] == predicted[other]
 
 
-def test_the_pairs_are_many_and_hard(pairs: list[Mapping[str, str]]) -> None:
+def test_there_are_enough_hard_pairs_of_names(pairs: list[Mapping[str, str]]) -> None:
     assert len(pairs) >= 500
     assert {pair["is_same"] for pair in pairs} == {"0", "1"}
     assert sum(pair["is_same"] == "0" for pair in pairs) >= 300
     assert len({frozenset(_both(pair)) for pair in pairs}) == len(pairs)
 
 
-def test_no_two_models_are_taken_for_one(
+def test_no_two_models_have_one_identity(
     pairs: list[Mapping[str, str]], predicted: dict[Name, str]
 ) -> None:
     wrong = [p for p in pairs if p["is_same"] == "0" and _is_one(p, predicted)]
     assert wrong == []
 
 
-def test_most_names_of_one_model_are_joined(
+def test_most_names_of_one_model_have_one_identity(
     pairs: list[Mapping[str, str]],
     predicted: dict[Name, str],
     record_property: Callable[[str, object], None],
@@ -307,7 +307,7 @@ def test_every_recorded_name_has_one_identity(built: Settings) -> None:
     assert ids < made
 
 
-def test_names_that_differ_by_case_never_stand_side_by_side_on_a_recorded_board(
+def test_no_recorded_board_has_two_names_that_differ_only_in_case(
     built: Settings,
 ) -> None:
     """What the normal form rests on."""

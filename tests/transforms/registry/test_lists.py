@@ -53,11 +53,11 @@ CELLS = {
 }
 
 
-def test_the_longest_known_spelling_goes_first_and_then_the_separator() -> None:
+def test_the_longest_known_spelling_is_matched_first() -> None:
     assert codes(*CELLS) == CELLS
 
 
-def test_every_spelling_of_the_registry_is_one_country_alone_and_twice_in_a_list() -> None:
+def test_every_spelling_of_the_registry_is_found_once_and_in_a_list() -> None:
     known = dict(SPELLINGS.select("spelling", "country_code").rows())
     assert codes(*known) == known
     assert codes(*(f"{s},{s}" for s in known)) == {f"{s},{s}": code for s, code in known.items()}
@@ -73,7 +73,7 @@ SEPARATED = st.lists(
 
 @PROPERTY
 @given(st.lists(SEPARATED, min_size=1, max_size=10))
-def test_any_list_of_spellings_is_the_countries_of_its_members(lists: list[list[str]]) -> None:
+def test_a_list_of_spellings_gives_the_countries_of_its_members(lists: list[list[str]]) -> None:
     code = dict(SPELLINGS.select("spelling", "country_code").rows())
     expected = {",".join(names): ",".join(sorted({code[n] for n in names})) for names in lists}
     assert codes(*expected) == expected
@@ -94,7 +94,7 @@ ORGANIZATIONS = {
 }
 
 
-def test_organizations_are_taken_apart_where_each_piece_is_known() -> None:
+def test_a_list_of_organizations_is_split_if_each_piece_is_known() -> None:
     known = pl.LazyFrame(
         {"key": ["openai", "alibaba", "google", "berkeley", "university of california, berkeley"]}
     )
@@ -116,7 +116,7 @@ def test_names_that_look_the_same_are_one_name(names: list[str]) -> None:
     assert pl.select(folded(pl.Series(names)).n_unique()).item() == 1
 
 
-def test_names_that_look_different_stay_apart() -> None:
+def test_names_that_look_different_are_different_names() -> None:
     names = ["OpenAI", "Open AI", "Open-AI", "Université", "Universite", "0penAI", "", "A.I."]
     assert pl.select(folded(pl.Series(names)).n_unique()).item() == len(names)
 

@@ -16,7 +16,7 @@ from warehouse.claims.predicates import TESTS
 PAGES = ROOT.parent / "shared"
 
 
-def test_every_statement_has_one_home_and_the_tables_hold_them_all() -> None:
+def test_the_tables_have_every_statement_once() -> None:
     assert len(claims()) == len({c.id for c in claims()}) == claim_rows().height
     expected = sum(len(c.measures) * len(c.definitions) for c in claims())
     assert trial_rows().height == expected
@@ -28,7 +28,7 @@ def test_no_statement_carries_a_verdict() -> None:
             assert "verdict" not in claim, path
 
 
-def test_what_names_a_day_of_the_past_says_nothing_of_today() -> None:
+def test_definitions_with_a_past_day_are_tested_only_for_the_stated_moment() -> None:
     dated = {(c.id, d.id) for c in claims() for d in c.definitions if d.on or d.id in ("best_day",)}
     flagged = trial_rows().filter("only_stated").select("claim_id", "definition_id").unique()
     assert dated <= set(flagged.iter_rows())
@@ -41,7 +41,7 @@ def test_every_test_of_the_vocabulary_is_used_and_computed() -> None:
     assert used == set(TESTS), "a test that no statement needs is one that nobody has looked at"
 
 
-def test_the_lists_count_what_the_issue_counts() -> None:
+def test_the_ledger_lists_25_claims_and_18_observatory_figures() -> None:
     listed = [name for c in claims() for name in c.listed_as]
     assert len({n for n in listed if n.startswith("claims:")}) == 25
     assert {n for n in listed if n.startswith("observatories:")} == {
@@ -131,7 +131,7 @@ GOOD = """
         ),
     ],
 )
-def test_a_statement_that_cannot_be_meant_is_refused_by_file_line_and_field(
+def test_an_invalid_statement_is_an_error_with_file_line_and_field(
     tmp_path: Path, change: str, into: str, line: int, what: str
 ) -> None:
     path = tmp_path / "claims.yml"
@@ -146,7 +146,7 @@ def test_a_statement_that_cannot_be_meant_is_refused_by_file_line_and_field(
 
 
 @pytest.mark.parametrize("text", ["- [", "", "a: b", "- 1"])
-def test_a_file_that_is_no_list_of_statements_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_list_of_statements_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "claims.yml"
     path.write_text(text, "utf-8")
     with pytest.raises(ClaimError, match=re.escape(str(path))):
