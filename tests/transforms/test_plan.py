@@ -40,7 +40,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
 
 def fresh_plan() -> tuple[Step, ...]:
-    """The plan of what stands there now, without the memory of the first one."""
+    """The plan of the present modules, without the cache."""
     return plan.__wrapped__()
 
 

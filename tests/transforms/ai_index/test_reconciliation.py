@@ -165,7 +165,7 @@ def test_the_vintage_nearest_to_publication_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    ("also", "told"),
+    ("also", "shown"),
     [
         ([], ("unit_abroad", True, "a unit")),
         ([{"country_code": "FR", "residual": 4}], ("vintage_far", False, None)),
@@ -176,14 +176,14 @@ def test_the_vintage_nearest_to_publication_is_used() -> None:
     ],
 )
 def test_far_from_publication_a_review_applies_only_if_all_of_its_edition_do(
-    also: list[Row], told: tuple[str, bool, str | None]
+    also: list[Row], shown: tuple[str, bool, str | None]
 ) -> None:
     far = vintage(PUBLISHED + timedelta(days=61), {"organization": "google"})
     row = {"country_code": "US", "residual": -1, "note": "a unit"}
     review = pl.concat([reasons(each) for each in (row, *also)])
     made = reconcile(printed(cell("US", 2)), far, raw_registry_ai_index_residuals=review)
     found = made["2024", "US", "parent"]
-    assert (found["explanation"], found["is_reviewed"], found["note"]) == told
+    assert (found["explanation"], found["is_reviewed"], found["note"]) == shown
 
 
 @pytest.mark.parametrize(

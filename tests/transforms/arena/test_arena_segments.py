@@ -134,8 +134,8 @@ def by_macro(found: pl.DataFrame) -> list[tuple[Any, ...]]:
         con.register("found", found)
         con.execute("CREATE TABLE core.arena_ratings AS FROM found")
         con.execute(macro)
-        asked = "SELECT publish_date, model_id, rating_change FROM core.rating_change(?, ?)"
-        return sorted(con.execute(asked, ["text", "overall"]).fetchall(), key=str)
+        queried = "SELECT publish_date, model_id, rating_change FROM core.rating_change(?, ?)"
+        return sorted(con.execute(queried, ["text", "overall"]).fetchall(), key=str)
 
 
 @pytest.mark.parametrize("column", ["segment_id", "model_id", "category", "rating"])
@@ -165,8 +165,8 @@ def along_dates(source: str) -> Iterator[str]:
             said = [n.value for n in ast.walk(node.func) if isinstance(n, ast.Constant)]
             names = [n.id for n in ast.walk(node.func) if isinstance(n, ast.Name)]
             columns = [str(s) for s in said if isinstance(s, str)]
-            told = columns and not any("rating" in text for text in [*columns, *names])
-            if node.func.attr == "join_asof" or not told:
+            shown = columns and not any("rating" in text for text in [*columns, *names])
+            if node.func.attr == "join_asof" or not shown:
                 yield ast.unparse(node)
 
 

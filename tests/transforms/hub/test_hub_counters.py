@@ -60,8 +60,8 @@ def test_counters_that_were_not_compared_are_null_not_zero() -> None:
                    "downloads_30d_change_share", "downloads_new", "downloads_all_time_falls",
                    "models_fallen_all_time", "counter_outage"):  # fmt: skip
         assert first[column] is None, column
-    told = counter_day()
-    assert (told["days"], told["downloads_new"], told["downloads_all_time_falls"]) == (1, 70, 9)
+    shown = counter_day()
+    assert (shown["days"], shown["downloads_new"], shown["downloads_all_time_falls"]) == (1, 70, 9)
 
 
 STEP: dict[str, Any] = {
@@ -241,9 +241,9 @@ def test_the_command_shows_a_model_and_finds_damage(tmp_path: Path) -> None:
     assert "9 files" in run("verify").stdout
     damaged = next((tmp_path / "history").rglob("changes/*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[::-1])
-    told = run("verify")
-    assert told.exit_code == 5
-    assert damaged.name in told.stderr
-    assert "rebuild" in told.stderr
+    shown = run("verify")
+    assert shown.exit_code == 5
+    assert damaged.name in shown.stderr
+    assert "rebuild" in shown.stderr
     assert "3 snapshots added" in run("rebuild").stdout
     assert "9 files" in run("verify").stdout

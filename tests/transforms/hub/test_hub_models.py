@@ -88,8 +88,8 @@ def test_the_last_trending_list_of_a_day_counts() -> None:
 
     raw = rows("raw.hub_trending", strip("1815", "CN-Lab/x"), strip("0015", "us-lab/y"))
     made = table_of("core.hub_trending", **REGISTRY, raw_hub_trending=raw)
-    told = made.select("strip", "strip_time", "model_position", "model_id_hf").sort("strip")
-    assert told.rows() == [(1, "00:15", 1, "us-lab/y"), (2, "18:15", 1, "CN-Lab/x")]
+    shown = made.select("strip", "strip_time", "model_position", "model_id_hf").sort("strip")
+    assert shown.rows() == [(1, "00:15", 1, "us-lab/y"), (2, "18:15", 1, "CN-Lab/x")]
     mart = table_of("mart.trending_share_daily", **REGISTRY, raw_hub_trending=raw)
     assert set(mart.filter(attribution="publisher")["country_code"]) == {"CN"}
 

@@ -1,4 +1,4 @@
-"""Lineage: who stands behind a model, through renames, reviews, loops and lost parents."""
+"""Lineage: the roots of a model through renames, reviews, cycles and unlisted parents."""
 
 from __future__ import annotations
 

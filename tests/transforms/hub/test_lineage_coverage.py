@@ -157,8 +157,8 @@ def test_a_family_never_has_more_than_its_maker(
     family = made["mart.family_share_daily"].filter(family_id="big")
     labs = made["mart.lab_share_daily"].filter(lab_id="cn-lab").select(*key, lab="numerator")
     both = family.filter(pl.col("attribution") != "name").join(labs, on=key, how="left")
-    told = both.filter(pl.col("share_missing").is_null())
-    assert (told["numerator"] <= told["lab"].fill_null(0) + 1e-9).all()
+    shown = both.filter(pl.col("share_missing").is_null())
+    assert (shown["numerator"] <= shown["lab"].fill_null(0) + 1e-9).all()
     for row in made["mart.country_share_daily"].drop_nulls("share").iter_rows(named=True):
         assert row["share_lower"] <= row["share"] + 1e-12
         assert row["share"] <= row["share_upper"] + 1e-12

@@ -110,6 +110,6 @@ def test_a_lead_is_not_carried_from_one_panel_to_another() -> None:
         country_share_daily=rows("mart.country_share_daily", *given, **shared),
         hub_counter_days=rows("core.hub_counter_days", *days, **zero, is_whole_sweep=False),
     )
-    told = made.sort("confirmed_date").select("panel_id", "previous_holder", "holder").rows()
-    assert told == [("excerpt_a", None, "US"), ("excerpt_b", None, "CN")]
+    shown = made.sort("confirmed_date").select("panel_id", "previous_holder", "holder").rows()
+    assert shown == [("excerpt_a", None, "US"), ("excerpt_b", None, "CN")]
     assert pl.Series(made["confirmed_date"]).n_unique() == 2

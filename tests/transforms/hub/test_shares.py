@@ -219,8 +219,8 @@ def test_each_metric_counts_its_own_column_and_has_its_window() -> None:
     windows = made["mart.country_share_daily"].select("metric", "metric_window").unique().rows()
     assert dict(windows) == {m: "30d" if m.endswith("30d") else "all_time" for m in METRICS}
     counts = made["mart.country_share_daily"].filter(population="all", attribution="publisher")
-    told = counts.select("metric", "n_models_population", "n_models_without_counter").unique()
-    assert {m: (n, without) for m, n, without in told.rows()} == {
+    shown = counts.select("metric", "n_models_population", "n_models_without_counter").unique()
+    assert {m: (n, without) for m, n, without in shown.rows()} == {
         "downloads_30d": (2, 1),
         "downloads_all_time": (3, 0),
         "likes": (2, 1),
@@ -231,8 +231,8 @@ def test_each_metric_counts_its_own_column_and_has_its_window() -> None:
 
 def test_an_unrecorded_metric_has_no_share() -> None:
     made = marts(model("us-lab/a", 3), model("cn-lab/b", 1))
-    told = set(made["mart.country_share_daily"]["metric"])
-    assert told == {"downloads_30d", "models"}  # all-time counters, likes and dates are null
+    shown = set(made["mart.country_share_daily"]["metric"])
+    assert shown == {"downloads_30d", "models"}  # all-time counters, likes and dates are null
 
 
 def test_a_zero_is_counted_and_a_null_is_not() -> None:
@@ -329,8 +329,8 @@ def assert_parts_make_the_whole(
             expected, n = whole[day, metric]
             assert (found[0]["denominator"], found[0]["n_models_population"]) == (expected, n)
         assert sum(r["n_models"] for r in found) >= found[0]["n_models_population"]
-    told = {(d, m) for d, p, m, *_ in groups if p == "all"}
-    assert told == {key for key, (total, _) in whole.items() if total > 0}
+    shown = {(d, m) for d, p, m, *_ in groups if p == "all"}
+    assert shown == {key for key, (total, _) in whole.items() if total > 0}
     publishers = country.filter(attribution="publisher", credit="full")
     for found in by(publishers, DEFINITION).values():
         assert sum(r["n_models"] for r in found) == found[0]["n_models_population"]
@@ -373,8 +373,8 @@ def assert_concentration(country: pl.DataFrame, lab: pl.DataFrame) -> None:
     labs = by(lab.filter(pl.col("is_examined")), DEFINITION)
     for key, found in by(country, DEFINITION).items():
         held = sorted(labs.get(key, []), key=lambda r: (-r["share"], r["lab_id"]))
-        told = {(r["herfindahl_labs"], r["top_lab_id"], r["top_lab_share"]) for r in found}
-        ((index, top, share),) = told
+        shown = {(r["herfindahl_labs"], r["top_lab_id"], r["top_lab_share"]) for r in found}
+        ((index, top, share),) = shown
         if not held:
             assert (index, top, share) == (None, None, None)
             continue
@@ -396,10 +396,10 @@ def assert_ranges(country: pl.DataFrame, ranges: pl.DataFrame) -> None:
                 expected[day, scope, metric, code] = [
                     one_definition(key, found, code) for key, found in within.items()
                 ]
-    told = by(ranges, ["as_of_date", "population", "metric", "country_code"])
-    assert set(told) == set(expected)
+    shown = by(ranges, ["as_of_date", "population", "metric", "country_code"])
+    assert set(shown) == set(expected)
     for key, each in expected.items():
-        ((row,),) = (told[key],)
+        ((row,),) = (shown[key],)
         assert row["n_definitions"] == len(each)
         shares = {name: share for share, name, _, _ in each}
         assert (row["share_lowest"], row["share_highest"]) == (

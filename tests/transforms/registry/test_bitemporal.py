@@ -142,9 +142,9 @@ def test_exactly_one_country_on_every_day_at_every_state_of_knowledge(
     base = {**REVIEWED, "lab_id": "lab", "lab_name": "A lab"}
     read = as_known(rows("raw.registry_labs", *({**base, **g} for g in given)), known_at).collect()
     edition = sum(known <= known_at for known in editions) - 1
-    asked = [*borders, *(b - timedelta(days=1) for b in borders[1:]), date(2030, 1, 1)]
-    expected = [codes[(sum(b <= day for b in borders) - 1 + edition) % 5] for day in asked]
-    assert held_on(read.to_dicts(), asked) == expected
+    queried = [*borders, *(b - timedelta(days=1) for b in borders[1:]), date(2030, 1, 1)]
+    expected = [codes[(sum(b <= day for b in borders) - 1 + edition) % 5] for day in queried]
+    assert held_on(read.to_dicts(), queried) == expected
 
 
 # ---- a whole warehouse ------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(oldest, first, then, now)
 
 
-def asked(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
+def queried(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(path), read_only=True) as con:
         return con.execute(sql, list(values)).fetchall()
 
@@ -213,18 +213,18 @@ def shares(path: Path, attribution: str = "publisher") -> dict[str, float]:
         "population = 'all' AND metric = 'downloads_30d' AND credit = 'fractional' "
         "AND attribution = ?"
     )
-    return dict(asked(path, sql, DAY, attribution))
+    return dict(queried(path, sql, DAY, attribution))
 
 
 def recalled(path: Path, day: date, attribution: str = "publisher") -> dict[str, float]:
     """The same by the macro, in a file that knows everything."""
     sql = "SELECT country_code, share FROM mart.as_of(?) WHERE attribution = ?"
-    return dict(asked(path, sql, day, attribution))
+    return dict(queried(path, sql, day, attribution))
 
 
 @pytest.mark.parametrize("day", [DAY, DAY - timedelta(days=5), CORRECTED + timedelta(days=3)])
 def test_the_macro_names_the_day_that_was_asked_for(built: Built, day: date) -> None:
-    assert asked(built.now, "SELECT DISTINCT known_at FROM mart.as_of(?)", day) == [(day,)]
+    assert queried(built.now, "SELECT DISTINCT known_at FROM mart.as_of(?)", day) == [(day,)]
 
 
 def test_a_correction_changes_todays_reading_and_not_that_of_the_day_before(built: Built) -> None:
@@ -240,8 +240,8 @@ def test_every_table_of_an_earlier_day_is_unchanged(built: Built) -> None:
     for table in ("core.labs", "core.hub_model_roots", "mart.country_share_daily",
                   "mart.lab_share_daily", "mart.attribution_range"):  # fmt: skip
         sql = f"SELECT * FROM {table} ORDER BY ALL"
-        assert asked(built.then, sql) == asked(built.first, sql), table
-    ((known_at,),) = asked(built.then, "SELECT known_at FROM meta.build")
+        assert queried(built.then, sql) == queried(built.first, sql), table
+    ((known_at,),) = queried(built.then, "SELECT known_at FROM meta.build")
     assert known_at == CORRECTED - timedelta(days=1)
 
 
@@ -257,9 +257,9 @@ def test_the_macro_answers_as_the_build_of_that_day(built: Built, attribution: s
 
 def test_the_macro_sees_no_later_observation(built: Built) -> None:
     sql = "SELECT DISTINCT as_of_date, known_at FROM mart.as_of(?)"
-    assert asked(built.now, sql, date(2026, 8, 14)) == [(date(2026, 8, 7), date(2026, 8, 14))]
-    assert asked(built.now, sql, CORRECTED) == [(DAY, CORRECTED)]
-    assert asked(built.now, sql, date(2026, 8, 6)) == []
+    assert queried(built.now, sql, date(2026, 8, 14)) == [(date(2026, 8, 7), date(2026, 8, 14))]
+    assert queried(built.now, sql, CORRECTED) == [(DAY, CORRECTED)]
+    assert queried(built.now, sql, date(2026, 8, 6)) == []
 
 
 # ---- from the command line --------------------------------------------------------------------
@@ -281,10 +281,10 @@ def test_as_of_answers_with_earlier_knowledge_and_leaves_no_files() -> None:
     before = {p for folder in (ROOT, SAMPLE) for p in folder.iterdir()}
     done = as_of("2026-08-10", "--sources=hub", "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["about"]["as_of"] == "2026-08-10"
-    assert {r["as_of_date"] for r in told["country_share_daily"]} == {"2026-08-07"}
-    assert told["published"] == []
+    shown = json.loads(done.stdout)
+    assert shown["about"]["as_of"] == "2026-08-10"
+    assert {r["as_of_date"] for r in shown["country_share_daily"]} == {"2026-08-07"}
+    assert shown["published"] == []
     after = {p for folder in (ROOT, SAMPLE) for p in folder.iterdir()}
     assert after - before <= {ROOT / ".pytest_cache", ROOT / ".hypothesis"}
 

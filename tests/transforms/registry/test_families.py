@@ -343,7 +343,7 @@ def test_the_recorded_boards_and_epoch_records_have_families(built: Settings) ->
 
 
 def test_a_share_that_does_not_add_up_is_found(tmp_path: Path) -> None:
-    asked = next(
+    queried = next(
         r for r in RULES if (r.table, r.name) == ("mart.family_share_daily", "shares_sum_to_one")
     )
     con = duckdb.connect()
@@ -353,5 +353,5 @@ def test_a_share_that_does_not_add_up_is_found(tmp_path: Path) -> None:
         "NULL AS share_missing FROM "
         "(VALUES ('base', 0.4), ('base', 0.6), ('publisher', 0.4), ('publisher', 0.5)) v(a, s)"
     )
-    faults = con.execute(asked.sql.replace("{batch}", "t")).fetchall()
+    faults = con.execute(queried.sql.replace("{batch}", "t")).fetchall()
     assert [fault[4] for fault in faults] == ["publisher"]

@@ -280,8 +280,8 @@ def test_the_pairs_are_names_of_the_recordings(
     with open_read_only(built.warehouse) as con:
         found = con.execute("SELECT system, name FROM core.model_identities").fetchall()
     recorded = set(found) | {("lmarena", name) for name in _displayed(recordings)}
-    asked = {name for pair in pairs for name in _both(pair) if name[0] != "hub"}
-    assert asked <= recorded
+    queried = {name for pair in pairs for name in _both(pair) if name[0] != "hub"}
+    assert queried <= recorded
 
 
 def _displayed(recordings: Path) -> Iterator[str]:
