@@ -1,4 +1,4 @@
-"""Great Expectations, kept quiet and to itself."""
+"""Great Expectations without telemetry, progress bars, log lines and warnings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
-from unittest.mock import patch
 
-# What Great Expectations accepts (engine settings, progress bars, sites) its own types refuse.
+# Its own types do not allow all that it accepts: engine settings, progress bars, sites.
 GxObject: TypeAlias = Any
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -32,40 +31,8 @@ def ephemeral_context() -> Iterator[GxObject]:
 
 
 @contextmanager
-def remembered() -> Iterator[None]:
-    """Lets a suite's expectations be translated into their configurations, and back, only once.
-
-    Great Expectations does so 75 times for each expectation, a third of a small table's time. The
-    objects are kept to the end, since they are known by their address.
-    """
-    from great_expectations.expectations import expectation  # noqa: PLC0415 - see ephemeral_context
-    from great_expectations.expectations import expectation_configuration as config  # noqa: PLC0415
-
-    asked: GxObject = expectation.Expectation
-    configuration = property(_once(asked.configuration.fget))
-    to_domain_obj = _once(config.ExpectationConfiguration.to_domain_obj)
-    with (
-        patch.object(asked, "configuration", configuration),
-        patch.object(config.ExpectationConfiguration, "to_domain_obj", to_domain_obj),
-    ):
-        yield
-
-
-def _once(method: GxObject) -> Callable[[GxObject], GxObject]:
-    """A method without arguments that answers from memory from the second time on."""
-    known: dict[int, tuple[GxObject, GxObject]] = {}
-
-    def answer(self: GxObject) -> GxObject:
-        if id(self) not in known:
-            known[id(self)] = (self, method(self))
-        return known[id(self)][1]
-
-    return answer
-
-
-@contextmanager
 def _quiet() -> Iterator[None]:
-    """Its loggers set levels of their own, so what they say is stopped on its way up."""
+    """Its loggers set their own levels, so their messages are stopped before they propagate."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logger, silence = logging.getLogger("great_expectations"), logging.NullHandler()
     logger.addHandler(silence)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expectations.context import GxObject, ephemeral_context, remembered
+from expectations.context import GxObject, ephemeral_context
 from expectations.report import Outcome, Report, Result, ValidationError
 from expectations.rule import Rule
 from expectations.rules import rules_for
@@ -135,8 +135,7 @@ def _ask(datasource: GxObject, target: _Target) -> dict[str, Any]:
     asset = datasource.add_query_asset(target.table, query=f"SELECT * FROM {target.rows}")
     batch = asset.add_batch_definition_whole_table("all").get_batch()
     suite = suite_for(target.table, target.checks)
-    with remembered():
-        answer: dict[str, Any] = batch.validate(suite, result_format="BASIC").to_json_dict()
+    answer: dict[str, Any] = batch.validate(suite, result_format="BASIC").to_json_dict()
     return answer
 
 
