@@ -28,7 +28,7 @@ LONGEST = (
     *("test_same_bytes.py", "test_page.py"),
     *(
         "test_hub_listings.py",
-        "test_expectations.py",
+        "test_rules.py",
         "test_publish_to_huggingface.py",
         "test_pipeline.py",
     ),
