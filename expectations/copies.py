@@ -1,4 +1,4 @@
-"""Whether the DuckDB file of a release holds the rows of its Parquet files, no more and no less."""
+"""Whether the DuckDB file of a release has exactly the rows of its Parquet files."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ def validate_copies(
 ) -> Report:
     """Compares every table with its Parquet file: columns, and a fingerprint of rows in any order.
 
-    What Great Expectations found true of the table is then true of the Parquet file. The file must
-    also say which release it is. Raises ValidationError when it cannot be opened.
+    Everything that was validated on the table then also holds for the Parquet file. The DuckDB
+    file must also name its release. Raises ValidationError if it cannot be opened.
     """
     try:
         with connect(database, read_only=True) as con:
             results = [_same_rows(con, table, files[table], stage) for table in sorted(files)]
             results += _names_its_release(con, release_id, stage)
     except duckdb.Error as error:
-        what = f"stage {stage}: {database.name} of release {release_id} cannot be read: {error}"
-        raise ValidationError(f"{what}; stage and publish it again") from error
+        raise ValidationError(
+            f"stage {stage}: cannot read {database.name} of release {release_id}: {error}; "
+            "stage and publish it again"
+        ) from error
     return Report(tuple(results))
 
 
@@ -39,14 +41,14 @@ def _same_rows(con: duckdb.DuckDBPyConnection, table: str, file: Path, stage: st
     parquet = f"read_parquet({literal(str(file))}, hive_partitioning = false)"
     try:
         columns, in_parquet = _columns(con, sql_name), _columns(con, parquet)
-        ours, theirs = (_fingerprint(con, f"FROM {rows}") for rows in (sql_name, parquet))
+        in_table, in_file = (_fingerprint(con, f"FROM {rows}") for rows in (sql_name, parquet))
     except duckdb.Error as error:
-        told = " ".join(str(error).split())
-        return _result(stage, table, SAME_ROWS, "not_asked", None, {"error": told})
+        message = " ".join(str(error).split())
+        return _result(stage, table, SAME_ROWS, "not_run", None, {"error": message})
     differ = sorted({name for name, _ in {*columns} ^ {*in_parquet}})
-    details = {"rows": ours[0], "rows_in_parquet": theirs[0], "columns_differ": differ}
-    outcome: Outcome = "passed" if (columns, ours) == (in_parquet, theirs) else "failed"
-    return _result(stage, table, SAME_ROWS, outcome, ours[0], details)
+    details = {"rows": in_table[0], "rows_in_parquet": in_file[0], "columns_differ": differ}
+    outcome: Outcome = "passed" if (columns, in_table) == (in_parquet, in_file) else "failed"
+    return _result(stage, table, SAME_ROWS, outcome, in_table[0], details)
 
 
 def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
@@ -79,11 +81,9 @@ def _result(
     details: Mapping[str, object],
 ) -> Result:
     description = {
-        SAME_ROWS: "The DuckDB file holds the rows of the Parquet file.",
-        RELEASE_ID: "The DuckDB file says which release it is.",
+        SAME_ROWS: "The DuckDB file has the rows of the Parquet file.",
+        RELEASE_ID: "The DuckDB file names its release.",
     }[name]
-    told = None if outcome == "passed" else json.dumps(details, ensure_ascii=False)
-    at_fault = None if outcome == "not_asked" else int(outcome == "failed")
-    return Result(
-        stage, table, name, None, "critical", outcome, n_rows, at_fault, told, description
-    )
+    text = None if outcome == "passed" else json.dumps(details, ensure_ascii=False)
+    failing = None if outcome == "not_run" else int(outcome == "failed")
+    return Result(stage, table, name, None, "critical", outcome, n_rows, failing, text, description)

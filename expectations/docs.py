@@ -1,4 +1,4 @@
-"""Great Expectations' Data Docs of a run, made from the answers that are already there."""
+"""Great Expectations' Data Docs of a run, made from the results of the validation."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 from expectations.context import GxObject, ephemeral_context
 from expectations.report import Report
 
-# The pages fetch their logo there with the time of the build and the context's id in the address.
+# The pages load their logo from there, with the build time and the context's id in the URL.
 _LOGO = re.compile(r"https://great-expectations-web-assets\.[^\"']*")
-# Folding parts are named by random ids; the same answers must give the same bytes.
+# Collapsible sections have random ids; the same results must give the same bytes.
 _RANDOM_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def build_docs(reports: Sequence[Report], folder: Path, as_of: date) -> Path:
     """Writes the site into `folder` and returns its index.html; nothing is validated again.
 
-    `as_of`, the run's clock, stands where Great Expectations would print the time, so that the
-    same answers give the same pages. Give each run a folder of its own.
+    `as_of`, the run's logical date, replaces the time that Great Expectations would print, so that
+    the same results give the same pages. Each run needs a folder of its own.
     """
     with tempfile.TemporaryDirectory() as built, ephemeral_context() as context:
         _use_site(context, built)
@@ -31,22 +31,22 @@ def build_docs(reports: Sequence[Report], folder: Path, as_of: date) -> Path:
             for page in report.pages:
                 _store(context, page, datetime.combine(as_of, time(), UTC))
         context.build_data_docs()
-        # The animations are two thirds of the site and belong to a tutorial that is switched off.
+        # The animations are two thirds of the site; they belong to a tutorial that is disabled.
         shutil.copytree(built, folder, ignore=shutil.ignore_patterns("*.gif"), dirs_exist_ok=True)
     for file in folder.rglob("*.html"):
-        file.write_text(_settled(file.read_text(encoding="utf-8")), encoding="utf-8")
+        file.write_text(_reproducible(file.read_text(encoding="utf-8")), encoding="utf-8")
     return folder / "index.html"
 
 
-def _settled(html: str) -> str:
-    """A page without what differs from build to build, and without the call home for the logo."""
+def _reproducible(html: str) -> str:
+    """A page without what differs from build to build, and without loading the logo."""
     numbers: dict[str, str] = {}
     html = _LOGO.sub("data:,", html)
     return _RANDOM_ID.sub(lambda m: numbers.setdefault(m[0], f"part-{len(numbers) + 1}"), html)
 
 
 def _use_site(context: GxObject, folder: str) -> None:
-    """Leaves one site, in `folder`."""
+    """Replaces all sites by one in `folder`."""
     for name in list(context.list_data_docs_sites()):
         context.delete_data_docs_site(name)
     store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": folder}
@@ -62,7 +62,7 @@ def _use_site(context: GxObject, folder: str) -> None:
 
 
 def _store(context: GxObject, page: Mapping[str, Any], run_time: datetime) -> None:
-    """One table's answers, as if a checkpoint named after the stage had just asked."""
+    """Stores the results of one table, as a checkpoint named after the stage would."""
     import great_expectations.core as gx_core  # noqa: PLC0415 - see ephemeral_context
     from great_expectations.data_context.types import resource_identifiers  # noqa: PLC0415
 
@@ -72,12 +72,12 @@ def _store(context: GxObject, page: Mapping[str, Any], run_time: datetime) -> No
         "validation_time": run_time.isoformat(),
         "batch_markers": {},
     }
-    answers = {k: v for k, v in page.items() if k != "stage"}
-    answers["meta"] = {**page["meta"], **time_meta}
-    result = gx_core.ExpectationSuiteValidationResultSchema().load(answers)
+    result = {k: v for k, v in page.items() if k != "stage"}
+    result["meta"] = {**page["meta"], **time_meta}
+    loaded = gx_core.ExpectationSuiteValidationResultSchema().load(result)
     key = resource_identifiers.ValidationResultIdentifier(
         expectation_suite_identifier=resource_identifiers.ExpectationSuiteIdentifier(name=table),
         run_id=gx_core.RunIdentifier(run_name=stage, run_time=run_time),
         batch_identifier=table,
     )
-    context.validation_results_store.set(key, result)
+    context.validation_results_store.set(key, loaded)

@@ -1,4 +1,4 @@
-"""What validation found: records that can be stored, counted and acted upon."""
+"""Results of validation: records that can be stored, counted and acted upon."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import polars as pl
 from expectations.suites import Severity
 from warehouse.contracts.table import contract
 
-Outcome = Literal["passed", "failed", "not_asked"]
+Outcome = Literal["passed", "failed", "not_run"]
 
 FAILURES_SHOWN = 10
 ROWS_SHOWN = 3
 
 
 class ValidationError(Exception):
-    """A critical expectation does not hold, or could not be asked: nothing may be published."""
+    """A critical expectation failed or could not run: nothing may be published."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to one expectation: one row of meta.validation_results."""
+    """The result of one expectation: one row of meta.validation_results."""
 
     stage: str
     table_name: str
@@ -46,7 +46,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """The answers of one stage (or of several, added up), in the order of their key.
+    """The results of one stage, or of several added up, in the order of their key.
 
     `pages` are Great Expectations' own results, one per table, for the Data Docs.
     """
@@ -59,7 +59,7 @@ class Report:
         return Report(tuple(results), (*self.pages, *other.pages))
 
     def failures(self, severity: Severity) -> list[Result]:
-        """Expectations of that severity that do not hold or could not be asked."""
+        """Expectations of that severity that failed or could not run."""
         return [r for r in self.results if r.severity == severity and r.outcome != "passed"]
 
     def summary(self) -> dict[str, int]:
@@ -69,13 +69,13 @@ class Report:
             "expectations": len(self.results),
             "passed": outcomes["passed"],
             "failed": outcomes["failed"],
-            "not_asked": outcomes["not_asked"],
+            "not_run": outcomes["not_run"],
             "critical": len(self.failures("critical")),
             "warning": len(self.failures("warning")),
         }
 
     def to_frame(self) -> pl.DataFrame:
-        """The results as meta.validation_results; no times, so that a replay gives the same."""
+        """The results as meta.validation_results; without times, so a re-run gives the same."""
         schema = contract("meta.validation_results").polars_schema
         rows = [
             dict(zip((f.name for f in fields(r)), astuple(r), strict=True)) for r in self.results
@@ -83,9 +83,9 @@ class Report:
         return pl.DataFrame(rows, schema=schema)
 
     def raise_for_critical(self) -> None:
-        """Raises ValidationError naming every table, promise and the first rows at fault."""
-        # Bad data first: a missing column also keeps other questions from being asked.
-        failures = sorted(self.failures("critical"), key=lambda r: r.outcome == "not_asked")
+        """Raises ValidationError naming every table and expectation, and the first failing rows."""
+        # Failures first: a missing column also keeps other expectations from running.
+        failures = sorted(self.failures("critical"), key=lambda r: r.outcome == "not_run")
         if failures:
             raise ValidationError("\n".join(_message(failures)))
 
@@ -98,9 +98,10 @@ def _message(failures: Sequence[Result]) -> Iterator[str]:
     if len(failures) > FAILURES_SHOWN:
         yield f"  ... and {len(failures) - FAILURES_SHOWN} more"
     yield (
-        "The run stops here. Follow the keys (snapshot_id leads to the sidecar in the archive) "
-        "to the source's bytes: if the source is wrong, refuse the snapshot or add a correction; "
-        "if the transform is, mend it; then run again."
+        "The run stops here; nothing was published. Look the failing rows up in the source's files "
+        "(snapshot_id names the folder in the archive). If the source is wrong, exclude the "
+        "snapshot (`observatory exclude SOURCE/DATE --reason TEXT`) or add a correction. If a "
+        "transform is wrong, correct it. Then run again."
     )
 
 
@@ -108,22 +109,22 @@ def _about(result: Result) -> Iterator[str]:
     column = f".{result.column_name}" if result.column_name else ""
     yield (
         f"  [{result.stage}] {result.table_name}{column}: {result.expectation} "
-        f"{_fault(result)}. {result.description}"
+        f"{_failure(result)}. {result.description}"
     )
     details = json.loads(result.details or "{}")
     for row in details.get("rows", [])[:ROWS_SHOWN]:
-        yield "      " + ", ".join(f"{name}={value!r}" for name, value in row.items())
-    for name in ("observed", "missing", "surplus", "error"):
+        yield "      " + ", ".join(f"{name} = {value}" for name, value in row.items())
+    for name in ("observed", "missing", "unexpected", "error"):
         if name in details:
             yield f"      {name}: {details[name]}"
 
 
-def _fault(result: Result) -> str:
-    if result.outcome == "not_asked":
-        return "could not be asked (a fault of the table's columns or of the rule's SQL)"
+def _failure(result: Result) -> str:
+    if result.outcome == "not_run":
+        return "could not run (wrong columns in the table, or wrong SQL in the rule)"
     if result.unexpected_count is None:
         return "failed"
-    return f"failed: {result.unexpected_count} at fault, of {result.element_count} rows"
+    return f"failed for {result.unexpected_count} of {_count(result.element_count or 0, 'row')}"
 
 
 def _count(number: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""A rule: SQL that selects the rows at fault, for what a contract cannot say."""
+"""A rule: SQL that selects the failing rows, for what a contract cannot express."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _OTHER_TABLE = re.compile(r'\b"?(raw|core|mart|meta)"?\s*\.\s*"?\w', re.IGNORECA
 class Rule:
     """One rule about one table.
 
-    `sql` selects the rows at fault; `{batch}` stands for the table. It may name other tables of
-    the same database as "layer"."name"; then it is not asked of a file that stands alone.
+    `sql` selects the failing rows; `{batch}` is the table. It may name other tables of the same
+    database as "layer"."name"; such a rule does not run on tables that are validated alone.
     """
 
     name: str
@@ -30,6 +30,6 @@ class Rule:
         return _OTHER_TABLE.search(self.sql) is not None
 
     def check(self) -> Check:
-        """The rule as a question."""
-        offending = self.sql.replace("{batch}", "batch")
-        return Check(self.name, self.severity, self.description, offending=offending)
+        """The rule as a check."""
+        sql = self.sql.replace("{batch}", "batch")
+        return Check(self.name, self.severity, self.description, failing_rows=sql)

@@ -1,7 +1,7 @@
 """Rules that a contract cannot say: several columns, several rows, one snapshot against another.
 
-A rule is SQL that selects the rows at fault. To add one, add a `Rule` to the module of its topic
-in `expectations/rule_sets`: it is asked wherever its table is validated.
+A rule is SQL that selects the failing rows. To add one, add a `Rule` to the module of its topic
+in `expectations/rule_sets`; it runs wherever its table is validated.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from expectations.rule import Rule
 from expectations.rule_sets.ai_index import AI_INDEX
 from expectations.rule_sets.arena import ARENA
+from expectations.rule_sets.arena_ratings import ARENA_RATINGS
 from expectations.rule_sets.claims import CLAIMS
 from expectations.rule_sets.epoch import EPOCH
 from expectations.rule_sets.hub import HUB
@@ -20,7 +21,7 @@ from expectations.rule_sets.pointers import POINTERS
 from expectations.rule_sets.refused import REFUSED, refusal_rules
 from warehouse.contracts.table import Contract, quote
 
-_TOPICS = (AI_INDEX, ARENA, CLAIMS, EPOCH, HUB, IDENTITY, LEADERS, POINTERS, REFUSED)
+_TOPICS = (AI_INDEX, ARENA, ARENA_RATINGS, CLAIMS, EPOCH, HUB, IDENTITY, LEADERS, POINTERS, REFUSED)
 RULES: tuple[Rule, ...] = tuple(rule for topic in _TOPICS for rule in topic)
 
 # The recorded Hub days are lists of the most liked and most downloaded models, of any length;
@@ -29,18 +30,20 @@ FALL_IS_A_WARNING = frozenset({"raw.hub_models"})
 
 
 def rules_for(contract: Contract, rules: Sequence[Rule] | None = None) -> list[Rule]:
-    """The named rules of a table (of `RULES`, unless others are given), then those of its snapshots
-    and of what was refused."""
+    """The named rules of a table, then the rules of its snapshots and of refused records.
+
+    The named rules are those of `RULES`, unless others are given.
+    """
     named = [rule for rule in (RULES if rules is None else rules) if rule.table == contract.table]
     return [*named, *snapshot_rules(contract), *refusal_rules(contract)]
 
 
 def snapshot_rules(contract: Contract) -> Iterator[Rule]:
-    """A raw table's snapshots, each against the one before it of the same source and part."""
+    """Compare each snapshot of a raw table with the previous one of the same source and part."""
     fall = contract.thresholds.rows_fall_pct
     if contract.layer != "raw" or fall is None or "snapshot_id" not in contract.columns:
         return
-    # Record numbers start anew in every part (file or subset) of a snapshot.
+    # Record numbers restart in every part (file or subset) of a snapshot.
     parts = [c for c in contract.key if c not in ("snapshot_id", "line")]
     parts = parts if "line" in contract.key else []
     each = f" of the same {', '.join(parts)}" if parts else ""
@@ -48,17 +51,17 @@ def snapshot_rules(contract: Contract) -> Iterator[Rule]:
         "snapshot_rows_do_not_fall",
         contract.table,
         "warning" if contract.table in FALL_IS_A_WARNING else "critical",
-        f"The newest snapshot of {contract.table} has at most {fall:g} % fewer rows than the one "
-        f"before{each}.",
+        f"The newest snapshot of {contract.table} has at most {fall:g} % fewer rows than the "
+        f"previous one{each}.",
         _fall_sql(parts, fall, "="),
     )
-    # A sealed snapshot stays for ever: one that was short must not stop every run after it.
+    # Sealed snapshots are permanent, so a short one must not stop every later run.
     yield Rule(
         "earlier_snapshot_rows_do_not_fall",
         contract.table,
         "warning",
         f"No earlier snapshot of {contract.table} has over {fall:g} % fewer rows than the one "
-        f"before{each}.",
+        f"before it{each}.",
         _fall_sql(parts, fall, "<"),
     )
     if parts:
@@ -66,8 +69,8 @@ def snapshot_rules(contract: Contract) -> Iterator[Rule]:
             "snapshot_parts_are_kept",
             contract.table,
             "warning",
-            f"The newest snapshot of {contract.table} holds every {', '.join(parts)} of the one "
-            "before.",
+            f"The newest snapshot of {contract.table} has every {', '.join(parts)} of the previous "
+            "one.",
             _lost_sql(parts),
         )
 

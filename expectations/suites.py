@@ -1,9 +1,9 @@
-"""Contract -> Great Expectations suite: what a table's YAML file promises, as questions.
+"""Contract -> Great Expectations suite: the promises of a table's YAML file as checks.
 
-Great Expectations asks them inside DuckDB. Where it has no fitting expectation the question is SQL
-that selects the rows at fault (`QueryFindsNoRows`): its type check sees SQLAlchemy's
-types (`String` for VARCHAR), its compound key drops keys with a null part, and its regex and LIKE
-expectations refuse DuckDB altogether.
+Great Expectations runs them inside DuckDB. Where it has no suitable expectation, the check is SQL
+that selects the failing rows (`QueryFindsNoRows`): its type check sees SQLAlchemy's types (`String`
+for VARCHAR), its compound key ignores keys with a null part, and its regex and LIKE expectations
+do not support DuckDB.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ COLUMN_ORDER = "expect_table_columns_to_match_ordered_list"
 
 @dataclass(frozen=True)
 class Check:
-    """One question about one table.
+    """One check of one table.
 
-    `offending` selects the rows at fault from `batch`, the table under validation, keys first;
-    None where no row is at fault but the table itself. `arguments` are those of Great
-    Expectations' class of that `name` (`counting.CLASSES`); None = ask `offending` itself.
+    `failing_rows` is SQL that selects the failing rows from `batch`, the table under validation,
+    keys first; None where the table as a whole fails. `arguments` are those of Great Expectations'
+    class of that `name` (`counting.CLASSES`); None = run `failing_rows` itself.
     """
 
     name: str
     severity: Severity
     description: str
     column: str | None = None
-    offending: str | None = None
+    failing_rows: str | None = None
     arguments: Mapping[str, Any] | None = None
 
 
 def checks_for(contract: Contract, *, with_references: bool = True) -> list[Check]:
-    """Every promise of a contract; without references where the other tables are out of reach."""
+    """Every promise of a contract; without references if the other tables are not available."""
     checks = [*_table_checks(contract)]
     for name, column in contract.columns.items():
         checks += _column_checks(contract, name, column)
@@ -52,7 +52,7 @@ def checks_for(contract: Contract, *, with_references: bool = True) -> list[Chec
 
 
 def suite_for(name: str, checks: Sequence[Check]) -> gx.ExpectationSuite:
-    """The checks as a suite. `meta.position` leads from an answer back to its check."""
+    """The checks as a suite. `meta.position` links a result to its check."""
     import great_expectations as gx  # noqa: PLC0415 - takes 3 to 5 s; `--help` must not wait
 
     return gx.ExpectationSuite(
@@ -60,12 +60,11 @@ def suite_for(name: str, checks: Sequence[Check]) -> gx.ExpectationSuite:
     )
 
 
-def select_offending(batch: str, offending: str) -> str:
-    """A whole statement: the rows at fault in `batch`, a SQL table expression."""
-    # Materialising would copy a million rows for a rule that looks at the table twice.
+def select_failing_rows(batch: str, sql: str) -> str:
+    """A whole statement: the failing rows of `batch`, a SQL table expression."""
+    # Materializing would copy a million rows for a rule that reads the table twice.
     return (
-        f"WITH batch AS NOT MATERIALIZED (SELECT * FROM {batch}) "
-        f"SELECT * FROM ({offending}) AS offending"
+        f"WITH batch AS NOT MATERIALIZED (SELECT * FROM {batch}) SELECT * FROM ({sql}) AS failing"
     )
 
 
@@ -75,9 +74,9 @@ def _expectation(check: Check, position: int) -> GxObject:
     arguments = check.arguments
     kind = QueryFindsNoRows if arguments is None else CLASSES[check.name]
     if arguments is None:
-        # Great Expectations fills {fields}, SQLAlchemy :parameters; a rule's text has neither.
-        sql = (check.offending or "").replace("{", "{{").replace("}", "}}").replace(":", r"\:")
-        arguments = {"unexpected_rows_query": select_offending("{batch}", sql)}
+        # Escape what Great Expectations reads as {fields} and SQLAlchemy as :parameters.
+        sql = (check.failing_rows or "").replace("{", "{{").replace("}", "}}").replace(":", r"\:")
+        arguments = {"unexpected_rows_query": select_failing_rows("{batch}", sql)}
     return kind(
         **arguments,
         severity=check.severity,
@@ -97,7 +96,7 @@ def _table_checks(contract: Contract) -> Iterator[Check]:
         "column_types_match",
         "critical",
         f"The columns of {contract.table} have the types of its contract.",
-        offending=_other_types(contract),
+        failing_rows=_other_types(contract),
     )
     least = contract.thresholds.min_rows
     yield Check(
@@ -111,7 +110,7 @@ def _table_checks(contract: Contract) -> Iterator[Check]:
         "key_is_unique",
         "critical",
         f"No two rows of {contract.table} share the key ({', '.join(contract.key)}).",
-        offending=f"SELECT {keys}, count(*) AS n_rows FROM batch GROUP BY {keys} "
+        failing_rows=f"SELECT {keys}, count(*) AS n_rows FROM batch GROUP BY {keys} "
         "HAVING count(*) > 1",
     )
 
@@ -144,12 +143,12 @@ def _column_checks(contract: Contract, name: str, column: Column) -> Iterator[Ch
             contract,
             name,
             "expect_column_values_to_be_between",
-            f"lies {_range(column)}",
+            f"is {_range(column)}",
             {"min_value": column.min, "max_value": column.max},
         )
     if column.type == "DOUBLE":
-        # A NaN passes `>= 0`, survives every sum and is no null: missing must be null.
-        yield _values(contract, name, "values_are_finite", "is a number, never NaN or infinite")
+        # A NaN passes `>= 0`, spoils every sum and is not null; a missing value must be null.
+        yield _values(contract, name, "values_are_finite", "is never NaN or infinite")
 
 
 def _values(
@@ -165,7 +164,7 @@ def _values(
         "critical",
         f"{name} of {contract.table} {promise}.",
         column=name,
-        offending=_rows_where(contract, name, _violation(check, quote(name), column)),
+        failing_rows=_rows_where(contract, name, _violation(check, quote(name), column)),
         arguments=None if arguments is None else {"column": name, **arguments},
     )
 
@@ -195,16 +194,16 @@ def _reference(contract: Contract, name: str, references: str) -> Check:
     return Check(
         "reference_exists",
         "critical",
-        f"Every {name} of {contract.table} stands in {references}.",
+        f"Every {name} of {contract.table} exists in {references}.",
         column=name,
-        offending=_rows_where(
+        failing_rows=_rows_where(
             contract, name, f"{quote(name)} IS NOT NULL AND NOT EXISTS ({found})"
         ),
     )
 
 
 def _rows_where(contract: Contract, column: str, condition: str) -> str:
-    """The rows at fault by key, with the snapshot that they came from and the value at fault."""
+    """The failing rows by key, with their snapshot and the failing value."""
     snapshot = ["snapshot_id"] if "snapshot_id" in contract.columns else []
     names = _list(dict.fromkeys([*snapshot, *contract.key, column]))
     return f"SELECT {names} FROM batch WHERE {condition}"

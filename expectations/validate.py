@@ -1,7 +1,7 @@
-"""Asks Great Expectations' questions inside DuckDB and turns the answers into records.
+"""Runs Great Expectations inside DuckDB and turns its results into records.
 
-A table of the build and one of a release's DuckDB file read back from storage go the same way, and
-no row leaves DuckDB but the few that are at fault.
+Tables of a build and of a release's DuckDB file, read back from storage, are validated in the same
+way. Only the few failing rows leave DuckDB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from expectations.suites import (
     ROW_COUNT,
     Check,
     checks_for,
-    select_offending,
+    select_failing_rows,
     suite_for,
 )
 from warehouse.contracts.table import Contract, ContractError, contracts
@@ -32,7 +32,7 @@ from warehouse.contracts.table import Contract, ContractError, contracts
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-ROWS_KEPT = 20
+ROWS_SHOWN = 20
 CELL_LENGTH = 200
 # Without the last two a finished query is rolled back and its result lost ("[]").
 _ENGINE: Mapping[str, object] = {
@@ -44,7 +44,7 @@ _ENGINE: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class _Target:
-    """One table: where its rows are (a SQL table expression) and what is asked of them."""
+    """One table: where its rows are (a SQL table expression), and its checks."""
 
     table: str
     rows: str
@@ -60,22 +60,22 @@ def validate_database(
     known: Mapping[str, Contract] | None = None,
     rules: Sequence[Rule] | None = None,
 ) -> Report:
-    """Asks every promise and rule of the tables in a closed, checkpointed DuckDB file.
+    """Check every promise and rule of the tables in a closed, checkpointed DuckDB file.
 
-    The file is opened read-only and closed again. Of tables that stand `alone`, as in a release
-    from which a license took others, references and rules that look at other tables are left out.
-    `known` and `rules` stand in for the repository's contracts and RULES. Raises ContractError for
-    a table without a contract and ValidationError when the file cannot be opened.
+    The file is opened read-only and closed again. With `alone`, as for a release without the tables
+    that their license withholds, references and rules that read other tables are skipped. `known`
+    and `rules` replace the repository's contracts and RULES. Raises ContractError for a table
+    without a contract and ValidationError if the file cannot be opened.
     """
     if not path.is_file():
-        raise ValidationError(f"stage {stage}: there is no database at {path}; build it first")
+        raise ValidationError(f"stage {stage}: no database at {path}; build it first")
     targets = []
     for table in tables:
         promised = _contract(table, known)
-        asked = [r for r in rules_for(promised, rules) if not (alone and r.needs_database)]
+        runnable = [r for r in rules_for(promised, rules) if not (alone and r.needs_database)]
         checks = checks_for(promised, with_references=not alone)
         targets.append(
-            _Target(table, promised.sql_name, [*checks, *(rule.check() for rule in asked)])
+            _Target(table, promised.sql_name, [*checks, *(rule.check() for rule in runnable)])
         )
     return _validate(path, targets, stage)
 
@@ -84,7 +84,9 @@ def _contract(table: str, known: Mapping[str, Contract] | None) -> Contract:
     try:
         return (contracts() if known is None else known)[table]
     except KeyError:
-        raise ContractError(f"{table} cannot be validated: it has no contract") from None
+        raise ContractError(
+            f"{table} cannot be validated: it has no contract in warehouse/contracts/tables"
+        ) from None
 
 
 def _validate(database: Path, targets: Sequence[_Target], stage: str) -> Report:
@@ -92,7 +94,7 @@ def _validate(database: Path, targets: Sequence[_Target], stage: str) -> Report:
     pages: list[Mapping[str, Any]] = []
     with ephemeral_context() as context, _datasource(context, database) as (datasource, engine):
         for target in targets:
-            page = _ask(datasource, target)
+            page = _run_checks(datasource, target)
             pages.append({**page, "stage": stage})
             results += _results(engine, target, page, stage)
     return Report(tuple(sorted(results, key=lambda r: r.sort_key)), tuple(pages))
@@ -114,7 +116,7 @@ def _datasource(context: GxObject, database: Path) -> Iterator[tuple[GxObject, E
     try:
         yield datasource, engine
     finally:
-        # Both hold the file open, and then nobody in this process can write it any more.
+        # Both keep the file open, and then nothing in this process can write to it.
         engine.dispose()
         datasource.get_execution_engine().engine.dispose()
 
@@ -124,33 +126,33 @@ def _address(database: str) -> str:
 
     if "$" in database:
         raise ValidationError(
-            f"{database}: Great Expectations takes $ for a variable of its configuration; "
-            "build in a folder without it"
+            f"cannot validate {database}: Great Expectations reads $ in a path as a variable; "
+            "use a folder without $ in its name"
         )
     return URL.create("duckdb", database=database).render_as_string()
 
 
-def _ask(datasource: GxObject, target: _Target) -> dict[str, Any]:
-    """All checks of one table at once. A checkpoint would take half as long again."""
+def _run_checks(datasource: GxObject, target: _Target) -> dict[str, Any]:
+    """All checks of one table at once. A checkpoint would take 50 % longer."""
     asset = datasource.add_query_asset(target.table, query=f"SELECT * FROM {target.rows}")
     batch = asset.add_batch_definition_whole_table("all").get_batch()
     suite = suite_for(target.table, target.checks)
-    answer: dict[str, Any] = batch.validate(suite, result_format="BASIC").to_json_dict()
-    return answer
+    page: dict[str, Any] = batch.validate(suite, result_format="BASIC").to_json_dict()
+    return page
 
 
 def _results(
     engine: Engine, target: _Target, page: Mapping[str, Any], stage: str
 ) -> Iterator[Result]:
-    """One record per check; the page's answers gain the rows at fault."""
-    answers = {a["expectation_config"]["meta"]["position"]: a for a in page["results"]}
-    asked = [(check, answers[at]) for at, check in enumerate(target.checks)]
-    n_rows = next(a["result"].get("observed_value") for c, a in asked if c.name == ROW_COUNT)
-    for check, answer in asked:
-        outcome, count, details = _outcome(check, answer)
-        if outcome == "failed" and check.offending is not None:
-            details = _rows_at_fault(engine, target, check.offending)
-            _show_rows(check, answer["result"], details)
+    """One record per check; the failing rows are added to the page's results."""
+    found = {r["expectation_config"]["meta"]["position"]: r for r in page["results"]}
+    results = [(check, found[at]) for at, check in enumerate(target.checks)]
+    n_rows = next(r["result"].get("observed_value") for c, r in results if c.name == ROW_COUNT)
+    for check, result in results:
+        outcome, count, details = _outcome(check, result)
+        if outcome == "failed" and check.failing_rows is not None:
+            details = _failing_rows(engine, target, check.failing_rows)
+            _show_rows(check, result["result"], details)
         yield Result(
             stage,
             target.table,
@@ -158,7 +160,7 @@ def _results(
             check.column,
             check.severity,
             outcome,
-            None if outcome == "not_asked" else n_rows,
+            None if outcome == "not_run" else n_rows,
             count,
             json.dumps(details, ensure_ascii=False) if details else None,
             check.description,
@@ -169,21 +171,21 @@ def _show_rows(check: Check, result: dict[str, Any], details: Mapping[str, Any])
     """Puts the rows where the Data Docs look for them."""
     rows = details.get("rows", [])
     if check.arguments is None:
-        result["observed_value"] = f"{result['observed_value']} at fault, such as {rows[:3]}"
+        result["observed_value"] = f"{result['observed_value']} failing rows, such as {rows[:3]}"
     else:
         result["partial_unexpected_list"] = rows
 
 
-def _outcome(check: Check, answer: Mapping[str, Any]) -> tuple[Outcome, int | None, dict[str, Any]]:
-    """Outcome, number of rows at fault, and what else is known without asking again."""
-    error = _error(answer["exception_info"])
+def _outcome(check: Check, found: Mapping[str, Any]) -> tuple[Outcome, int | None, dict[str, Any]]:
+    """Outcome, number of failing rows, and what else is known without another query."""
+    error = _error(found["exception_info"])
     if error is not None:
-        return "not_asked", None, {"error": error}
-    result = answer["result"]
+        return "not_run", None, {"error": error}
+    result = found["result"]
     count = None
-    if check.offending is not None:  # an empty table has no count at all
+    if check.failing_rows is not None:  # an empty table has no count at all
         count = result.get("observed_value" if check.arguments is None else "unexpected_count", 0)
-    if answer["success"]:
+    if found["success"]:
         return "passed", count, {}
     return "failed", count, _observed(check, result)
 
@@ -195,13 +197,13 @@ def _observed(check: Check, result: Mapping[str, Any]) -> dict[str, Any]:
     promised, found = check.arguments["column_list"], list(observed or [])
     return {
         "missing": [c for c in promised if c not in found],
-        "surplus": [c for c in found if c not in promised],
+        "unexpected": [c for c in found if c not in promised],
         "observed": found,
     }
 
 
 def _error(info: Mapping[str, Any]) -> str | None:
-    """Why a question could not be asked; None when it was. One entry, or one per metric."""
+    """Why a check could not run, or None. There is one entry, or one per metric."""
     entries = [info] if "raised_exception" in info else [info[key] for key in sorted(info)]
     for entry in entries:
         if entry["raised_exception"]:
@@ -214,14 +216,14 @@ def _plain(message: str) -> str:
     return " ".join(re.split(r"\[SQL:|\(Background on", message, maxsplit=1)[0].split())
 
 
-def _rows_at_fault(engine: Engine, target: _Target, offending: str) -> dict[str, Any]:
-    """Up to 20 rows at fault, always the same ones: Great Expectations takes any."""
+def _failing_rows(engine: Engine, target: _Target, sql: str) -> dict[str, Any]:
+    """Up to 20 failing rows, always the same ones; Great Expectations would take any."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see ephemeral_context
 
-    sql = f"{select_offending(target.rows, offending)} ORDER BY ALL LIMIT {ROWS_KEPT}"
+    query = f"{select_failing_rows(target.rows, sql)} ORDER BY ALL LIMIT {ROWS_SHOWN}"
     try:
         with engine.connect() as connection:
-            rows = connection.exec_driver_sql(sql).mappings().all()
+            rows = connection.exec_driver_sql(query).mappings().all()
     except SQLAlchemyError as error:
         return {"error": f"the rows could not be listed: {_plain(str(error))}"}
     return {"rows": [{name: _cell(value) for name, value in row.items()} for row in rows]}

@@ -1,4 +1,4 @@
-"""Rules of the claim ledger: verdicts derived once more, in SQL, from the trials' bare figures."""
+"""Rules of the claims: verdicts are derived again, in SQL, from the figures of the trials."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from expectations.rule import Rule
 
 _TRIALS = '"mart"."claim_trials"'
 _KEY = "claim_id, moment, definition_id, measure_id"
-# The relation of a value to the stated one, by itself.
+# Whether a value has the stated relation to the stated value.
 _AGREES = """CASE relation
     WHEN 'equals' THEN abs(value - stated_value) <= tolerance + 1e-6
     WHEN 'at_most' THEN value <= stated_value + tolerance + 1e-6
@@ -35,27 +35,28 @@ _VERDICTS = f"""
 
 CLAIMS: tuple[Rule, ...] = (
     Rule(
-        "no_answer_beyond_coverage",
+        "no_answer_below_required_coverage",
         "mart.claim_trials",
         "critical",
-        "A trial without a value or with less coverage than needed has no answer, and says why.",
+        "A trial without a value, or with less coverage than required, has no answer and gives "
+        "the reason.",
         f"SELECT {_KEY}, value, coverage, coverage_needed, holds, missing FROM {{batch}} "
         "WHERE holds IS NOT NULL AND (value IS NULL OR coverage < coverage_needed) "
         "OR (holds IS NULL) <> (missing IS NOT NULL)",
     ),
     Rule(
-        "a_part_never_answers_for_the_whole",
+        "incomplete_source_gives_no_answer",
         "mart.claim_trials",
         "critical",
-        "A trial on a source that was not observed whole has no answer that the rest could change.",
+        "A trial on an incomplete source has no answer that the missing part could change.",
         f"SELECT {_KEY}, value, coverage, holds FROM {{batch}} "
         "WHERE is_whole = false AND holds IS NOT NULL",
     ),
     Rule(
-        "coverage_is_the_least_seen",
+        "coverage_is_the_smallest_of_its_parts",
         "mart.claim_trials",
         "critical",
-        "Coverage is at most that of the window, that of the population and that of the lineage.",
+        "Coverage is at most the coverage of the window, of the population and of the lineage.",
         f"SELECT {_KEY}, coverage, coverage_time, coverage_population, coverage_lineage "
         "FROM {batch} WHERE coverage > coverage_time OR coverage > coverage_population "
         "OR coverage > coverage_lineage",
@@ -64,12 +65,12 @@ CLAIMS: tuple[Rule, ...] = (
         "answer_fits_the_figures",
         "mart.claim_trials",
         "critical",
-        "What holds is within its tolerance of the stated figure; what does not is not.",
+        "A trial holds exactly if its value is within the tolerance of the stated figure.",
         f"SELECT {_KEY}, relation, stated_value, tolerance, value, holds FROM {{batch}} "
         f"WHERE holds IS NOT NULL AND relation <> 'ahead' AND holds <> ({_AGREES})",
     ),
     Rule(
-        "value_lies_within_bounds",
+        "value_is_within_bounds",
         "mart.claim_trials",
         "critical",
         "value_lower <= value <= value_upper, where there are bounds.",
@@ -92,16 +93,16 @@ CLAIMS: tuple[Rule, ...] = (
         "verdict_follows_from_trials",
         "mart.claims",
         "critical",
-        "The verdict is the one that the answers of the trials give.",
+        "The verdict follows from the answers of the trials.",
         f"SELECT v.claim_id, v.moment, v.verdict, due.* EXCLUDE (claim_id, moment) FROM {{batch}} "
         f"AS v LEFT JOIN ({_VERDICTS}) AS due USING (claim_id, moment) "
         "WHERE v.verdict IS DISTINCT FROM due.due",
     ),
     Rule(
-        "reproduced_rests_on_enough",
+        "reproduced_claims_have_enough_coverage",
         "mart.claims",
         "critical",
-        "What is reproduced has the coverage that it needs and figures that agree, all of them.",
+        "Reproduced statements have the required coverage, and all their figures agree.",
         f"SELECT v.claim_id, v.moment, t.definition_id, t.measure_id, t.relation, t.stated_value, "
         f"t.value, t.coverage FROM {{batch}} AS v JOIN {_TRIALS} AS t USING (claim_id, moment) "
         "WHERE v.verdict = 'reproduced' AND t.is_own AND (t.value IS NULL "
@@ -111,16 +112,17 @@ CLAIMS: tuple[Rule, ...] = (
         "holds_under_fits_the_verdict",
         "mart.claims",
         "critical",
-        "What differs by definition names one under which it holds; what is contradicted has none.",
+        "A statement that differs by definition names a definition under which it holds; a "
+        "contradicted one names none.",
         "SELECT claim_id, moment, verdict, holds_under FROM {batch} WHERE "
         "verdict IN ('reproduced', 'differs_by_definition') AND holds_under IS NULL "
         "OR verdict = 'contradicted' AND holds_under IS NOT NULL",
     ),
     Rule(
-        "strict_figures_stay_inside",
+        "restricted_figures_are_withheld",
         "mart.claims",
         "critical",
-        "No figure that was read from a source under strict terms stands in the ledger.",
+        "Figures from sources with restrictive terms are withheld from the published claims.",
         "SELECT claim_id, moment, value_withheld, recomputed_value, recomputed_text FROM {batch} "
         "WHERE value_withheld IS NOT NULL AND (recomputed_value IS NOT NULL "
         "OR recomputed_text IS NOT NULL)",

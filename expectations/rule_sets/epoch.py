@@ -11,37 +11,38 @@ EPOCH: tuple[Rule, ...] = (
         "weights_sum_to_one",
         "core.notable_model_labs",
         "critical",
-        "The weights of the organisations of every record sum to 1, and none is left out.",
+        "The weights of the organizations of every record sum to 1, and no organization is left "
+        "out.",
         "SELECT vintage_date, line, sum(weight) AS sum_of_weights, count(*) AS n_rows, "
         "max(position) AS last_position FROM {batch} GROUP BY vintage_date, line "
         "HAVING (abs(sum(weight) - 1) <= 1e-9 AND count(*) = max(position) "
         "AND count(*) = max(n_organizations)) IS NOT TRUE",
     ),
     Rule(
-        "organisations_are_examined",
+        "organizations_are_examined",
         "core.notable_model_labs",
         "warning",
-        "The registry has examined at least 99 % of the organisations of the newest vintage, by "
-        "rows; `observatory registry gaps` names the others.",
+        "The registry has examined at least 99 % of the organizations of the newest vintage, by "
+        "rows. `observatory registry gaps` lists the others.",
         "SELECT vintage_date, count(*) AS n_rows, count(lab_id) AS n_examined FROM {batch} "
         "WHERE vintage_date = (SELECT max(vintage_date) FROM {batch}) GROUP BY vintage_date "
         "HAVING count(lab_id) < 0.99 * count(*)",
     ),
     Rule(
-        "residual_is_derived_less_printed",
+        "residual_is_derived_minus_printed",
         "mart.ai_index_reconciliation",
         "critical",
-        "residual = n_derived - n_printed, and null exactly where one of them is.",
+        "residual = n_derived - n_printed, and is null exactly where one of them is.",
         f"SELECT {_CELL}, n_printed, n_derived, residual FROM {{batch}} "
         "WHERE residual IS DISTINCT FROM n_derived - n_printed",
     ),
     Rule(
-        "rederived_counts_are_near",
+        "rederived_counts_match_printed_ones",
         "mart.ai_index_reconciliation",
         "warning",
-        "From a vintage near the 2026 edition and by its own method the US comes out within 1 and "
-        "China within 2 in every year from 2014 to 2024, but for residuals that a person has "
-        "looked at (warehouse/registry/data/ai_index_residuals.csv).",
+        "With a vintage close to the 2026 edition and the edition's own method, the US count is "
+        "within 1 and the Chinese within 2 of the printed one in every year from 2014 to 2024, "
+        "except for the residuals in warehouse/registry/data/ai_index_residuals.csv.",
         f"SELECT {_CELL}, n_printed, n_derived, residual, vintage_date FROM {{batch}} "
         "WHERE edition = 2026 AND measure = 'notable_models' AND is_edition_method "
         "AND year BETWEEN 2014 AND 2024 AND NOT is_reviewed AND explanation <> 'vintage_far' "

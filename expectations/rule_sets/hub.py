@@ -10,7 +10,7 @@ _BY_LAB = "as_of_date, population, metric, attribution"
 _SHARES = f"{_BY_LAB}, credit"
 
 _HUB_SIZED = card("hub").whole_records
-_NEWEST_TORSO = """
+_NEWEST_INCOMPLETE = """
     SELECT snapshot_id, snapshot_date, rows_seen, is_complete FROM "meta"."snapshots"
     WHERE source = 'hub' AND NOT is_sample AND NOT is_complete
       AND snapshot_id IN (SELECT DISTINCT snapshot_id FROM {batch})
@@ -23,7 +23,8 @@ def _missing_shares(table: str) -> Rule:
         "share_is_missing_only_without_lineage",
         table,
         "critical",
-        "A share is null exactly where share_missing says why: by base, without any lineage.",
+        "A share is null exactly where share_missing gives a reason: attribution base, without "
+        "any recorded lineage.",
         f"SELECT {_BY_LAB}, share, lineage_coverage, share_missing FROM {{batch}} WHERE "
         "(share IS NULL) <> (share_missing IS NOT NULL) OR (share IS NULL) <> (numerator IS NULL) "
         "OR (share_missing IS NOT NULL) IS DISTINCT FROM coalesce(lineage_coverage = 0, false) "
@@ -36,7 +37,7 @@ def _one_panel(table: str) -> Rule:
         "day_has_one_panel",
         table,
         "critical",
-        "Every row says which panel it is of, and those of one day are of one panel.",
+        "Every row names its panel, and all rows of a day have the same panel.",
         "SELECT as_of_date, count(DISTINCT panel_id) AS n_panels, "
         "count(*) FILTER (panel_id IS NULL) AS without FROM {batch} GROUP BY ALL "
         "HAVING n_panels <> 1 OR without > 0",
@@ -47,42 +48,42 @@ HUB: tuple[Rule, ...] = (
     *(_one_panel(f"mart.{by}_share_daily") for by in ("country", "lab", "family")),
     *(_missing_shares(f"mart.{by}_share_daily") for by in ("country", "lab", "family")),
     Rule(
-        "sweep_is_proved_whole",
+        "newest_sweep_is_complete",
         "raw.hub_models",
         "warning",
-        "The newest sweep came down to the oldest models, and had at most 2 % fewer rows than the "
-        "sweep before it: only then is it known to be the whole Hub.",
-        _NEWEST_TORSO,
+        "The newest sweep reached the oldest models and has at most 2 % fewer rows than the "
+        "previous one. Only then is it known to be complete.",
+        _NEWEST_INCOMPLETE,
     ),
     Rule(
-        "no_torso_stands_for_the_whole_hub",
+        "no_incomplete_sweep_after_a_complete_one",
         "raw.hub_models",
         "critical",
-        "Where the whole Hub was swept before, the newest sweep is whole too. If the Hub itself "
-        "shrank, or to build without the day: `observatory exclude hub/DATE`; the labs of that day "
-        "are in hub_namespaces.",
+        "A complete sweep of the Hub is followed by complete sweeps only. If the Hub itself "
+        "shrank, or to continue without this day, run `observatory exclude hub/DATE`; per-lab "
+        "totals are still available for that day in hub_namespaces.",
         f"""
-        SELECT * FROM ({_NEWEST_TORSO}) AS torso WHERE EXISTS (
+        SELECT * FROM ({_NEWEST_INCOMPLETE}) AS newest WHERE EXISTS (
             SELECT 1 FROM "meta"."snapshots" AS earlier WHERE earlier.source = 'hub'
             AND earlier.is_complete AND earlier.rows_seen >= {_HUB_SIZED}
-            AND earlier.snapshot_date < torso.snapshot_date)
+            AND earlier.snapshot_date < newest.snapshot_date)
         """,
     ),
     Rule(
-        "counters_can_be_believed",
+        "counters_are_plausible",
         "core.hub_counter_days",
         "warning",
-        "The counters of the newest day neither stand still nor fall together.",
+        "The counters of the newest day are neither frozen nor falling together.",
         "SELECT as_of_date, counter_outage, unchanged_share_100, downloads_30d_change_share "
         "FROM {batch} WHERE counter_outage IS NOT NULL "
         "AND as_of_date = (SELECT max(as_of_date) FROM {batch})",
     ),
     Rule(
-        "the_history_counts_every_model",
+        "history_counts_every_model",
         "core.hub_counter_days",
         "critical",
-        "Of every day of core.hub_daily_counters the history counts as many models, and those that "
-        "core.hub_suspected_doubles says are counted once.",
+        "For every day of core.hub_daily_counters the history counts the same number of models, "
+        "including those that core.hub_suspected_doubles counts once.",
         """
         SELECT as_of_date, models, n_rows, coalesce(n_doubles, 0) AS n_doubles FROM (
             SELECT as_of_date, count(*) AS n_rows FROM "core"."hub_daily_counters" GROUP BY ALL
@@ -97,8 +98,8 @@ HUB: tuple[Rule, ...] = (
         "no_repository_is_counted_twice",
         "core.hub_daily_counters",
         "critical",
-        "No two ids of a day differ by case alone, but for two objects of the Hub; and none is "
-        "counted that core.hub_suspected_doubles says is counted under another id.",
+        "No two ids of a day differ by case alone, except for two distinct repositories, and no "
+        "id is counted that core.hub_suspected_doubles counts under another id.",
         """
         SELECT as_of_date, model_id_hf, 'case' AS reason FROM (
             SELECT as_of_date, model_id_hf FROM {batch} WHERE (as_of_date, hash(lower(model_id_hf)))
@@ -114,11 +115,11 @@ HUB: tuple[Rule, ...] = (
         """,
     ),
     Rule(
-        "suspected_doubles_are_few",
+        "suspected_duplicates_are_few",
         "core.hub_suspected_doubles",
         "warning",
-        "On the newest day the ids that are counted beside a suspected twin have at most 1 % of "
-        "the 30-day downloads: else add the rename to the registry, or see why.",
+        "On the newest day, ids that are counted beside a suspected duplicate have at most 1 % of"
+        " the 30-day downloads. Otherwise add the rename to the registry, or find the cause.",
         """
         SELECT as_of_date, count(*) AS n_ids, sum(downloads_30d) AS downloads_30d,
             any_value(whole) AS downloads_30d_of_all
@@ -138,10 +139,10 @@ HUB: tuple[Rule, ...] = (
         "OR trending_score < 0",
     ),
     Rule(
-        "every_counted_model_has_its_row",
+        "counted_models_have_attributes_and_roots",
         "core.hub_daily_counters",
         "critical",
-        "No model is lost on the way: each has its attributes and at least one root.",
+        "Every counted model has its attributes and at least one root.",
         """
         SELECT model_id_hf, a.model_id_hf IS NOT NULL AS has_attributes,
             r.model_id_hf IS NOT NULL AS has_root
@@ -178,7 +179,7 @@ HUB: tuple[Rule, ...] = (
         "fractional_shares_sum_to_one",
         "mart.lab_share_daily",
         "critical",
-        "The shares of all labs under one definition sum to 1: all of it is fractional credit.",
+        "The shares of all labs under one definition sum to 1; all credit is fractional.",
         f"SELECT {_BY_LAB}, sum(share) AS sum_of_shares, count(*) AS n_labs FROM {{batch}} "
         f"WHERE share_missing IS NULL GROUP BY {_BY_LAB} "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
@@ -202,26 +203,27 @@ HUB: tuple[Rule, ...] = (
         "AND (abs(share - numerator / denominator) <= 1e-9) IS NOT TRUE",
     ),
     Rule(
-        "share_lies_within_bounds",
+        "share_is_within_bounds",
         "mart.country_share_daily",
         "critical",
-        "share_lower <= share <= share_upper, but for rounding.",
+        "share_lower <= share <= share_upper, except for rounding.",
         bounds_sql(f"{_SHARES}, country_code", "share", "share_lower", "share_upper", 1e-12),
     ),
     Rule(
         "one_denominator_per_definition",
         "mart.country_share_daily",
         "critical",
-        "All countries under one definition are divided by the same denominator.",
+        "All countries under one definition have the same denominator.",
         f"SELECT {_SHARES}, count(DISTINCT denominator) AS n_denominators, "
         "min(denominator) AS smallest, max(denominator) AS largest "
         f"FROM {{batch}} GROUP BY {_SHARES} HAVING count(DISTINCT denominator) > 1",
     ),
     Rule(
-        "family_base_within_its_makers",
+        "families_do_not_exceed_their_lab",
         "mart.family_share_daily",
         "critical",
-        "By base, and as uploaded, the families of a lab together never have more than the lab.",
+        "Under attribution base and publisher, the families of a lab together have at most the "
+        "lab's own total.",
         """
         WITH made AS (
             SELECT as_of_date, population, metric, attribution, lab_id, sum(numerator) AS families
@@ -237,7 +239,8 @@ HUB: tuple[Rule, ...] = (
         "shares_sum_to_one",
         "mart.family_share_daily",
         "critical",
-        "The shares of all families and of the models without one sum to 1 under one definition.",
+        "Under one definition, the shares of all families and of the models without a family sum "
+        "to 1.",
         "SELECT as_of_date, population, metric, metric_window, attribution, "
         "sum(share) AS sum_of_shares FROM {batch} WHERE share_missing IS NULL GROUP BY ALL "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",

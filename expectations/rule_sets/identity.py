@@ -17,10 +17,11 @@ IDENTITY: tuple[Rule, ...] = (
         "HAVING n_names > 1 AND (n_own > 1 OR (n_own = 1 AND bool_or(rule = 'alias')))",
     ),
     Rule(
-        "one_family_claims_a_model",
+        "model_matches_one_family",
         "core.model_families",
         "warning",
-        "No two families claim a model with equal right: give one of the rules another priority.",
+        "No model matches two families with the same priority. Change the priority of one of the "
+        "rules.",
         "SELECT system, model_name, rule FROM {batch} WHERE family_id IS NULL",
     ),
 )

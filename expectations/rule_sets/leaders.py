@@ -25,7 +25,8 @@ def _place_rules(table: str, holder: str, whole: str) -> Iterator[Rule]:
         "gap_is_measured_from_the_leader",
         table,
         "critical",
-        "gap_to_leader = best rating of the board - own rating: zero for the leader or a tie only.",
+        "gap_to_leader = best rating of the board - own rating; it is zero only for the leader "
+        "and for ties.",
         f"SELECT {_RATED}, {holder}, rating, gap_to_leader, best_rating FROM (SELECT *, "
         f"max(rating + gap_to_leader) OVER board AS best_rating, {whole} OVER board AS is_whole, "
         f"max(rating) OVER board AS best_held FROM {{batch}} WINDOW board AS (PARTITION BY {_RATED}"
@@ -43,8 +44,8 @@ def _place_rules(table: str, holder: str, whole: str) -> Iterator[Rule]:
         "first_rank_belongs_to_the_leaders",
         table,
         "critical",
-        f"On every board, category and date a {holder} holds rank 1, and so do those alone who "
-        "are as high: of several n_tied is above 1.",
+        f"On every board, category and date at least one {holder} has rank 1, and exactly those "
+        "with the best rating do. If there are several, their n_tied is above 1.",
         f"SELECT {_RATED}, min(best_rank_ordinal) AS best_rank, "
         "count(*) FILTER (WHERE best_rank_ordinal = 1) AS n_first FROM {batch} "
         f"GROUP BY {_RATED} HAVING n_first < 1 AND {whole} "
@@ -54,12 +55,12 @@ def _place_rules(table: str, holder: str, whole: str) -> Iterator[Rule]:
 
 
 def _probability_rules(table: str, holder: str, whole: str) -> Iterator[Rule]:
-    """Rules of what is only likely."""
+    """Rules of probabilities."""
     yield Rule(
         "probabilities_sum_to_one",
         table,
         "critical",
-        f"Every {holder} of a board has probability_first or none has; they sum to 1.",
+        f"Either every {holder} of a board has probability_first or none has; they sum to 1.",
         f"SELECT {_RATED}, sum(probability_first) AS sum_of_probabilities, "
         "count(probability_first) AS n_known, count(*) AS n_holders FROM {batch} "
         f"GROUP BY {_RATED} HAVING n_known NOT IN (0, n_holders) "
@@ -69,7 +70,8 @@ def _probability_rules(table: str, holder: str, whole: str) -> Iterator[Rule]:
         "probability_or_its_reason",
         table,
         "critical",
-        "Either a probability or the reason why there is none; best_model counts among the first.",
+        "Each row has either a probability or the reason why there is none. probability_first is "
+        "at least probability_best.",
         f"SELECT {_RATED}, {holder}, probability_best, probability_first, probability_reason "
         "FROM {batch} WHERE (probability_best IS NULL) <> (probability_reason IS NOT NULL) "
         "OR probability_best > probability_first + 1e-9",
@@ -80,17 +82,17 @@ LEADERS: tuple[Rule, ...] = (
     *_leader_rules("mart.arena_leaders", "country_code", "true"),
     *_leader_rules("mart.arena_lab_leaders", "lab_id", "n_models_without_lab = 0"),
     Rule(
-        "lag_lies_within_bounds",
+        "lag_is_within_bounds",
         "mart.arena_leaders",
         "critical",
         "lag_days_lower <= lag_days <= lag_days_upper, where there are bounds.",
         bounds_sql(f"{_RATED}, country_code", "lag_days", "lag_days_lower", "lag_days_upper"),
     ),
     Rule(
-        "lag_counts_from_the_first_reach",
+        "lag_counts_from_first_reached_date",
         "mart.arena_leaders",
         "critical",
-        "lag_days = publish_date - first_reached_date, by another country.",
+        "lag_days = publish_date - first_reached_date, and another country reached it first.",
         f"SELECT {_RATED}, country_code, lag_days, first_reached_by, first_reached_date "
         "FROM {batch} WHERE lag_days IS DISTINCT FROM publish_date - first_reached_date "
         "OR first_reached_by = country_code",
@@ -99,7 +101,7 @@ LEADERS: tuple[Rule, ...] = (
         "lead_exceeds_its_doubt",
         "mart.arena_leader_changes",
         "critical",
-        "A confirmed lead is larger than its doubt, lasted for some time and is of another holder.",
+        "A confirmed lead is larger than its doubt, lasted for some time, and has a new holder.",
         "SELECT board, category, level, confirmed_date, first_led_date, previous_holder, holder, "
         "margin, doubt FROM {batch} WHERE (margin > doubt AND first_led_date < confirmed_date "
         "AND previous_holder IS DISTINCT FROM holder) IS NOT TRUE",

@@ -1,4 +1,4 @@
-"""Rules of marts whose values are those of other rows: each must be of the very row it names."""
+"""Rules of marts that copy values from other rows: each value must equal that of its row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _cards() -> str:
 
 
 def _on_a_board(found: str) -> str:
-    """Places of the scorecard whose own row of the board is not as `found` says."""
+    """Places of the scorecard whose row of the board does not satisfy `found`."""
     return f"""
         WITH cards AS ({_cards()}), rated AS (
             SELECT *, max(rating) OVER (PARTITION BY {_RATED}) - rating AS gap
@@ -56,7 +56,7 @@ def _same_boards() -> str:
 
 
 def _newest_boards() -> str:
-    """Boards of the scorecard that are not the newest up to the day, or that no source has."""
+    """Boards of the scorecard that are not the newest up to the day, or do not exist."""
     return f"""
         WITH cards AS ({_cards()}), dates AS (
             SELECT DISTINCT board, publish_date FROM {_RATINGS}
@@ -158,21 +158,22 @@ POINTERS: tuple[Rule, ...] = (
         "boards_differ_from_each_other",
         "mart.lab_scorecard",
         "critical",
-        "No two boards have the same models with the same ratings for every lab of a day.",
+        "No two boards have the same models with the same ratings for every lab on a day.",
         _same_boards(),
     ),
     Rule(
         "model_is_a_row_of_its_board",
         "mart.lab_scorecard",
         "critical",
-        "The model of a lab on a board is a row of that board, publish date and lab.",
+        "The model of a lab is a row of that board, publish date and lab.",
         _on_a_board("r.board IS NOT NULL"),
     ),
     Rule(
-        "place_equals_the_row_it_points_to",
+        "place_matches_its_board_row",
         "mart.lab_scorecard",
         "critical",
-        "Rank, rating and gap are those of the row of the board; the win rate follows from it.",
+        "Rank, rating and gap equal those of the board's row, and the win rate follows from the "
+        "gap.",
         _on_a_board(
             "r.rank_ordinal = c.rank_ordinal AND r.rating = c.rating "
             "AND abs(r.gap - c.gap_to_leader) <= 1e-9 "
@@ -180,24 +181,25 @@ POINTERS: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        "nothing_is_filled_without_a_board",
+        "boards_are_the_newest_available",
         "mart.lab_scorecard",
         "critical",
-        "Each board is the newest up to the day; where no source has one, nothing stands there.",
+        "Each board is the newest one up to the day. Where no source has a board, the cells are "
+        "empty.",
         _newest_boards(),
     ),
     Rule(
-        "hub_share_equals_the_row_it_points_to",
+        "hub_share_matches_its_source_row",
         "mart.lab_scorecard",
         "critical",
-        "The share on the Hub is that of the lab on the newest day up to the row's.",
+        "The Hub share equals the lab's share on the newest day up to the row's day.",
         _hub_shares(),
     ),
     Rule(
-        "notable_models_are_those_of_the_vintage",
+        "notable_models_match_the_vintage",
         "mart.lab_scorecard",
         "critical",
-        "The number of notable models is that of the lab in the newest vintage up to the day.",
+        "The number of notable models equals the lab's number in the newest vintage up to the day.",
         _notable(),
     ),
     _leader_rule("mart.arena_leaders", "country_code"),
@@ -205,10 +207,11 @@ POINTERS: tuple[Rule, ...] = (
     _range_rule("lowest"),
     _range_rule("highest"),
     Rule(
-        "recomputed_value_is_that_of_a_trial",
+        "recomputed_value_matches_a_trial",
         "mart.claims",
         "critical",
-        "The figure of a statement is that of its first quantity under a definition of its own.",
+        "The recomputed value of a statement is the value of its first quantity under one of its "
+        "own definitions.",
         "SELECT c.claim_id, c.moment, c.recomputed_value, t.value, c.stated_value, "
         "t.stated_value AS stated_in_trial FROM {batch} AS c LEFT JOIN (SELECT claim_id, moment, "
         "first(value ORDER BY position) AS value, first(stated_value ORDER BY position) "

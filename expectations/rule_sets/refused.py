@@ -1,11 +1,11 @@
-"""Rules on what was refused: raw.quarantine beside the records that were kept.
+"""Rules on refused records: raw.quarantine compared with the records that were loaded.
 
-What is critical for what. A part of a source's newest snapshot that was refused whole (a vintage, a
-file, a board, a day of the Hub) stops the build: figures would go on with an older part without a
-word. So does a refused share above the contract's bound (`thresholds.refused_pct`, with at least
-`refused_rows` records), and more than half of a listing of the Hub. It stops the build until a
-person decides: `observatory exclude SOURCE/DATE --reason TEXT` leaves that snapshot out, and the
-others go on. Less than that, a rise, an older snapshot and single cells are warnings.
+Three things stop the build: a part of a source's newest snapshot that was refused entirely (a
+vintage, a file, a board, a day of the Hub), because figures would silently continue with an older
+part; a refused share above the contract's limit (`thresholds.refused_pct`, with at least
+`refused_rows` records); and more than half of a listing of the Hub. The build stops until a person
+decides: `observatory exclude SOURCE/DATE --reason TEXT` excludes that snapshot, and builds continue
+without it. Everything below these limits, older snapshots and single cells are warnings.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from warehouse.contracts.table import Contract, literal
 
 _RECORD = "CASE WHEN json_valid(record) THEN record END"
 _SUBSET = "split_part(file_name, '/', 1)"
-_AGAIN = "duplicate"  # of a record that was kept: nothing is missing
-_HOW_TO_GO_ON = (
-    "To go on with the older one: `observatory exclude SOURCE/DATE --reason TEXT`; to repair the "
-    "reading, run again afterwards."
+_DUPLICATE = "duplicate"  # of a record that was loaded: nothing is missing
+_HOW_TO_CONTINUE = (
+    "To continue with the older one, run `observatory exclude SOURCE/DATE --reason TEXT`; or "
+    "correct the parser and run again."
 )
 
 
 @dataclass(frozen=True)
 class _Part:
-    """SQL of the part that a record belongs to: in its table, and in raw.quarantine."""
+    """SQL of the part that a record belongs to, in its table and in raw.quarantine."""
 
-    kept: str
+    loaded: str
     refused: str
     what: str
 
@@ -72,11 +72,11 @@ PARTS = {
 
 REFUSED: tuple[Rule, ...] = (
     Rule(
-        "newest_was_not_refused",
+        "newest_snapshot_is_used",
         "raw.quarantine",
         "warning",
-        "No source's newest observation was refused at arrival or excluded by a person. Where one "
-        "was, figures continue with the older snapshot that continues_with names.",
+        "No source's newest snapshot was refused on arrival or excluded by a person. Otherwise "
+        "figures continue with the older snapshot in continues_with.",
         "SELECT snapshot_id, refused_by, reason, continues_with "
         'FROM "meta"."refused_snapshots" WHERE is_newest',
     ),
@@ -84,41 +84,41 @@ REFUSED: tuple[Rule, ...] = (
 
 
 def refusal_rules(contract: Contract) -> Iterator[Rule]:
-    """The rules of a raw table that can refuse records; none for other tables."""
+    """The rules of a raw table whose records can be refused; none for other tables."""
     if (part := PARTS.get(contract.table)) is None:
         return
     counted, table = _counted(contract, part), contract.table
     yield Rule(
-        "newest_is_not_refused_whole",
+        "newest_part_is_not_refused_entirely",
         table,
         "critical",
-        f"No {part.what} of the newest snapshot of {table} was refused whole: an older one would "
-        f"stand in for it without a word. {_HOW_TO_GO_ON}",
+        f"No {part.what} of the newest snapshot of {table} was refused entirely; otherwise figures "
+        f"would silently use an older one. {_HOW_TO_CONTINUE}",
         f"{counted} SELECT snapshot_id, part, n_refused, reason FROM parts "
-        "WHERE is_newest AND n_kept = 0",
+        "WHERE is_newest AND n_loaded = 0",
     )
     yield Rule(
-        "earlier_is_not_refused_whole",
+        "earlier_part_is_not_refused_entirely",
         table,
         "warning",
-        f"No {part.what} of an earlier snapshot of {table} was refused whole.",
+        f"No {part.what} of an earlier snapshot of {table} was refused entirely.",
         f"{counted} SELECT snapshot_id, part, n_refused, reason FROM parts "
-        "WHERE NOT is_newest AND n_kept = 0",
+        "WHERE NOT is_newest AND n_loaded = 0",
     )
     yield from _share_rules(contract, counted)
     yield Rule(
         "refusals_do_not_rise",
         table,
         "warning",
-        f"Of the newest snapshot of {table} no larger share was refused than of the one before; "
-        "none if there is none before.",
+        f"The refused share of the newest snapshot of {table} is at most that of the previous "
+        "one, and zero if there is none.",
         f"""{counted}, steps AS (
             SELECT *, lag(snapshot_id) OVER earlier AS previous_snapshot_id,
-                coalesce(lag(n_refused / (n_kept + n_refused)) OVER earlier, 0) AS previous_share
+                coalesce(lag(n_refused / (n_loaded + n_refused)) OVER earlier, 0) AS previous_share
             FROM snapshots WINDOW earlier AS (PARTITION BY source ORDER BY snapshot_id)
         )
-        SELECT snapshot_id, n_refused, n_kept, reason, previous_snapshot_id, previous_share
-        FROM steps WHERE is_newest AND n_refused / (n_kept + n_refused) > previous_share""",
+        SELECT snapshot_id, n_refused, n_loaded, reason, previous_snapshot_id, previous_share
+        FROM steps WHERE is_newest AND n_refused / (n_loaded + n_refused) > previous_share""",
     )
 
 
@@ -126,58 +126,59 @@ def _share_rules(contract: Contract, counted: str) -> Iterator[Rule]:
     """Rules on the refused share of the newest snapshot: records, then cells of one column."""
     bound, least = contract.thresholds.refused_pct, contract.thresholds.refused_rows
     table, is_hub = contract.table, contract.table.startswith("raw.hub_")
-    above = f"n_refused > (n_kept + n_refused) * {bound!r} / 100 AND n_refused >= {least}"
+    above = f"n_refused > (n_loaded + n_refused) * {bound!r} / 100 AND n_refused >= {least}"
     yield Rule(
         "refused_records_are_few",
         table,
         "critical",
         f"At most {bound:g} % of the newest snapshot of {table} was refused, or fewer than {least} "
-        f"records{', and never more than half' if is_hub else ''}. {_HOW_TO_GO_ON}",
-        f"{counted} SELECT snapshot_id, n_refused, n_kept, reason FROM snapshots WHERE is_newest "
-        f"AND ({above}{' OR n_refused > n_kept' if is_hub else ''})",
+        f"records{', and never more than half' if is_hub else ''}. {_HOW_TO_CONTINUE}",
+        f"{counted} SELECT snapshot_id, n_refused, n_loaded, reason FROM snapshots WHERE is_newest "
+        f"AND ({above}{' OR n_refused > n_loaded' if is_hub else ''})",
     )
     yield Rule(
         "refused_cells_are_few",
         table,
         "warning",
-        f"Of no column of {table} more than {bound:g} % of the newest snapshot's cells could not "
-        "be used; they are null.",
+        f"In every column of {table} at most {bound:g} % of the newest snapshot's cells were "
+        "unusable and set to null.",
         f"""{counted}, cells AS (
             SELECT snapshot_id, column_name, count(*) AS n_cells, min(reason) AS reason
             FROM "raw"."quarantine" WHERE table_name = {literal(table)} AND kind = 'cell'
             GROUP BY ALL
         )
-        SELECT snapshot_id, column_name, n_cells, n_kept, cells.reason
+        SELECT snapshot_id, column_name, n_cells, n_loaded, cells.reason
         FROM cells JOIN snapshots USING (snapshot_id)
-        WHERE is_newest AND n_cells > n_kept * {bound!r} / 100""",
+        WHERE is_newest AND n_cells > n_loaded * {bound!r} / 100""",
     )
 
 
 def _counted(contract: Contract, part: _Part) -> str:
-    """Common table expressions: kept and refused records by part and by snapshot of the table.
+    """Common table expressions: loaded and refused records by part and by snapshot of the table.
 
-    The newest snapshot is that of the source, whether or not any record of it is in the table.
+    The newest snapshot is that of the source, even if none of its records was loaded.
     """
     table = literal(contract.table)
     return f"""
-        WITH kept AS (
-            SELECT snapshot_id, {part.kept} AS part, count(*) AS n_kept FROM {{batch}} GROUP BY ALL
+        WITH loaded AS (
+            SELECT snapshot_id, {part.loaded} AS part, count(*) AS n_loaded
+            FROM {{batch}} GROUP BY ALL
         ), refused AS (
             SELECT snapshot_id, {part.refused} AS part, count(*) AS n_refused, min(reason) AS reason
             FROM "raw"."quarantine"
-            WHERE table_name = {table} AND kind = 'record' AND reason <> {literal(_AGAIN)}
+            WHERE table_name = {table} AND kind = 'record' AND reason <> {literal(_DUPLICATE)}
             GROUP BY ALL
         ), newest AS (
             SELECT source, max(snapshot_id) AS newest_id FROM "meta"."snapshots"
             WHERE is_loaded GROUP BY source
         ), parts AS (
-            SELECT snapshot_id, part, coalesce(n_kept, 0) AS n_kept,
+            SELECT snapshot_id, part, coalesce(n_loaded, 0) AS n_loaded,
                 coalesce(n_refused, 0) AS n_refused, reason, source, snapshot_id = newest_id
                 AS is_newest
-            FROM kept FULL JOIN refused USING (snapshot_id, part)
+            FROM loaded FULL JOIN refused USING (snapshot_id, part)
             JOIN newest ON source = split_part(snapshot_id, '/', 1)
         ), snapshots AS (
-            SELECT snapshot_id, source, is_newest, sum(n_kept) AS n_kept,
+            SELECT snapshot_id, source, is_newest, sum(n_loaded) AS n_loaded,
                 sum(n_refused) AS n_refused, min(reason) AS reason
             FROM parts GROUP BY ALL
         )

@@ -9,15 +9,15 @@ def rank_once_sql(group: str, rank: str, rating: str) -> str:
 
 
 def rank_gap_sql(group: str, rank: str) -> str:
-    """Groups whose ranks are not as many as the last one says."""
+    """Groups whose number of ranks differs from their last rank."""
     return _ranks(group, rank, _gaps(rank))
 
 
-def _ranks(group: str, rank: str, at_fault: str) -> str:
+def _ranks(group: str, rank: str, failing: str) -> str:
     return f"""
         SELECT {group}, count(*) AS n_models, count(DISTINCT {rank}) AS n_ranks,
             min({rank}) AS first_rank, max({rank}) AS last_rank
-        FROM {{batch}} GROUP BY {group} HAVING {at_fault}
+        FROM {{batch}} GROUP BY {group} HAVING {failing}
     """
 
 
@@ -33,7 +33,7 @@ def _gaps(rank: str) -> str:
 
 
 def bounds_sql(columns: str, value: str, lower: str, upper: str, slack: float = 0.0) -> str:
-    """Rows outside their own interval; nulls pass, and so does an anchor of zero width."""
+    """Rows outside their own interval; nulls pass, and so do intervals of zero width."""
     return f"""
         SELECT {columns}, {value}, {lower}, {upper} FROM {{batch}}
         WHERE {value} < {lower} - {slack!r} OR {value} > {upper} + {slack!r}
@@ -54,9 +54,9 @@ def variance_sql(columns: str, lower: str, upper: str) -> str:
 
 
 def missing_rows_sql(group: str) -> str:
-    """Boards whose last published rank says that more rows were there than are held or refused.
+    """Boards whose last published rank implies more rows than were loaded or refused.
 
-    A line in quarantine is known and told; it must not stop a build that has all the others.
+    A refused line is reported by other rules; it must not stop a build that has all the others.
     """
     return f"""
         WITH refused AS (
@@ -67,23 +67,23 @@ def missing_rows_sql(group: str) -> str:
                 FROM "raw"."quarantine"
                 WHERE table_name = 'raw.arena_leaderboards' AND kind = 'record')
             GROUP BY ALL
-        ), held AS (
+        ), loaded AS (
             SELECT {group}, max(rank_published) FILTER (board_source = 'lmarena') AS last_rank,
                 count(DISTINCT model_id) FILTER (board_source = 'lmarena' OR is_chosen)
                 + count(*) FILTER (board_source = 'lmarena' AND not_chosen_reason = 'duplicate')
-                AS n_held
+                AS n_loaded
             FROM {{batch}} GROUP BY {group}
         )
-        SELECT held.*, coalesce(n_refused, 0) AS n_refused
-        FROM held LEFT JOIN refused USING ({group})
-        WHERE last_rank > n_held + coalesce(n_refused, 0)
+        SELECT loaded.*, coalesce(n_refused, 0) AS n_refused
+        FROM loaded LEFT JOIN refused USING ({group})
+        WHERE last_rank > n_loaded + coalesce(n_refused, 0)
     """
 
 
 def renames_sql(points: float) -> str:
-    """Pairs of one lab: a model's last board, and the next one as another's first, near by rating.
+    """Pairs of one lab: a model's last board is followed by another model's first, of near rating.
 
-    Near on nine of ten boards of three or more, or to the last digit wherever they meet.
+    Near means within `points` on nine of ten boards (at least three), or equal on all of them.
     """
     return f"""
         WITH boards AS (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.conftest import ROOT
 from tests.support.validation import KNOWN, MODELS, NO_RULES, alone, models, validate
 
 
-def test_validation_says_nothing_on_the_terminal(
+def test_validation_prints_and_logs_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     typo = Rule("typo", MODELS.table, "critical", "A typo.", "SELECT nn FROM {batch}")
@@ -24,7 +26,7 @@ def test_validation_says_nothing_on_the_terminal(
     assert [r for r in caplog.records if r.name.startswith("great_expectations")] == []
 
 
-def test_great_expectations_is_imported_only_when_something_is_validated() -> None:
+def test_great_expectations_is_imported_only_for_validation() -> None:
     code = (
         "import sys, expectations.validate, expectations.docs; "
         "sys.exit(bool({'great_expectations', 'sqlalchemy'} & set(sys.modules)))"
@@ -33,7 +35,7 @@ def test_great_expectations_is_imported_only_when_something_is_validated() -> No
     assert done.returncode == 0
 
 
-def test_the_docs_show_every_table_of_every_stage(tmp_path: Path) -> None:
+def test_data_docs_show_every_table_of_every_stage(tmp_path: Path) -> None:
     path = models(tmp_path, "UPDATE core.models SET n = -77 WHERE model_id = 'b'")
     reports = [validate(path, *KNOWN), alone(path, "core.labs", rules=NO_RULES)]
     index = build_docs(reports, tmp_path / "docs", date(2026, 8, 15))
@@ -49,11 +51,11 @@ def test_the_docs_show_every_table_of_every_stage(tmp_path: Path) -> None:
         f"validations/core/labs/published/{time}/core.labs.html",
     }
     page = (index.parent / f"validations/core/models/core/{time}/core.models.html").read_text()
-    assert "n of core.models lies at least 0 and at most 100." in page and "-77" in page
+    assert "n of core.models is at least 0 and at most 100." in page and "-77" in page
     assert "great-expectations-web-assets" not in page + text
 
 
-def test_the_docs_of_the_same_answers_are_the_same_bytes(tmp_path: Path) -> None:
+def test_data_docs_of_the_same_results_are_the_same_bytes(tmp_path: Path) -> None:
     path = models(tmp_path, "UPDATE core.models SET n = -77, lab_id = 'z', share = 'nan'")
     sites = []
     for name in ("one", "two"):
@@ -67,3 +69,68 @@ def test_reports_add_up_in_the_order_of_their_key(tmp_path: Path) -> None:
     path = models(tmp_path)
     one, two = validate(path, "core.models"), validate(path, "core.labs")
     assert (one + two).results == (two + one).results == validate(path, *KNOWN).results
+
+
+OFFLINE = """
+import os, socket, sys
+from pathlib import Path
+
+def refuse(*args, **kwargs):
+    raise AssertionError("validation opened a network connection")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+from tests.support.validation import models, validate
+report = validate(models(Path(sys.argv[1])))
+report.raise_for_critical()
+from expectations.context import ephemeral_context
+with ephemeral_context() as context:
+    assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+    assert context.variables.progress_bars == {"globally": False, "metric_calculations": False}
+print(len(report.results))
+"""
+
+
+def test_validation_sends_no_analytics_and_opens_no_connection(tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GX_")}
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, str(tmp_path)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (int(done.stdout) > 0, done.stderr) == (True, "")
+
+
+def test_expectation_computes_its_configuration_once() -> None:
+    from expectations.counting import CLASSES, Expectation, QueryFindsNoRows
+
+    arguments = {
+        "unexpected_rows_query": "SELECT 1",
+        "severity": "warning",
+        "meta": {"position": 3},
+    }
+    made = QueryFindsNoRows(**arguments)
+    assert made.configuration is made.configuration
+    assert made.configuration == Expectation.configuration.fget(made)
+    assert made.configuration.kwargs["unexpected_rows_query"] == "SELECT 1"
+    for kind in CLASSES.values():
+        assert kind.configuration is QueryFindsNoRows.configuration, kind
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("expect_column_values_to_not_be_null", {}),
+        ("expect_column_values_to_be_in_set", {"value_set": [1]}),
+        ("expect_column_values_to_be_between", {"min_value": 1}),
+    ],
+)
+def test_failing_values_are_counted_and_not_fetched(name: str, arguments: dict[str, Any]) -> None:
+    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+
+    from expectations.counting import CLASSES
+
+    made = CLASSES[name](column="n", **arguments)
+    engine = SqlAlchemyExecutionEngine(connection_string="duckdb:///:memory:")
+    metrics = made.get_validation_dependencies(execution_engine=engine).metric_configurations
+    assert f"{made.map_metric}.unexpected_count" in metrics
+    assert f"{made.map_metric}.unexpected_values" not in metrics

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from expectations.rule_sets.pointers import POINTERS
-from expectations.suites import select_offending
+from expectations.suites import select_failing_rows
 
 CARD = "UPDATE mart.lab_scorecard SET"
 OF_TEXT = ("publish_date", "model", "rank_ordinal", "rating", "gap_to_leader", "win_rate")
@@ -21,7 +21,7 @@ FAULTS = {
         f"{CARD} {COPIED.format(*['webdev'] * 7)}",
         {
             *("boards_differ_from_each_other", "model_is_a_row_of_its_board"),
-            *("place_equals_the_row_it_points_to", "nothing_is_filled_without_a_board"),
+            *("place_matches_its_board_row", "boards_are_the_newest_available"),
         },
     ),
     "a model of another lab": (
@@ -31,31 +31,31 @@ FAULTS = {
     ),
     "a rank one too good": (
         f"{CARD} text_rank_ordinal = text_rank_ordinal - 1 WHERE text_rank_ordinal > 1",
-        {"place_equals_the_row_it_points_to"},
+        {"place_matches_its_board_row"},
     ),
     "a gap to somebody else": (
         f"{CARD} text_gap_to_leader = text_gap_to_leader + 1 WHERE text_model IS NOT NULL",
-        {"place_equals_the_row_it_points_to"},
+        {"place_matches_its_board_row"},
     ),
     "a win rate of another gap": (
         f"{CARD} text_win_rate = 0.1 WHERE text_gap_to_leader = 0",
-        {"place_equals_the_row_it_points_to"},
+        {"place_matches_its_board_row"},
     ),
     "an older day of a board": (
         f"{CARD} text_publish_date = text_publish_date - 1 WHERE text_publish_date IS NOT NULL",
-        {"nothing_is_filled_without_a_board"},
+        {"boards_are_the_newest_available"},
     ),
     "another lab's share": (
         f"{CARD} hub_share_publisher = 0.123 WHERE lab_id = 'openai'",
-        {"hub_share_equals_the_row_it_points_to"},
+        {"hub_share_matches_its_source_row"},
     ),
     "a share by the wrong attribution": (
         f"{CARD} hub_share_base = hub_share_publisher WHERE hub_share_base <> hub_share_publisher",
-        {"hub_share_equals_the_row_it_points_to"},
+        {"hub_share_matches_its_source_row"},
     ),
     "a notable model too many": (
         f"{CARD} n_notable_models = n_notable_models + 1 WHERE n_notable_models IS NOT NULL",
-        {"notable_models_are_those_of_the_vintage"},
+        {"notable_models_match_the_vintage"},
     ),
     "a country's model that is not its own": (
         "UPDATE mart.arena_leaders SET country_code = CASE country_code WHEN 'US' THEN 'CN' "
@@ -78,7 +78,7 @@ FAULTS = {
     "a figure that no trial gives": (
         "UPDATE mart.claims SET recomputed_value = recomputed_value + 1 "
         "WHERE recomputed_value IS NOT NULL",
-        {"recomputed_value_is_that_of_a_trial"},
+        {"recomputed_value_matches_a_trial"},
     ),
 }
 
@@ -103,7 +103,7 @@ def broken(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {
         rule.name
         for rule in POINTERS
-        if con.sql(select_offending(rule.table, str(rule.check().offending))).fetchall()
+        if con.sql(select_failing_rows(rule.table, str(rule.check().failing_rows))).fetchall()
     }
 
 

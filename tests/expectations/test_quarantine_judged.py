@@ -14,7 +14,7 @@ import yaml
 
 from expectations.rule_sets.refused import PARTS, refusal_rules
 from expectations.rules import rules_for
-from expectations.suites import select_offending
+from expectations.suites import select_failing_rows
 from flows.reports.status import status_of
 from flows.settings import Settings
 from flows.sources.http import SourceError
@@ -46,7 +46,7 @@ SOURCES = {
     "raw.arena_catalog_ratings": "arena_catalog",
     "raw.ai_index_rows": "ai_index",
 }
-WHOLE, EARLIER = "newest_is_not_refused_whole", "earlier_is_not_refused_whole"
+WHOLE, EARLIER = "newest_part_is_not_refused_entirely", "earlier_part_is_not_refused_entirely"
 FEW, RISE, CELLS = "refused_records_are_few", "refusals_do_not_rise", "refused_cells_are_few"
 COLUMNS = (
     "snapshot_id",
@@ -103,7 +103,7 @@ def plant(
     return {
         rule.name: rule.severity
         for rule in refusal_rules(contract(table))
-        if con.sql(select_offending(table, str(rule.check().offending))).fetchall()
+        if con.sql(select_failing_rows(table, str(rule.check().failing_rows))).fetchall()
     }
 
 
@@ -143,7 +143,7 @@ def test_an_older_snapshot_that_was_refused_whole_is_a_warning(
     assert found == {EARLIER: "warning"}
 
 
-@pytest.mark.parametrize("table", [t for t, p in PARTS.items() if p.kept != "''"])
+@pytest.mark.parametrize("table", [t for t, p in PARTS.items() if p.loaded != "''"])
 def test_one_file_or_board_that_is_refused_whole_stops_the_build(
     con: duckdb.DuckDBPyConnection, table: str
 ) -> None:
@@ -273,7 +273,7 @@ def test_a_newest_answer_that_was_refused_at_arrival_is_reported(tmp_path: Path)
     assert noted(settings, OLD, tmp_path) == []  # a build looks at nothing later
     assert status_of(settings)["refused_at_arrival"] == {"epoch/2026-08-15": reason}
     report = sequence.validate(tmp_path / f"{NEW}.duckdb", "raw")
-    assert "newest_was_not_refused" not in {r.expectation for r in report.failures("critical")}
+    assert "newest_snapshot_is_used" not in {r.expectation for r in report.failures("critical")}
 
 
 def test_what_is_sealed_later_is_no_longer_refused(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_a_vintage_whose_dates_nobody_can_read_stops_until_it_is_excluded(tmp_pa
     noted(settings, NEW, tmp_path)
     report = sequence.validate(path, "raw")
     assert report.failures("critical") == []
-    assert "newest_was_not_refused" in {f.expectation for f in report.failures("warning")}
+    assert "newest_snapshot_is_used" in {f.expectation for f in report.failures("warning")}
 
 
 def test_the_page_names_what_was_refused_and_what_figures_continue_with(tmp_path: Path) -> None:

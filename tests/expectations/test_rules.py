@@ -38,7 +38,7 @@ RULE_FAULTS = [fault for module in ROWS for fault in module.FAULTS]
 SOUND_ROWS = {table: rows for module in ROWS for table, rows in module.SOUND.items()}
 
 
-def test_a_rule_may_hold_any_sql(tmp_path: Path) -> None:
+def test_rule_may_contain_any_sql(tmp_path: Path) -> None:
     sql = """
         WITH odd AS (SELECT * FROM {batch} AS b WHERE b.kind LIKE '%it''s%')
         SELECT model_id, {'a': odd.n} AS pair, '12:30 :name $x %s' AS text, day::VARCHAR AS day
@@ -51,7 +51,7 @@ def test_a_rule_may_hold_any_sql(tmp_path: Path) -> None:
     assert row["pair"] == "{'a': 100}"
 
 
-def test_a_rule_may_look_at_other_tables_of_the_database_only(tmp_path: Path) -> None:
+def test_rule_may_read_other_tables_of_its_database_only(tmp_path: Path) -> None:
     sql = (
         "SELECT * FROM {batch} AS b WHERE NOT EXISTS "
         '(SELECT 1 FROM "core"."models" AS m WHERE m.lab_id = b.lab_id)'
@@ -65,7 +65,7 @@ def test_a_rule_may_look_at_other_tables_of_the_database_only(tmp_path: Path) ->
     assert "lab_has_a_model" not in {r.expectation for r in report.results}
 
 
-def test_a_table_alone_is_asked_the_same_but_for_references(tmp_path: Path) -> None:
+def test_table_validated_alone_skips_references_only(tmp_path: Path) -> None:
     path = models(tmp_path, "UPDATE core.models SET lab_id = 'z'")
     small = Rule("small", MODELS.table, "critical", "Small.", "SELECT n FROM {batch} WHERE n > 50")
     report = alone(path, "core.models", rules=[small])
@@ -76,11 +76,10 @@ def test_a_table_alone_is_asked_the_same_but_for_references(tmp_path: Path) -> N
     assert in_database - asked == {("reference_exists", "lab_id")}
 
 
-def test_every_rule_has_a_fault_that_it_finds() -> None:
-    """Others in test_sweep_faults, those of the ledger in test_claims_release, and of what names
-    other rows in test_pointer_rules."""
+def test_every_rule_has_a_test_with_failing_rows() -> None:
+    """The rules of sweeps, claims and pointers have theirs in other test files."""
     here = {(t, n) for t, n, _, _ in RULE_FAULTS}
-    sweeps = {"sweep_is_proved_whole", "no_torso_stands_for_the_whole_hub"}
+    sweeps = {"newest_sweep_is_complete", "no_incomplete_sweep_after_a_complete_one"}
     planted = (*LEDGER_FAULTS.values(), *POINTER_FAULTS.values())
     elsewhere = sweeps.union(*(names for _, names in planted))
     others = {(r.table, r.name) for r in RULES} - here
@@ -89,7 +88,7 @@ def test_every_rule_has_a_fault_that_it_finds() -> None:
 
 
 @pytest.mark.parametrize("table", SOUND_ROWS)
-def test_sound_rows_keep_every_rule(tmp_path: Path, table: str) -> None:
+def test_sound_rows_pass_every_rule(tmp_path: Path, table: str) -> None:
     report = rule_report(tmp_path, table, SOUND_ROWS[table], strict=True)
     beside = {"reference_exists", *(rule.name for rule in POINTERS)}  # the other tables lack them
     assert {e for e, _ in broken(report)} <= beside
@@ -102,7 +101,7 @@ def test_sound_rows_keep_every_rule(tmp_path: Path, table: str) -> None:
     RULE_FAULTS,
     ids=[f"{t}-{n}-{i}" for i, (t, n, _, _) in enumerate(RULE_FAULTS)],
 )
-def test_a_rule_finds_its_fault(
+def test_rule_reports_its_failing_row(
     tmp_path: Path, table: str, name: str, data: list[dict[str, Any]], at_fault: dict[str, Any]
 ) -> None:
     found = result(rule_report(tmp_path, table, data), name)
@@ -111,18 +110,18 @@ def test_a_rule_finds_its_fault(
 
 
 @pytest.mark.parametrize(("category", "outcome"), [("overall", "passed"), ("coding", "failed")])
-def test_a_refused_line_explains_the_gap_that_it_leaves(
+def test_refused_line_explains_a_gap_in_the_ranks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, category: str, outcome: str
 ) -> None:
     odd = [{**refused_line(category), "record": text} for text in ("no JSON {", None)]
     monkeypatch.setitem(BESIDE, "raw.quarantine", [refused_line(category), *odd])
     data = [observed("a", rank_published=3), observed("b", model_id="b", rank_published=1)]
     report = rule_report(tmp_path, "core.arena_observations", data)
-    assert result(report, "gaps_of_ranks_are_healed").outcome == outcome
+    assert result(report, "missing_rows_are_filled_from_other_sources").outcome == outcome
 
 
 @pytest.mark.parametrize("change", [{"lab_id": "other"}, {"rating": 1299.0}])
-def test_a_model_that_comes_as_another_goes_is_most_often_a_new_one(
+def test_unrelated_new_model_is_not_reported_as_a_rename(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     was = {**rated()[2], "publish_date": date(2026, 8, 7), **WAS, **change}
@@ -138,7 +137,7 @@ def epoch(*files: tuple[str, str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_snapshot_that_falls_behind_the_one_before_stops_the_run(tmp_path: Path) -> None:
+def test_newest_snapshot_with_fewer_rows_stops_the_run(tmp_path: Path) -> None:
     data = epoch(
         ("2026-01-01", "notable", 20),
         ("2026-02-01", "large", 10),
@@ -158,8 +157,8 @@ def test_a_snapshot_that_falls_behind_the_one_before_stops_the_run(tmp_path: Pat
     ]
 
 
-def test_a_fall_that_was_made_good_is_a_warning(tmp_path: Path) -> None:
-    """A sealed snapshot stays for ever: a short one must not stop every run after it."""
+def test_earlier_snapshot_with_fewer_rows_is_a_warning(tmp_path: Path) -> None:
+    """Sealed snapshots are permanent, so a short one must not stop every later run."""
     days = [("2026-01-01", 20), ("2026-02-01", 5), ("2026-03-01", 20)]
     report = rule_report(
         tmp_path, "raw.epoch_models", epoch(*((day, "notable", n) for day, n in days))
@@ -171,7 +170,7 @@ def test_a_fall_that_was_made_good_is_a_warning(tmp_path: Path) -> None:
     report.raise_for_critical()
 
 
-def test_a_part_that_the_newest_snapshot_lost_is_a_warning(tmp_path: Path) -> None:
+def test_part_missing_from_the_newest_snapshot_is_a_warning(tmp_path: Path) -> None:
     data = epoch(("2026-01-01", "old", 1), ("2026-02-01", "a", 1), ("2026-02-01", "b", 1))
     data += epoch(("2026-03-01", "b", 1))
     found = result(rule_report(tmp_path, "raw.epoch_models", data), "snapshot_parts_are_kept")
@@ -179,7 +178,7 @@ def test_a_part_that_the_newest_snapshot_lost_is_a_warning(tmp_path: Path) -> No
     assert [(r["snapshot_id"], r["file_name"]) for r in rows(found)] == [("epoch/2026-03-01", "a")]
 
 
-def test_a_shorter_hub_list_is_a_warning_whatever_its_pages(tmp_path: Path) -> None:
+def test_shorter_hub_listing_is_a_warning(tmp_path: Path) -> None:
     data = [
         {"snapshot_id": f"hub/{day}", "snapshot_date": day, "model_id_hf": f"m/{i}", "file_name": f}
         for day, n, f in (("2026-08-14", 20, "1.json"), ("2026-08-15", 10, "2.json"))
@@ -192,8 +191,8 @@ def test_a_shorter_hub_list_is_a_warning_whatever_its_pages(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_every_contract_can_be_asked(tmp_path: Path) -> None:
-    """On empty tables: no rule names a column that its contract has not."""
+def test_every_contract_can_be_validated(tmp_path: Path) -> None:
+    """On empty tables: every rule names only columns that its contract has."""
     path = tmp_path / "empty.build"
     with duckdb.connect(str(path)) as con:
         for layer in LAYERS:
@@ -207,7 +206,7 @@ def test_every_contract_can_be_asked(tmp_path: Path) -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_the_recorded_leaderboards_keep_the_rules(tmp_path: Path, recordings: Path) -> None:
+def test_recorded_leaderboards_pass_the_rules(tmp_path: Path, recordings: Path) -> None:
     promised = contract("raw.arena_leaderboards")
     path = database(tmp_path, promised.create_sql())
     with duckdb.connect(str(path)) as con:

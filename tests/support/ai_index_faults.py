@@ -84,13 +84,13 @@ FAULTS: list[tuple[str, str, Rows, dict[str, Any]]] = [
     ),
     (
         "raw.ai_index_files",
-        "mapped_figures_have_their_own_content",
+        "mapped_figures_have_distinct_content",
         files({"figure": "1.1.2", "file_name": f"{FOLDER}/fig_1.1.2.csv", "content_sha256": "c"}),
         {"figure": "1.1.1", "other_figure": "1.1.2"},
     ),
     (
         "raw.ai_index_files",
-        "figures_have_their_own_content",
+        "figures_have_distinct_content",
         files({"figure": "9.9.9", "file_name": f"{FOLDER}/fig_9.9.9.csv", "content_sha256": "b"}),
         {"figure": "1.2.3", "other_figure": "9.9.9"},
     ),
@@ -132,13 +132,13 @@ FAULTS: list[tuple[str, str, Rows, dict[str, Any]]] = [
     ),
     (
         "core.ai_index_series",
-        "shares_lie_within_their_unit",
+        "shares_are_within_their_unit",
         series(value=100.5),
         {"subject": "CN", "value": 100.5, "unit": "percent"},
     ),
     (
         "core.ai_index_series",
-        "shares_lie_within_their_unit",
+        "shares_are_within_their_unit",
         series(value=58.0, unit="share"),
         {"subject": "CN", "unit": "share"},
     ),
@@ -150,7 +150,7 @@ FAULTS: list[tuple[str, str, Rows, dict[str, Any]]] = [
     ),
     (
         "mart.ai_index_arena_gap",
-        "the_leader_wins_more_often",
+        "leader_has_the_higher_win_rate",
         gap(gap_points=-39.0),
         {"period": "2026-03", "gap_points": -39.0},
     ),

@@ -127,7 +127,7 @@ def _fill_meta(con: duckdb.DuckDBPyConnection) -> None:
         ("core", "core.counts", "rule", None, "warning", "failed", 50, 1, '{"seen": "40 US"}', "?"),
         ("core", "core.counts", "not_null", "day", "critical", "passed", 50, 0, None, "?"),
         ("mart", "mart.by_country", "rule", None, "warning", "failed", 4, 1, '{"n": 1729}', "?"),
-        ("raw", "raw.figures", "rule", None, "warning", "not_asked", 2, None, '{"n": 1}', "?"),
+        ("raw", "raw.figures", "rule", None, "warning", "not_run", 2, None, '{"n": 1}', "?"),
     ]
     con.executemany(
         "INSERT INTO meta.validation_results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", results

@@ -124,16 +124,16 @@ FAULTS: list[Fault] = [
     for table, make in (("raw.arena_leaderboards", board), ("raw.arena_agent_leaderboards", agents))
     for value, count in [("rating", "vote_count") if make is board else ("score", "session_count")]
     for name, data, at_fault in (
-        ("ranks_are_given_once", make(rank=2), {"category": "overall", "n_ranks": 2}),
-        ("ranks_are_given_once", make(rank=0), {"first_rank": 0}),
-        ("ranks_are_given_once", make(rank=None), {"n_models": 3, "n_ranks": 2}),
+        ("ranks_are_unique", make(rank=2), {"category": "overall", "n_ranks": 2}),
+        ("ranks_are_unique", make(rank=0), {"first_rank": 0}),
+        ("ranks_are_unique", make(rank=None), {"n_models": 3, "n_ranks": 2}),
         ("ranks_have_no_gaps", make(rank=4), {"last_rank": 4}),
-        ("model_stands_once_on_a_board", make(model_name="b"), {"model_name": "b", "n_rows": 2}),
-        ("value_lies_within_bounds", make(**{value: 1115.0}), {"model_name": "c"}),
-        ("value_lies_within_bounds", make(**{f"{value}_lower": 1114.5}), {"model_name": "c"}),
+        ("model_is_listed_once_on_a_board", make(model_name="b"), {"model_name": "b", "n_rows": 2}),
+        ("value_is_within_bounds", make(**{value: 1115.0}), {"model_name": "c"}),
+        ("value_is_within_bounds", make(**{f"{value}_lower": 1114.5}), {"model_name": "c"}),
         ("counts_are_not_negative", make(**{count: -1}), {count: -1}),
         (
-            "published_before_it_was_seen",
+            "publish_date_is_not_after_snapshot",
             make(leaderboard_publish_date=date(2026, 8, 16), rank=1),
             {"leaderboard_publish_date": "2026-08-16", "snapshot_id": "lmarena/2026-08-15"},
         ),
@@ -146,7 +146,7 @@ FAULTS: list[Fault] = [
         {"model_name": "c", "variance": 0.0},
     ),
     *(
-        ("core.arena_ratings", "rank_is_one_plus_the_strictly_better", rated(**change), at_fault)
+        ("core.arena_ratings", "rank_is_one_plus_number_rated_higher", rated(**change), at_fault)
         for change, at_fault in (
             ({"rank_ordinal": 1}, {"due_rank": 3}),
             ({"rank_ordinal": None}, {"due_rank": 3}),
@@ -158,13 +158,13 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.arena_ratings",
-        "no_board_lacks_a_rated_row",
+        "boards_have_all_rated_rows",
         rated(n_missing=2),
         {"board": "text", "n_missing": 2},
     ),
     (
         "core.arena_ratings",
-        "value_lies_within_bounds",
+        "value_is_within_bounds",
         rated(rating_lower=1301.0),
         {"model_name_arena": "c"},
     ),
@@ -176,13 +176,13 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.arena_ratings",
-        "model_stands_once_on_a_board",
+        "model_is_listed_once_on_a_board",
         rated(model_id="a"),
         {"model_id": "a", "one_name": "a", "other_name": "c", "n_rows": 2},
     ),
     (
         "core.arena_ratings",
-        "model_that_came_back_was_not_there",
+        "restored_model_is_not_a_duplicate",
         [
             {**row, "rating_lower": 1290.0, "rating_upper": 1510.0}
             for row in rated(rating=1500.25, board_source="arena_catalog")
@@ -219,7 +219,7 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.arena_scale_segments",
-        "break_of_the_scale_is_reviewed",
+        "scale_breaks_are_reviewed",
         segments(is_reviewed=False, shift_median=59.9),
         {"board": "text", "shift_median": 59.9},
     ),
@@ -237,7 +237,7 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.arena_ratings",
-        "models_are_as_many_as_before",
+        "number_of_models_is_stable",
         also(7, models=3),
         {"n_models": 4, "previous_counted": 3},
     ),
@@ -259,21 +259,21 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.arena_ratings",
-        "models_that_came_back_have_a_maker",
+        "restored_models_have_an_organization",
         rated(lab_id=None, organization=None, board_source="arena_catalog"),
         {"model_id": "c", "n_rows": 1},
     ),
     (
         "core.arena_ratings",
-        "organisations_are_examined",
+        "organizations_are_examined",
         rated(lab_id=None, organization="who"),
         {"organization": "who", "n_rows": 1},
     ),
     (
         "core.arena_observations",
-        "gaps_of_ranks_are_healed",
+        "missing_rows_are_filled_from_other_sources",
         [observed("a", rank_published=3), observed("b", model_id="b", rank_published=1)],
-        {"last_rank": 3, "n_held": 2},
+        {"last_rank": 3, "n_loaded": 2},
     ),
     (
         "core.arena_ratings",
@@ -352,19 +352,19 @@ FAULTS: list[Fault] = [
     ),
     (
         "mart.arena_leaders",
-        "lag_lies_within_bounds",
+        "lag_is_within_bounds",
         leaders(lag_days=5, lag_days_lower=6, lag_days_upper=9),
         {"country_code": "CN", "lag_days": 5},
     ),
     (
         "mart.arena_leaders",
-        "lag_counts_from_the_first_reach",
+        "lag_counts_from_first_reached_date",
         leaders(lag_days=5, first_reached_date=date(2026, 8, 10), first_reached_by="US"),
         {"country_code": "CN", "first_reached_date": "2026-08-10"},
     ),
     (
         "mart.arena_leaders",
-        "lag_counts_from_the_first_reach",
+        "lag_counts_from_first_reached_date",
         leaders(lag_days=4, first_reached_date=date(2026, 8, 10), first_reached_by="CN"),
         {"first_reached_by": "CN"},
     ),

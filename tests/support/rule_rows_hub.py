@@ -98,13 +98,13 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.hub_daily_counters",
-        "every_counted_model_has_its_row",
+        "counted_models_have_attributes_and_roots",
         counters(model_id_hf="a/bare"),
         {"model_id_hf": "a/bare", "has_attributes": False, "has_root": True},
     ),
     (
         "core.hub_daily_counters",
-        "every_counted_model_has_its_row",
+        "counted_models_have_attributes_and_roots",
         counters(model_id_hf="a/rootless"),
         {"model_id_hf": "a/rootless", "has_attributes": True, "has_root": False},
     ),
@@ -116,13 +116,13 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.hub_counter_days",
-        "counters_can_be_believed",
+        "counters_are_plausible",
         [{"models": 2, "counter_outage": "stale_day", "unchanged_share_100": 0.8}],
         {"as_of_date": "2026-08-15", "counter_outage": "stale_day"},
     ),
     (
         "core.hub_counter_days",
-        "the_history_counts_every_model",
+        "history_counts_every_model",
         [{"models": 4}],
         {"as_of_date": "2026-08-15", "models": 4, "n_rows": 2, "n_doubles": 1},
     ),
@@ -140,7 +140,7 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.hub_suspected_doubles",
-        "suspected_doubles_are_few",
+        "suspected_duplicates_are_few",
         [twin(is_counted_once=False, downloads_30d=1)],
         {"n_ids": 1, "downloads_30d": 1},
     ),
@@ -182,7 +182,7 @@ FAULTS: list[Fault] = [
     ),
     (
         "mart.country_share_daily",
-        "share_lies_within_bounds",
+        "share_is_within_bounds",
         shares(share_upper=0.66),
         {"country_code": "CN"},
     ),
@@ -203,7 +203,7 @@ FAULTS: list[Fault] = [
     ),
     (
         "core.model_families",
-        "one_family_claims_a_model",
+        "model_matches_one_family",
         [
             {"system": "hub", "model_name": "a/b", "family_id": None},
             {"system": "hub", "model_name": "a/c", "family_id": "qwen"},
@@ -218,7 +218,7 @@ FAULTS: list[Fault] = [
     ),
     (
         "raw.quarantine",
-        "newest_was_not_refused",
+        "newest_snapshot_is_used",
         [refused_line("french")],
         {"snapshot_id": "hub/2026-08-15", "continues_with": "hub/2026-08-14"},
     ),
@@ -243,7 +243,7 @@ FAULTS: list[Fault] = [
     ),
     (
         "mart.family_share_daily",
-        "family_base_within_its_makers",
+        "families_do_not_exceed_their_lab",
         [
             {k: v for k, v in lab_shares()[0].items() if k != "lab_id"}
             | {"family_id": "qwen", "numerator": 1.5},

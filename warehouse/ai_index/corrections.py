@@ -1,7 +1,7 @@
-"""Guarded corrections: what is known to be wrong in a source's files, and what we do about it.
+"""Guarded corrections: known faults of a source's files, and how they are handled.
 
-Each says how the fault is recognised. When upstream repairs the file the guard no longer holds:
-the correction is announced as out of date and is not applied to the repaired file.
+Each has a guard that recognizes the fault. When the producer repairs the file, the guard no longer
+holds: the correction is reported as outdated and is not applied to the repaired file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CORRECTIONS = Path(__file__).with_name("corrections.yml")
 
 
 class CorrectionError(ValueError):
-    """A file of corrections that cannot be used."""
+    """An invalid file of corrections."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,20 @@ class Csv:
     encoding: str
 
     def column(self, name: str) -> list[str]:
-        """The cells under a header. Raises ValueError if there is none of that name."""
+        """The cells of a column. Raises ValueError for an unknown name."""
         position = self.header.index(name)
         return [r[position] for r in self.records if len(r) > position]
 
 
 class Records(Strict):
-    """These records stand in the file, and these cells are nowhere in its records."""
+    """These records are in the file, and these cells are in none of its records."""
 
     guard: Literal["records"] = "records"
     present: tuple[tuple[str, ...], ...]
     absent: tuple[str, ...] = ()
 
     def holds(self, file: Csv, other: Csv | None) -> bool:
-        """Whether the file still shows it."""
+        """Whether the file still has the fault."""
         records = {tuple(r) for r in file.records}
         cells = {cell for r in file.records for cell in r}
         return records.issuperset(self.present) and cells.isdisjoint(self.absent)
@@ -59,18 +59,18 @@ class SameContent(Strict):
     guard: Literal["same_content"] = "same_content"
 
     def holds(self, file: Csv, other: Csv | None) -> bool | None:
-        """Whether the file still shows it."""
+        """Whether the file still has the fault."""
         return None if other is None else _content(file) == _content(other)
 
 
 class SecondUpload(Strict):
-    """A file stands beside a second upload of its figure, the same or another."""
+    """A figure was uploaded twice, with the same or with other content."""
 
     guard: Literal["second_upload"] = "second_upload"
     identical: bool
 
     def holds(self, file: Csv, other: Csv | None) -> bool:
-        """Whether the file still shows it."""
+        """Whether the file still has the fault."""
         return other is not None and (_content(file) == _content(other)) == self.identical
 
 
@@ -81,19 +81,19 @@ class Header(Strict):
     header: tuple[str, ...]
 
     def holds(self, file: Csv, other: Csv | None) -> bool:
-        """Whether the file still shows it."""
+        """Whether the file still has the fault."""
         return tuple(file.header) == self.header
 
 
 class Repeats(Strict):
-    """A column names something twice; without a column: the header does."""
+    """A column repeats cells; without a column: the header does."""
 
     guard: Literal["repeats"] = "repeats"
     column: str | None = None
     cells: tuple[str, ...]
 
     def holds(self, file: Csv, other: Csv | None) -> bool:
-        """Whether the file still shows it."""
+        """Whether the file still has the fault."""
         if self.column is not None and self.column not in file.header:
             return False
         seen = Counter(file.header if self.column is None else file.column(self.column))
@@ -107,7 +107,7 @@ class Encoding(Strict):
     encoding: str
 
     def holds(self, file: Csv, other: Csv | None) -> bool:
-        """Whether the file still shows it."""
+        """Whether the file still has the fault."""
         return file.encoding == self.encoding
 
 
@@ -125,7 +125,7 @@ class Value(Strict):
 
 
 class Revision(Strict):
-    """What a later revision of a figure says."""
+    """The values of a later revision of a figure."""
 
     figure: str
     number: int = Field(ge=2)
@@ -147,7 +147,7 @@ class Correction(Strict):
     revision: Revision | None = None
 
     def still_holds(self, files: Mapping[str, Csv]) -> bool | None:
-        """Whether the edition's files still show the fault; None if the file is not there."""
+        """Whether the edition's files still have the fault; None if the file is missing."""
         file = files.get(self.file)
         return None if file is None else self.holds_while.holds(file, files.get(self.other or ""))
 
@@ -159,14 +159,14 @@ def ai_index_corrections() -> tuple[Correction, ...]:
 
 
 def read_corrections(path: Path) -> tuple[Correction, ...]:
-    """The corrections of one file, each id once. Raises CorrectionError naming file and fault."""
+    """The corrections of one file, each id once. Raises CorrectionError naming file and error."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = TypeAdapter(tuple[Correction, ...]).validate_python(document)
     except (ValidationError, yaml.YAMLError) as error:
         raise CorrectionError(f"{path}: {error}") from error
     if twice := [i for i, n in Counter(c.id for c in found).items() if n > 1]:
-        raise CorrectionError(f"{path}: ids that stand twice: {twice}")
+        raise CorrectionError(f"{path}: duplicate ids: {', '.join(twice)}")
     return found
 
 

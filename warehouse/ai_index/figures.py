@@ -35,26 +35,24 @@ class Figure(Strict):
     is_point: bool = False
 
     @model_validator(mode="after")
-    def _can_be_meant(self) -> Figure:
-        if faults := list(self._faults()):
-            raise ValueError(f"fig_{self.figure} of {self.edition}: {'; '.join(faults)}")
+    def _is_consistent(self) -> Figure:
+        if errors := list(self._errors()):
+            raise ValueError(f"fig_{self.figure} of {self.edition}: {'; '.join(errors)}")
         return self
 
-    def _faults(self) -> Iterator[str]:
+    def _errors(self) -> Iterator[str]:
         named = {*self.values, *filter(None, (self.subject, self.detail, self.period))}
         if missing := sorted(named - set(self.header)):
-            yield f"no column {missing} in its header"
-        if (
-            sum((self.period is not None, self.fixed_period is not None, self.period_is_header))
-            != 1
-        ):
-            yield "not exactly one of period, fixed_period, period_is_header"
+            yield f"the header has no column {', '.join(missing)}"
+        periods = (self.period is not None, self.fixed_period is not None, self.period_is_header)
+        if sum(periods) != 1:
+            yield "give exactly one of period, fixed_period and period_is_header"
         if (self.subject is None) != (self.subject_kind == "none"):
-            yield "subject and its kind disagree"
+            yield "subject_kind must be none if there is no subject, and only then"
         promised = contract("raw.ai_index_figures").columns
         for name in ("subject_kind", "period_form", "value_form"):
             if getattr(self, name) not in (promised[name].values or ()):
-                yield f"{name} {getattr(self, name)!r} is none of {promised[name].values}"
+                yield f"{name} must be one of {', '.join(promised[name].values or ())}"
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row of raw.ai_index_figures for each value column."""
@@ -67,32 +65,29 @@ class Figure(Strict):
                 "period_index": self._index(self.period),
                 "period_form": self.period_form if self.period else None,
                 "fixed_period": column if self.period_is_header else self.fixed_period,
-                **self.model_dump(include=_AS_THEY_ARE),
+                **self.model_dump(include=_UNCHANGED),
             }
 
     def _index(self, column: str | None) -> int | None:
         return None if column is None else self.header.index(column)
 
 
-_AS_THEY_ARE = {
-    "edition",
-    "figure",
-    "subject_kind",
-    "unit",
-    "value_form",
-    "blank",
-    "basis",
-    "is_point",
+_UNCHANGED = {
+    *("edition", "figure", "subject_kind", "unit", "value_form", "blank", "basis", "is_point")
 }
 
 
 @cache
 def figures() -> tuple[Figure, ...]:
-    """Every figure that the source card maps. Raises ValueError for one that cannot be meant."""
+    """Every figure that the source card maps. Raises ValueError for an inconsistent one."""
     mapped = tuple(Figure.model_validate(f) for f in cards()["ai_index"].map["figures"])
     blocked = {(c.edition, f) for c in ai_index_corrections() for f in c.blocks}
     if wrong := sorted(blocked & {(f.edition, f.figure) for f in mapped}):
-        raise ValueError(f"ai_index: the source card maps figures known to be wrong: {wrong}")
+        listed = ", ".join(f"fig_{figure} of {edition}" for edition, figure in wrong)
+        raise ValueError(
+            f"warehouse/contracts/sources/ai_index.yml maps figures that corrections.yml blocks as "
+            f"wrong: {listed}; remove them"
+        )
     return mapped
 
 
@@ -103,7 +98,7 @@ def figure_rows() -> pl.DataFrame:
 
 
 def subject_rows() -> pl.DataFrame:
-    """raw.ai_index_subjects: spellings of subjects that are no country."""
+    """raw.ai_index_subjects: spellings of subjects that are not countries."""
     listed: dict[str, dict[str, list[str]]] = cards()["ai_index"].map["subjects"]
     rows = [
         (kind, spelling, key)

@@ -1,7 +1,7 @@
-"""The claim ledger's statements: who said what, what it means, and how it is put to the test.
+"""Published statements: who said what, what it means, and how it is tested.
 
-`warehouse/claims/*.yml` hold them, one file a topic. A verdict stands in none of them: it is
-computed (transforms/mart/claims.py).
+They are in `warehouse/claims/statements/*.yml`, one file per topic. Verdicts are not stored there;
+they are computed (transforms/mart/claims.py).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Unit = Literal[
 
 
 class ClaimError(ValueError):
-    """A file of claims that cannot be used; every finding has its file and line."""
+    """Invalid files of claims; the message lists every error with its file and line."""
 
 
 class Measure(Strict):
-    """One quantity of a statement: what was said of it and how it is measured."""
+    """One quantity of a statement: the stated value and how it is measured."""
 
     id: str
     label: str  # short, for lists: "China"
@@ -42,28 +42,28 @@ class Measure(Strict):
     stated: float
     tolerance: float = Field(ge=0, default=0.0)
     tolerance_reason: str | None = None
-    on: date | None = None  # the day that this quantity is about, where it is not the claim's
-    only_stated: bool = False  # says nothing of today, such as how it was before a change
+    on: date | None = None  # day of this quantity, if it differs from the claim's
+    only_stated: bool = False  # not tested today, such as the state before a change
     check: AnyTest
 
     @model_validator(mode="after")
     def _tolerance_has_a_reason(self) -> Measure:
         if self.relation == "equals" and self.tolerance_reason is None:
-            raise ValueError("`equals` needs a tolerance and its reason")
+            raise ValueError("relation equals needs tolerance_reason; add it")
         return self
 
 
 class Definition(Strict):
-    """One reading of a statement: parameters that differ, or another test for a quantity."""
+    """One reading of a statement: other parameters, or another test for a quantity."""
 
     id: str
     says: str
-    is_own: bool = False  # what the statement itself means, or may mean
+    is_own: bool = False  # the statement's own meaning, or one of its possible meanings
     # Parameter -> value, for every quantity whose test has the parameter.
     set: dict[str, Any] = Field(default_factory=dict)
     replace: dict[str, AnyTest] = Field(default_factory=dict)  # quantity -> test
     stated: dict[str, float] = Field(default_factory=dict)  # quantity -> another limit
-    on: date | None = None  # another day than the claim's, where the words allow several
+    on: date | None = None  # another day than the claim's, if the wording allows several
 
 
 class Claim(Strict):
@@ -73,10 +73,10 @@ class Claim(Strict):
     listed_as: tuple[str, ...] = Field(min_length=1)  # `claims:<id>`, `observatories:<row>`
     statement: str
     publisher: str
-    source: str  # where we have it from
+    source: str  # where we found it
     url: str | None = None
     published_on: date | None = None
-    as_of: date | None = None  # the day it speaks of; null = it does not say
+    as_of: date | None = None  # the day that it is about; null = not stated
     period: str
     quantity: str
     metric_window: str | None = None
@@ -84,47 +84,50 @@ class Claim(Strict):
     attribution: str | None = None
     credit: str | None = None
     denominator: str | None = None
-    within_days: int = Field(default=31, ge=0)  # how far an observation may lie from that day
-    untested: str | None = None  # what of the statement no quantity covers
+    within_days: int = Field(default=31, ge=0)  # how far an observation may be from that day
+    untested: str | None = None  # the part of the statement that no quantity covers
     data_needed: str
     measures: tuple[Measure, ...] = Field(min_length=1)
     definitions: tuple[Definition, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _can_be_tried(self) -> Claim:
-        if faults := list(self._faults()):
-            raise ValueError("; ".join(faults))
+    def _is_testable(self) -> Claim:
+        if errors := list(self._errors()):
+            raise ValueError("; ".join(errors))
         return self
 
-    def _faults(self) -> Iterator[str]:
+    def _errors(self) -> Iterator[str]:
         for kind, names in (
             ("quantity", [m.id for m in self.measures]),
             ("definition", [d.id for d in self.definitions]),
         ):
             if twice := sorted(n for n, count in Counter(names).items() if count > 1):
-                yield f"{kind} {twice} stands twice"
+                yield f"duplicate {kind}: {', '.join(twice)}"
         if not any(d.is_own for d in self.definitions):
-            yield "no definition is its own"
-        if all(_is_of_its_day_alone(d, m, c) for d, m, c in self._own()):
-            yield "nothing of its own could be said today"
+            yield "no definition has is_own; mark what the statement itself means"
+        if all(_is_about_the_past_only(d, m, c) for d, m, c in self._own()):
+            yield "no definition with is_own can be tested today"
         for each in self.definitions:
             named = {*each.replace, *each.stated}
             if lost := sorted(named - {m.id for m in self.measures}):
-                yield f"definition {each.id} names {lost}: no such quantity"
+                yield f"definition {each.id} names unknown quantities: {', '.join(lost)}"
             looked_up = [m.id for m in self.measures if _is_look_up(self._replaced(m, each))]
             if each.is_own and looked_up:
-                yield f"definition {each.id} is its own: looking {looked_up} up tests nothing"
+                yield (
+                    f"definition {each.id} has is_own but only looks up {', '.join(looked_up)}; a "
+                    "look-up does not test the statement"
+                )
             taken = {f for m in self.measures for f in type(self._replaced(m, each)).model_fields}
             if unread := sorted(set(each.set) - taken):
-                yield f"definition {each.id} sets {unread}: no test of it has that"
-            yield from self._refused(each)
+                yield f"definition {each.id} sets unknown parameters: {', '.join(unread)}"
+            yield from self._invalid_parameters(each)
 
     def _own(self) -> Iterator[tuple[Definition, Measure, Test]]:
         own = (d for d in self.definitions if d.is_own)
         yield from ((d, m, self._replaced(m, d)) for d in own for m in self.measures)
 
-    def _refused(self, definition: Definition) -> Iterator[str]:
-        """What a definition sets and its tests do not allow."""
+    def _invalid_parameters(self, definition: Definition) -> Iterator[str]:
+        """Parameters that a definition sets to a value that its tests do not allow."""
         for measure in self.measures:
             try:
                 self._as_defined(measure, definition)
@@ -142,14 +145,14 @@ class Claim(Strict):
         return type(plain).model_validate({**plain.model_dump(), **changed})
 
     def trials(self) -> Iterator[tuple[Definition, Measure, Test]]:
-        """Every definition and quantity with the test as that definition has it."""
+        """Every definition and quantity, with its test under that definition."""
         for definition in self.definitions:
             for measure in self.measures:
                 yield definition, measure, self._as_defined(measure, definition)
 
 
 def read_claims(path: Path) -> tuple[Claim, ...]:
-    """The claims of one file. Raises ClaimError with file, line and field of every finding."""
+    """The claims of one file. Raises ClaimError with file, line and field of every error."""
     text = path.read_text(encoding="utf-8")
     try:
         return TypeAdapter(tuple[Claim, ...]).validate_python(yaml.safe_load(text))
@@ -165,12 +168,12 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
 
 
 def _line(node: yaml.Node | None, place: tuple[int | str, ...]) -> int:
-    """Line of the deepest part of the document that a finding's place leads to."""
+    """Line of the deepest part of the document on the path `place`."""
     line = 1
     for part in place:
         children = dict(_children(node))
         if part not in children:
-            continue  # pydantic names the variant of a test on the way
+            continue  # pydantic adds the variant of a test to the path
         node = children[part]
         line = int(node.start_mark.line) + 1
     return line
@@ -191,7 +194,7 @@ def claims() -> tuple[Claim, ...]:
     for path, found in files.items():
         for claim in found:
             if claim.id in where:
-                raise ClaimError(f"{path}: {claim.id} stands in {where[claim.id]} already")
+                raise ClaimError(f"{path}: duplicate claim {claim.id}, also in {where[claim.id]}")
             where[claim.id] = path
     return tuple(sorted((c for found in files.values() for c in found), key=lambda c: c.id))
 
@@ -223,7 +226,7 @@ def trial_rows() -> pl.DataFrame:
             "target_date": definition.on or measure.on or claim.as_of,
             "within_days": claim.within_days,
             "stated_value": definition.stated.get(measure.id, measure.stated),
-            "only_stated": _is_of_its_day_alone(definition, measure, test),
+            "only_stated": _is_about_the_past_only(definition, measure, test),
             **measure.model_dump(exclude={"id", "stated", "on", "check", "only_stated"}),
             **{k: _flat(v) for k, v in test.model_dump().items()},
         }
@@ -233,8 +236,8 @@ def trial_rows() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=contract("raw.claim_trials").polars_schema)
 
 
-def _is_of_its_day_alone(definition: Definition, measure: Measure, test: Test) -> bool:
-    """Whether it says nothing of today: another day or a period of the past is named."""
+def _is_about_the_past_only(definition: Definition, measure: Measure, test: Test) -> bool:
+    """Whether it cannot be tested today, because it names another day or a past period."""
     over_a_period = isinstance(test, ArenaCount) and test.period_from is not None
     return measure.only_stated or definition.on is not None or over_a_period
 
@@ -244,5 +247,5 @@ def _is_look_up(test: Test) -> bool:
 
 
 def _flat(value: object) -> object:
-    """Lists as BI tools can hold them; an empty one is no list."""
+    """Lists as text, one item per line, for BI tools; null if empty."""
     return "\n".join(value) or None if isinstance(value, tuple) else value

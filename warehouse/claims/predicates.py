@@ -1,7 +1,7 @@
-"""The closed vocabulary of tests that a claim may be put to.
+"""The tests that a claim can use: a closed list.
 
-Each class is one test with its parameters; the field `test` names it. `transforms.claims` holds the
-computation of the same name. A claim chooses from these and never brings a query of its own.
+Each class is one test with its parameters; the field `test` is its name. `transforms.claims` has
+the computation of the same name. Claims use these tests and never a query of their own.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ TILED = ("downloads_30d", "new_models_30d")  # counters of 30 days, which add up
 
 
 class Test(Strict):
-    """What every test has: its name. Parameters are columns of raw.claim_trials."""
+    """A test. Its parameters are columns of raw.claim_trials."""
 
 
 class _Hub(Test):
     """A share on the Hub, of a country, lab or family, under one definition.
 
-    `window_days` tiles a longer window with counters of 30 days; without it: one observation.
+    `window_days` adds counters of 30 days up to a longer window; without it: one observation.
     """
 
     by: Literal["country", "lab", "family"] = "country"
@@ -52,11 +52,11 @@ class _Hub(Test):
     window_days: int | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
-    def _can_be_meant(self) -> _Hub:
+    def _is_consistent(self) -> _Hub:
         if self.window_days and self.metric not in TILED:
-            raise ValueError(f"window_days needs a counter of 30 days: {', '.join(TILED)}")
+            raise ValueError(f"window_days needs a counter of 30 days: use {' or '.join(TILED)}")
         if self.by != "country" and self.credit == "full":
-            raise ValueError(f"shares by {self.by} have fractional credit alone")
+            raise ValueError(f"shares by {self.by} support only credit fractional")
         return self
 
 
@@ -67,7 +67,7 @@ class HubShare(_Hub):
 
 
 class HubAmount(_Hub):
-    """What the share divides: downloads, likes or models of `subject`."""
+    """The numerator of the share: downloads, likes or models of `subject`."""
 
     test: Literal["hub_amount"]
 
@@ -80,7 +80,7 @@ class HubLead(_Hub):
 
 
 class HubRank(_Hub):
-    """Place of `subject` by its share among all countries, labs or families."""
+    """Rank of `subject` by its share among all countries, labs or families."""
 
     test: Literal["hub_rank"]
 
@@ -92,7 +92,7 @@ class _Period(Test):
     @model_validator(mode="after")
     def _forward(self) -> _Period:
         if self.period_to < self.period_from:
-            raise ValueError("period_to is before period_from")
+            raise ValueError("period_to must not be before period_from")
         return self
 
 
@@ -110,8 +110,8 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 class RepositoriesCreated(_Period):
     """How many of the named repositories were created in the period.
 
-    A name is `namespace/repository`, and stands for versions of it too (`x/Y` for `x/Y-7B`);
-    `x/Y*` for all that begin so. `licenses`: only under one of these.
+    A name is `namespace/repository` and includes its versions (`x/Y` includes `x/Y-7B`); `x/Y*`
+    matches all that begin with it. `licenses`: only under one of these.
     """
 
     test: Literal["repositories_created"]
@@ -120,7 +120,7 @@ class RepositoriesCreated(_Period):
 
 
 class DatasetsCreated(_Period):
-    """How many of the named data sets were created in the period; names as for repositories."""
+    """How many of the named datasets were created in the period; names as for repositories."""
 
     test: Literal["datasets_created"]
     names: Names
@@ -135,7 +135,7 @@ class ModelsCreated(_Period):
 
 
 class ModelRank(Test):
-    """Best place of the named repositories among all models of the listing by a counter."""
+    """Best rank of the named repositories among all models of the listing by a counter."""
 
     test: Literal["model_rank"]
     names: Names
@@ -143,7 +143,7 @@ class ModelRank(Test):
 
 
 class ParameterRatio(Test):
-    """Parameters of `subject` by those of `other`."""
+    """Parameters of `subject` divided by those of `other`."""
 
     test: Literal["parameter_ratio"]
     subject: str
@@ -160,13 +160,13 @@ class _Trending(Test):
 
 
 class TrendingDays(_Trending):
-    """Share of the observed days on which a country holds so many of the first places."""
+    """Share of observed days on which a country has `places` of the first `top_n`."""
 
     test: Literal["trending_days"]
 
 
 class TrendingWeeks(_Trending):
-    """Number of weeks in which a country holds so many of the first places on some day."""
+    """Number of weeks with a day on which a country has `places` of the first `top_n`."""
 
     test: Literal["trending_weeks"]
 
@@ -206,7 +206,7 @@ class ArenaFirst(_Arena):
 
 
 class ArenaLead(_Arena):
-    """Best rating of `subject` against the best of `other` on one board, as `scale` says."""
+    """Best rating of `subject` compared with the best of `other` on one board, in `scale`."""
 
     test: Literal["arena_lead"]
     by: Literal["country", "access"]
@@ -226,8 +226,8 @@ class ArenaAhead(_Arena):
 class NotableCount(Test):
     """Notable models of a year and country, counted from Epoch's vintage of the time.
 
-    `around`: the day of the cut is not known, so the counts of the vintages before and after the
-    stated day are its doubt.
+    `around`: the day of the cut-off is unknown, so the vintages before and after the stated day
+    give the bounds.
     """
 
     test: Literal["notable_count"]
@@ -245,7 +245,7 @@ class ModelsPublished(_Period):
 
 
 class FrontierLag(Test):
-    """Months from one country's first reach of a level of Epoch's index to another's.
+    """Months between the days on which two countries first reach a level of Epoch's index.
 
     Levels are the records of `subject` (how late were they?) or of `other` (how long until
     `subject` reached them?).
@@ -262,8 +262,8 @@ class FrontierLag(Test):
 class AiIndexValue(Test):
     """The figure as an edition of the AI Index prints it, or its lead over another.
 
-    Looked up, not computed again: it shows that a citation is right, and can be no definition of
-    a statement's own.
+    It is looked up and not computed, which shows that a citation is correct; so it cannot be the
+    statement's own definition.
     """
 
     test: Literal["ai_index_value"]
@@ -276,36 +276,18 @@ class AiIndexValue(Test):
 
 
 class Outside(Test):
-    """Nothing that the sources hold can tell."""
+    """The sources have no data on it."""
 
     test: Literal["outside"]
 
 
 AnyTest = Annotated[
-    HubShare
-    | HubAmount
-    | HubLead
-    | HubRank
-    | DerivativeShare
-    | RepositoriesCreated
-    | DatasetsCreated
-    | ModelsCreated
-    | ModelRank
-    | ParameterRatio
-    | TrendingDays
-    | TrendingWeeks
-    | ArenaCount
-    | ArenaRank
-    | ArenaFirst
-    | ArenaLead
-    | ArenaAhead
-    | NotableCount
-    | ModelsPublished
-    | FrontierLag
-    | AiIndexValue
-    | Outside,
+    HubShare | HubAmount | HubLead | HubRank | DerivativeShare | RepositoriesCreated
+    | DatasetsCreated | ModelsCreated | ModelRank | ParameterRatio | TrendingDays | TrendingWeeks
+    | ArenaCount | ArenaRank | ArenaFirst | ArenaLead | ArenaAhead | NotableCount | ModelsPublished
+    | FrontierLag | AiIndexValue | Outside,
     Field(discriminator="test"),
-]
+]  # fmt: skip
 TESTS: tuple[str, ...] = tuple(
     get_args(kind.model_fields["test"].annotation)[0] for kind in get_args(get_args(AnyTest)[0])
 )

@@ -1,1 +1,1 @@
-"""The history of the Hub's counters: what changed with every snapshot, kept for years."""
+"""The history of the Hub's counters: what changed with every snapshot, over years."""

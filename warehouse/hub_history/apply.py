@@ -1,6 +1,6 @@
-"""One snapshot applied to the history, in SQL: its rows against the state before it.
+"""Applies one snapshot to the history, in SQL: compares its rows with the previous state.
 
-Reads the snapshot's rows of raw.hub_models, so that nothing is parsed twice. The temporary tables
+Reads the snapshot's rows from raw.hub_models, so that nothing is parsed twice. The temporary tables
 are named `history_*` and dropped at the end.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.contracts.table import literal
+from warehouse.hub_history.counts import snapshot_counts
 from warehouse.hub_history.files import (
     ABSENCES,
     COUNTERS,
@@ -29,17 +30,16 @@ from warehouse.hub_history.files import (
 )
 from warehouse.hub_history.ledger import Sweep
 
-HUNDRED = 100  # downloads: below it most counters stand still on any day
 LINEAGE = ("base_models_json", "base_model_tags_json")
-# What a snapshot says of the model itself: neither key nor dates nor lineage.
-_OWN = ("model_key", "model_id_hf", "is_current", "lineage_date", *LINEAGE)
-ATTRIBUTES = tuple(c for c in MODELS if c not in _OWN and not c.endswith("_seen_date"))
+# Columns that are not attributes of the model itself.
+_NO_ATTRIBUTES = ("model_key", "model_id_hf", "is_current", "lineage_date", *LINEAGE)
+ATTRIBUTES = tuple(c for c in MODELS if c not in _NO_ATTRIBUTES and not c.endswith("_seen_date"))
 _LICENSE = """nullif(split_part(split_part(tags_json, '"license:', 2), '"', 1), '')"""
 
 
 @dataclass(frozen=True)
-class Before:
-    """The state that a snapshot meets: the last snapshot's day, its keys and its files."""
+class PreviousState:
+    """The state before a snapshot: the last snapshot's day, its keys and its files."""
 
     day: date | None
     keys: int  # models ever seen; the last key
@@ -49,8 +49,8 @@ class Before:
 
 
 @dataclass(frozen=True)
-class After:
-    """Where the new files go."""
+class OutputPaths:
+    """Where the new files are written."""
 
     changes: Path
     changed_models: Path
@@ -60,37 +60,38 @@ class After:
 
 
 def apply(
-    con: duckdb.DuckDBPyConnection, sweep: Sweep, before: Before, after: After
+    con: duckdb.DuckDBPyConnection, sweep: Sweep, before: PreviousState, after: OutputPaths
 ) -> dict[str, int]:
     """Writes the files of one snapshot and returns its counts. Same input, same bytes."""
     day = f"DATE {literal(str(sweep.snapshot_date))}"
     try:
-        _see(con, sweep)
-        _give_keys(con, before)
+        _create_listing_view(con, sweep)
+        _assign_keys(con, before)
         _compare_models(con, before, day)
         _compare_counters(con, before)
-        _keep_changes(con, day)
+        _collect_changes(con, day)
         write(con, "FROM history_changes ORDER BY model_key", after.changes, level=9)
         write(con, "FROM history_models ORDER BY model_key, model_id_hf", after.changed_models)
         write(con, _all_models(before), after.models, level=1)
         write(con, _all_counters(), after.counters, level=1)
         write(con, _all_absences(sweep, before, after, day), after.absences)
-        return _counts(con)
+        return snapshot_counts(con)
     finally:
-        con.execute("DROP VIEW IF EXISTS history_seen")
+        con.execute("DROP VIEW IF EXISTS history_listing")
         for table in ("keys", "models", "counters", "changes"):
             con.execute(f"DROP TABLE IF EXISTS history_{table}")
 
 
-def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
-    """history_seen: what the history keeps of every row of the snapshot. A view: few ask for all.
+def _create_listing_view(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
+    """history_listing: the columns of the snapshot that the history uses.
 
-    A license or parent with a backslash in it, as none has, is none. `declares`: the record says
-    what its parents are, also that there are none. Tags without a parent say so where they are the
-    Hub's whole list, which holds the task and a region; a recorded excerpt of them says nothing.
+    It is a view because most queries need few of its columns. Licenses and parents with a
+    backslash, of which there are none, are read as null. `declares`: the record states its parents,
+    or that it has none. Tags without a parent state this if they are the Hub's complete list, which
+    includes the task and a region; an excerpt of the tags states nothing.
     """
     con.execute(
-        f"""CREATE OR REPLACE TEMP VIEW history_seen AS
+        f"""CREATE OR REPLACE TEMP VIEW history_listing AS
         SELECT rowid AS seen, model_id_hf, object_id_hf, author, created_at, pipeline_tag,
             library_name, {_LICENSE} AS license, gated, parameters_total,
             CASE WHEN contains(tags_json, '"base_model:') THEN nullif(to_json(list_filter(
@@ -105,10 +106,10 @@ def _see(con: duckdb.DuckDBPyConnection, sweep: Sweep) -> None:
     )
 
 
-def _give_keys(con: duckdb.DuckDBPyConnection, before: Before) -> None:
-    """history_keys: the key of every row. Known by object id; by id where one side has none.
+def _assign_keys(con: duckdb.DuckDBPyConnection, before: PreviousState) -> None:
+    """history_keys: the key of every row, found by object id, or by id if one side has none.
 
-    A model that is new gets the next key, in the order of creation.
+    New models get the next keys, in the order of their creation.
     """
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_keys AS
@@ -117,7 +118,7 @@ def _give_keys(con: duckdb.DuckDBPyConnection, before: Before) -> None:
             FROM known WHERE is_current),
         by_object AS MATERIALIZED (
             SELECT s.seen, s.model_id_hf, s.object_id_hf, s.created_at, held.model_key
-            FROM history_seen AS s LEFT JOIN held USING (object_id_hf)),
+            FROM history_listing AS s LEFT JOIN held USING (object_id_hf)),
         rest AS (FROM by_object WHERE model_key IS NULL),
         free AS (SELECT * FROM held ANTI JOIN by_object USING (model_key)),
         by_id AS (
@@ -140,31 +141,31 @@ def _give_keys(con: duckdb.DuckDBPyConnection, before: Before) -> None:
     )
 
 
-def _compare_models(con: duckdb.DuckDBPyConnection, before: Before, day: str) -> None:
+def _compare_models(con: duckdb.DuckDBPyConnection, before: PreviousState, day: str) -> None:
     """history_models: the rows of models and ids that are new, changed, or no longer listed.
 
-    An attribute that the snapshot did not record keeps its value. Most rows are what they were:
-    by a number of 64 bits that holds for all that a row says, they are told apart cheaply.
+    An attribute that the snapshot did not record keeps its value. Most rows are unchanged; a 64-bit
+    hash of all their values excludes them cheaply.
     """
-    kept = ", ".join(f"coalesce(s.{c}, b.{c}) AS {c}" for c in ATTRIBUTES)
+    recorded = ", ".join(f"coalesce(s.{c}, b.{c}) AS {c}" for c in ATTRIBUTES)
     differs = " OR ".join(
         f"(s.{c} IS NOT NULL AND s.{c} IS DISTINCT FROM b.{c})" for c in ATTRIBUTES
     )
     renewed = f"s.declares AND ({_distinct('s', 'b', LINEAGE)})"
     lineage = ", ".join(f"CASE WHEN {renewed} THEN s.{c} ELSE b.{c} END AS {c}" for c in LINEAGE)
-    said = f"hash({', '.join(('model_id_hf', *ATTRIBUTES, *LINEAGE))})"
+    content = f"hash({', '.join(('model_id_hf', *ATTRIBUTES, *LINEAGE))})"
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_models AS
         WITH b AS ({scan(MODELS, before.models)}),
-        standing AS (SELECT model_key, {said} AS said FROM b
+        unchanged AS (SELECT model_key, {content} AS content FROM b
             WHERE is_current AND last_seen_date IS NULL),
         s AS MATERIALIZED (
-            SELECT * FROM (SELECT *, {said} AS said FROM history_seen)
+            SELECT * FROM (SELECT *, {content} AS content FROM history_listing)
             JOIN (SELECT seen, model_key FROM history_keys) USING (seen)
-            ANTI JOIN standing USING (model_key, said)),
+            ANTI JOIN unchanged USING (model_key, content)),
         met AS MATERIALIZED (FROM b SEMI JOIN s USING (model_key)),
         listed AS (
-            SELECT s.model_key, s.model_id_hf, true AS is_current, {kept},
+            SELECT s.model_key, s.model_id_hf, true AS is_current, {recorded},
                 coalesce(b.first_seen_date, {day}) AS first_seen_date,
                 NULL::DATE AS last_seen_date,
                 CASE WHEN {renewed} THEN {day} ELSE b.lineage_date END AS lineage_date, {lineage},
@@ -178,8 +179,8 @@ def _compare_models(con: duckdb.DuckDBPyConnection, before: Before, day: str) ->
     )
 
 
-def _no_longer_listed(before: Before) -> str:
-    """Rows of `b` whose model is gone, or goes by another id now."""
+def _no_longer_listed(before: PreviousState) -> str:
+    """Rows of `b` whose model is no longer listed, or is listed under another id."""
     last = f"DATE {literal(str(before.day))}" if before.day else "NULL::DATE"
     return f"""SELECT {columns(MODELS)} FROM (
             SELECT b.* REPLACE (coalesce(last_seen_date, {last}) AS last_seen_date,
@@ -193,7 +194,7 @@ def _distinct(one: str, other: str, names: tuple[str, ...]) -> str:
     return " OR ".join(f"{one}.{c} IS DISTINCT FROM {other}.{c}" for c in names)
 
 
-def _compare_counters(con: duckdb.DuckDBPyConnection, before: Before) -> None:
+def _compare_counters(con: duckdb.DuckDBPyConnection, before: PreviousState) -> None:
     """history_counters: every model's counters before and after the snapshot."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_counters AS
@@ -204,7 +205,7 @@ def _compare_counters(con: duckdb.DuckDBPyConnection, before: Before) -> None:
                 + CASE WHEN likes IS NULL THEN 0 ELSE {HAS_LIKES} END
                 + CASE WHEN trending_score IS NULL THEN 0 ELSE {HAS_TRENDING} END
                 )::UTINYINT AS status, downloads_30d, downloads_all_time, likes, trending_score
-            FROM history_seen JOIN history_keys USING (seen)
+            FROM history_listing JOIN history_keys USING (seen)
         )
         SELECT model_key, coalesce(s.is_new, false) AS is_new,
             coalesce(b.status, 0)::UTINYINT AS status_before,
@@ -221,8 +222,8 @@ def _compare_counters(con: duckdb.DuckDBPyConnection, before: Before) -> None:
     )
 
 
-def _keep_changes(con: duckdb.DuckDBPyConnection, day: str) -> None:
-    """history_changes: the models whose counters are not those of the snapshot before."""
+def _collect_changes(con: duckdb.DuckDBPyConnection, day: str) -> None:
+    """history_changes: the models whose counters differ from the previous snapshot."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_changes AS
         SELECT {day} AS snapshot_date, model_key,
@@ -241,8 +242,8 @@ def _keep_changes(con: duckdb.DuckDBPyConnection, day: str) -> None:
     )
 
 
-def _all_models(before: Before) -> str:
-    """The state of models after the snapshot."""
+def _all_models(before: PreviousState) -> str:
+    """SQL of the state of models after the snapshot."""
     return f"""SELECT {columns(MODELS)} FROM (
             FROM ({scan(MODELS, before.models)}) ANTI JOIN history_models
                 USING (model_key, model_id_hf)
@@ -254,8 +255,8 @@ def _all_counters() -> str:
     return f"SELECT {columns(COUNTERS)} FROM history_counters ORDER BY model_key"
 
 
-def _all_absences(sweep: Sweep, before: Before, after: After, day: str) -> str:
-    """Absences after the snapshot: those that end, and, by a whole sweep, those that begin."""
+def _all_absences(sweep: Sweep, before: PreviousState, after: OutputPaths, day: str) -> str:
+    """Absences after the snapshot: those that end, and, for a complete sweep, those that begin."""
     return f"""WITH absences AS ({scan(ABSENCES, before.absences)}),
         listed AS (SELECT model_key FROM history_keys),
         gone AS (
@@ -273,43 +274,3 @@ def _all_absences(sweep: Sweep, before: Before, after: After, day: str) -> str:
             FROM absences LEFT JOIN listed USING (model_key)
             UNION ALL FROM gone
         ) ORDER BY model_key, absent_since_date"""
-
-
-def _counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """What the ledger says of the snapshot, over its models and over those of the one before."""
-    said = LISTED | HAS_30D
-    both = f"(status & status_before & {said}) = {said}"
-    hundred = f"{both} AND downloads_30d_before >= {HUNDRED}"
-    sums = f"(status & status_before & {LISTED | HAS_ALL_TIME}) = {LISTED | HAS_ALL_TIME}"
-    grown = "downloads_all_time - downloads_all_time_before"
-    asked = {
-        "keys": "max(model_key)",
-        "models": f"count(*) FILTER (status & {LISTED} > 0)",
-        "models_before": f"count(*) FILTER (status_before & {LISTED} > 0)",
-        "models_new": "count(*) FILTER (is_new)",
-        "models_left": f"count(*) FILTER (status_before & {LISTED} > 0 AND status & {LISTED} = 0)",
-        "models_returned": f"""count(*) FILTER (NOT is_new
-            AND status_before & {LISTED} = 0 AND status & {LISTED} > 0)""",
-        "models_compared": f"count(*) FILTER ({both})",
-        "models_unchanged": f"count(*) FILTER ({both} AND downloads_30d = downloads_30d_before)",
-        "models_compared_100": f"count(*) FILTER ({hundred})",
-        "models_unchanged_100": f"""count(*) FILTER ({hundred}
-            AND downloads_30d = downloads_30d_before)""",
-        "downloads_30d": f"sum(downloads_30d) FILTER (status & {said} = {said})",
-        "downloads_30d_compared": f"sum(downloads_30d) FILTER ({both})",
-        "downloads_30d_compared_before": f"sum(downloads_30d_before) FILTER ({both})",
-        "models_compared_all_time": f"count(*) FILTER ({sums})",
-        "downloads_all_time_rises": f"sum({grown}) FILTER ({sums} AND {grown} > 0)",
-        "downloads_all_time_falls": f"sum(-({grown})) FILTER ({sums} AND {grown} < 0)",
-        "models_fallen_all_time": f"count(*) FILTER ({sums} AND {grown} < 0)",
-    }
-    chosen = ", ".join(f"coalesce({sql}, 0)::BIGINT" for sql in asked.values())
-    row = con.execute(f"SELECT {chosen} FROM history_counters").fetchall()[0]
-    changed = con.execute("SELECT count(*) FROM history_changes").fetchall()[0][0]
-    # One record is enough, so that a listing with tags is not read to its end.
-    declared = con.execute("SELECT 1 FROM history_seen WHERE declares LIMIT 1").fetchall()
-    return {
-        **dict(zip(asked, row, strict=True)),
-        "models_changed": changed,
-        "has_lineage": len(declared),
-    }

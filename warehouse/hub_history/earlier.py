@@ -1,4 +1,4 @@
-"""raw.hub_earlier_counters: what a counter was before, of the models that can be a spike."""
+"""raw.hub_earlier_counters: earlier counters of the models that may have a spike."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from warehouse.hub_history.ledger import Entry
 from warehouse.hub_history.past import models_on, states_on
 from warehouse.hub_history.store import History
 
-RECENT = timedelta(days=31)  # what a counter is compared with to tell a spike
-SAID = LISTED | HAS_30D  # in a snapshot that says a model's counter
+RECENT = timedelta(days=31)  # the values that a counter is compared with to detect a spike
+HAS_COUNTER = LISTED | HAS_30D  # the snapshot has the model's counter
 
 
 def earlier_counters(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> str:
     """SQL of raw.hub_earlier_counters of one snapshot, from temporary tables `history_*` of `con`.
 
-    A spike is above ten times the median of what came before: at least half of its values are below
-    a tenth. Values are counted back from the snapshot's own. The steps are tables because DuckDB
-    plans each by what the one before has found, not by what it might have.
+    A spike is more than ten times the median of the earlier values, so at least half of them are
+    below a tenth of it. Values are computed backwards from the snapshot's own. The steps are tables
+    so that DuckDB plans each of them with the real size of the previous one.
     """
     entries = history.ledger.until(entry.day)
     earlier = [e for e in entries[:-1] if entry.day - e.day <= RECENT]
@@ -47,25 +47,26 @@ def earlier_counters(con: duckdb.DuckDBPyConnection, history: History, entry: En
 
 
 def _risen(changes: str, state: str, middle: Entry) -> str:
-    """Models that rose by nine tenths of what they are: few, and the sum of rises is cheap.
+    """Models whose rises sum to nine tenths of their value: few, and cheap to find.
 
-    Since the day in the middle, or, of a model that was not observed all the time, since the first.
+    Counted since the day in the middle, or since the first day if the model was not always listed.
     """
     rise = "greatest(downloads_30d_change, 0)"
     return f"""WITH rises AS (
-            SELECT model_key, bool_or(status_flips & {SAID} > 0) AS was_away, sum({rise}) AS rises,
+            SELECT model_key, bool_or(status_flips & {HAS_COUNTER} > 0) AS was_away,
+                sum({rise}) AS rises,
                 sum({rise}) FILTER (snapshot_date > {_day(middle)}) AS late_rises
             FROM ({changes}) GROUP BY model_key)
         SELECT model_key, s.status, s.downloads_30d
         FROM ({state}) AS s JOIN rises USING (model_key)
-        WHERE s.status & {SAID} = {SAID}
+        WHERE s.status & {HAS_COUNTER} = {HAS_COUNTER}
             AND 10 * CASE WHEN was_away THEN rises ELSE late_rises END > 9 * s.downloads_30d"""
 
 
 def _runs(changes: str, entries: Sequence[Entry]) -> str:
-    """Their changes: `since`, the sum from there on, and for how many `days` the value before held.
+    """Their changes: `since`, the sum from then on, and for how many `days` the earlier value held.
 
-    What a model that is new rose from is no value.
+    A new model has no earlier value.
     """
     days = ", ".join(
         f"({_day(e)}, {nth}, {before.counts['keys']})"
@@ -80,14 +81,14 @@ def _runs(changes: str, entries: Sequence[Entry]) -> str:
 
 
 def _suspects(n_earlier: int) -> str:
-    """The models below a tenth of what they are on half of the days on which they were observed.
+    """The models that were below a tenth of their value on half of the days of observation.
 
-    Of a model that was away for some of them, on any: which days those were is told later.
+    For models that were not always listed, one such day is enough; `_values` has the exact days.
     """
     is_low = "NOT is_new AND 10 * (m.downloads_30d - since) < m.downloads_30d"
     return f"""WITH low AS (
             SELECT model_key, m.status, m.downloads_30d,
-                bool_or(flips & {SAID} > 0 AND NOT is_new) AS was_away,
+                bool_or(flips & {HAS_COUNTER} > 0 AND NOT is_new) AS was_away,
                 {n_earlier} - coalesce(max(nth) FILTER (is_new), 0) AS days,
                 sum(days) FILTER ({is_low}) AS low_days
             FROM history_runs JOIN history_risen AS m USING (model_key) GROUP BY ALL)
@@ -96,23 +97,23 @@ def _suspects(n_earlier: int) -> str:
 
 
 def _values(earlier: Sequence[Entry]) -> str:
-    """Their counters on every earlier day whose snapshot said one."""
+    """Their counters on every earlier day whose snapshot has one."""
     days = ", ".join(f"({_day(e)})" for e in earlier)
     return f"""WITH steps AS (
-            SELECT model_key, snapshot_date AS day, change, flips, false AS is_asked
+            SELECT model_key, snapshot_date AS day, change, flips, false AS is_wanted
             FROM history_runs JOIN history_suspects USING (model_key)
             UNION ALL
             SELECT model_key, day, 0, 0, true
-            FROM history_suspects CROSS JOIN (VALUES {days}) AS asked(day)),
+            FROM history_suspects CROSS JOIN (VALUES {days}) AS wanted(day)),
         since AS (
-            SELECT model_key, day, is_asked, sum(change) OVER back AS change,
+            SELECT model_key, day, is_wanted, sum(change) OVER back AS change,
                 bit_xor(flips) OVER back AS flips
-            FROM steps WINDOW back AS (PARTITION BY model_key ORDER BY day DESC, is_asked DESC
+            FROM steps WINDOW back AS (PARTITION BY model_key ORDER BY day DESC, is_wanted DESC
                 ROWS UNBOUNDED PRECEDING))
         SELECT model_key, since.day AS observed_date,
             (s.downloads_30d - since.change)::BIGINT AS downloads_30d
         FROM since JOIN history_suspects AS s USING (model_key)
-        WHERE is_asked AND xor(s.status, since.flips) & {SAID} = {SAID}"""
+        WHERE is_wanted AND xor(s.status, since.flips) & {HAS_COUNTER} = {HAS_COUNTER}"""
 
 
 def _day(entry: Entry) -> str:

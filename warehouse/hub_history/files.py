@@ -10,11 +10,11 @@ import duckdb
 
 from warehouse.contracts.table import literal
 
-# Bits of `status`: what the snapshot said of a model. A value that it did not say keeps standing
-# in the state as the last one that was said, without its bit.
+# Bits of `status`: which values the snapshot has of a model. In the state, a value without its bit
+# is the last known one.
 LISTED, HAS_30D, HAS_ALL_TIME, HAS_LIKES, HAS_TRENDING = 1, 2, 4, 8, 16
 STATUS = 31
-NEW_TRENDING = 32  # in a change row: its trending score is the new one
+NEW_TRENDING = 32  # in a change row: the trending score is the new one
 
 MODELS = {  # one row per model and id that it was ever listed under
     "model_key": "INTEGER",
@@ -30,12 +30,12 @@ MODELS = {  # one row per model and id that it was ever listed under
     "license": "VARCHAR",
     "gated": "VARCHAR",
     "parameters_total": "BIGINT",
-    "lineage_recorded": "BOOLEAN",  # true once a snapshot said what its parents are; else null
-    "lineage_date": "DATE",  # first snapshot with the lineage that was declared last
+    "lineage_recorded": "BOOLEAN",  # true once a snapshot stated its parents; else null
+    "lineage_date": "DATE",  # first snapshot with the lineage declared last
     "base_models_json": "VARCHAR",
     "base_model_tags_json": "VARCHAR",
 }
-COUNTERS = {  # one row per model ever seen: the last counters that a snapshot said
+COUNTERS = {  # one row per model ever listed: its last known counters
     "model_key": "INTEGER",
     "status": "UTINYINT",
     "downloads_30d": "BIGINT",
@@ -43,7 +43,7 @@ COUNTERS = {  # one row per model ever seen: the last counters that a snapshot s
     "likes": "BIGINT",
     "trending_score": "DOUBLE",
 }
-CHANGES = {  # one row per model whose counters are not those of the snapshot before
+CHANGES = {  # one row per model whose counters differ from the previous snapshot
     "snapshot_date": "DATE",
     "model_key": "INTEGER",
     "downloads_30d_change": "BIGINT",
@@ -52,27 +52,27 @@ CHANGES = {  # one row per model whose counters are not those of the snapshot be
     "status_flips": "UTINYINT",  # xor of status before and after, and NEW_TRENDING
     "trending_score": "DOUBLE",
 }
-ABSENCES = {  # one row per model and time of absence from the whole Hub
+ABSENCES = {  # one row per model and period of absence from the Hub
     "model_key": "INTEGER",
     "model_id_hf": "VARCHAR",
     "last_seen_date": "DATE",
-    "absent_since_date": "DATE",  # first whole sweep without it
+    "absent_since_date": "DATE",  # first complete sweep without it
     "returned_date": "DATE",  # null while it is absent
     "downloads_30d": "BIGINT",
     "downloads_all_time": "BIGINT",
     "likes": "BIGINT",
 }
-# V2 packs sorted keys and small differences into bits: half the size of plain pages under zstd.
+# V2 packs sorted keys and small differences into bits: half the size of V1 pages with zstd.
 OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, PARQUET_VERSION V2"
 
 
-def columns(table: dict[str, str], prefix: str = "") -> str:
+def columns(table: dict[str, str]) -> str:
     """The columns of a file as a SQL list."""
-    return ", ".join(prefix + name for name in table)
+    return ", ".join(table)
 
 
 def write(con: duckdb.DuckDBPyConnection, query: str, path: Path, level: int = 3) -> None:
-    """The rows of a query as one Parquet file, durable before it gets its name."""
+    """Write the rows of a query as one Parquet file, which gets its name once it is durable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     con.execute(f"COPY ({query}) TO {literal(str(part))} ({OPTIONS.format(level=level)})")
@@ -82,7 +82,7 @@ def write(con: duckdb.DuckDBPyConnection, query: str, path: Path, level: int = 3
 
 
 def scan(table: dict[str, str], paths: Iterable[Path]) -> str:
-    """SQL that reads files of one kind; no rows where there are none."""
+    """SQL that reads files of one kind; it gives no rows if there are none."""
     listed = ", ".join(literal(str(path)) for path in paths)
     if listed:
         return f"SELECT {columns(table)} FROM read_parquet([{listed}])"

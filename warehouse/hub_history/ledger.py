@@ -1,10 +1,10 @@
 """The ledger of the history: which snapshots were applied, in which order, and to which files.
 
-<history>/<archive>/ledger.json                  the commit point: what it does not name is not
+<history>/<archive>/ledger.json                  the commit point: lists every valid file
 <history>/<archive>/changes/<date>.parquet       counters of the models that changed, immutable
 <history>/<archive>/models/<date>.parquet        attributes of the models that changed, immutable
-<history>/<archive>/state/<date>/*.parquet       all of it after a snapshot: the newest one, and
-                                                 the last one of every month as a checkpoint
+<history>/<archive>/state/<date>/*.parquet       the complete state after a snapshot: the newest,
+                                                 and the last one of every month as a checkpoint
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CARRIERS = ("flows.sources.http", "warehouse.archive", "warehouse.storage")
 
 
 class HistoryError(RuntimeError):
-    """The history lacks a file, or holds one that is not what its ledger says."""
+    """The history lacks a file, or has one that differs from its ledger."""
 
 
 class _Record(BaseModel):
@@ -36,16 +36,16 @@ class _Record(BaseModel):
 
 
 class Sweep(_Record):
-    """A snapshot of the Hub's listing as the history looks at it."""
+    """A snapshot of the Hub's listing, as far as the history depends on it."""
 
     snapshot_id: str
     snapshot_date: date
     sidecar_sha256: str
-    is_whole: bool  # a sweep of the whole Hub: a model that it lacks is gone
+    is_whole: bool  # a complete sweep of the Hub: models that it lacks are gone
 
 
 class HistoryFile(_Record):
-    """One file of the history, by its path below the history's folder."""
+    """One file of the history; its path is relative to the history's folder."""
 
     path: str
     bytes: int
@@ -85,7 +85,7 @@ def code_digest() -> str:
 
 
 def read_ledger(folder: Path) -> Ledger:
-    """The ledger of a history; an empty one where there is none or other code wrote it."""
+    """The ledger of a history; empty if there is none, or if other code wrote it."""
     path = folder / LEDGER
     if not path.exists():
         return Ledger(code=code_digest())
@@ -93,13 +93,13 @@ def read_ledger(folder: Path) -> Ledger:
         found = Ledger.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise HistoryError(
-            f"{path} is no ledger: {error}; delete {folder}, the next build makes it anew"
+            f"cannot read {path}: {error}; delete {folder}, and the next build recreates it"
         ) from error
     return found if found.code == code_digest() else Ledger(code=code_digest())
 
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:
-    """Commits: from here on the history is what this ledger says."""
+    """Commits: from now on the history consists of the files in this ledger."""
     text = ledger.model_dump_json(indent=1)
     write_atomically(folder / LEDGER, text.encode() + b"\n")
 

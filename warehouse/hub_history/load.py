@@ -1,4 +1,4 @@
-"""From the history into the raw tables of a warehouse."""
+"""Loads the history into the raw tables of a warehouse."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def load_history(
 ) -> None:
     """Fills the raw tables that come from the history.
 
-    `until` is the last day to look at, `loaded` are the days whose rows stand in raw.hub_models.
+    `until` is the last day to load; `loaded` are the days whose rows are in raw.hub_models.
     """
     entries = history.ledger.until(until)
     if not entries:
         return
-    # The newest snapshot has a state, and a state lies in the order of the key.
+    # The newest snapshot has a state, and a state is sorted by its key.
     is_sorted = bool(entries[-1].state)
     _insert(con, "raw.hub_known_models", known_models(history, entries[-1].day), is_sorted)
     insert_frame(con, contract("raw.hub_history_days"), history_days(entries))
@@ -41,7 +41,7 @@ def load_history(
 
 
 def known_models(history: History, day: date) -> str:
-    """SQL of raw.hub_known_models as the snapshot of that day left them."""
+    """SQL of raw.hub_known_models after the snapshot of that day."""
     return f"""SELECT * REPLACE (coalesce(last_seen_date, DATE {literal(str(day))})
             AS last_seen_date)
         FROM ({models_on(history, day)})"""
@@ -50,7 +50,7 @@ def known_models(history: History, day: date) -> str:
 def _insert(
     con: duckdb.DuckDBPyConnection, table: str, query: str, is_sorted: bool = False
 ) -> None:
-    """The rows of a query into a raw table, by name, in the order of its key."""
+    """Insert the rows of a query into a raw table, by column name, in the order of its key."""
     target = contract(table)
     names = ", ".join(quote(c) for c in target.columns)
     order = "" if is_sorted else "ORDER BY " + ", ".join(quote(c) for c in target.key)
@@ -76,7 +76,7 @@ def history_days(entries: Sequence[Entry]) -> pl.DataFrame:
 
 
 def _load_steps(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> None:
-    """raw.hub_counter_steps of one snapshot: its change file, with what the changes led to."""
+    """raw.hub_counter_steps of one snapshot: its changes, with the values before and after."""
     before = _day_before(history, entry)
     leaving = _leaving(history, entry, before)
     now, was = f"s.status & {LISTED} > 0", f"was & {LISTED} > 0"

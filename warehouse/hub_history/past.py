@@ -1,4 +1,4 @@
-"""Any past day, exactly: the nearest state before it and the changes since."""
+"""The exact state on any past day: the nearest earlier state and the changes since."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from warehouse.hub_history.ledger import Entry, HistoryError
 from warehouse.hub_history.store import STATE, History
 
 
-def _way(history: History, day: date) -> tuple[Entry | None, Sequence[Entry]]:
+def _state_and_changes(history: History, day: date) -> tuple[Entry | None, Sequence[Entry]]:
     """The newest entry up to a day that has a state, and the entries from there to the day."""
     entries = history.ledger.until(day)
     at = next((i for i in reversed(range(len(entries))) if entries[i].state), None)
@@ -39,7 +39,7 @@ def _state(history: History, entry: Entry | None, name: str) -> list[Path]:
 
 def models_on(history: History, day: date) -> str:
     """SQL of the state of models after the last snapshot up to a day (columns MODELS)."""
-    base, since = _way(history, day)
+    base, since = _state_and_changes(history, day)
     state = scan(MODELS, _state(history, base, "models"))
     if not since:
         return state
@@ -56,7 +56,7 @@ def models_on(history: History, day: date) -> str:
 
 def states_on(history: History, day: date) -> str:
     """SQL of the last counters of every model after the last snapshot up to a day (COUNTERS)."""
-    base, since = _way(history, day)
+    base, since = _state_and_changes(history, day)
     state = scan(COUNTERS, _state(history, base, "counters"))
     if not since:
         return state
@@ -79,20 +79,22 @@ def states_on(history: History, day: date) -> str:
 
 
 def counters_on(history: History, day: date) -> str:
-    """SQL of the counters as the snapshot of that day said them: one row per model that it listed.
+    """SQL of the counters in the snapshot of that day: one row per listed model.
 
-    Columns model_key, model_id_hf, downloads_30d, downloads_all_time, likes, trending_score; what
-    the snapshot did not say is null. Raises HistoryError if there is no snapshot of the day.
+    Columns model_key, model_id_hf, downloads_30d, downloads_all_time, likes, trending_score; values
+    that the snapshot does not have are null. Raises HistoryError if the day has no snapshot.
     """
     if history.entry(day) is None:
-        raise HistoryError(f"no snapshot of {day} in the history {history.folder}")
-    said = (
+        raise HistoryError(
+            f"no snapshot of {day} in the history {history.folder}; choose a day with a snapshot"
+        )
+    bits = (
         ("downloads_30d", HAS_30D),
         ("downloads_all_time", HAS_ALL_TIME),
         ("likes", HAS_LIKES),
         ("trending_score", HAS_TRENDING),
     )
-    values = ", ".join(f"CASE WHEN status & {b} > 0 THEN {name} END AS {name}" for name, b in said)
+    values = ", ".join(f"CASE WHEN status & {b} > 0 THEN {name} END AS {name}" for name, b in bits)
     return f"""SELECT model_key, model_id_hf, {values}
         FROM ({states_on(history, day)}) AS counters
         JOIN ({models_on(history, day)}) AS models USING (model_key)
@@ -100,11 +102,11 @@ def counters_on(history: History, day: date) -> str:
 
 
 def absences_on(history: History, day: date) -> str:
-    """SQL of the times of absence as they stood on a day (columns ABSENCES)."""
+    """SQL of the absences as known on a day (columns ABSENCES)."""
     entries = history.ledger.entries
     newest = entries[-1] if entries else None
-    then = f"DATE {literal(str(day))}"
-    return f"""SELECT * REPLACE (CASE WHEN returned_date <= {then} THEN returned_date END
+    day_sql = f"DATE {literal(str(day))}"
+    return f"""SELECT * REPLACE (CASE WHEN returned_date <= {day_sql} THEN returned_date END
             AS returned_date)
         FROM ({scan(ABSENCES, _state(history, newest, "absences"))})
-        WHERE absent_since_date <= {then}"""
+        WHERE absent_since_date <= {day_sql}"""

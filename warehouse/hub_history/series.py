@@ -25,7 +25,7 @@ from warehouse.hub_history.store import History
 
 
 class Point(NamedTuple):
-    """One model on one snapshot day; null is what the snapshot did not say."""
+    """One model on one snapshot day; values that the snapshot does not have are null."""
 
     day: date
     is_listed: bool
@@ -38,14 +38,14 @@ class Point(NamedTuple):
 def series(
     con: duckdb.DuckDBPyConnection, history: History, model: str, until: date
 ) -> list[Point]:
-    """One model's counters on every snapshot day from its first, by its newest or any older id.
+    """One model's counters on every snapshot day since its first, by its newest or an older id.
 
     Reads the model's rows of every change file up to the day. Raises HistoryError for an id that
-    no snapshot listed.
+    no snapshot lists.
     """
     entries = history.ledger.until(until)
     if not entries:
-        raise HistoryError(f"the history {history.folder} holds no snapshot up to {until}")
+        raise HistoryError(f"the history {history.folder} has no snapshot up to {until}")
     key = _key(con, history, model, until)
     changes = scan(CHANGES, [history.folder / e.changes.path for e in entries])
     rows = con.execute(f"{changes} WHERE model_key = ? ORDER BY snapshot_date", [key]).fetchall()
@@ -59,12 +59,14 @@ def _key(con: duckdb.DuckDBPyConnection, history: History, model: str, until: da
         [model],
     ).fetchall()
     if not found:
-        raise HistoryError(f"no snapshot up to {until} lists {model!r}; ids are compared with case")
+        raise HistoryError(
+            f"no snapshot up to {until} lists {model!r}; check the id, its case matters"
+        )
     return int(found[0][0])
 
 
 def _points(days: Sequence[date], rows: Sequence[tuple[Any, ...]]) -> Iterator[Point]:
-    """The changes of one model summed up, day by day from the first."""
+    """The changes of one model, summed from day to day."""
     steps = {row[0]: row[2:] for row in rows}
     sums, status, trending = [0, 0, 0], 0, None
     for day in days:
@@ -74,11 +76,11 @@ def _points(days: Sequence[date], rows: Sequence[tuple[Any, ...]]) -> Iterator[P
             status ^= flips & STATUS
             trending = score if flips & NEW_TRENDING else trending
         if day >= rows[0][0]:
-            yield Point(day, bool(status & LISTED), *_said(status, (*sums, trending)))
+            yield Point(day, bool(status & LISTED), *_values(status, (*sums, trending)))
 
 
-def _said(status: int, values: tuple[Any, ...]) -> list[Any]:
-    """The values with their bit in the status; the others as null. None of an unlisted model."""
+def _values(status: int, values: tuple[Any, ...]) -> list[Any]:
+    """The values whose bit is set in the status, the others as null; all null if unlisted."""
     bits = (HAS_30D, HAS_ALL_TIME, HAS_LIKES, HAS_TRENDING)
     return [
         value if status & bit and status & LISTED else None

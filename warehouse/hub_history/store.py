@@ -1,13 +1,12 @@
-"""The history of the Hub's counters: what changed with every snapshot, kept for years.
+"""The history of the Hub's counters: what changed with every snapshot, over years.
 
-A pure function of the archive's snapshots of the Hub in the order of their days, and of the code:
-a cache that can be deleted and is then made anew, never a source of truth. The cost of a snapshot
-does not depend on how many came before it.
+It depends only on the archive's snapshots of the Hub, in the order of their days, and on the code.
+It is a cache: if it is deleted, the next build recreates it. The cost of a snapshot does not depend
+on how many came before it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -17,8 +16,9 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+from filelock import FileLock
 
-from warehouse.hub_history.apply import After, Before, apply
+from warehouse.hub_history.apply import OutputPaths, PreviousState, apply
 from warehouse.hub_history.ledger import (
     Entry,
     HistoryError,
@@ -39,8 +39,8 @@ STATE = ("models", "counters", "absences")
 class History:
     """The history of one archive, in a folder of its own below `root`.
 
-    The folder is named after the first snapshot: another archive gets another folder. Hold
-    `locked()` while you plan and apply.
+    The folder is named after the first snapshot, so another archive has another folder. Call
+    `missing` and `apply` inside `locked()`.
     """
 
     def __init__(self, root: Path, sweeps: Sequence[Sweep]) -> None:
@@ -50,17 +50,16 @@ class History:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The right to write; a second run waits. Reads the ledger anew."""
+        """Lock for writing and reread the ledger; a second run waits."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(self.folder / ".lock"):
             self.ledger = read_ledger(self.folder)
             yield
 
     def missing(self) -> tuple[Sweep, ...]:
-        """The snapshots still to apply, in order, once what no longer holds is taken back.
+        """The snapshots still to apply, in order, after discarding outdated entries.
 
-        A snapshot that was refused, readmitted or filed late changes all that follows it: the
+        A snapshot that was excluded, included again or archived late changes all later entries: the
         history goes back to the last checkpoint before it.
         """
         held, sizes = self.ledger.until(self.sweeps[-1].snapshot_date), self._sizes()
@@ -69,9 +68,9 @@ class History:
             if entry.sweep != sweep or not _are_there(sizes, entry):
                 break
             same += 1
-        if same < len(held) or self._is_torn():
-            same = self._take_back(same)
-        self._sweep_up()
+        if same < len(held) or self._lacks_newest_state():
+            same = self._go_back(same)
+        self._remove_unlisted_files()
         return self.sweeps[same:]
 
     def is_whole(self, entries: Iterable[Entry]) -> bool:
@@ -80,18 +79,18 @@ class History:
         return all(_are_there(sizes, entry) for entry in entries)
 
     def _sizes(self) -> dict[str, int]:
-        """Bytes of every file of the days by its path: listed at once, for they may be of years."""
+        """Bytes of every immutable file by path; listed at once, since there may be thousands."""
         sizes: dict[str, int] = {}
         for kind in ("changes", "models"):
             if (self.folder / kind).is_dir():
                 with os.scandir(self.folder / kind) as files:
                     for file in files:
-                        with suppress(FileNotFoundError):  # another run was writing it
+                        with suppress(FileNotFoundError):  # a temporary file of another run
                             sizes[f"{kind}/{file.name}"] = file.stat().st_size
         return sizes
 
-    def _is_torn(self) -> bool:
-        """Whether the newest state, without which nothing can be applied, is not there."""
+    def _lacks_newest_state(self) -> bool:
+        """Whether the newest state is missing, without which nothing can be applied."""
         entries = self.ledger.entries
         return bool(entries) and not all(self._is_there(f) for f in entries[-1].state)
 
@@ -99,13 +98,13 @@ class History:
         path = self.folder / file.path
         return path.is_file() and path.stat().st_size == file.bytes
 
-    def _take_back(self, same: int) -> int:
-        """Shortens the ledger to the newest state within its first entries. Returns its length."""
+    def _go_back(self, same: int) -> int:
+        """Shorten the ledger to the newest state within its first entries; returns its length."""
         kept = self.ledger.entries[:same]
         while kept and not (kept[-1].state and all(map(self._is_there, kept[-1].state))):
             kept = kept[:-1]
         log.warning(
-            "history: %d of %d snapshots no longer hold, applying them anew",
+            "history: %d of %d snapshots are outdated and will be applied again",
             len(self.ledger.entries) - len(kept),
             len(self.ledger.entries),
         )
@@ -116,8 +115,8 @@ class History:
         self.ledger = Ledger(code=self.ledger.code, entries=entries)
         write_ledger(self.folder, self.ledger)
 
-    def _sweep_up(self) -> None:
-        """Removes what the ledger does not name: left over from a run that was killed."""
+    def _remove_unlisted_files(self) -> None:
+        """Remove files that the ledger does not list, left over from a run that was killed."""
         named = {f.path for f in self.files()}
         for path in self._sizes().keys() - named:
             (self.folder / path).unlink()
@@ -127,38 +126,40 @@ class History:
                 file.unlink()
 
     def apply(self, con: duckdb.DuckDBPyConnection, sweep: Sweep) -> Entry:
-        """Applies the rows of raw.hub_models of one snapshot and commits.
+        """Apply the rows of raw.hub_models of one snapshot and commit.
 
-        Whatever happens before the commit, the history stays as it was. A snapshot that was
-        applied is not applied again.
+        On any failure before the commit the history is unchanged. A snapshot is applied only once.
         """
         if done := [e for e in self.ledger.entries if e.sweep == sweep]:
             return done[0]
         if self.ledger.entries and self.ledger.entries[-1].day >= sweep.snapshot_date:
-            raise HistoryError(f"{sweep.snapshot_id} comes before what the history holds")
+            raise HistoryError(
+                f"{sweep.snapshot_id} is not later than the last snapshot of the history; apply "
+                "snapshots in the order of their days"
+            )
         last = self.ledger.entries[-1] if self.ledger.entries else None
         after = self._paths(sweep.snapshot_date)
         counts = apply(con, sweep, self._before(last), after)
         entry = self._entry(sweep, counts, after)
-        self._commit((*self._thinned(entry.day), entry))
-        self._sweep_up_states()
+        self._commit((*self._without_old_state(entry.day), entry))
+        self._remove_old_states()
         return entry
 
-    def _paths(self, day: date) -> After:
+    def _paths(self, day: date) -> OutputPaths:
         state = self.folder / "state" / str(day)
-        return After(
+        return OutputPaths(
             self.folder / "changes" / f"{day}.parquet",
             self.folder / "models" / f"{day}.parquet",
             *(state / f"{name}.parquet" for name in STATE),
         )
 
-    def _before(self, last: Entry | None) -> Before:
+    def _before(self, last: Entry | None) -> PreviousState:
         if last is None:
-            return Before(None, 0)
+            return PreviousState(None, 0)
         paths = [(self.folder / f.path,) for f in last.state]
-        return Before(last.day, last.counts["keys"], *paths)
+        return PreviousState(last.day, last.counts["keys"], *paths)
 
-    def _entry(self, sweep: Sweep, counts: dict[str, int], after: After) -> Entry:
+    def _entry(self, sweep: Sweep, counts: dict[str, int], after: OutputPaths) -> Entry:
         state = (after.models, after.counters, after.absences)
         return Entry(
             sweep=sweep,
@@ -168,23 +169,23 @@ class History:
             state=tuple(describe(self.folder, path) for path in state),
         )
 
-    def _thinned(self, day: date) -> tuple[Entry, ...]:
-        """The entries so far; the last one keeps its state only as the last of its month."""
+    def _without_old_state(self, day: date) -> tuple[Entry, ...]:
+        """The entries so far; the last one keeps its state only if it is the last of its month."""
         entries = self.ledger.entries
         if not entries or entries[-1].day.replace(day=1) != day.replace(day=1):
             return entries
         return (*entries[:-1], entries[-1].model_copy(update={"state": ()}))
 
-    def _sweep_up_states(self) -> None:
+    def _remove_old_states(self) -> None:
         held = {str(e.day) for e in self.ledger.entries if e.state}
         for folder in (self.folder / "state").iterdir():
             if folder.name not in held:
                 shutil.rmtree(folder)
 
     def clear(self) -> None:
-        """Forgets everything; the archive has it all."""
+        """Delete everything; it can be recreated from the archive."""
         self._commit(())
-        self._sweep_up()
+        self._remove_unlisted_files()
         shutil.rmtree(self.folder / "shares", ignore_errors=True)
 
     def entry(self, day: date) -> Entry | None:
@@ -192,15 +193,15 @@ class History:
         return next((e for e in self.ledger.entries if e.day == day), None)
 
     def files(self) -> tuple[HistoryFile, ...]:
-        """The immutable files, oldest first: a published one never needs to be sent again."""
+        """The immutable files, oldest first; once published they need no second upload."""
         return tuple(f for e in self.ledger.entries for f in (e.changes, e.models))
 
     def verify(self) -> list[str]:
-        """What is not as the ledger says, by path; [] where all is sound."""
+        """Paths of files that differ from the ledger; [] if there are none."""
         named = [*self.files(), *(f for e in self.ledger.entries for f in e.state)]
-        return [f.path for f in named if not self._is_sound(f)]
+        return [f.path for f in named if not self._is_unchanged(f)]
 
-    def _is_sound(self, file: HistoryFile) -> bool:
+    def _is_unchanged(self, file: HistoryFile) -> bool:
         return self._is_there(file) and file_sha256(self.folder / file.path) == file.sha256
 
 

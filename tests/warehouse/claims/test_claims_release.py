@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from expectations.rule_sets.claims import CLAIMS
-from expectations.suites import select_offending
+from expectations.suites import select_failing_rows
 from expectations.validate import validate_database
 from flows.cli.app import app
 from flows.reports.headline import headline
@@ -98,7 +98,7 @@ NOT_TESTABLE = "claim_id = 'hub-share-cn-us' AND moment = 'newest'"
 FAULTS = {
     "a verdict typed in": (
         f"UPDATE mart.claims SET verdict = 'reproduced' WHERE {NOT_TESTABLE}",
-        {"verdict_follows_from_trials", "reproduced_rests_on_enough"},
+        {"verdict_follows_from_trials", "reproduced_claims_have_enough_coverage"},
     ),
     "a verdict lost": (
         f"DELETE FROM mart.claims WHERE {NOT_TESTABLE}",
@@ -107,16 +107,16 @@ FAULTS = {
     "a panel taken for the whole": (
         "UPDATE mart.claim_trials SET holds = true, missing = NULL "
         "WHERE coverage < coverage_needed AND value IS NOT NULL",
-        {"no_answer_beyond_coverage"},
+        {"no_answer_below_required_coverage"},
     ),
     "an excerpt taken for the whole": (
         "UPDATE mart.claim_trials SET holds = false, missing = NULL, coverage = 1 "
         "WHERE is_whole = false",
-        {"a_part_never_answers_for_the_whole"},
+        {"incomplete_source_gives_no_answer"},
     ),
     "coverage beyond what was seen": (
         "UPDATE mart.claim_trials SET coverage = 1 WHERE coverage_population < 0.5",
-        {"coverage_is_the_least_seen"},
+        {"coverage_is_the_smallest_of_its_parts"},
     ),
     "an answer against the figures": (
         "UPDATE mart.claim_trials SET value = stated_value + tolerance + 1, value_upper = NULL, "
@@ -125,7 +125,7 @@ FAULTS = {
     ),
     "bounds on the wrong side": (
         f"UPDATE mart.claim_trials SET value_lower = value + 1 WHERE {WITH_VALUE}",
-        {"value_lies_within_bounds"},
+        {"value_is_within_bounds"},
     ),
     "a denial that holds somewhere": (
         f"UPDATE mart.claims SET verdict = 'contradicted', holds_under = 'x' WHERE {NOT_TESTABLE}",
@@ -133,7 +133,7 @@ FAULTS = {
     ),
     "a figure under strict terms": (
         "UPDATE mart.claims SET value_withheld = 'ai_index' WHERE recomputed_value IS NOT NULL",
-        {"strict_figures_stay_inside"},
+        {"restricted_figures_are_withheld"},
     ),
 }
 
@@ -143,7 +143,7 @@ def broken(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {
         rule.name
         for rule in CLAIMS
-        if con.sql(select_offending(rule.table, str(rule.check().offending))).fetchall()
+        if con.sql(select_failing_rows(rule.table, str(rule.check().failing_rows))).fetchall()
     }
 
 

@@ -308,7 +308,7 @@ def test_an_internal_release_has_everything_and_names_the_licenses(
     assert manifest.validation == {
         "core": {"failed": 1, "passed": 1},
         "mart": {"failed": 1},
-        "raw": {"not_asked": 1},
+        "raw": {"not_run": 1},
     }
 
 

@@ -15,7 +15,7 @@ def health(manifest: Manifest, tables: Tables, cards: dict[str, Card]) -> dict[s
     return {
         "sources": [_source(s, manifest, cards) for s in manifest.sources],
         "validation": {
-            stage: {o: counts.get(o, 0) for o in ("passed", "failed", "not_asked")}
+            stage: {o: counts.get(o, 0) for o in ("passed", "failed", "not_run")}
             for stage, counts in sorted(manifest.validation.items(), key=lambda s: _order(s[0]))
         },
         "failures": _failures(tables),

@@ -12,6 +12,7 @@ import pytest
 
 from flows.settings import Settings
 from flows.sources.ai_index.edition_files import read_files
+from flows.sources.ai_index.editions import find_local
 from flows.sources.epoch import _member
 from flows.sources.formats.zips import DAMAGED_ZIP, open_zip
 from flows.sources.http import SourceError
@@ -174,3 +175,45 @@ def test_a_figure_is_read_completely_before_the_edition_is_stored(
         return
     with pytest.raises(SourceError, match=r"edition 2026: .*fig_1\.1\.1\.csv|cannot be read"):
         seen(laid, tmp_path / "archive")
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["2025.zip"], "2025.zip"),
+        (["PUBLIC DATA_ 2025 AI Index Report", "PUBLIC DATA_ 2026 AI INDEX REPORT"], 0),
+        (["2025 report, fetched 2026.zip", "2026.zip"], 0),
+        (["AI Index 2025 and 2026.zip", "2025.zip"], "2025.zip"),
+        (["2025", "2025 report"], "2025"),
+        (["2026", "notes 2025.txt"], None),
+        (["20250929.zip", "12025.zip"], None),
+        (["2026 report, with 2025 beside it.zip"], None),
+        ([], None),
+    ],
+)
+def test_edition_is_found_by_its_name(
+    tmp_path: Path, names: list[str], found: str | int | None
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("") if "." in name else (tmp_path / name).mkdir()
+    expected = names[found] if isinstance(found, int) else found
+    laid = find_local(tmp_path, 2025)
+    assert (laid.title if laid else None) == expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["AI Index 2025 and 2026.zip"],
+        ["2026-05-13 data of 2025.zip"],
+        ["2025 a.zip", "2025 b.zip"],
+        ["2025.zip", "2025"],
+    ],
+)
+def test_ambiguous_names_of_an_edition_are_an_error(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_text("") if "." in name else (tmp_path / name).mkdir()
+    with pytest.raises(SourceError, match="several files could be edition 2025") as refused:
+        find_local(tmp_path, 2025)
+    assert all(name in str(refused.value) for name in names)
+    assert "rename the right one to 2025 or 2025.zip" in str(refused.value)

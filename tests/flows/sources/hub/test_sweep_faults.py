@@ -225,9 +225,13 @@ def test_a_sweep_far_smaller_than_the_day_before_is_incomplete(
 @pytest.mark.parametrize(
     ("before", "is_complete", "broken"),
     [
-        ((3_300_000, True), False, {"sweep_is_proved_whole", "no_torso_stands_for_the_whole_hub"}),
-        ((531, True), False, {"sweep_is_proved_whole"}),  # a recorded list of top models
-        ((3_300_000, False), False, {"sweep_is_proved_whole"}),
+        (
+            (3_300_000, True),
+            False,
+            {"newest_sweep_is_complete", "no_incomplete_sweep_after_a_complete_one"},
+        ),
+        ((531, True), False, {"newest_sweep_is_complete"}),  # a recorded list of top models
+        ((3_300_000, False), False, {"newest_sweep_is_complete"}),
         ((3_300_000, True), True, set()),
     ],
 )
