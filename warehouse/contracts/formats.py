@@ -1,8 +1,7 @@
-"""Formats of text cells: the one way in which a date, time or number may be written.
+"""Formats of text cells: how a date, time or number must be written.
 
-A cast of the database takes many ways for one value: `12/11/24` is a day of the year 12 to it,
-`1_000` a thousand and `1.5` the whole number 2. A text is therefore compared with the format of
-its column first, and cast only if it has it.
+A cast in DuckDB accepts too much: it reads `12/11/24` as a day of the year 12, `1_000` as a
+thousand, and `1.5` as the integer 2. So a text is cast only if it matches the format of its column.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Years 1800 to 2199: `0012-11-24` is a year of two digits that somebody padded.
+# Years 1800 to 2199; `0012-11-24` would be a padded two-digit year.
 _DAY = r"(?:1[89]|2[01])[0-9]{2}-[0-9]{2}-[0-9]{2}"
 
 
 @dataclass(frozen=True)
 class Format:
-    """One way of writing: the types it is read into and the pattern of a whole cell."""
+    """One format: the types it is read into, and the pattern of a complete cell."""
 
     types: tuple[str, ...]
     pattern: str
@@ -34,5 +33,5 @@ FORMATS: Mapping[str, Format] = {
 
 
 def default_format(kind: str) -> str | None:
-    """The format of a type where the contract names no other; None for text."""
+    """The format of a type if the contract names none; None for text."""
     return next((name for name, each in FORMATS.items() if kind in each.types), None)

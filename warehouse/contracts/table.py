@@ -31,7 +31,7 @@ TABLES = Path(__file__).parent / "tables"
 Layer = Literal["raw", "core", "mart", "meta"]
 LAYERS: tuple[Layer, ...] = ("raw", "core", "mart", "meta")
 
-# The BI-safe types: every Parquet reader we know of takes them, lists and structs it does not.
+# Types that common BI tools read from Parquet; many of them cannot read lists and structs.
 PHYSICAL: Mapping[str, pl.DataType] = {
     "BOOLEAN": pl.Boolean(),
     "INTEGER": pl.Int32(),
@@ -44,36 +44,36 @@ PHYSICAL: Mapping[str, pl.DataType] = {
 
 
 class ContractError(ValueError):
-    """A contract file that cannot be used, or a table that does not match its contract."""
+    """An invalid contract file, or a table that does not match its contract."""
 
 
 class Strict(BaseModel):
-    """Refuses a misspelt field, so that a contract never promises something unread."""
+    """Forbids unknown fields, so that a misspelled field is an error and not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-# A text of a contract may be wrapped in its file; it is one line wherever it is shown.
+# Texts may be wrapped in the file; they are shown as one line.
 Text = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
 
 
 class Column(Strict):
-    """One column: its physical type, meaning and what its values must satisfy."""
+    """One column: its physical type, its meaning and the conditions on its values."""
 
     type: Literal["BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"]
     description: Text
     unit: str | None = None
     nullable: bool = False
     values: tuple[str, ...] | None = None
-    vocabulary: str | None = None  # of vocabulary.yml: gives the values and explains them
+    vocabulary: str | None = None  # of vocabulary.yml: defines and explains the values
     min: float | None = None
     max: float | None = None
     references: str | None = None  # "core.labs.lab_id"
     source_names: tuple[str, ...] = Field(default=(), alias="from")
     optional: bool = False  # the source may lack this column altogether
     format: str | None = None  # how a text is written; default: the one of its type
-    # What a value that cannot be used costs: its record, or itself alone (null, with a note). The
-    # record where it is nothing without the value; that is the default of what is never null.
+    # What happens to an unusable value: its record is refused, or only the value is set to null and
+    # noted. The default is to refuse the record if the column is not nullable.
     on_unusable: Literal["discard_row", "discard_value"] | None = None
 
     @model_validator(mode="before")
@@ -82,7 +82,7 @@ class Column(Strict):
         return explained(given) if isinstance(given, dict) and "vocabulary" in given else given
 
     @model_validator(mode="after")
-    def _can_be_read(self) -> Column:
+    def _is_consistent(self) -> Column:
         if self.format and self.type not in getattr(FORMATS.get(self.format), "types", ()):
             raise ValueError(f"format {self.format!r} is not a format of {self.type}")
         if self.on_unusable == "discard_value" and not self.nullable:
@@ -91,31 +91,31 @@ class Column(Strict):
 
     @property
     def written(self) -> str | None:
-        """The format in which a text of this column must be written; None for text itself."""
+        """The format that a text of this column must have; None for text columns."""
         return self.format or default_format(self.type)
 
     @property
     def is_essential(self) -> bool:
-        """Whether an unusable value costs the record."""
-        return (self.on_unusable or ("discard_value", "discard_row")[not self.nullable]) == (
-            "discard_row"
-        )
+        """Whether a record with an unusable value is refused."""
+        if self.on_unusable is None:
+            return not self.nullable
+        return self.on_unusable == "discard_row"
 
 
 class Thresholds(Strict):
-    """How far a table may fall behind the previous release before the run stops."""
+    """How much a table may shrink from one release to the next before the run stops."""
 
     rows_fall_pct: float | None = None
-    # Of a table that holds the newest snapshots alone, two releases cannot be compared.
+    # False for tables with the newest snapshots only: two releases cannot be compared.
     between_releases: bool = True
     min_rows: int = 0
-    # Of one snapshot: the run stops above this share of refused records, if they are this many.
+    # The run stops above this share of refused records of a snapshot, if at least so many.
     refused_pct: float = 5
     refused_rows: int = 20
 
 
 class Origin(Strict):
-    """Where a raw table's records lie, so that one row leads back to its bytes.
+    """Where the records of a raw table are stored, so that a row can be traced to its bytes.
 
     `file` and `member` (of a zip) are names with columns of the row in braces and `*`; the record
     is the one whose number (from 1) is in column `record`, or whose fields equal columns of the
@@ -130,7 +130,7 @@ class Origin(Strict):
 
 
 class Contract(Strict):
-    """One table as its YAML file promises it."""
+    """The contract of one table, from its YAML file."""
 
     table: str
     description: Text
@@ -142,13 +142,13 @@ class Contract(Strict):
     thresholds: Thresholds = Thresholds()
     published: bool = True
     license_inputs: tuple[str, ...] = ()
-    # Source id -> SQL predicate of the rows that carry it; only those rows fall under its license.
+    # Source id -> SQL condition of the rows made from it; its license applies to those rows only.
     license_rows: dict[str, str] = {}
     origin: Origin | None = None  # of raw tables
-    # What a raw table without records of its own is made by, with columns of the row in braces.
+    # What makes a raw table that has no records of its own, with columns of the row in braces.
     made_by: str | None = None
-    # Input table -> SQL condition on `it`, a row of the input, and `this`, a row of ours: which of
-    # its rows one of ours is made from. Default: equal values in the key columns that both have.
+    # Input table -> SQL condition on `it`, a row of the input, and `this`, a row of this table: the
+    # input rows that a row is made from. Default: equal values in the key columns of both.
     traces: dict[str, str] = {}
 
     @model_validator(mode="before")
@@ -162,13 +162,15 @@ class Contract(Strict):
     def _key_exists(self) -> Contract:
         unknown = [c for c in self.key if c not in self.columns]
         if unknown or not self.key:
-            raise ValueError(f"key {list(self.key)} names unknown columns {unknown}")
+            raise ValueError(
+                f"key names unknown columns: {', '.join(unknown)}" if unknown else "key is empty"
+            )
         return self
 
     @model_validator(mode="after")
     def _warnings_are_explained(self) -> Contract:
         if unknown := sorted(set(self.warnings) - set(warnings())):
-            raise ValueError(f"warnings {unknown} are not explained in {WARNINGS}; add them there")
+            raise ValueError(f"explain these warnings in {WARNINGS}: {', '.join(unknown)}")
         return self
 
     @property
@@ -192,7 +194,7 @@ class Contract(Strict):
         return pl.Schema({name: PHYSICAL[c.type] for name, c in self.columns.items()})
 
     def create_sql(self) -> str:
-        """DDL. No primary key: on millions of rows it costs ten times the load itself."""
+        """DDL without a primary key, which would make loading millions of rows ten times slower."""
         columns = ", ".join(
             f"{quote(name)} {c.type}{'' if c.nullable else ' NOT NULL'}"
             for name, c in self.columns.items()
@@ -211,17 +213,18 @@ class Contract(Strict):
         return statements
 
     def check_frame(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
-        """Raises ContractError unless names, order and types are exactly the contract's."""
+        """Raises ContractError unless names, order and types are those of the contract."""
         got, want = frame.collect_schema(), self.polars_schema
         if got == want and list(got) == list(want):
             return
         lacks = [c for c in want if c not in got]
         adds = [c for c in got if c not in want]
-        types = [f"{c}: {got[c]} for {want[c]}" for c in want if c in got and got[c] != want[c]]
+        types = [f"{c} is {got[c]}, not {want[c]}" for c in want if c in got and got[c] != want[c]]
+        differences = {"missing columns": lacks, "unknown columns": adds, "wrong types": types}
+        listed = [f"{what}: {', '.join(names)}" for what, names in differences.items() if names]
         raise ContractError(
-            f"{self.table} does not match its contract: missing {lacks}, not in the contract "
-            f"{adds}, other type {types or 'none'}"
-            + ("" if lacks or adds or types else ", columns in another order")
+            f"{self.table} does not match its contract: "
+            + ("; ".join(listed) or f"columns are not in the order {', '.join(want)}")
         )
 
 
@@ -243,7 +246,9 @@ def read_contract(path: Path) -> Contract:
         raise ContractError(f"{path}: {error}") from error
     expected = f"{path.parent.name}.{path.stem}"
     if contract.table != expected:
-        raise ContractError(f"{path}: says table {contract.table!r}, its place says {expected!r}")
+        raise ContractError(
+            f"{path}: the table is {contract.table!r}, but the path requires {expected!r}"
+        )
     return contract
 
 
@@ -258,7 +263,10 @@ def contracts() -> dict[str, Contract]:
     names = [c.name for c in found if c.layer in ("core", "mart")]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise ContractError(f"{TABLES}: core and mart both have {twice}; transforms name them bare")
+        raise ContractError(
+            f"{TABLES}: core and mart both have {', '.join(twice)}; rename one, because transforms "
+            "use names without the layer"
+        )
     return {c.table: c for c in sorted(found, key=_layer_then_name)}
 
 
@@ -268,5 +276,5 @@ def contract(table: str) -> Contract:
         return contracts()[table]
     except KeyError:
         raise ContractError(
-            f"no contract warehouse/contracts/tables/{table.replace('.', '/')}.yml"
+            f"no contract for {table}: warehouse/contracts/tables/{table.replace('.', '/')}.yml"
         ) from None

@@ -1,6 +1,6 @@
-"""The usage warnings: what may mislead a reader of a table, and what to do about it.
+"""Usage warnings: what may mislead users of a table, and what to do about it.
 
-`warnings.yml` explains every code that a contract may use; nothing else does.
+`warnings.yml` explains every code that a contract may use.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WARNINGS = Path(__file__).with_name("warnings.yml")
 
 
 class UsageWarning(BaseModel):
-    """One warning as the data dictionary tells it."""
+    """One warning, as shown in the data dictionary."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

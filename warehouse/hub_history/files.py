@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.contracts.table import literal
+from warehouse.storage.files import sync_file
 
 # Bits of `status`: which values the snapshot has of a model. In the state, a value without its bit
 # is the last known one.
@@ -76,8 +77,7 @@ def write(con: duckdb.DuckDBPyConnection, query: str, path: Path, level: int = 3
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     con.execute(f"COPY ({query}) TO {literal(str(part))} ({OPTIONS.format(level=level)})")
-    with part.open("rb") as stream:
-        os.fsync(stream.fileno())
+    sync_file(part)
     part.replace(path)
 
 

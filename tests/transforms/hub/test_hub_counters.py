@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.frames import DAY, PROPERTY, REVIEWED, compute, registry, rows, table_of
-from tests.warehouse.hub_history.test_hub_history import applied, day, model, raw, sweep
+from tests.support.hub_histories import applied, day, model, raw, sweep
 from warehouse.contracts.table import contract
 from warehouse.database.duckdb_file import create_tables
 from warehouse.hub_history.load import load_history

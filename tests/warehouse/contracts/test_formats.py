@@ -60,7 +60,7 @@ READ = [
 
 
 @pytest.mark.parametrize(("kind", "text", "value"), READ)
-def test_a_text_in_the_format_of_its_column_is_read(
+def test_text_in_the_format_of_its_column_is_read(
     con: duckdb.DuckDBPyConnection, kind: str, text: str, value: object
 ) -> None:
     assert read(con, kind, text, None) == [(value, False), (None, False)]
@@ -94,9 +94,7 @@ BENT = {
 
 
 @pytest.mark.parametrize("kind", BENT)
-def test_a_text_in_any_other_format_is_unusable_and_never_bent(
-    con: duckdb.DuckDBPyConnection, kind: str
-) -> None:
+def test_text_in_another_format_is_unusable(con: duckdb.DuckDBPyConnection, kind: str) -> None:
     found = read(con, kind, *BENT[kind])
     taken = [text for text, each in zip(BENT[kind], found, strict=True) if each != (None, True)]
     assert taken == []
@@ -104,7 +102,7 @@ def test_a_text_in_any_other_format_is_unusable_and_never_bent(
 
 @PROPERTY
 @given(st.lists(st.text(alphabet="0123456789-/.:,eETZ+ _", max_size=24), min_size=1, max_size=30))
-def test_no_text_is_read_to_a_value_that_is_written_otherwise(texts: list[str]) -> None:
+def test_texts_that_are_read_have_one_spelling_per_value(texts: list[str]) -> None:
     with duckdb.connect() as con:
         for text, (value, is_unusable) in zip(texts, read(con, "DATE", *texts), strict=True):
             assert value is None or str(value) == text
@@ -113,12 +111,12 @@ def test_no_text_is_read_to_a_value_that_is_written_otherwise(texts: list[str]) 
             assert value is None or value == int(text)
 
 
-def test_every_format_is_one_that_a_type_of_the_contracts_uses() -> None:
+def test_every_format_is_used_by_a_contract() -> None:
     used = {c.written for each in contracts().values() for c in each.columns.values()} - {None}
     assert used == set(FORMATS)
 
 
-def test_a_date_of_a_source_names_its_format() -> None:
+def test_dates_of_sources_name_their_format() -> None:
     unnamed = [
         f"{each.table}.{name}"
         for each in contracts().values()

@@ -6,9 +6,9 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,137 +16,46 @@ import duckdb
 import polars as pl
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.support.frames import PROPERTY, compute
+from tests.support.hub_histories import (
+    COUNTERS,
+    Listing,
+    applied,
+    contents,
+    day,
+    given_counters,
+    histories,
+    model,
+    raw,
+    recorded_counters,
+    sweep,
+    three_days,
+)
 from tests.support.hub_oracle import earlier_counters, known_models
-from warehouse.contracts.table import contract
-from warehouse.database.duckdb_file import create_tables, insert_frame
-from warehouse.hub_history.ledger import HistoryError, Sweep
+from warehouse.database.duckdb_file import create_tables
+from warehouse.hub_history.ledger import HistoryError
 from warehouse.hub_history.load import load_history
 from warehouse.hub_history.past import absences_on, counters_on, models_on
 from warehouse.hub_history.series import series
 from warehouse.hub_history.store import History
 
-FIRST = date(2026, 1, 25)  # histories of a dozen days cross the end of a month
-COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
-Listing = list[dict[str, Any]]  # what one snapshot said
-
-
-def day(number: int) -> date:
-    return FIRST + timedelta(days=number)
-
-
-def model(name: str, object_id: str | None = None, **said: Any) -> dict[str, Any]:
-    return {"model_id_hf": name, "object_id_hf": object_id, **said}
-
-
-def sweep(when: date, *, whole: bool = True, sidecar: str = "") -> Sweep:
-    digest = f"{sidecar}{when:%Y%m%d}".rjust(64, "0")
-    return Sweep(
-        snapshot_id=f"hub/{when}", snapshot_date=when, sidecar_sha256=digest, is_whole=whole
-    )
-
 
 @pytest.fixture(scope="module")
 def warehouse() -> duckdb.DuckDBPyConnection:
-    """Tables in memory, emptied by whoever uses them."""
+    """Tables in memory; each test empties them."""
     con = duckdb.connect()
     create_tables(con)
     return con
 
 
-def raw(con: duckdb.DuckDBPyConnection, listings: dict[date, Listing]) -> pl.LazyFrame:
-    """raw.hub_models filled with these snapshots, and nothing else in any raw table."""
-    for table in ("models", "known_models", "history_days", "absences", "counter_steps"):
-        con.execute(f"TRUNCATE raw.hub_{table}")
-    con.execute("TRUNCATE raw.hub_earlier_counters")
-    held = contract("raw.hub_models")
-    rows = [
-        {
-            **dict.fromkeys(held.columns),
-            "snapshot_id": f"hub/{when}",
-            "snapshot_date": when,
-            "file_name": "000001.json",
-            **said,
-        }
-        for when, listing in listings.items()
-        for said in listing
-    ]
-    frame = pl.DataFrame(rows, schema=held.polars_schema)
-    insert_frame(con, held, frame)
-    return frame.lazy()
-
-
-def applied(
-    con: duckdb.DuckDBPyConnection, root: Path, sweeps: Sequence[Sweep], stop: int | None = None
-) -> History:
-    """The history of these snapshots, whose rows stand in raw.hub_models."""
-    history = History(root, sweeps)
-    with history.locked():
-        for each in history.missing()[:stop]:
-            history.apply(con, each)
-    return history
-
-
-def told(con: duckdb.DuckDBPyConnection, history: History, when: date) -> list[tuple[Any, ...]]:
-    columns = ", ".join(("model_id_hf", *COUNTERS))
-    return con.execute(
-        f"SELECT {columns} FROM ({counters_on(history, when)}) ORDER BY 1"
-    ).fetchall()
-
-
-def said(listing: Listing) -> list[tuple[Any, ...]]:
-    return sorted((m["model_id_hf"], *(m.get(counter) for counter in COUNTERS)) for m in listing)
-
-
 # ---- exact ----------------------------------------------------------------------------------
-
-NUMBER = st.none() | st.sampled_from([0, 1, 9, 10, 11, 99, 100, 250, 3_000_000_000])
-SAYS = st.fixed_dictionaries(
-    {
-        "downloads_30d": NUMBER,
-        "downloads_all_time": NUMBER,
-        "likes": NUMBER,
-        "trending_score": st.none() | st.sampled_from([0.0, 0.1, 7.0]),
-        "author": st.none() | st.sampled_from(["a", "b"]),
-        "pipeline_tag": st.none() | st.just("text-generation"),
-        "tags_json": st.none()
-        | st.sampled_from(['["license:mit", "base_model:x/y"]', '["region:us"]', '["license:o"]']),
-        "base_models_json": st.none()
-        | st.sampled_from(['{"relation": "merge", "models": [{"id": "x/z"}]}', '{"models": []}']),
-    }
-)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> dict[date, Listing]:
-    """Models that appear, stay as they are, change, fall, lose counters, vanish, return, move."""
-    names = {f"{n:024x}": f"a/m{n}" for n in range(draw(st.integers(1, 5)))}
-    has_ids = draw(st.booleans())  # most recordings know no object ids
-    now: dict[str, dict[str, Any]] = {}
-    listings: dict[date, Listing] = {}
-    at = 0
-    for _ in range(draw(st.integers(1, 6))):
-        listing = []
-        for object_id in list(names):
-            if draw(st.sampled_from(["listed", "listed", "listed", "absent"])) == "absent":
-                continue
-            if has_ids and draw(st.integers(0, 5)) == 0:
-                names[object_id] = f"a/moved-{at}-{object_id[-1]}"
-            if object_id not in now or draw(st.booleans()):
-                now[object_id] = draw(SAYS)
-            shown = object_id if has_ids else None
-            listing.append(model(names[object_id], shown, **now[object_id]))
-        listings[day(at)] = listing
-        at += draw(st.sampled_from([1, 1, 2, 9]))
-    return listings
 
 
 @settings(PROPERTY, max_examples=20)
 @given(histories())
-def test_any_day_is_what_its_snapshot_said(
+def test_any_day_equals_its_snapshot(
     warehouse: duckdb.DuckDBPyConnection,
     tmp_path_factory: pytest.TempPathFactory,
     listings: dict[date, Listing],
@@ -155,7 +64,7 @@ def test_any_day_is_what_its_snapshot_said(
     sweeps = [sweep(when) for when in listings]
     history = applied(warehouse, tmp_path_factory.mktemp("history"), sweeps)
     for when, models in listings.items():
-        assert told(warehouse, history, when) == said(models), when
+        assert recorded_counters(warehouse, history, when) == given_counters(models), when
         until = listing.filter(pl.col("snapshot_date") <= when)
         load_history(warehouse, history, when, [when])
         assert_known(warehouse, until)
@@ -198,7 +107,7 @@ def assert_spikes(con: duckdb.DuckDBPyConnection, listing: pl.LazyFrame, when: d
 
 
 @pytest.mark.slow
-def test_the_recorded_days_are_told_exactly(recordings: Path, tmp_path: Path) -> None:
+def test_recorded_days_are_exact(recordings: Path, tmp_path: Path) -> None:
     """Nine August days one after another: any of them exactly, and which of them stood still."""
     from flows.sources import SOURCES
     from flows.steps.hub_history import SOURCE, up_to_date
@@ -224,7 +133,7 @@ def test_the_recorded_days_are_told_exactly(recordings: Path, tmp_path: Path) ->
     columns = ", ".join(("model_id_hf", *COUNTERS))
     for when in days:
         recorded = f"SELECT {columns} FROM raw.hub_models WHERE snapshot_date = ? ORDER BY 1"
-        assert told(con, history, when) == con.execute(recorded, [when]).fetchall()
+        assert recorded_counters(con, history, when) == con.execute(recorded, [when]).fetchall()
     load_history(con, history, days[-1], days)
     made = compute(
         "core.hub_counter_days",
@@ -252,7 +161,7 @@ def keys(con: duckdb.DuckDBPyConnection, history: History, when: date) -> dict[s
     return dict(rows.fetchall())
 
 
-def test_a_renamed_model_keeps_its_key_and_a_reused_name_gets_a_new_one(
+def test_renamed_model_keeps_its_key_and_reused_name_gets_a_new_one(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     listings = {
@@ -277,7 +186,7 @@ def test_a_renamed_model_keeps_its_key_and_a_reused_name_gets_a_new_one(
 # ---- tombstones -----------------------------------------------------------------------------
 
 
-def test_only_whole_sweeps_bury_and_a_return_closes(
+def test_only_complete_sweeps_start_an_absence_and_a_return_ends_it(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     kept = model("a/kept", "1" * 24, downloads_30d=1)
@@ -309,21 +218,7 @@ def test_only_whole_sweeps_bury_and_a_return_closes(
     assert stood(day(5)) == [closed, ("a/gone", day(4), day(5), None, 70, 900, None)]
 
 
-# ---- what the archive says, and nothing else --------------------------------------------------
-
-
-def contents(history: History) -> dict[str, bytes]:
-    return {
-        p.relative_to(history.folder).as_posix(): p.read_bytes()
-        for p in sorted(history.folder.rglob("*.parquet"))
-    }
-
-
-def three_days() -> dict[date, Listing]:
-    return {
-        day(n): [model(f"a/m{i}", f"{i:024x}", downloads_30d=i * n) for i in range(4 + n)]
-        for n in range(9)
-    }
+# ---- follows the archive --------------------------------------------------
 
 
 def test_applying_twice_changes_nothing(
@@ -342,7 +237,7 @@ def test_applying_twice_changes_nothing(
 
 
 @pytest.mark.parametrize("how", ["refused", "readmitted", "filed late", "other bytes", "list now"])
-def test_a_past_that_changes_is_built_anew_from_there_on(
+def test_changed_snapshot_rebuilds_the_history_from_its_day(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, how: str
 ) -> None:
     raw(warehouse, three_days())
@@ -361,7 +256,7 @@ def test_a_past_that_changes_is_built_anew_from_there_on(
     assert history.ledger == fresh.ledger
 
 
-def test_a_build_of_an_earlier_day_takes_nothing_back(
+def test_build_of_an_earlier_day_keeps_later_entries(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     raw(warehouse, three_days())
@@ -374,7 +269,7 @@ def test_a_build_of_an_earlier_day_takes_nothing_back(
 
 
 @pytest.mark.parametrize("lost", ["state", "changes", "models"])
-def test_a_lost_file_is_made_again(
+def test_missing_file_is_recreated(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, lost: str
 ) -> None:
     raw(warehouse, three_days())
@@ -388,7 +283,7 @@ def test_a_lost_file_is_made_again(
     assert contents(applied(warehouse, tmp_path, sweeps)) == before
 
 
-def test_another_code_builds_anew(
+def test_changed_code_rebuilds_the_history(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw(warehouse, three_days())
@@ -400,13 +295,13 @@ def test_another_code_builds_anew(
         assert history.missing() == tuple(sweeps)
 
 
-# ---- killed at any moment -------------------------------------------------------------------
+# ---- crash safety -------------------------------------------------------------------
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 import duckdb
-from tests.warehouse.hub_history import test_hub_history as t
+from tests.support import hub_histories as t
 from warehouse.database.duckdb_file import create_tables
 
 root, die_at = Path(sys.argv[1]), int(sys.argv[2])
@@ -427,7 +322,7 @@ print(calls)
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_nothing_is_lost_or_doubled(
+def test_kill_at_any_moment_loses_and_duplicates_nothing(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     raw(warehouse, three_days())
@@ -452,7 +347,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(
         assert not list(history.folder.rglob("*.part"))
 
 
-# ---- small, and as cheap on the last day as on the second --------------------------------------
+# ---- size and cost --------------------------------------
 
 MODELS = 3000
 
@@ -511,7 +406,7 @@ def reads_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
 @pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)  # a minute or two, on a machine that does nothing else
-def test_a_day_costs_after_a_year_what_it_cost_on_the_second(
+def test_cost_of_a_day_does_not_grow_over_a_year(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytes read and written by an update, and bytes kept for a changed model-day."""

@@ -16,16 +16,16 @@ from flows.settings import Settings
 from flows.steps import sequence
 from tests.conftest import ROOT
 from tests.support.frames import PROPERTY
-from tests.support.releases import build_warehouse
-from tests.warehouse.hub_history.test_hub_history import (
+from tests.support.hub_histories import (
     Listing,
     applied,
+    given_counters,
     histories,
     raw,
-    said,
     sweep,
     three_days,
 )
+from tests.support.releases import build_warehouse
 from tests.warehouse.releases.test_release import stage
 from warehouse.database.duckdb_file import create_tables
 from warehouse.hub_history.files import CHANGES
@@ -80,7 +80,7 @@ def test_the_recipe_gives_any_day_from_the_files(
     place = tmp_path_factory.mktemp("place")
     tables = published(history, place)
     for when, models in listings.items():
-        expected = sorted((name, downloads) for name, downloads, *_ in said(models))
+        expected = sorted((name, downloads) for name, downloads, *_ in given_counters(models))
         assert sorted(told_by_the_recipe(tables, place, when)) == expected, when
 
 
