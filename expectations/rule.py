@@ -33,3 +33,21 @@ class Rule:
         """The rule as a check."""
         sql = self.sql.replace("{batch}", "batch")
         return Check(self.name, self.severity, self.description, failing_rows=sql)
+
+
+@dataclass(frozen=True)
+class TableRules:
+    """Makes the rules of one table."""
+
+    table: str
+
+    def critical(self, name: str, description: str, sql: str) -> Rule:
+        """A rule that stops the run if it fails."""
+        return Rule(name, self.table, "critical", description, sql)
+
+    def warning(self, name: str, description: str, sql: str) -> Rule:
+        """A rule that is only reported if it fails."""
+        return Rule(name, self.table, "warning", description, sql)
+
+
+on = TableRules  # on("core.labs").critical("one_country_on_every_date", ...)

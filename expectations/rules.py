@@ -1,6 +1,6 @@
-"""Rules that a contract cannot say: several columns, several rows, one snapshot against another.
+"""Rules that a contract cannot express: on several columns, several rows or several snapshots.
 
-A rule is SQL that selects the failing rows. To add one, add a `Rule` to the module of its topic
+A rule is SQL that selects the failing rows. To add one, add it to the module of its topic
 in `expectations/rule_sets`; it runs wherever its table is validated.
 """
 
@@ -25,7 +25,7 @@ _TOPICS = (AI_INDEX, ARENA, ARENA_RATINGS, CLAIMS, EPOCH, HUB, IDENTITY, LEADERS
 RULES: tuple[Rule, ...] = tuple(rule for topic in _TOPICS for rule in topic)
 
 # The recorded Hub days are lists of the most liked and most downloaded models, of any length;
-# only whole sweeps can be compared strictly.
+# only complete sweeps can be compared strictly.
 FALL_IS_A_WARNING = frozenset({"raw.hub_models"})
 
 

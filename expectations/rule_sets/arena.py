@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from expectations.rule import Rule
+from expectations.rule import Rule, on
 from expectations.rule_sets.sql import (
     bounds_sql,
     rank_gap_sql,
@@ -34,10 +34,8 @@ def _rank_rules(table: str, value: str, severity: Severity) -> Iterator[Rule]:
     )
     # The official history drops retired models. Other sources may restore them, so the critical
     # rule is `missing_rows_are_filled_from_other_sources`.
-    yield Rule(
+    yield on(table).warning(
         "ranks_have_no_gaps",
-        table,
-        "warning",
         "The ranks of a board are 1..N; a missing rank means a missing row.",
         rank_gap_sql(_BOARD, '"rank"'),
     )
@@ -48,10 +46,8 @@ def _line_rules(
 ) -> Iterator[Rule]:
     """Rules of a raw leaderboard's lines."""
     negative = " OR ".join(f"{count} < 0" for count in counts)
-    yield Rule(
+    yield on(table).warning(
         "model_is_listed_once_on_a_board",
-        table,
-        "warning",
         "No board lists a model twice (webdev has listed one model twice since 2026-05-05).",
         f"SELECT {_BOARD}, model_name, count(*) AS n_rows FROM {{batch}} GROUP BY ALL "
         "HAVING count(*) > 1",
@@ -70,10 +66,8 @@ def _line_rules(
         f"{' and '.join(counts)} {'is' if len(counts) == 1 else 'are'} never below zero.",
         f"SELECT {_BOARD}, model_name, {', '.join(counts)} FROM {{batch}} WHERE {negative}",
     )
-    yield Rule(
+    yield on(table).warning(
         "publish_date_is_not_after_snapshot",
-        table,
-        "warning",
         "No board has a publish date after the day of its snapshot.",
         f"SELECT {_BOARD}, snapshot_date, count(*) AS n_rows FROM {{batch}} "
         "WHERE leaderboard_publish_date > snapshot_date GROUP BY ALL",
@@ -86,10 +80,8 @@ ARENA: tuple[Rule, ...] = (
     *_board_rules(
         "raw.arena_agent_leaderboards", "score", ["observation_count", "session_count"], "warning"
     ),
-    Rule(
+    on("raw.arena_leaderboards").warning(
         "variance_fits_the_bounds",
-        "raw.arena_leaderboards",
-        "warning",
         "variance = ((upper - lower) / 2 / 1.95996)^2, within one part in a million.",
         variance_sql(f"{_BOARD}, model_name", "rating_lower", "rating_upper"),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations.rule import Rule
+from expectations.rule import Rule, on
 from expectations.rule_sets.sql import bounds_sql, missing_rows_sql, renames_sql, variance_sql
 
 _RATED = "board, category, publish_date"
@@ -29,37 +29,29 @@ def _since_last(counted: str, group: str) -> str:
 
 
 ARENA_RATINGS: tuple[Rule, ...] = (
-    Rule(
+    on("core.arena_observations").critical(
         "one_name_of_a_model_on_a_board",
-        "core.arena_observations",
-        "critical",
         "No source lists a model under two names on one board, except for case; otherwise two "
         "models would be merged.",
         f"SELECT board_source, {_RATED}, model_id, min(model_name_arena) AS one_name, "
         "max(model_name_arena) AS other_name FROM {batch} GROUP BY ALL "
         "HAVING count(DISTINCT lower(trim(model_name_arena))) > 1",
     ),
-    Rule(
+    on("core.arena_observations").critical(
         "missing_rows_are_filled_from_other_sources",
-        "core.arena_observations",
-        "critical",
         "Rows that the dataset's ranks show to be missing are filled from other sources, unless "
         "they were refused.",
         missing_rows_sql(_RATED),
     ),
-    Rule(
+    on("core.arena_ratings").critical(
         "model_is_listed_once_on_a_board",
-        "core.arena_ratings",
-        "critical",
         "A model_id appears once per board, category and date.",
         f"SELECT {_RATED}, model_id, min(model_name_arena) AS one_name, "
         "max(model_name_arena) AS other_name, count(*) AS n_rows FROM {batch} "
         "GROUP BY ALL HAVING count(*) > 1",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "restored_model_is_not_a_duplicate",
-        "core.arena_ratings",
-        "warning",
         "No model from one source has exactly the rating and interval of a model from another "
         "source on the same board. Such a pair is one model under two names and needs an alias.",
         f"SELECT one.board, one.category, one.publish_date, one.model_name_arena, one.board_source,"
@@ -67,38 +59,30 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         f"USING ({_RATED}, rating, rating_lower, rating_upper) "
         "WHERE one.board_source > other.board_source AND rating <> round(rating)",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "renamed_model_has_an_alias",
-        "core.arena_ratings",
-        "warning",
         f"No model leaves its boards while another model of its lab appears within "
         f"{_RENAMED:g} points of its rating. Such a pair is usually a rename, which needs an alias "
         "in warehouse/registry/data/model_aliases.csv.",
         renames_sql(_RENAMED),
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "boards_have_all_rated_rows",
-        "core.arena_ratings",
-        "warning",
         "No rated row of a board was refused. A board with a missing row has no ranks and no "
         "leader, so the newest leader comes from an earlier board. The row is in raw.quarantine.",
         f"SELECT {_RATED}, max(n_missing) AS n_missing, count(*) AS n_models FROM {{batch}} "
         f"WHERE n_missing > 0 GROUP BY {_RATED}",
     ),
-    Rule(
+    on("core.arena_ratings").critical(
         "every_rating_has_its_segment",
-        "core.arena_ratings",
-        "critical",
         "The publish date of every rating is within its segment of the scale.",
         f"SELECT DISTINCT {_RATED}, segment_id FROM {{batch}} AS r WHERE NOT EXISTS ("
         'FROM "core"."arena_scale_segments" AS s WHERE s.board = r.board '
         "AND s.category = r.category AND s.segment_id = r.segment_id "
         "AND r.publish_date BETWEEN s.first_publish_date AND s.last_publish_date)",
     ),
-    Rule(
+    on("core.arena_ratings").critical(
         "probabilities_sum_to_one",
-        "core.arena_ratings",
-        "critical",
         "Either all rated models of a board have a probability or none has; the probabilities sum"
         " to 1.",
         f"SELECT {_RATED}, sum(probability_best) AS sum_of_probabilities, "
@@ -106,19 +90,15 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         f"GROUP BY {_RATED} HAVING n_known NOT IN (0, n_rated) "
         "OR abs(sum_of_probabilities - 1) > 1e-6",
     ),
-    Rule(
+    on("core.arena_scale_segments").warning(
         "scale_breaks_are_reviewed",
-        "core.arena_scale_segments",
-        "warning",
         "Every scale break that is detected in the numbers is reviewed in "
         "warehouse/registry/data/arena_scale_breaks.csv.",
         "SELECT board, category, previous_publish_date, first_publish_date, n_common_models, "
         "shift_median FROM {batch} WHERE is_detected AND NOT is_reviewed",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "leader_does_not_jump",
-        "core.arena_ratings",
-        "warning",
         f"The best rating changes by less than {_LEADERS_JUMP} points between two boards of a "
         "segment.",
         f"SELECT *, best - previous_best AS jump FROM (SELECT {_RATED}, max(rating) AS best, "
@@ -126,10 +106,8 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         "ORDER BY publish_date) AS previous_best FROM {batch} WHERE rating IS NOT NULL "
         f"GROUP BY {_RATED}, segment_id) WHERE abs(best - previous_best) >= {_LEADERS_JUMP}",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "categories_are_kept",
-        "core.arena_ratings",
-        "warning",
         "The newest board of a kind has every category of the previous one.",
         _since_last("list(DISTINCT category) AS counted", "board")
         + "SELECT board, publish_date, previous_publish_date, "
@@ -137,10 +115,8 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         "list_filter(previous_counted, "
         "lambda c: NOT list_contains(counted, c)) AS lost FROM newest) WHERE len(lost) > 0",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "number_of_models_is_stable",
-        "core.arena_ratings",
-        "warning",
         f"The newest board of a category has at most {_ROWS_PCT} % more or fewer models than the "
         "previous one.",
         _since_last("count(*) AS counted", "board, category")
@@ -148,10 +124,8 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         "FROM newest WHERE abs(counted - previous_counted) > previous_counted "
         f"* {_ROWS_PCT} / 100",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "votes_do_not_depend_on_style_control",
-        "core.arena_ratings",
-        "warning",
         "A model has as many votes on the style-controlled board as on the raw one.",
         "SELECT plain.board, category, publish_date, model_id, plain.vote_count, "
         "controlled.vote_count AS vote_count_controlled FROM {batch} AS plain JOIN {batch} AS "
@@ -159,10 +133,8 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         "WHERE controlled.board = plain.board || '_style_control' "
         "AND controlled.vote_count <> plain.vote_count",
     ),
-    Rule(
+    on("core.arena_ratings").critical(
         "labs_are_examined",
-        "core.arena_ratings",
-        "critical",
         f"At most {_UNMAPPED_PCT} % of the ratings belong to models whose lab is unexamined. "
         "Models that were restored from a source without organizations are not counted.",
         "SELECT coalesce(organization, '(blank)') AS organization, count(*) AS n_rows, "
@@ -171,27 +143,21 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         "AND (board_source = 'lmarena' OR organization IS NOT NULL) GROUP BY 1 "
         f"QUALIFY n_unmapped > n_all * {_UNMAPPED_PCT} / 100",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "restored_models_have_an_organization",
-        "core.arena_ratings",
-        "warning",
         "Every model that is restored from another source has an organization, on some board or "
         "in a table of the Space. Without one it has no lab and no country.",
         "SELECT model_id, min(model_name_arena) AS one_name, count(*) AS n_rows FROM {batch} "
         "WHERE organization IS NULL AND board_source <> 'lmarena' GROUP BY ALL",
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "organizations_are_examined",
-        "core.arena_ratings",
-        "warning",
         "Every organization on the boards is in warehouse/registry/data/namespaces.csv.",
         "SELECT organization, count(*) AS n_rows, min(model_name_arena) AS one_model FROM {batch} "
         "WHERE lab_id IS NULL AND organization IS NOT NULL GROUP BY ALL",
     ),
-    Rule(
+    on("core.arena_ratings").critical(
         "rank_is_one_plus_number_rated_higher",
-        "core.arena_ratings",
-        "critical",
         "A model's rank is 1 + the number of models on its board with a higher rating, and n_tied"
         " counts the models with its rating. Unrated models and incomplete boards have neither.",
         f"SELECT {_RATED}, model_name_arena, rating, n_missing, rank_ordinal, n_tied, "
@@ -201,10 +167,8 @@ ARENA_RATINGS: tuple[Rule, ...] = (
         f"count(*) OVER (PARTITION BY {_RATED}, rating) AS alike FROM {{batch}}) "
         "WHERE rank_ordinal IS DISTINCT FROM due_rank OR n_tied IS DISTINCT FROM due_tied",
     ),
-    Rule(
+    on("core.arena_ratings").critical(
         "value_is_within_bounds",
-        "core.arena_ratings",
-        "critical",
         "rating is within its bounds, where there are any.",
         bounds_sql(
             f"{_RATED}, model_name_arena",
@@ -213,17 +177,13 @@ ARENA_RATINGS: tuple[Rule, ...] = (
             "rating_upper",
         ),
     ),
-    Rule(
+    on("core.arena_ratings").warning(
         "variance_fits_the_bounds",
-        "core.arena_ratings",
-        "warning",
         "variance = ((upper - lower) / 2 / 1.95996)^2, within one part in a million.",
         variance_sql(f"{_RATED}, model_name_arena", "rating_lower", "rating_upper"),
     ),
-    Rule(
+    on("meta.arena_boards").warning(
         "sources_of_a_board_agree",
-        "meta.arena_boards",
-        "warning",
         "Sources of the same board differ by at most 1 point and use the same scale. The rows are"
         " in core.arena_observations.",
         f"SELECT {_RATED}, n_compared, n_disagreeing, n_other_scale FROM {{batch}} "

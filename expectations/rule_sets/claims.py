@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations.rule import Rule
+from expectations.rule import Rule, on
 
 _TRIALS = '"mart"."claim_trials"'
 _KEY = "claim_id, moment, definition_id, measure_id"
@@ -34,53 +34,41 @@ _VERDICTS = f"""
 """
 
 CLAIMS: tuple[Rule, ...] = (
-    Rule(
+    on("mart.claim_trials").critical(
         "no_answer_below_required_coverage",
-        "mart.claim_trials",
-        "critical",
         "A trial without a value, or with less coverage than required, has no answer and gives "
         "the reason.",
         f"SELECT {_KEY}, value, coverage, coverage_needed, holds, missing FROM {{batch}} "
         "WHERE holds IS NOT NULL AND (value IS NULL OR coverage < coverage_needed) "
         "OR (holds IS NULL) <> (missing IS NOT NULL)",
     ),
-    Rule(
+    on("mart.claim_trials").critical(
         "incomplete_source_gives_no_answer",
-        "mart.claim_trials",
-        "critical",
         "A trial on an incomplete source has no answer that the missing part could change.",
         f"SELECT {_KEY}, value, coverage, holds FROM {{batch}} "
         "WHERE is_whole = false AND holds IS NOT NULL",
     ),
-    Rule(
+    on("mart.claim_trials").critical(
         "coverage_is_the_smallest_of_its_parts",
-        "mart.claim_trials",
-        "critical",
         "Coverage is at most the coverage of the window, of the population and of the lineage.",
         f"SELECT {_KEY}, coverage, coverage_time, coverage_population, coverage_lineage "
         "FROM {batch} WHERE coverage > coverage_time OR coverage > coverage_population "
         "OR coverage > coverage_lineage",
     ),
-    Rule(
+    on("mart.claim_trials").critical(
         "answer_fits_the_figures",
-        "mart.claim_trials",
-        "critical",
         "A trial holds exactly if its value is within the tolerance of the stated figure.",
         f"SELECT {_KEY}, relation, stated_value, tolerance, value, holds FROM {{batch}} "
         f"WHERE holds IS NOT NULL AND relation <> 'ahead' AND holds <> ({_AGREES})",
     ),
-    Rule(
+    on("mart.claim_trials").critical(
         "value_is_within_bounds",
-        "mart.claim_trials",
-        "critical",
         "value_lower <= value <= value_upper, where there are bounds.",
         f"SELECT {_KEY}, value, value_lower, value_upper FROM {{batch}} "
         "WHERE value < value_lower - 1e-6 OR value > value_upper + 1e-6",
     ),
-    Rule(
+    on("mart.claims").critical(
         "every_statement_has_its_verdicts",
-        "mart.claims",
-        "critical",
         "Every statement has one verdict at the stated moment and one at the newest.",
         """
         SELECT c.claim_id, m.moment FROM "raw"."claims" AS c
@@ -89,39 +77,31 @@ CLAIMS: tuple[Rule, ...] = (
         GROUP BY ALL HAVING count(v.claim_id) <> 1
         """,
     ),
-    Rule(
+    on("mart.claims").critical(
         "verdict_follows_from_trials",
-        "mart.claims",
-        "critical",
         "The verdict follows from the answers of the trials.",
         f"SELECT v.claim_id, v.moment, v.verdict, due.* EXCLUDE (claim_id, moment) FROM {{batch}} "
         f"AS v LEFT JOIN ({_VERDICTS}) AS due USING (claim_id, moment) "
         "WHERE v.verdict IS DISTINCT FROM due.due",
     ),
-    Rule(
+    on("mart.claims").critical(
         "reproduced_claims_have_enough_coverage",
-        "mart.claims",
-        "critical",
         "Reproduced statements have the required coverage, and all their figures agree.",
         f"SELECT v.claim_id, v.moment, t.definition_id, t.measure_id, t.relation, t.stated_value, "
         f"t.value, t.coverage FROM {{batch}} AS v JOIN {_TRIALS} AS t USING (claim_id, moment) "
         "WHERE v.verdict = 'reproduced' AND t.is_own AND (t.value IS NULL "
         f"OR t.coverage < v.coverage_needed OR NOT ({_OF_TRIAL}))",
     ),
-    Rule(
+    on("mart.claims").critical(
         "holds_under_fits_the_verdict",
-        "mart.claims",
-        "critical",
         "A statement that differs by definition names a definition under which it holds; a "
         "contradicted one names none.",
         "SELECT claim_id, moment, verdict, holds_under FROM {batch} WHERE "
         "verdict IN ('reproduced', 'differs_by_definition') AND holds_under IS NULL "
         "OR verdict = 'contradicted' AND holds_under IS NOT NULL",
     ),
-    Rule(
+    on("mart.claims").critical(
         "restricted_figures_are_withheld",
-        "mart.claims",
-        "critical",
         "Figures from sources with restrictive terms are withheld from the published claims.",
         "SELECT claim_id, moment, value_withheld, recomputed_value, recomputed_text FROM {batch} "
         "WHERE value_withheld IS NOT NULL AND (recomputed_value IS NOT NULL "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations.rule import Rule
+from expectations.rule import Rule, on
 from expectations.rule_sets.sql import bounds_sql
 from warehouse.contracts.source import card
 
@@ -19,10 +19,8 @@ _NEWEST_INCOMPLETE = """
 
 
 def _missing_shares(table: str) -> Rule:
-    return Rule(
+    return on(table).critical(
         "share_is_missing_only_without_lineage",
-        table,
-        "critical",
         "A share is null exactly where share_missing gives a reason: attribution base, without "
         "any recorded lineage.",
         f"SELECT {_BY_LAB}, share, lineage_coverage, share_missing FROM {{batch}} WHERE "
@@ -33,10 +31,8 @@ def _missing_shares(table: str) -> Rule:
 
 
 def _one_panel(table: str) -> Rule:
-    return Rule(
+    return on(table).critical(
         "day_has_one_panel",
-        table,
-        "critical",
         "Every row names its panel, and all rows of a day have the same panel.",
         "SELECT as_of_date, count(DISTINCT panel_id) AS n_panels, "
         "count(*) FILTER (panel_id IS NULL) AS without FROM {batch} GROUP BY ALL "
@@ -47,18 +43,14 @@ def _one_panel(table: str) -> Rule:
 HUB: tuple[Rule, ...] = (
     *(_one_panel(f"mart.{by}_share_daily") for by in ("country", "lab", "family")),
     *(_missing_shares(f"mart.{by}_share_daily") for by in ("country", "lab", "family")),
-    Rule(
+    on("raw.hub_models").warning(
         "newest_sweep_is_complete",
-        "raw.hub_models",
-        "warning",
         "The newest sweep reached the oldest models and has at most 2 % fewer rows than the "
         "previous one. Only then is it known to be complete.",
         _NEWEST_INCOMPLETE,
     ),
-    Rule(
+    on("raw.hub_models").critical(
         "no_incomplete_sweep_after_a_complete_one",
-        "raw.hub_models",
-        "critical",
         "A complete sweep of the Hub is followed by complete sweeps only. If the Hub itself "
         "shrank, or to continue without this day, run `observatory exclude hub/DATE`; per-lab "
         "totals are still available for that day in hub_namespaces.",
@@ -69,19 +61,15 @@ HUB: tuple[Rule, ...] = (
             AND earlier.snapshot_date < newest.snapshot_date)
         """,
     ),
-    Rule(
+    on("core.hub_counter_days").warning(
         "counters_are_plausible",
-        "core.hub_counter_days",
-        "warning",
         "The counters of the newest day are neither frozen nor falling together.",
         "SELECT as_of_date, counter_outage, unchanged_share_100, downloads_30d_change_share "
         "FROM {batch} WHERE counter_outage IS NOT NULL "
         "AND as_of_date = (SELECT max(as_of_date) FROM {batch})",
     ),
-    Rule(
+    on("core.hub_counter_days").critical(
         "history_counts_every_model",
-        "core.hub_counter_days",
-        "critical",
         "For every day of core.hub_daily_counters the history counts the same number of models, "
         "including those that core.hub_suspected_doubles counts once.",
         """
@@ -94,10 +82,8 @@ HUB: tuple[Rule, ...] = (
         WHERE models IS DISTINCT FROM n_rows + coalesce(n_doubles, 0)
         """,
     ),
-    Rule(
+    on("core.hub_daily_counters").critical(
         "no_repository_is_counted_twice",
-        "core.hub_daily_counters",
-        "critical",
         "No two ids of a day differ by case alone, except for two distinct repositories, and no "
         "id is counted that core.hub_suspected_doubles counts under another id.",
         """
@@ -114,10 +100,8 @@ HUB: tuple[Rule, ...] = (
         JOIN "core"."hub_suspected_doubles" USING (as_of_date, model_id_hf) WHERE is_counted_once
         """,
     ),
-    Rule(
+    on("core.hub_suspected_doubles").warning(
         "suspected_duplicates_are_few",
-        "core.hub_suspected_doubles",
-        "warning",
         "On the newest day, ids that are counted beside a suspected duplicate have at most 1 % of"
         " the 30-day downloads. Otherwise add the rename to the registry, or find the cause.",
         """
@@ -129,19 +113,15 @@ HUB: tuple[Rule, ...] = (
         GROUP BY as_of_date HAVING sum(downloads_30d) > 0.01 * any_value(whole)
         """,
     ),
-    Rule(
+    on("core.hub_daily_counters").critical(
         "counters_are_not_negative",
-        "core.hub_daily_counters",
-        "critical",
         "Downloads, likes and trending score are never below zero.",
         "SELECT as_of_date, model_id_hf, downloads_30d, downloads_all_time, likes, trending_score "
         "FROM {batch} WHERE downloads_30d < 0 OR downloads_all_time < 0 OR likes < 0 "
         "OR trending_score < 0",
     ),
-    Rule(
+    on("core.hub_daily_counters").critical(
         "counted_models_have_attributes_and_roots",
-        "core.hub_daily_counters",
-        "critical",
         "Every counted model has its attributes and at least one root.",
         """
         SELECT model_id_hf, a.model_id_hf IS NOT NULL AS has_attributes,
@@ -153,18 +133,14 @@ HUB: tuple[Rule, ...] = (
         WHERE a.model_id_hf IS NULL OR r.model_id_hf IS NULL
         """,
     ),
-    Rule(
+    on("core.hub_model_roots").critical(
         "weights_sum_to_one",
-        "core.hub_model_roots",
-        "critical",
         "The weights of the roots of every model sum to 1.",
         "SELECT model_id_hf, sum(weight) AS sum_of_weights, count(*) AS n_roots FROM {batch} "
         "GROUP BY ALL HAVING (abs(sum(weight) - 1) <= 1e-9) IS NOT TRUE",
     ),
-    Rule(
+    on("core.labs").critical(
         "one_country_on_every_date",
-        "core.labs",
-        "critical",
         "Every lab has exactly one country on every date of core.hub_counter_days.",
         """
         SELECT lab_id, as_of_date, count(*) FILTER (WHERE valid_from <= as_of_date
@@ -175,53 +151,41 @@ HUB: tuple[Rule, ...] = (
         GROUP BY lab_id, as_of_date HAVING n_countries <> 1
         """,
     ),
-    Rule(
+    on("mart.lab_share_daily").critical(
         "fractional_shares_sum_to_one",
-        "mart.lab_share_daily",
-        "critical",
         "The shares of all labs under one definition sum to 1; all credit is fractional.",
         f"SELECT {_BY_LAB}, sum(share) AS sum_of_shares, count(*) AS n_labs FROM {{batch}} "
         f"WHERE share_missing IS NULL GROUP BY {_BY_LAB} "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
     ),
-    Rule(
+    on("mart.country_share_daily").critical(
         "fractional_shares_sum_to_one",
-        "mart.country_share_daily",
-        "critical",
         "The shares of all countries under one definition sum to 1 where credit is fractional.",
         f"SELECT {_SHARES}, sum(share) AS sum_of_shares, count(*) AS n_countries FROM {{batch}} "
         f"WHERE credit = 'fractional' AND share_missing IS NULL GROUP BY {_SHARES} "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
     ),
-    Rule(
+    on("mart.country_share_daily").critical(
         "share_is_numerator_by_denominator",
-        "mart.country_share_daily",
-        "critical",
         "share = numerator / denominator.",
         f"SELECT {_SHARES}, country_code, share, numerator, denominator FROM {{batch}} "
         "WHERE share_missing IS NULL "
         "AND (abs(share - numerator / denominator) <= 1e-9) IS NOT TRUE",
     ),
-    Rule(
+    on("mart.country_share_daily").critical(
         "share_is_within_bounds",
-        "mart.country_share_daily",
-        "critical",
         "share_lower <= share <= share_upper, except for rounding.",
         bounds_sql(f"{_SHARES}, country_code", "share", "share_lower", "share_upper", 1e-12),
     ),
-    Rule(
+    on("mart.country_share_daily").critical(
         "one_denominator_per_definition",
-        "mart.country_share_daily",
-        "critical",
         "All countries under one definition have the same denominator.",
         f"SELECT {_SHARES}, count(DISTINCT denominator) AS n_denominators, "
         "min(denominator) AS smallest, max(denominator) AS largest "
         f"FROM {{batch}} GROUP BY {_SHARES} HAVING count(DISTINCT denominator) > 1",
     ),
-    Rule(
+    on("mart.family_share_daily").critical(
         "families_do_not_exceed_their_lab",
-        "mart.family_share_daily",
-        "critical",
         "Under attribution base and publisher, the families of a lab together have at most the "
         "lab's own total.",
         """
@@ -235,10 +199,8 @@ HUB: tuple[Rule, ...] = (
         WHERE families > coalesce(numerator, 0) * (1 + 1e-9)
         """,
     ),
-    Rule(
+    on("mart.family_share_daily").critical(
         "shares_sum_to_one",
-        "mart.family_share_daily",
-        "critical",
         "Under one definition, the shares of all families and of the models without a family sum "
         "to 1.",
         "SELECT as_of_date, population, metric, metric_window, attribution, "

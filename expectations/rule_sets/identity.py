@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from expectations.rule import Rule
+from expectations.rule import Rule, on
 
 IDENTITY: tuple[Rule, ...] = (
-    Rule(
+    on("core.model_identities").critical(
         "one_model_of_a_system_per_model_id",
-        "core.model_identities",
-        "critical",
         "Two names of one system share a model_id only if both are listed as its aliases, if one "
         "is the display name of the other's key, or if they differ by case alone.",
         "SELECT system, model_id, min(name) AS one_name, max(name) AS other_name, "
@@ -16,10 +14,8 @@ IDENTITY: tuple[Rule, ...] = (
         "FILTER (rule IN ('raw', 'normal_form')) AS n_own FROM {batch} GROUP BY system, model_id "
         "HAVING n_names > 1 AND (n_own > 1 OR (n_own = 1 AND bool_or(rule = 'alias')))",
     ),
-    Rule(
+    on("core.model_families").warning(
         "model_matches_one_family",
-        "core.model_families",
-        "warning",
         "No model matches two families with the same priority. Change the priority of one of the "
         "rules.",
         "SELECT system, model_name, rule FROM {batch} WHERE family_id IS NULL",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations.rule import Rule
+from expectations.rule import Rule, on
 from warehouse.contracts.table import contract
 
 _RATINGS, _SHARES = '"core"."arena_ratings"', '"mart"."lab_share_daily"'
@@ -122,10 +122,8 @@ def _notable() -> str:
 
 
 def _leader_rule(table: str, holder: str) -> Rule:
-    return Rule(
+    return on(table).critical(
         "best_model_is_a_row_of_its_board",
-        table,
-        "critical",
         "best_model, its rank and its rating are those of one row of that board and date.",
         f"SELECT l.board, l.category, l.publish_date, l.{holder}, l.best_model, l.rating, "
         f"l.best_rank_ordinal FROM {{batch}} AS l LEFT JOIN {_RATINGS} AS r "
@@ -137,10 +135,8 @@ def _leader_rule(table: str, holder: str) -> Rule:
 
 
 def _range_rule(end: str) -> Rule:
-    return Rule(
+    return on("mart.attribution_range").critical(
         f"{end}_share_is_that_of_its_definition",
-        "mart.attribution_range",
-        "critical",
         f"share_{end} is the share of the row that definition_{end} names, or 0 without one.",
         f"SELECT a.as_of_date, a.population, a.metric, a.country_code, a.definition_{end}, "
         f"a.share_{end}, s.share FROM {{batch}} AS a LEFT JOIN "
@@ -154,24 +150,18 @@ def _range_rule(end: str) -> Rule:
 
 
 POINTERS: tuple[Rule, ...] = (
-    Rule(
+    on("mart.lab_scorecard").critical(
         "boards_differ_from_each_other",
-        "mart.lab_scorecard",
-        "critical",
         "No two boards have the same models with the same ratings for every lab on a day.",
         _same_boards(),
     ),
-    Rule(
+    on("mart.lab_scorecard").critical(
         "model_is_a_row_of_its_board",
-        "mart.lab_scorecard",
-        "critical",
         "The model of a lab is a row of that board, publish date and lab.",
         _on_a_board("r.board IS NOT NULL"),
     ),
-    Rule(
+    on("mart.lab_scorecard").critical(
         "place_matches_its_board_row",
-        "mart.lab_scorecard",
-        "critical",
         "Rank, rating and gap equal those of the board's row, and the win rate follows from the "
         "gap.",
         _on_a_board(
@@ -180,25 +170,19 @@ POINTERS: tuple[Rule, ...] = (
             "AND abs(1 / (1 + pow(10, r.gap / 400)) - c.win_rate) <= 1e-9"
         ),
     ),
-    Rule(
+    on("mart.lab_scorecard").critical(
         "boards_are_the_newest_available",
-        "mart.lab_scorecard",
-        "critical",
         "Each board is the newest one up to the day. Where no source has a board, the cells are "
         "empty.",
         _newest_boards(),
     ),
-    Rule(
+    on("mart.lab_scorecard").critical(
         "hub_share_matches_its_source_row",
-        "mart.lab_scorecard",
-        "critical",
         "The Hub share equals the lab's share on the newest day up to the row's day.",
         _hub_shares(),
     ),
-    Rule(
+    on("mart.lab_scorecard").critical(
         "notable_models_match_the_vintage",
-        "mart.lab_scorecard",
-        "critical",
         "The number of notable models equals the lab's number in the newest vintage up to the day.",
         _notable(),
     ),
@@ -206,10 +190,8 @@ POINTERS: tuple[Rule, ...] = (
     _leader_rule("mart.arena_lab_leaders", "lab_id"),
     _range_rule("lowest"),
     _range_rule("highest"),
-    Rule(
+    on("mart.claims").critical(
         "recomputed_value_matches_a_trial",
-        "mart.claims",
-        "critical",
         "The recomputed value of a statement is the value of its first quantity under one of its "
         "own definitions.",
         "SELECT c.claim_id, c.moment, c.recomputed_value, t.value, c.stated_value, "

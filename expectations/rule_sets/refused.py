@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from expectations.rule import Rule
+from expectations.rule import Rule, on
 from warehouse.contracts.table import Contract, literal
 
 _RECORD = "CASE WHEN json_valid(record) THEN record END"
@@ -71,10 +71,8 @@ PARTS = {
 
 
 REFUSED: tuple[Rule, ...] = (
-    Rule(
+    on("raw.quarantine").warning(
         "newest_snapshot_is_used",
-        "raw.quarantine",
-        "warning",
         "No source's newest snapshot was refused on arrival or excluded by a person. Otherwise "
         "figures continue with the older snapshot in continues_with.",
         "SELECT snapshot_id, refused_by, reason, continues_with "
@@ -88,28 +86,22 @@ def refusal_rules(contract: Contract) -> Iterator[Rule]:
     if (part := PARTS.get(contract.table)) is None:
         return
     counted, table = _counted(contract, part), contract.table
-    yield Rule(
+    yield on(table).critical(
         "newest_part_is_not_refused_entirely",
-        table,
-        "critical",
         f"No {part.what} of the newest snapshot of {table} was refused entirely; otherwise figures "
         f"would silently use an older one. {_HOW_TO_CONTINUE}",
         f"{counted} SELECT snapshot_id, part, n_refused, reason FROM parts "
         "WHERE is_newest AND n_loaded = 0",
     )
-    yield Rule(
+    yield on(table).warning(
         "earlier_part_is_not_refused_entirely",
-        table,
-        "warning",
         f"No {part.what} of an earlier snapshot of {table} was refused entirely.",
         f"{counted} SELECT snapshot_id, part, n_refused, reason FROM parts "
         "WHERE NOT is_newest AND n_loaded = 0",
     )
     yield from _share_rules(contract, counted)
-    yield Rule(
+    yield on(table).warning(
         "refusals_do_not_rise",
-        table,
-        "warning",
         f"The refused share of the newest snapshot of {table} is at most that of the previous "
         "one, and zero if there is none.",
         f"""{counted}, steps AS (
@@ -127,19 +119,15 @@ def _share_rules(contract: Contract, counted: str) -> Iterator[Rule]:
     bound, least = contract.thresholds.refused_pct, contract.thresholds.refused_rows
     table, is_hub = contract.table, contract.table.startswith("raw.hub_")
     above = f"n_refused > (n_loaded + n_refused) * {bound!r} / 100 AND n_refused >= {least}"
-    yield Rule(
+    yield on(table).critical(
         "refused_records_are_few",
-        table,
-        "critical",
         f"At most {bound:g} % of the newest snapshot of {table} was refused, or fewer than {least} "
         f"records{', and never more than half' if is_hub else ''}. {_HOW_TO_CONTINUE}",
         f"{counted} SELECT snapshot_id, n_refused, n_loaded, reason FROM snapshots WHERE is_newest "
         f"AND ({above}{' OR n_refused > n_loaded' if is_hub else ''})",
     )
-    yield Rule(
+    yield on(table).warning(
         "refused_cells_are_few",
-        table,
-        "warning",
         f"In every column of {table} at most {bound:g} % of the newest snapshot's cells were "
         "unusable and set to null.",
         f"""{counted}, cells AS (

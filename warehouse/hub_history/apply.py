@@ -114,13 +114,13 @@ def _assign_keys(con: duckdb.DuckDBPyConnection, before: PreviousState) -> None:
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE history_keys AS
         WITH known AS ({scan(MODELS, before.models)}),
-        held AS (SELECT model_key, model_id_hf, object_id_hf, last_seen_date
+        current AS (SELECT model_key, model_id_hf, object_id_hf, last_seen_date
             FROM known WHERE is_current),
         by_object AS MATERIALIZED (
-            SELECT s.seen, s.model_id_hf, s.object_id_hf, s.created_at, held.model_key
-            FROM history_listing AS s LEFT JOIN held USING (object_id_hf)),
+            SELECT s.seen, s.model_id_hf, s.object_id_hf, s.created_at, current.model_key
+            FROM history_listing AS s LEFT JOIN current USING (object_id_hf)),
         rest AS (FROM by_object WHERE model_key IS NULL),
-        free AS (SELECT * FROM held ANTI JOIN by_object USING (model_key)),
+        free AS (SELECT * FROM current ANTI JOIN by_object USING (model_key)),
         by_id AS (
             SELECT r.seen, f.model_key, f.last_seen_date FROM rest AS r JOIN free AS f
             ON r.model_id_hf = f.model_id_hf AND r.object_id_hf IS NULL

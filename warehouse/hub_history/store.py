@@ -62,13 +62,13 @@ class History:
         A snapshot that was excluded, included again or archived late changes all later entries: the
         history goes back to the last checkpoint before it.
         """
-        held, sizes = self.ledger.until(self.sweeps[-1].snapshot_date), self._sizes()
+        entries, sizes = self.ledger.until(self.sweeps[-1].snapshot_date), self._sizes()
         same = 0
-        for entry, sweep in zip(held, self.sweeps, strict=False):
+        for entry, sweep in zip(entries, self.sweeps, strict=False):
             if entry.sweep != sweep or not _are_there(sizes, entry):
                 break
             same += 1
-        if same < len(held) or self._lacks_newest_state():
+        if same < len(entries) or self._lacks_newest_state():
             same = self._go_back(same)
         self._remove_unlisted_files()
         return self.sweeps[same:]
@@ -120,9 +120,9 @@ class History:
         named = {f.path for f in self.files()}
         for path in self._sizes().keys() - named:
             (self.folder / path).unlink()
-        kept = {f.path for e in self.ledger.entries for f in e.state}
+        listed = {f.path for e in self.ledger.entries for f in e.state}
         for file in (self.folder / "state").rglob("*"):
-            if file.is_file() and file.relative_to(self.folder).as_posix() not in kept:
+            if file.is_file() and file.relative_to(self.folder).as_posix() not in listed:
                 file.unlink()
 
     def apply(self, con: duckdb.DuckDBPyConnection, sweep: Sweep) -> Entry:
@@ -177,9 +177,9 @@ class History:
         return (*entries[:-1], entries[-1].model_copy(update={"state": ()}))
 
     def _remove_old_states(self) -> None:
-        held = {str(e.day) for e in self.ledger.entries if e.state}
+        days = {str(e.day) for e in self.ledger.entries if e.state}
         for folder in (self.folder / "state").iterdir():
-            if folder.name not in held:
+            if folder.name not in days:
                 shutil.rmtree(folder)
 
     def clear(self) -> None:

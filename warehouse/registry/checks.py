@@ -53,7 +53,7 @@ def check_registry(frames: Files, countries: pl.DataFrame) -> None:
 
     `frames`: file name without .csv -> its rows, in the file's order, with its contract's columns.
     """
-    # XX stands for names that nobody has examined; a row is the result of an examination.
+    # XX is the code of unexamined names; a name with a row has been examined.
     files = {name: _prepared(frame) for name, frame in frames.items()}
     files["countries"] = countries.filter(col("country_code") != "XX")
     rules = [*RULES, *(rule for name in frames for rule in _common_rules(name))]
@@ -149,12 +149,12 @@ def _own_ancestors(files: Files) -> pl.DataFrame:
 
 
 def _conflicting_spellings(files: Files) -> pl.DataFrame:
-    """Joins ignore case, so spellings that differ by case alone must say the same."""
+    """Joins ignore case, so rows that differ in case alone must agree."""
     key = pl.concat_str("system", "folded", separator="\0")
-    said = ("lab_id", "kind", "valid_from", "valid_to")
+    compared = ("lab_id", "kind", "valid_from", "valid_to")
     return _at_once(files["namespaces"], key, ["valid", "known"]).filter(
         col("namespace") != col("namespace_other"),
-        pl.any_horizontal(col(c).ne_missing(col(f"{c}_other")) for c in said),
+        pl.any_horizontal(col(c).ne_missing(col(f"{c}_other")) for c in compared),
     )
 
 
