@@ -99,7 +99,7 @@ def tampered(copy: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def broken(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The rules that find rows at fault."""
+    """The rules with failing rows."""
     return {
         rule.name
         for rule in POINTERS
@@ -108,15 +108,13 @@ def broken(con: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_value_of_another_row_does_not_pass(
-    tampered: duckdb.DuckDBPyConnection, fault: str
-) -> None:
+def test_value_of_another_row_fails(tampered: duckdb.DuckDBPyConnection, fault: str) -> None:
     change, expected = FAULTS[fault]
     assert broken(tampered) == set()
     assert tampered.execute(change).fetchall()[0][0] > 0
     assert expected <= broken(tampered)
 
 
-def test_every_rule_of_a_pointer_bites_and_stops_the_build() -> None:
+def test_every_pointer_rule_has_a_failing_example_and_stops_the_build() -> None:
     assert {rule.name for rule in POINTERS} == set().union(*(r for _, r in FAULTS.values()))
     assert {rule.severity for rule in POINTERS} == {"critical"}

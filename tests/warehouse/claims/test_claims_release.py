@@ -1,4 +1,4 @@
-"""The claim ledger in a warehouse and in its releases: commands, rules that bite, licenses."""
+"""Claims in a warehouse and in its releases: commands, rules and licenses."""
 
 from __future__ import annotations
 
@@ -32,48 +32,48 @@ def warehouse(sampled: tuple[Path, str]) -> Path:
     return sampled[0] / "observatory.duckdb"
 
 
-def said(warehouse: Path, *options: str, code: int = 0) -> str:
+def command_output(warehouse: Path, *options: str, code: int = 0) -> str:
     places = ["claims", f"--warehouse={warehouse}", *options]
     done = CliRunner().invoke(app, places, env={"COLUMNS": "200"})
     assert done.exit_code == code, done.output
     return done.output
 
 
-def test_the_command_lists_every_statement_with_its_verdicts(warehouse: Path) -> None:
-    told = json.loads(said(warehouse, "--json"))
-    assert [c["claim_id"] for c in told["claims"]] == [c.id for c in claims()]
-    assert sum(c["claims"] for c in told["counts"]) == 2 * len(claims())
-    text = said(warehouse)
-    assert all(verdict in text for verdict in {c["verdict_then"] for c in told["claims"]})
+def test_command_lists_every_statement_with_its_verdicts(warehouse: Path) -> None:
+    shown = json.loads(command_output(warehouse, "--json"))
+    assert [c["claim_id"] for c in shown["claims"]] == [c.id for c in claims()]
+    assert sum(c["claims"] for c in shown["counts"]) == 2 * len(claims())
+    text = command_output(warehouse)
+    assert all(verdict in text for verdict in {c["verdict_then"] for c in shown["claims"]})
 
 
-def test_one_statement_is_shown_with_every_trial(warehouse: Path) -> None:
+def test_command_shows_a_statement_with_every_trial(warehouse: Path) -> None:
     claim = next(c for c in claims() if c.id == "best-model-is-open")
-    told = json.loads(said(warehouse, "--id", claim.id, "--json"))
-    assert {v["moment"] for v in told["verdicts"]} == {"stated", "newest"}
-    assert len(told["trials"]) == 2 * len(claim.measures) * len(claim.definitions)
-    text = said(warehouse, "--id", claim.id)
+    shown = json.loads(command_output(warehouse, "--id", claim.id, "--json"))
+    assert {v["moment"] for v in shown["verdicts"]} == {"stated", "newest"}
+    assert len(shown["trials"]) == 2 * len(claim.measures) * len(claim.definitions)
+    text = command_output(warehouse, "--id", claim.id)
     assert all(d.says.split()[0] in text for d in claim.definitions)
 
 
-def test_a_statement_that_is_not_there_is_an_error_for_people(warehouse: Path) -> None:
-    assert "no statement 'nothing' in" in said(warehouse, "--id", "nothing", code=5)
+def test_unknown_statement_is_an_error(warehouse: Path) -> None:
+    assert "no statement 'nothing' in" in command_output(warehouse, "--id", "nothing", code=5)
 
 
-def test_the_headline_counts_the_verdicts(warehouse: Path) -> None:
+def test_headline_counts_the_verdicts(warehouse: Path) -> None:
     counts = headline(warehouse)["claims"]
     assert sum(c["of_its_day"] for c in counts) == len(claims())
     assert sum(c["said_today"] for c in counts) == len(claims())
 
 
-def test_the_sample_contradicts_nobody(warehouse: Path) -> None:
+def test_sample_contradicts_no_statement(warehouse: Path) -> None:
     """153 of 1,011 Epoch rows, 40 places of a board and 205 models contradict no count."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         verdicts = "SELECT DISTINCT verdict FROM mart.claims"
         assert {v for (v,) in con.execute(verdicts).fetchall()} == {"reproduced", "not_testable"}
-        told = """SELECT DISTINCT reason_code FROM mart.claims
+        shown = """SELECT DISTINCT reason_code FROM mart.claims
             WHERE claim_id LIKE '%-notable-%' AND observed_on IS NOT NULL"""
-        assert con.execute(told).fetchall() == [("source_not_whole",)]
+        assert con.execute(shown).fetchall() == [("source_not_whole",)]
 
 
 # ---- rules that bite ----------------------------------------------------------------------------
@@ -139,7 +139,7 @@ FAULTS = {
 
 
 def broken(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The rules of the ledger that find rows at fault."""
+    """The rules of claims with failing rows."""
     return {
         rule.name
         for rule in CLAIMS
@@ -148,25 +148,25 @@ def broken(con: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_ledger_does_not_pass(tampered: duckdb.DuckDBPyConnection, fault: str) -> None:
+def test_invalid_claims_fail_their_rules(tampered: duckdb.DuckDBPyConnection, fault: str) -> None:
     change, expected = FAULTS[fault]
     assert broken(tampered) == set()
     assert tampered.execute(change).fetchall()[0][0] > 0
     assert expected <= broken(tampered)
 
 
-def test_every_rule_of_the_ledger_bites() -> None:
+def test_every_rule_of_claims_has_a_failing_example() -> None:
     assert {rule.name for rule in CLAIMS} == set().union(*(rules for _, rules in FAULTS.values()))
 
 
-def test_an_untouched_ledger_passes(copy: Path) -> None:
+def test_unchanged_claims_pass(copy: Path) -> None:
     assert validate_database(copy, LEDGER, "mart").failures("critical") == []
 
 
 # ---- licenses -----------------------------------------------------------------------------------
 
 
-def test_the_public_ledger_is_whole_and_its_trials_leave_strict_figures_out() -> None:
+def test_public_claims_are_complete_and_trials_withhold_restricted_figures() -> None:
     decided = plan(contracts(), cards(), "public")
     ledger, trials = (decided.shares[table] for table in LEDGER)
     assert (ledger.is_left_out, ledger.included_rows) == (False, "true")
@@ -176,17 +176,17 @@ def test_the_public_ledger_is_whole_and_its_trials_leave_strict_figures_out() ->
     assert {e.source for e in trials.licenses}.isdisjoint({"ai_index", "arena_catalog"})
 
 
-def test_the_lineage_of_the_ledger_names_every_strict_source() -> None:
+def test_lineage_of_claims_names_every_restricted_source() -> None:
     from transforms.plan import plan as steps
 
     edges = [(s.table, i) for s in steps() for i in s.inputs.values() if s.table in LEDGER]
     check_lineage(contracts(), cards(), edges)
 
 
-def test_a_public_release_holds_cited_figures_and_no_figure_read_from_strict_tables(
+def test_public_release_has_cited_figures_and_no_restricted_ones(
     warehouse: Path, tmp_path: Path
 ) -> None:
-    """A trial marked strict leaves; the statements stay as they were published."""
+    """A restricted trial is withheld; the statements are unchanged."""
     secret = 0.987654321
     mark = (
         f"UPDATE mart.claim_trials SET value = {secret}, strict_source = 'ai_index' "
@@ -210,22 +210,22 @@ def _parquet(folder: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
 # ---- the recordings -----------------------------------------------------------------------------
 
 
-def test_the_recordings_answer_what_they_can_and_nothing_else(built: Settings) -> None:
+def test_recordings_decide_only_what_they_cover(built: Settings) -> None:
     with duckdb.connect(str(built.warehouse), read_only=True) as con:
         sql = "SELECT claim_id, moment, verdict, reason_code, holds_under FROM mart.claims"
         found = {(c, m): rest for c, m, *rest in con.execute(sql).fetchall()}
     stated = {claim: rest for (claim, moment), rest in found.items() if moment == "stated"}
-    # one Hub day of a panel says nothing of the Hub, and nothing of 2025
+    # one day of a panel is no evidence about the Hub, nor about 2025
     for claim in ("hub-share-cn-us", "mit-hf-share-year-2025", "hub-family-qwen-llama"):
         assert {found[claim, m][0] for m in ("stated", "newest")} == {"not_testable"}
         assert stated[claim][1] == "no_observation"
-    # boards of the day are at hand
+    # boards of the day are available
     assert stated["open-top5-four-cn"][0] == "reproduced"
     assert stated["best-model-is-open"][0] == "contradicted"
     assert stated["ai-index-2026-arena-gap-2026-03"][0] == "reproduced"
     verdict, _, under = stated["ai-index-2025-arena-gap-2025-02"]
     assert verdict == "differs_by_definition"
     assert under == "raw text board at the beginning of February 2025"
-    # what no source holds stays untested
+    # claims without a source stay untested
     for claim in ("us-startups-80pct", "pinterest-30-90", "tortoise-41-of-100"):
         assert stated[claim][:2] == ["not_testable", "outside_sources"]

@@ -1,4 +1,4 @@
-"""The statements of the ledger, and files of statements that cannot be used."""
+"""The published statements, and invalid files of statements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_tables_have_every_statement_once() -> None:
     assert trial_rows().height == expected
 
 
-def test_no_statement_carries_a_verdict() -> None:
+def test_statement_files_have_no_verdicts() -> None:
     for path in CLAIMS.glob("*.yml"):
         for claim in yaml.safe_load(path.read_text("utf-8")):
             assert "verdict" not in claim, path
@@ -36,9 +36,9 @@ def test_definitions_with_a_past_day_are_tested_only_for_the_stated_moment() -> 
     assert set(today["claim_id"]) == {c.id for c in claims()}
 
 
-def test_every_test_of_the_vocabulary_is_used_and_computed() -> None:
+def test_every_test_is_used_and_computed() -> None:
     used = set(trial_rows()["test"])
-    assert used == set(TESTS), "a test that no statement needs is one that nobody has looked at"
+    assert used == set(TESTS), "an unused test has not been reviewed"
 
 
 def test_the_ledger_lists_25_claims_and_18_observatory_figures() -> None:
@@ -52,18 +52,18 @@ def test_the_ledger_lists_25_claims_and_18_observatory_figures() -> None:
 def _page(name: str) -> str:
     path = PAGES / name
     if not path.exists():
-        pytest.skip(f"{name} lies beside the repository, and here it does not")
+        pytest.skip(f"{name} is not part of the repository")
     return path.read_text("utf-8")
 
 
-def test_every_statement_of_the_page_is_in_the_ledger() -> None:
+def test_every_listed_statement_is_a_claim() -> None:
     ids = re.findall(r"^\| ([a-z0-9-]+) \|", _page("claims.md"), flags=re.M)
     named = {f"claims:{name}" for name in ids if name != "id"}
     assert len(named) >= 25
     assert named <= {name for c in claims() for name in c.listed_as}
 
 
-def test_every_published_figure_that_disagrees_is_in_the_ledger() -> None:
+def test_every_disputed_figure_is_a_claim() -> None:
     text = _page("sources/observatories.md")
     section = text.split("## 2.")[1].split("\n## ")[0]
     figures = [line for line in section.splitlines() if line.startswith("| ")][1:]
@@ -76,7 +76,7 @@ def test_every_published_figure_that_disagrees_is_in_the_ledger() -> None:
         assert figure in stated, figure
 
 
-def test_every_lab_that_the_page_names_is_in_the_registry() -> None:
+def test_every_lab_in_the_statements_is_in_the_registry() -> None:
     from warehouse.registry.load import read_registry
 
     labs = set(read_registry("labs")["lab_id"])
@@ -117,17 +117,17 @@ GOOD = """
         ("test: hub_lead", "test: hub_lid", 16, "hub_lid"),
         ("other: US}", "other: US, population: everybody}", 16, "population"),
         ("relation: above", "relation: equals", 11, "tolerance"),
-        ("is_own: true", "is_own: false", 2, "no definition is its own"),
-        ("is_own: true", "is_own: true, 'on': 2025-01-01", 2, "nothing of its own"),
-        ("says: as it is,", "says: as it is, set: {rank: ub},", 2, "'rank'"),
+        ("is_own: true", "is_own: false", 2, "no definition has is_own"),
+        ("is_own: true", "is_own: true, 'on': 2025-01-01", 2, "can be tested today"),
+        ("says: as it is,", "says: as it is, set: {rank: ub},", 2, "parameters: rank"),
         ("says: as it is,", "says: as it is, set: {credit: half},", 2, "credit"),
-        ("says: as it is,", "says: as it is, replace: {us: {test: outside}},", 2, "'us'"),
+        ("says: as it is,", "says: as it is, replace: {us: {test: outside}},", 2, "quantities: us"),
         ("other: US}", "other: US, window_days: 90, metric: likes}", 16, "30 days"),
         (
             "check: {test: hub_lead, subject: CN, other: US}",
             "check: {test: ai_index_value, edition: 2026, series: x, subject: CN, period: '2025'}",
             2,
-            "tests nothing",
+            "does not test the statement",
         ),
     ],
 )

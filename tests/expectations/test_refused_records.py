@@ -1,4 +1,4 @@
-"""What was refused is judged: a whole part, a large share, a rise, a day refused at arrival."""
+"""Rules on refused records: whole parts, large shares, increases, days refused on arrival."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ COLUMNS = (
 Kept = tuple[date, str, int]  # day, part (file, subset, or subset/category/day), records
 
 
-def test_every_table_that_can_refuse_records_is_judged() -> None:
+def test_every_table_with_refused_records_has_rules() -> None:
     assert set(PARTS) == set(SOURCES)
     for table in PARTS:
         names = {r.name for r in rules_for(contract(table))}
@@ -124,7 +124,7 @@ def _quarantined(table: str, part: str, reason: str) -> list[str]:
 
 
 @pytest.mark.parametrize("table", PARTS)
-def test_a_newest_snapshot_that_is_refused_whole_stops_the_build(
+def test_newest_snapshot_refused_entirely_stops_the_build(
     con: duckdb.DuckDBPyConnection, table: str
 ) -> None:
     before = [(OLD, "a", 10)]
@@ -136,7 +136,7 @@ def test_a_newest_snapshot_that_is_refused_whole_stops_the_build(
 
 
 @pytest.mark.parametrize("table", PARTS)
-def test_an_older_snapshot_that_was_refused_whole_is_a_warning(
+def test_older_snapshot_refused_entirely_is_a_warning(
     con: duckdb.DuckDBPyConnection, table: str
 ) -> None:
     found = plant(con, table, [(NEW, "a", 10)], [(OLD, "a", 10)])
@@ -144,7 +144,7 @@ def test_an_older_snapshot_that_was_refused_whole_is_a_warning(
 
 
 @pytest.mark.parametrize("table", [t for t, p in PARTS.items() if p.loaded != "''"])
-def test_one_file_or_board_that_is_refused_whole_stops_the_build(
+def test_file_or_board_refused_entirely_stops_the_build(
     con: duckdb.DuckDBPyConnection, table: str
 ) -> None:
     held = [(NEW, "a", 5000), (NEW, "b", 5000)]
@@ -154,7 +154,7 @@ def test_one_file_or_board_that_is_refused_whole_stops_the_build(
 
 
 @pytest.mark.parametrize("board", ["text/overall/2026-08-15", "text/coding/2026-08-14"])
-def test_one_day_or_category_of_a_board_counts_as_a_board(
+def test_each_day_and_category_of_a_board_is_a_part(
     con: duckdb.DuckDBPyConnection, board: str
 ) -> None:
     held = [(NEW, "text/overall/2026-08-14", 500)]
@@ -172,14 +172,14 @@ def test_one_day_or_category_of_a_board_counts_as_a_board(
     ],
 )
 @pytest.mark.parametrize("table", ["raw.epoch_models", "raw.arena_leaderboards", "raw.hub_models"])
-def test_a_large_refused_share_stops_the_build(
+def test_large_refused_share_stops_the_build(
     con: duckdb.DuckDBPyConnection, table: str, n_refused: int, n_kept: int, severity: str | None
 ) -> None:
     found = plant(con, table, [(NEW, "a", n_kept)], [(NEW, "a", n_refused)])
     assert found.get(FEW) == severity
 
 
-def test_a_listing_of_the_hub_is_never_refused_by_more_than_half(
+def test_hub_listing_with_more_than_half_refused_stops_the_build(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     """createdAt in milliseconds refused 6 of 7 models, and the US had 100 %."""
@@ -189,7 +189,7 @@ def test_a_listing_of_the_hub_is_never_refused_by_more_than_half(
 
 @pytest.mark.parametrize("table", ["raw.hub_models", "raw.hub_trending", "raw.epoch_models"])
 @pytest.mark.parametrize(("before", "now", "warns"), [(0, 1, True), (2, 2, False), (3, 2, False)])
-def test_a_rise_against_the_snapshot_before_is_a_warning(
+def test_larger_refused_share_than_before_is_a_warning(
     con: duckdb.DuckDBPyConnection, table: str, before: int, now: int, warns: bool
 ) -> None:
     kept = [(OLD, "a", 100), (NEW, "a", 100)]
@@ -197,12 +197,12 @@ def test_a_rise_against_the_snapshot_before_is_a_warning(
     assert found == ({RISE: "warning"} if warns else {})
 
 
-def test_a_record_met_twice_is_not_missing(con: duckdb.DuckDBPyConnection) -> None:
+def test_duplicate_record_does_not_count_as_refused(con: duckdb.DuckDBPyConnection) -> None:
     twice = [(NEW, "a", 50)]
     assert plant(con, "raw.hub_models", [(NEW, "a", 100)], twice, reason="duplicate") == {}
 
 
-def test_a_column_whose_cells_cannot_be_used_is_a_warning(con: duckdb.DuckDBPyConnection) -> None:
+def test_column_with_many_unusable_cells_is_a_warning(con: duckdb.DuckDBPyConnection) -> None:
     given = [(NEW, "a", 100)]
     table = "raw.arena_leaderboards"
     assert plant(con, table, given, [(NEW, "a", 5)], column="rating_upper") == {}
@@ -259,7 +259,7 @@ def noted(settings: Settings, as_of: date, tmp_path: Path) -> list[tuple[Any, ..
 
 
 @pytest.mark.slow
-def test_a_newest_answer_that_was_refused_at_arrival_is_reported(tmp_path: Path) -> None:
+def test_newest_snapshot_refused_on_arrival_is_reported(tmp_path: Path) -> None:
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"), record("b"))
     vintage(root, NEW, record("a"), "cut,")
@@ -276,7 +276,7 @@ def test_a_newest_answer_that_was_refused_at_arrival_is_reported(tmp_path: Path)
     assert "newest_snapshot_is_used" not in {r.expectation for r in report.failures("critical")}
 
 
-def test_what_is_sealed_later_is_no_longer_refused(tmp_path: Path) -> None:
+def test_snapshot_sealed_later_is_no_longer_reported(tmp_path: Path) -> None:
     damaged, sound = tmp_path / "damaged", tmp_path / "sound"
     vintage(damaged, NEW, "cut,")
     vintage(sound, NEW, record("a"))
@@ -288,7 +288,7 @@ def test_what_is_sealed_later_is_no_longer_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_snapshot_that_a_person_excluded_is_reported_too(tmp_path: Path) -> None:
+def test_snapshot_excluded_by_a_person_is_reported(tmp_path: Path) -> None:
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"))
     vintage(root, NEW, record("a"), record("b"))
@@ -305,7 +305,7 @@ def test_a_snapshot_that_a_person_excluded_is_reported_too(tmp_path: Path) -> No
     assert noted(settings, NEW, tmp_path) == [expected]
 
 
-def test_a_vintage_whose_dates_nobody_can_read_stops_until_it_is_excluded(tmp_path: Path) -> None:
+def test_vintage_with_unreadable_dates_stops_the_build_until_excluded(tmp_path: Path) -> None:
     """Case 12: the newest vintage wrote its dates as M/D/YYYY."""
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"), record("b"))
@@ -323,7 +323,7 @@ def test_a_vintage_whose_dates_nobody_can_read_stops_until_it_is_excluded(tmp_pa
     assert "newest_snapshot_is_used" in {f.expectation for f in report.failures("warning")}
 
 
-def test_the_page_names_what_was_refused_and_what_figures_continue_with(tmp_path: Path) -> None:
+def test_page_names_refused_snapshots_and_their_replacements(tmp_path: Path) -> None:
     path, table = tmp_path / "released.duckdb", contract("meta.refused_snapshots")
     kinds = [("hub/2026-08-15", "hub", "arrival"), ("epoch/2026-08-15", "epoch", "person")]
     with duckdb.connect(str(path)) as con:
