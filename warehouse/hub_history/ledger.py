@@ -23,8 +23,11 @@ LEDGER = "ledger.json"
 # What decides the content of the files: when it changes, the history is rebuilt.
 MODULES = ("flows.sources.hub.parse_listing", "warehouse.hub_history.apply")
 CONTRACTS = ("warehouse/contracts/tables/raw/hub_models.yml",)
-# They carry the bytes of a snapshot and do not change them.
-CARRIERS = ("flows.sources.http", "warehouse.archive", "warehouse.storage")
+# They transport or record the content and do not change it.
+CARRIERS = (
+    *("flows.sources.http", "warehouse.archive", "warehouse.storage"),
+    *("warehouse.hub_history.ledger", "warehouse.code_version"),
+)
 
 
 class HistoryError(RuntimeError):

@@ -232,7 +232,7 @@ def test_applying_twice_changes_nothing(
         assert history.missing() == ()
         history.apply(warehouse, sweeps[3])
     assert (contents(history), history.ledger) == before
-    with pytest.raises(HistoryError, match="comes before"):
+    with pytest.raises(HistoryError, match="is not later than"):
         history.apply(warehouse, sweep(day(0), sidecar="other"))
 
 

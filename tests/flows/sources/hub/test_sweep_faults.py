@@ -422,8 +422,8 @@ def test_stored_pages_survive_any_cut_of_the_journal(small: Path, tmp_path: Path
 
             from warehouse.archive.draft import Draft
 
-            real = Draft._note
-            patch.setattr(Draft, "_note", dies)
+            real = Draft._append
+            patch.setattr(Draft, "_append", dies)
             with pytest.raises(KeyboardInterrupt):
                 observe("hub", settings, DAY)
         asked = len(server.requests)
