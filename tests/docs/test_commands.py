@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.markdown import blocks, written_pages
 
+README = written_pages()["README.md"]
 COMMANDS = {
     page: commands
     for page, text in written_pages().items()
@@ -27,22 +29,34 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for name in CHECKOUT:
         (folder / name).symlink_to(ROOT / name)
-    run("make run", folder)
+    (folder / "output.txt").write_text(run("make run", folder), encoding="utf-8")
     return folder
 
 
-def run(command: str, folder: Path) -> None:
+def run(command: str, folder: Path) -> str:
+    """Runs a command as a user would; all that it prints."""
     home = {"PREFECT_HOME": str(folder / "data/prefect"), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         ["bash", "-euc", command],
         cwd=folder,
         env={**os.environ, **home},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_output_of_the_first_run_is_what_the_readme_prints(checkout: Path) -> None:
+    output = " ".join((checkout / "output.txt").read_text(encoding="utf-8").split())
+    printed = next(b.code for b in blocks("README.md", README) if b.language == "text")
+    for line in printed.splitlines():
+        parts = (re.escape(part.strip()) for part in " ".join(line.split()).split("…"))
+        assert re.search(r"\s*\S*\s*".join(parts), output), line
 
 
 @pytest.mark.slow

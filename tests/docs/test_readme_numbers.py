@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from tests.conftest import ROOT
 from tests.support.markdown import blocks, links, pages, table_rows
 
 README = pages()["README.md"]
-CODE = {b.heading: b.code for b in blocks("README.md", README) if b.language in ("sql", "text")}
+CODE = {b.heading: b.code for b in blocks("README.md", README) if b.language == "sql"}
 NUMBERS = "Three numbers, and how sure they are"
-RUN = next(b.code for b in blocks("README.md", README) if b.language == "text")
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +69,3 @@ def test_the_lead_on_the_arena_is_that_of_the_sample(con: duckdb.DuckDBPyConnect
     assert f"{100 * wins:.1f} %" in row[2]
     assert "above 99.9 %" in row[2]
     assert first > 0.999
-
-
-def test_the_printed_output_is_that_of_a_run(sampled: tuple[Path, str]) -> None:
-    output = " ".join(sampled[1].split())
-    for line in RUN.splitlines():
-        parts = [re.escape(part.strip()) for part in " ".join(line.split()).split("…")]
-        if line.startswith(("raw:", "core:", "mart:")) or "published" in line:
-            continue  # of the log, and of the place
-        assert re.search(r"\s*\S*\s*".join(parts), output), line
