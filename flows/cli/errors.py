@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import io
 import os
+import signal
+import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +19,12 @@ from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
 from flows.cli import lazy
-from flows.cli.output import print_error
+from flows.cli.output import print_error, stop_progress
 from flows.settings import Settings
 
 DEBUG = "OBSERVATORY_DEBUG"
+CTRL_C = 130
+EXIT_SECONDS = 10  # for what must be cleaned up after Ctrl-C
 INTERRUPTED = (
     "interrupted. Kept: all sealed snapshots and the finished pages of an unfinished observation, "
     "which the next run resumes. The warehouse and the published releases are complete."
@@ -33,11 +40,38 @@ def errors_reported() -> Iterator[None]:
         raise
     except KeyboardInterrupt:
         print_error(INTERRUPTED)
-        raise typer.Exit(130) from None
+        raise typer.Exit(CTRL_C) from None
     except Exception as error:
         if getattr(error, "errno", None) == EPIPE:  # `| head`: Typer ends quietly
             raise
         raise typer.Exit(_report(error)) from error
+
+
+@contextmanager
+def ends_at_once() -> Iterator[None]:
+    """Within it Ctrl-C ends the process without unwinding the stack.
+
+    Ctrl-C also reaches Prefect's local server. An exception that unwinds through Prefect's engine
+    would be reported to that server, with minutes of retries. Nothing needs the unwinding: a build
+    or an upload may be killed at any point.
+    """
+    before = signal.signal(signal.SIGINT, _end_at_once)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_at_once(*_: object) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop_progress()
+    print_error(INTERRUPTED)
+    sys.stderr = io.StringIO()  # for log handlers that report to a server that has ended
+    watchdog = threading.Timer(EXIT_SECONDS, os._exit, (CTRL_C,))
+    watchdog.daemon = True
+    watchdog.start()
+    atexit._run_exitfuncs()  # scratch folders, and a local server that did not get the signal
+    os._exit(CTRL_C)
 
 
 def _report(error: Exception) -> int:

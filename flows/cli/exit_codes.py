@@ -19,8 +19,6 @@ from warehouse.registry.read import RegistryError
 from warehouse.releases.manifest import ReleaseError
 from warehouse.storage.protocol import StorageError
 
-INTERRUPTED = 130
-
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((TraceError, UnknownTableError), 2),
     ((SourceError,), 3),

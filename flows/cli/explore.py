@@ -27,7 +27,7 @@ from flows.cli.options import (
 from flows.cli.output import print_fields, print_json, print_line, print_rows, progress
 from flows.cli.summary import print_headline
 from flows.cli.trace_output import print_trace
-from flows.reports.text import NOTHING
+from flows.reports.text import NOTHING, minute
 from flows.settings import Settings
 
 TableName = Annotated[
@@ -63,7 +63,7 @@ def status(
         print_json(found)
         return
     note = " (the bundled SAMPLE)" if settings.archive == SAMPLE else ""
-    print_rows(f"archive {settings.archive}{note}", [_without_state(s) for s in found["archive"]])
+    print_rows(f"archive {settings.archive}{note}", [_source(s) for s in found["archive"]])
     for name, reason in found["refused"].items():
         print_line(f"excluded from builds: {name} ({reason})")
     for name, reason in found["refused_at_arrival"].items():
@@ -76,8 +76,10 @@ def status(
     print_rows("published", found["published"])
 
 
-def _without_state(source: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in source.items() if k != "state"}
+def _source(about: dict[str, Any]) -> dict[str, Any]:
+    """The line of one source; its state shows in the number of snapshots."""
+    shown = {name: value for name, value in about.items() if name != "state"}
+    return shown | {"retrieved_at": about["retrieved_at"] and minute(about["retrieved_at"])}
 
 
 def _print_warehouse(path: Path, about: dict[str, Any] | None) -> None:

@@ -22,6 +22,7 @@ WIDTH = None if sys.stdout.isatty() else 130
 out, err = Console(width=WIDTH), Console(stderr=True, width=WIDTH)
 
 log = logging.getLogger("observatory")
+_bars: list[Progress] = []
 
 
 class _Printable(logging.Formatter):
@@ -52,10 +53,18 @@ def progress(text: str) -> Iterator[None]:
         columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
         with Progress(*columns, console=err, transient=True, redirect_stdout=False) as bar:
             bar.add_task(text, total=None)
+            _bars.append(bar)
             yield
+            _bars.remove(bar)
     else:
         log.info("%s ...", text)
         yield
+
+
+def stop_progress() -> None:
+    """Removes the spinner, before the process ends without unwinding."""
+    for bar in _bars:
+        bar.stop()
 
 
 def print_error(text: str) -> None:

@@ -11,7 +11,7 @@ import typer
 from flows.cli import lazy
 from flows.cli.options import AsJson, PublishTo, Reason, Undo, Yes, require_reason, settings_from
 from flows.cli.output import print_json, print_line, print_rows, progress
-from flows.reports.text import pairs, size
+from flows.reports.text import minute, pairs, size
 from warehouse.storage.open import open_storage
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def list_releases(publish_to: PublishTo = None, as_json: AsJson = False) -> None
         print_json(found)
         return
     for url, rows in found.items():
-        print_rows(url, rows)
+        print_rows(
+            url,
+            [r | {"published_at": r["published_at"] and minute(r["published_at"])} for r in rows],
+        )
 
 
 def _listed(place: Storage) -> list[dict[str, Any]]:
@@ -97,7 +100,9 @@ def release_log(publish_to: PublishTo = None, as_json: AsJson = False) -> None:
         print_json(found)
         return
     for url, rows in found.items():
-        print_rows(f"{url}: release log", rows)
+        print_rows(
+            f"{url}: release log", [r | {"moved_at": minute(str(r["moved_at"]))} for r in rows]
+        )
 
 
 @app.command()

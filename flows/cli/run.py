@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import lazy
+from flows.cli.errors import ends_at_once
 from flows.cli.options import (
     SAMPLE,
     AllowShrink,
@@ -81,7 +82,7 @@ def run(
         archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
     ) | ({"archive": str(SAMPLE)} if sample else {})
     settings = Settings(**given)
-    with progress("starting Prefect and its local server, then running the flow"):
+    with ends_at_once(), progress("running the Prefect flow (its local server starts first)"):
         if sample:
             as_of = as_of or _newest_date(SAMPLE)
         published = lazy.pipeline.observatory(
@@ -193,7 +194,7 @@ def backfill(
     if last < first:
         raise typer.BadParameter(f"{last} is before {first}; give the earlier date first")
     given = overrides(archive=archive, warehouse=warehouse)
-    with progress("starting Prefect and Dask, then computing"):
+    with ends_at_once(), progress("running the Prefect flow on Dask"):
         entry = lazy.pipeline.backfill(first, last, reason, as_of, workers, scheduler, given)
     if as_json:
         print_json(entry)

@@ -69,6 +69,11 @@ def display(value: object, name: str = "", unit: str | None = None) -> str:
     return str(value)
 
 
+def minute(moment: str) -> str:
+    """An ISO 8601 time in UTC as `2026-08-15 04:30`."""
+    return display(datetime.fromisoformat(moment))
+
+
 def pairs(values: Mapping[str, object]) -> str:
     """`column=value, column=value`, written as `observatory trace` reads them."""
     return ", ".join(f"{name}={value}" for name, value in values.items())

@@ -269,22 +269,27 @@ def test_interrupting_says_what_is_kept(folder: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
-def test_interrupting_a_build_leaves_no_traceback(folder: Path) -> None:
+@pytest.mark.parametrize("command", ["replay", "run"])
+def test_interrupting_a_build_leaves_one_line_and_no_process(folder: Path, command: str) -> None:
+    source = "--sample" if command == "run" else f"--archive={SAMPLE}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "replay", f"--archive={SAMPLE}", "--as-of=2026-08-15"],
+        [sys.executable, "-m", "flows.cli", command, source, "--as-of=2026-08-15"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_HOME": str(folder / "prefect")},
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
-    while not list(folder.glob("data/.*.build")):
+    while not list(folder.glob("data/.*.build")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, stderr
-    assert "interrupted. Kept:" in stderr
+    assert "interrupted. Kept:" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
     assert not (folder / "data/observatory.duckdb").exists()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
