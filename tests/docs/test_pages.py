@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from flows.cli.app import app
-from flows.cli.exit_codes import CODES, INTERRUPTED
+from flows.cli.errors import CTRL_C
+from flows.cli.exit_codes import CODES
 from tests.conftest import ROOT
 from tests.support.markdown import (
     anchors,
@@ -193,7 +194,7 @@ def test_every_mart_is_listed() -> None:
 def test_exit_codes_are_listed() -> None:
     text = PAGES["docs/operations.md"].split("## Exit codes")[1].split("## ")[0]
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", text, flags=re.M)}
-    assert listed == {0, 1, INTERRUPTED, USAGE} | {code for _, code in CODES}
+    assert listed == {0, 1, CTRL_C, USAGE} | {code for _, code in CODES}
 
 
 @pytest.mark.parametrize("package", ["flows", "transforms", "expectations", "warehouse"])
