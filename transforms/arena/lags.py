@@ -54,17 +54,9 @@ def lags(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
 
 def _best(arena_ratings: pl.LazyFrame) -> pl.LazyFrame:
     """The best model of each country on each board, with the bounds of its rating."""
-    rated = ranked_boards(arena_ratings)
-    return (
-        rated.sort(*BOARD, *PLACED, nulls_last=True)
-        .group_by(*BOARD, "country_code", maintain_order=True)
-        .agg(
-            pl.col("segment_id", "has_catalog_rows", *PLACED).first(),
-            pl.col("rating").first().alias("rating"),
-            pl.col("rating_lower").first().alias("rating_lower"),
-            pl.col("rating_upper").first().alias("rating_upper"),
-        )
-    )
+    kept = [*BOARD, "country_code", "segment_id", "has_catalog_rows", *PLACED, *LEVELS]
+    ordered = ranked_boards(arena_ratings).select(kept).sort(*BOARD, *PLACED, nulls_last=True)
+    return ordered.unique([*BOARD, "country_code"], keep="first", maintain_order=True)
 
 
 def _records(known: pl.LazyFrame) -> pl.LazyFrame:

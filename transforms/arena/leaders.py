@@ -89,10 +89,8 @@ def _best() -> list[pl.Expr]:
         pl.col("rank_ordinal").first().alias("best_rank_ordinal"),
         pl.col("n_tied").first().alias("best_n_tied"),
         pl.col("rank_ub").min().alias("best_rank_ub"),
-        pl.col("rating").first().alias("rating"),
-        pl.col("rating_lower").first().alias("rating_lower"),
-        pl.col("rating_upper").first().alias("rating_upper"),
-        pl.col("leader_rating", "probability_best", "probability_reason").first(),
+        pl.col("rating", "rating_lower", "rating_upper", "leader_rating").first(),
+        pl.col("probability_best", "probability_reason").first(),
         pl.when(is_known).then(sum_of_all.clip(upper_bound=1.0)).alias("probability_first"),
     ]
 

@@ -48,13 +48,32 @@ def explained(column: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_shared_columns(columns: dict[str, Any]) -> dict[str, Any]:
-    """The columns with those of a group in the place of `<group>: shared`. Raises ValueError."""
+    """The columns, with those of a group in the place of each reference to it. Raises ValueError.
+
+    `panel: shared` has the columns of the group `panel`, `text: {shared: scorecard_board}` those of
+    `scorecard_board` with the prefix `text_`.
+    """
+    found: dict[str, Any] = {}
+    for name, column in columns.items():
+        if column == SHARED:
+            found |= _group(name)
+        elif isinstance(column, dict) and list(column) == [SHARED]:
+            shared = _group(column[SHARED])
+            found |= {f"{name}_{c}": _about(name, about) for c, about in shared.items()}
+        else:
+            found[name] = column
+    return found
+
+
+def _about(prefix: str, column: dict[str, Any]) -> dict[str, Any]:
+    return {**column, "description": column["description"].replace("{}", prefix)}
+
+
+def _group(name: str) -> dict[str, Any]:
     groups = _groups(SHARED_COLUMNS)
-    named = {name for name, column in columns.items() if column == SHARED}
-    if unknown := sorted(named - set(groups)):
-        raise ValueError(f"no group {unknown} in {SHARED_COLUMNS}; it has {', '.join(groups)}")
-    each = (groups[n] if n in named else {n: column} for n, column in columns.items())
-    return {name: column for group in each for name, column in group.items()}
+    if name not in groups:
+        raise ValueError(f"no group {name!r} in {SHARED_COLUMNS}; it has {', '.join(groups)}")
+    return groups[name]
 
 
 @cache
