@@ -23,7 +23,7 @@ from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
 from flows import prefect_artifacts
-from flows.settings import Settings
+from flows.settings import Settings, today
 from flows.sources.http import SourceError
 from flows.steps import backfill as backfilling
 from flows.steps import observe as observing
@@ -33,6 +33,7 @@ from flows.steps.sequence import Step
 from warehouse.archive import backup
 from warehouse.archive.archive import Archive
 from warehouse.code_version import code_version
+from warehouse.releases.manifest import Audience
 from warehouse.storage.open import open_storage
 
 log = logging.getLogger("observatory.pipeline")
@@ -135,7 +136,7 @@ def observe_source(
 @flow(name="release", flow_run_name=_run_name, validate_parameters=True)
 def release(
     as_of: date | None = None,
-    audience: sequence.Audience = "internal",
+    audience: Audience = "internal",
     allow_shrink: bool = False,
     overrides: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
@@ -178,7 +179,7 @@ def _give_up_after_crashes() -> None:
 @flow(name="observatory", flow_run_name=_run_name, validate_parameters=True)
 def observatory(
     as_of: date | None = None,
-    audience: sequence.Audience = "internal",
+    audience: Audience = "internal",
     allow_shrink: bool = False,
     observe: bool = True,
     overrides: dict[str, Any] | None = None,
@@ -265,8 +266,3 @@ def _dask(workers: int, scheduler: str | None) -> Any:  # noqa: ANN401  an optio
         return DaskTaskRunner(address=scheduler)
     quiet = {"dashboard_address": None, "silence_logs": "ERROR", "host": "127.0.0.1"}
     return DaskTaskRunner(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1, **quiet})
-
-
-def today() -> date:
-    """Today in UTC, the default date of a run."""
-    return datetime.now(UTC).date()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -156,3 +157,8 @@ class Settings(BaseSettings):
             return f"{getpass.getuser()}@{socket.gethostname()}"
         except (KeyError, OSError):  # a container whose user id has no name
             return socket.gethostname()
+
+
+def today() -> date:
+    """Today in UTC, the default date of a run."""
+    return datetime.now(UTC).date()

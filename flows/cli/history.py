@@ -13,10 +13,10 @@ from flows.cli.options import (
     AsOf,
     HistoryDir,
     settings_to_read,
-    today,
 )
 from flows.cli.output import print_json, print_line, print_rows, progress
 from flows.reports.text import size
+from flows.settings import today
 
 app = typer.Typer(
     help="Show and maintain the daily history of Hub counters.\n\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -112,11 +112,6 @@ Limit = Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of 
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Reason; it is recorded.")]
 Undo = Annotated[bool, flag("--undo", help="Reverse an earlier call.")]
 Yes = Annotated[bool, flag("--yes", help="Make the changes. Default: dry run.")]
-
-
-def today() -> date:
-    """Today, UTC."""
-    return datetime.now(UTC).date()
 
 
 def overrides(

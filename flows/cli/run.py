@@ -30,12 +30,11 @@ from flows.cli.options import (
     settings_from,
     settings_to_read,
     source_of,
-    today,
 )
 from flows.cli.output import print_json, print_line, progress
 from flows.cli.summary import print_published, print_summary
 from flows.reports.text import display
-from flows.settings import ALL_SOURCES, Settings
+from flows.settings import ALL_SOURCES, Settings, today
 
 Sample = Annotated[
     bool, flag("--sample", help="Use the bundled sample instead of the sources; no network.")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from expectations.docs import build_docs
 from expectations.report import Report
@@ -30,12 +30,11 @@ from warehouse.archive.snapshot import Snapshot
 from warehouse.code_version import code_version
 from warehouse.contracts.table import contracts
 from warehouse.database.duckdb_file import build_path, open_read_only, remove_dead_builds, swap_in
-from warehouse.releases.manifest import FileEntry, Manifest
+from warehouse.releases.manifest import Audience, FileEntry, Manifest
 from warehouse.releases.stage import stage_release
 
 log = logging.getLogger("observatory.stages")
 
-Audience = Literal["internal", "public"]
 Step = TypeVar("Step", bound=Callable[..., object])
 
 

@@ -34,7 +34,7 @@ from warehouse.publishing.release_objects import DamagedError
 from warehouse.publishing.upload import upload
 from warehouse.publishing.verify import verify
 from warehouse.releases.hub_history_export import CHANGES_MEAN, LIST, list_json, shared_files
-from warehouse.releases.manifest import Manifest
+from warehouse.releases.manifest import Audience, Manifest
 from warehouse.releases.stage import add_files
 from warehouse.storage.local import LocalStorage
 
@@ -149,7 +149,7 @@ def test_a_day_is_uploaded_once_and_shared_by_releases(
 @pytest.mark.slow
 @pytest.mark.parametrize("audience", ["internal", "public"])
 def test_a_release_includes_the_history_or_logs_a_warning(
-    tmp_path: Path, audience: sequence.Audience, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, audience: Audience, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = Settings(
         archive=SAMPLE,
