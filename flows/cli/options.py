@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,17 +13,11 @@ import warehouse as package
 from flows.cli import lazy
 from flows.cli.output import only_json
 from flows.settings import ALL_SOURCES, Settings
+from warehouse.releases.manifest import Audience
 
 log = logging.getLogger("observatory.cli")
 
 SAMPLE = Path(package.__file__).parent / "sample"  # the archive that comes with the package
-
-
-class Audience(StrEnum):
-    """Who may see a release."""
-
-    internal = "internal"
-    public = "public"
 
 
 def date_of(text: str) -> date:

@@ -17,7 +17,6 @@ from flows.cli.options import (
     ArchiveDir,
     AsJson,
     AsOf,
-    Audience,
     ForAudience,
     PublishTo,
     Reason,
@@ -67,7 +66,7 @@ def run(
     publish_to: PublishTo = None,
     as_of: AsOf = None,
     sources: Sources = None,
-    audience: ForAudience = Audience.internal,
+    audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
     sample: Sample = False,
     as_json: AsJson = False,
@@ -84,9 +83,7 @@ def run(
     with ends_at_once(), progress("running the Prefect flow (its local server starts first)"):
         if sample:
             as_of = as_of or _newest_date(SAMPLE)
-        published = lazy.pipeline.observatory(
-            as_of, audience.value, allow_shrink, not sample, given
-        )
+        published = lazy.pipeline.observatory(as_of, audience, allow_shrink, not sample, given)
     print_summary(settings, published, as_json=as_json)
 
 
@@ -117,7 +114,7 @@ def replay(
     publish_to: PublishTo = None,
     as_of: AsOf = None,
     sources: Sources = None,
-    audience: ForAudience = Audience.internal,
+    audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
     as_json: AsJson = False,
 ) -> None:
@@ -131,7 +128,7 @@ def replay(
     with progress("building and publishing"):
         lazy.sequence.build(settings, as_of or today())
         published = lazy.sequence.publish(
-            settings, settings.publish_to, audience.value, allow_shrink=allow_shrink
+            settings, settings.publish_to, audience, allow_shrink=allow_shrink
         )
     print_summary(settings, [vars(p) for p in published], as_json=as_json)
 
@@ -139,7 +136,7 @@ def replay(
 def publish(
     warehouse: WarehouseFile = None,
     publish_to: PublishTo = None,
-    audience: ForAudience = Audience.internal,
+    audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
     as_json: AsJson = False,
 ) -> None:
@@ -147,7 +144,7 @@ def publish(
     settings = settings_to_read(warehouse=warehouse, publish_to=publish_to)
     with progress("publishing"):
         published = lazy.sequence.publish(
-            settings, settings.publish_to, audience.value, allow_shrink=allow_shrink
+            settings, settings.publish_to, audience, allow_shrink=allow_shrink
         )
     print_published([vars(p) for p in published], as_json=as_json)
 

@@ -11,7 +11,6 @@ import typer
 from flows.cli import lazy
 from flows.cli.options import (
     AsJson,
-    Audience,
     ForAudience,
     WarehouseFile,
     Yes,
@@ -75,7 +74,7 @@ def publish_hub(
 def page(
     out: Out,
     warehouse: WarehouseFile = None,
-    audience: ForAudience = Audience.internal,
+    audience: ForAudience = "internal",
     as_json: AsJson = False,
 ) -> None:
     """Build the release and its web page in a local folder.
@@ -84,7 +83,7 @@ def page(
     """
     settings = settings_from(warehouse=warehouse)
     with progress("building the page"):
-        manifest = lazy.sequence.stage(settings, out, audience.value)
+        manifest = lazy.sequence.stage(settings, out, audience)
     pages = {language: str(out / name) for language, name in lazy.i18n.FILES.items()}
     if as_json:
         print_json({"release_id": manifest.release_id, "pages": pages})
