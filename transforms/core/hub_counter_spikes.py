@@ -6,9 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-SPIKE_FACTOR = 10  # times the model's own median of the days before
-SPIKE_DAYS = 31
-SPIKE_OBSERVATIONS = 3  # earlier days that a normal value needs
+from transforms.hub.definitions import SPIKE_DAYS, SPIKE_FACTOR, SPIKE_OBSERVATIONS
 
 
 def hub_counter_spikes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.registry.attribution import LLM_VLM_TAGS
+from transforms.hub.definitions import LLM_VLM_TASKS
 from warehouse.contracts.table import contract
 
 
@@ -29,5 +29,5 @@ def hub_models(raw_hub_known_models: pl.LazyFrame) -> pl.LazyFrame:
     )
     alone = raw_hub_known_models.filter(~is_shared)
     return pl.concat([alone.select(columns), shared.select(columns)]).with_columns(
-        pl.col("pipeline_tag").is_in(list(LLM_VLM_TAGS)).alias("is_llm_vlm"),
+        pl.col("pipeline_tag").is_in(list(LLM_VLM_TASKS)).alias("is_llm_vlm"),
     )

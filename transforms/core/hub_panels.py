@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from transforms.hub.panels import with_nearest_count
 from transforms.registry.bitemporal import as_known
 from warehouse.contracts.table import contract
 
@@ -47,21 +48,11 @@ def hub_panels(
 
 def _sized(days: pl.LazyFrame, sizes: pl.LazyFrame) -> pl.LazyFrame:
     """Adds the size of the Hub by the nearest count, the earlier of two equally near."""
-    off = (pl.col("as_of_date") - pl.col("counted_on")).dt.total_days().abs()
-    nearest = (
-        days.select("as_of_date")
-        .join(
-            sizes.select(pl.col("as_of_date").alias("counted_on"), "n_models", "basis"), how="cross"
-        )
-        .with_columns(off.alias("off"))
-        .sort("as_of_date", "off", "counted_on")
-        .unique("as_of_date", keep="first", maintain_order=True)
-    )
     is_whole = pl.col("is_whole_sweep")
     total = pl.when(is_whole).then("models").otherwise("n_models")
     share = (pl.col("models") / pl.col("hub_models_total")).clip(upper_bound=1.0)
     return (
-        days.join(nearest, on="as_of_date", how="left")
+        with_nearest_count(days, sizes)
         .with_columns(
             total.alias("hub_models_total"),
             pl.when(is_whole).then("as_of_date").otherwise("counted_on").alias("hub_counted_on"),

@@ -13,6 +13,10 @@ from transforms.numeric.windows import age_in_days, created_within
 NEW_DAYS = 30  # of new_models_30d
 YEAR_DAYS = 365  # of created_1y
 LAUNCH_DAYS = 60  # a young model rises from nothing, which is not a spike
+LLM_VLM_TASKS = ("text-generation", "image-text-to-text", "any-to-any")
+SPIKE_FACTOR = 10  # a spike is above this many times the model's median of the days before
+SPIKE_DAYS = 31
+SPIKE_OBSERVATIONS = 3  # of those days that the median needs
 FIRST_PARTY_KINDS = ("lab", "academia", "community")  # of namespaces: they make models
 
 _DAY, _CREATED, _KIND = pl.col("as_of_date"), pl.col("created_at"), pl.col("kind")

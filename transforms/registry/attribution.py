@@ -10,7 +10,6 @@ from transforms.registry.names import folded
 NOT_EXAMINED = "XX"
 UNKNOWN = ("ZZ", NOT_EXAMINED)  # examined without a single country, and not examined
 MAX_OWNERS = 6  # steps up the line of parents; the registry checks reject loops
-LLM_VLM_TAGS = ("text-generation", "image-text-to-text", "any-to-any")
 
 
 def names_of(namespaces: pl.LazyFrame, system: str) -> pl.LazyFrame:

@@ -9,9 +9,8 @@ import pytest
 
 from tests.support.frames import DAY, compute, rows
 from transforms.claims.trending import trending
-from transforms.core.hub_counter_spikes import SPIKE_DAYS
 from transforms.core.hub_daily_downloads import LAUNCH_LAG_DAYS
-from transforms.hub.definitions import LAUNCH_DAYS, NEW_DAYS, YEAR_DAYS
+from transforms.hub.definitions import LAUNCH_DAYS, NEW_DAYS, SPIKE_DAYS, YEAR_DAYS
 from transforms.mart.lab_scorecard import is_recent
 from transforms.numeric.windows import age_in_days, created_within
 
