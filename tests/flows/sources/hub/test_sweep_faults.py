@@ -408,7 +408,7 @@ def test_forty_kills_and_all_faults_give_the_archive_of_an_undisturbed_sweep(
 
 
 def test_stored_pages_survive_any_cut_of_the_journal(small: Path, tmp_path: Path) -> None:
-    """A run that died after the page and before its line asks for that page again, and no other."""
+    """A run that died between a page and its journal line fetches only that page again."""
     with StandIn(small, page_size=5) as server:
         settings = impatient(server, tmp_path)
         with pytest.MonkeyPatch.context() as patch:
