@@ -23,7 +23,7 @@ from warehouse.publishing.channels import latest_manifest
 from warehouse.releases.manifest import TableEntry
 from warehouse.storage.open import open_storage
 
-log = logging.getLogger("observatory.run_page")
+log = logging.getLogger("observatory.prefect")
 
 
 def create_artifacts(settings: Settings, report: Report) -> None:

@@ -29,7 +29,7 @@ from warehouse.hub_history.past import counters_on
 from warehouse.hub_history.store import History
 from warehouse.storage.files import write_atomically
 
-log = logging.getLogger("observatory.settled")
+log = logging.getLogger("observatory.past_shares")
 
 TABLES = ("mart.lab_share_daily", "mart.country_share_daily", "mart.family_share_daily")
 # The tables of a past day that come from the history.

@@ -26,7 +26,7 @@ from warehouse.site.build import write_page
 from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import Storage
 
-log = logging.getLogger("observatory.publishing")
+log = logging.getLogger("observatory.publish")
 
 DOCS = "validation"
 

@@ -21,7 +21,7 @@ from warehouse.releases.manifest import MANIFEST, Manifest, ReleaseError, parse_
 from warehouse.releases.metadata.card import card
 from warehouse.storage.files import file_sha256, git_blob_id
 
-log = logging.getLogger("observatory.hub_release")
+log = logging.getLogger("observatory.publish_to_huggingface")
 
 CARD = "README.md"
 UNLISTED = {".gitattributes", CARD}  # not in the manifest: the Hub's own file, and the card

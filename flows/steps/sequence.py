@@ -33,7 +33,7 @@ from warehouse.database.duckdb_file import build_path, open_read_only, remove_de
 from warehouse.releases.manifest import Audience, FileEntry, Manifest
 from warehouse.releases.stage import stage_release
 
-log = logging.getLogger("observatory.stages")
+log = logging.getLogger("observatory.sequence")
 
 Step = TypeVar("Step", bound=Callable[..., object])
 

@@ -102,20 +102,20 @@ def clean(storage: Storage, *, keep: int = KEEP, grace: timedelta = GRACE) -> Cl
     next clean-up after the grace period.
     """
     now = clock(storage)
-    decided = plan(storage, keep=keep, grace=grace, now=now)
-    candidates = [r.release_id for r in (*decided.expired, *decided.unfinished)]
+    found = plan(storage, keep=keep, grace=grace, now=now)
+    candidates = [r.release_id for r in (*found.expired, *found.unfinished)]
     removed = {release_id for release_id in candidates if _remove(storage, release_id, now - grace)}
-    parallel_map(storage.abort, decided.uploads)
-    parallel_map(storage.delete, decided.copies)
+    parallel_map(storage.abort, found.uploads)
+    parallel_map(storage.delete, found.copies)
     # The lease of an existing release is kept: its publisher may be renewing it right now.
-    in_use = {lease_key(name) for name in (*decided.kept, *candidates) if name not in removed}
+    in_use = {lease_key(name) for name in (*found.kept, *candidates) if name not in removed}
     for stored in (*storage.listing(LEASES), *storage.listing(REMOVALS)):
         if stored.modified < now - grace and stored.key not in {CLOCK, *in_use}:
             storage.delete(stored.key)
     return replace(
-        decided,
-        expired=tuple(r for r in decided.expired if r.release_id in removed),
-        unfinished=tuple(r for r in decided.unfinished if r.release_id in removed),
+        found,
+        expired=tuple(r for r in found.expired if r.release_id in removed),
+        unfinished=tuple(r for r in found.unfinished if r.release_id in removed),
     )
 
 

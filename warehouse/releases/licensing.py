@@ -157,7 +157,7 @@ def _held(contract: Contract) -> set[str]:
     return {s for s in _named(contract) if contract.license_rows.get(s) != NOTHING}
 
 
-def plan(
+def plan_release(
     tables: Mapping[str, Contract], cards: Mapping[str, Card], audience: Audience
 ) -> ReleasePlan:
     """The content of a release for this audience. Raises ReleaseError."""

@@ -19,7 +19,13 @@ import duckdb
 from warehouse.contracts.source import Card, cards
 from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
 from warehouse.database.duckdb_file import STORAGE_VERSION, bounded, connect, create_macros
-from warehouse.releases.licensing import ReleasePlan, TableScope, check_lineage, inherit, plan
+from warehouse.releases.licensing import (
+    ReleasePlan,
+    TableScope,
+    check_lineage,
+    inherit,
+    plan_release,
+)
 from warehouse.releases.manifest import (
     DATABASE,
     MANIFEST,
@@ -80,11 +86,11 @@ def stage_release(
         edges = lineage(con)
         if audience == "public":
             check_lineage(tables, source_cards, edges)
-        decided = plan(inherit(tables, edges), source_cards, audience)
-        _require_tables(con, database, decided)
+        plan = plan_release(inherit(tables, edges), source_cards, audience)
+        _require_tables(con, database, plan)
         head = Head(as_of, audience, sample, dict(code))
         _put_documents(folder, documents or {})
-        manifest = _stage(con, decided, folder, head, source_cards)
+        manifest = _stage(con, plan, folder, head, source_cards)
     manifest = manifest.model_copy(update={"shared": _link(folder, shared)})
     (folder / MANIFEST).write_bytes(manifest.to_json())
     return manifest
@@ -101,25 +107,25 @@ class Head(NamedTuple):
 
 def _stage(
     con: duckdb.DuckDBPyConnection,
-    decided: ReleasePlan,
+    plan: ReleasePlan,
     folder: Path,
     head: Head,
     source_cards: Mapping[str, Card],
 ) -> Manifest:
-    tables = tuple(_write(con, one, folder) for one in decided.included)
+    tables = tuple(_write(con, one, folder) for one in plan.included)
     release_id = make_release_id(tables, as_of=head.as_of, audience=head.audience, code=head.code)
-    _write_database(con, decided, folder, release_id, head)
+    _write_database(con, plan, folder, release_id, head)
     manifest = Manifest(
         release_id=release_id,
         **head._asdict(),
         engines={name: version(name) for name in ENGINES},
         tables=tables,
         files=(),
-        sources=sources(con, decided, source_cards),
-        validation=validation(con, decided),
-        left_out=left_out(con, decided),
+        sources=sources(con, plan, source_cards),
+        validation=validation(con, plan),
+        left_out=left_out(con, plan),
     )
-    write_metadata(folder, manifest, {s.contract.table: s.contract for s in decided.included})
+    write_metadata(folder, manifest, {s.contract.table: s.contract for s in plan.included})
     return manifest.model_copy(update={"files": _files(folder, {t.path for t in tables})})
 
 
@@ -150,10 +156,10 @@ def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def _require_tables(con: duckdb.DuckDBPyConnection, database: Path, decided: ReleasePlan) -> None:
+def _require_tables(con: duckdb.DuckDBPyConnection, database: Path, plan: ReleasePlan) -> None:
     query = "FROM duckdb_tables() SELECT schema_name, table_name WHERE database_name = 'built'"
     existing = {f"{schema}.{name}" for schema, name in con.execute(query).fetchall()}
-    wanted = [c.table for c in decided.contracts if c.table != RELEASE]
+    wanted = [c.table for c in plan.contracts if c.table != RELEASE]
     if missing := [t for t in wanted if t not in existing]:
         raise ReleaseError(
             f"{database} has no table {', '.join(missing)}; build the warehouse again"
@@ -167,7 +173,7 @@ def _write(con: duckdb.DuckDBPyConnection, one: TableScope, folder: Path) -> Tab
 
 
 def _write_database(
-    con: duckdb.DuckDBPyConnection, decided: ReleasePlan, folder: Path, release_id: str, head: Head
+    con: duckdb.DuckDBPyConnection, plan: ReleasePlan, folder: Path, release_id: str, head: Head
 ) -> None:
     """Writes the DuckDB file from the Parquet files, so that both have the same rows."""
     path = folder / DATABASE
@@ -175,8 +181,8 @@ def _write_database(
     con.execute(f"ATTACH {literal(str(path))} AS observatory ({options})")
     con.execute("USE observatory")
     try:
-        _fill(con, decided, folder)
-        if RELEASE in decided.meta:
+        _fill(con, plan, folder)
+        if RELEASE in plan.meta:
             row = [release_id, *head[:3], head.code["version"], head.code["digest"]]
             con.execute("INSERT INTO meta.release VALUES (?, ?, ?, ?, ?, ?)", row)
     except duckdb.Error as error:
@@ -188,17 +194,17 @@ def _write_database(
     con.execute("DETACH observatory")
 
 
-def _fill(con: duckdb.DuckDBPyConnection, decided: ReleasePlan, folder: Path) -> None:
+def _fill(con: duckdb.DuckDBPyConnection, plan: ReleasePlan, folder: Path) -> None:
     for layer in LAYERS:
         con.execute(f"CREATE SCHEMA {quote(layer)}")
-    for one in decided.included:
+    for one in plan.included:
         parquet = literal(str(folder / f"{one.contract.table}.parquet"))
         _create(con, one.contract, f"FROM read_parquet({parquet})")
-    for name, contract in decided.meta.items():
-        built = decided.meta_relation(contract, f"built.{contract.sql_name}")
-        rows = select_sql(contract, built, decided.meta_rows(contract))
+    for name, contract in plan.meta.items():
+        built = plan.meta_relation(contract, f"built.{contract.sql_name}")
+        rows = select_sql(contract, built, plan.meta_rows(contract))
         _create(con, contract, None if name == RELEASE else rows)
-    if {one.contract.table for one in decided.included} >= MACRO_TABLES:
+    if {one.contract.table for one in plan.included} >= MACRO_TABLES:
         create_macros(con)
 
 

@@ -19,7 +19,7 @@ from tests.support.ai_index_build import build, checked
 from tests.support.frames import compute
 from warehouse.contracts.source import cards
 from warehouse.contracts.table import contracts
-from warehouse.releases.licensing import plan
+from warehouse.releases.licensing import plan_release
 
 KEPT = [
     "1.1.1",
@@ -140,11 +140,11 @@ def test_tables_derived_from_the_figures_are_not_in_a_public_release() -> None:
     assert {"core.ai_index_series", "mart.ai_index_restated", "mart.ai_index_arena_gap"} <= set(
         ours
     )
-    shares = plan(ours, cards(), "public").shares
+    shares = plan_release(ours, cards(), "public").shares
     wholly = {name for name in ours if shares[name].is_left_out}
     assert set(ours) - wholly == {"mart.ai_index_reconciliation"}  # of it the printed rows
     assert shares["mart.ai_index_reconciliation"].included_rows != "true"
-    assert not any(s.is_left_out for s in plan(ours, cards(), "internal").shares.values())
+    assert not any(s.is_left_out for s in plan_release(ours, cards(), "internal").shares.values())
 
 
 def test_marts_are_empty_without_figures() -> None:

@@ -22,7 +22,7 @@ from tests.support.pages import staged
 from warehouse.claims.claim import claims
 from warehouse.contracts.source import cards
 from warehouse.contracts.table import contracts
-from warehouse.releases.licensing import check_lineage, plan
+from warehouse.releases.licensing import check_lineage, plan_release
 
 LEDGER = ["mart.claims", "mart.claim_trials"]
 
@@ -167,7 +167,7 @@ def test_unchanged_claims_pass(copy: Path) -> None:
 
 
 def test_public_claims_are_complete_and_trials_withhold_restricted_figures() -> None:
-    decided = plan(contracts(), cards(), "public")
+    decided = plan_release(contracts(), cards(), "public")
     ledger, trials = (decided.shares[table] for table in LEDGER)
     assert (ledger.is_left_out, ledger.included_rows) == (False, "true")
     assert not trials.is_left_out

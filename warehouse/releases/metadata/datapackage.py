@@ -60,7 +60,7 @@ def datapackage(manifest: Manifest, tables: Mapping[str, Contract]) -> str:
 
 
 def _resource(
-    table: TableEntry, known: Mapping[str, SourceEntry], held: Mapping[str, Contract]
+    table: TableEntry, known: Mapping[str, SourceEntry], included: Mapping[str, Contract]
 ) -> dict[str, Any]:
     return {
         "name": table.name,
@@ -72,25 +72,29 @@ def _resource(
         "usageWarnings": list(table.warnings),
         "licenses": _licenses(table.licenses),
         "sources": [_source(known[x.source]) for x in table.licenses],
-        "schema": _schema(held[table.name], held),
+        "schema": _schema(included[table.name], included),
     }
 
 
-def _schema(contract: Contract, held: Mapping[str, Contract]) -> dict[str, Any]:
+def _schema(contract: Contract, included: Mapping[str, Contract]) -> dict[str, Any]:
     """Table Schema. A key with nulls is left out, since Frictionless does not allow it."""
     fields = [_field(name, column) for name, column in contract.columns.items()]
     schema: dict[str, Any] = {"fields": fields, "missingValues": [""]}
     if not any(contract.columns[c].nullable for c in contract.key):
         schema["primaryKey"] = list(contract.key)
-    if keys := [k for name, c in contract.columns.items() if (k := _foreign_key(name, c, held))]:
+    if keys := [
+        k for name, c in contract.columns.items() if (k := _foreign_key(name, c, included))
+    ]:
         schema["foreignKeys"] = keys
     return schema
 
 
-def _foreign_key(name: str, column: Column, held: Mapping[str, Contract]) -> dict[str, Any] | None:
+def _foreign_key(
+    name: str, column: Column, included: Mapping[str, Contract]
+) -> dict[str, Any] | None:
     """The reference of a column, if it is to the whole key of a table of this release."""
     table, _, target = (column.references or "").rpartition(".")
-    if table not in held or held[table].key != (target,):
+    if table not in included or included[table].key != (target,):
         return None
     return {"fields": [name], "reference": {"resource": table, "fields": [target]}}
 
