@@ -53,10 +53,10 @@ def repositories_created(
 
 
 def datasets_created(requests: pl.LazyFrame, raw_hub_datasets: pl.LazyFrame) -> pl.LazyFrame:
-    """Answers: how many of the named data sets were created in the period, by the newest listing.
+    """Answers: how many of the named datasets were created in the period, by the newest listing.
 
-    A data set that was found counts. Absence proves nothing, since the number of data sets on the
-    Hub is not known.
+    A dataset that was found counts. Absence proves nothing, since the number of datasets on the Hub
+    is not known.
     """
     wanted = for_tests(requests, "datasets_created")
     day = pl.col("snapshot_date")

@@ -52,8 +52,8 @@ def _without_outages(shares: pl.LazyFrame, hub_counter_days: pl.LazyFrame) -> pl
     outages = hub_counter_days.filter(pl.col("counter_outage").is_not_null()).select(
         pl.col("as_of_date").alias("observed_on"), is_out=pl.lit(True)
     )
-    believed = ~(pl.col("is_out").fill_null(False) & pl.col("metric").str.starts_with("downloads"))
-    return shares.join(outages, on="observed_on", how="left").filter(believed).drop("is_out")
+    is_valid = ~(pl.col("is_out").fill_null(False) & pl.col("metric").str.starts_with("downloads"))
+    return shares.join(outages, on="observed_on", how="left").filter(is_valid).drop("is_out")
 
 
 def _held(shares: pl.LazyFrame, by: str, holder: str) -> pl.LazyFrame:

@@ -12,7 +12,7 @@ from transforms.claims.requests import NEEDED
 from transforms.claims.wording import shown
 from transforms.numeric.exact_sums import how_many
 
-SLACK = 1e-9  # of floating point, never of judgement
+SLACK = 1e-9  # for rounding of floating point
 # Too low a coverage of these blocks a verdict; unexamined names are in the bounds instead.
 SEEN = ("coverage_time", "coverage_population", "coverage_lineage")
 COVERAGES = (*SEEN, "coverage_names")

@@ -62,10 +62,10 @@ def arena_observations(
     rows = given.filter(pl.col("publish_date") <= as_of)
     aliases = as_known(raw_registry_model_aliases, known_at)
     table = contract("core.arena_observations")
-    nobody = as_known(raw_registry_arena_exclusions, known_at).select(folded("name"))
+    excluded = as_known(raw_registry_arena_exclusions, known_at).select(folded("name"))
     ids = board_ids(rows.select("model_name_arena"), aliases, raw_arena_space_tables)
     held = rows.join(
-        ids.with_columns(_is_excluded(nobody)), on="model_name_arena", how="left"
+        ids.with_columns(_is_excluded(excluded)), on="model_name_arena", how="left"
     ).with_columns(_trust(), _variance())
     return _with_difference(_chosen(_with_duplicates(held).collect())).select(
         pl.col(c).cast(kind) for c, kind in table.polars_schema.items()
@@ -154,7 +154,7 @@ def _one_kind(space: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _named(rows: pl.LazyFrame, categories: pl.LazyFrame) -> pl.LazyFrame:
-    """Categories in the data set's names; one that the registry does not hold keeps its own."""
+    """Categories by the dataset's names; categories unknown to the registry keep their own."""
     return (
         rows.join(categories, on="source_category", how="left")
         .with_columns(pl.coalesce("category", "source_category").alias("category"))
@@ -169,9 +169,9 @@ def _trust() -> pl.Expr:
     return rank.cast(pl.Int32).alias("trust")
 
 
-def _is_excluded(nobody: pl.LazyFrame) -> pl.Expr:
+def _is_excluded(excluded: pl.LazyFrame) -> pl.Expr:
     """Whether the name is no model of anybody, such as Arena's own router."""
-    names = nobody.collect().to_series()
+    names = excluded.collect().to_series()
     return folded("model_name_arena").is_in(names.implode()).alias("is_excluded")
 
 
@@ -270,11 +270,11 @@ def _with_difference(rows: pl.DataFrame) -> pl.LazyFrame:
     """Adds `difference_to_chosen` to every row that is not chosen."""
     passed = rows.lazy().filter(~pl.col("is_chosen"))
     models = passed.select(MODEL).unique()
-    believed = (
+    chosen = (
         rows.lazy().filter("is_chosen").join(models, on=MODEL, how="semi").select(*MODEL, "rating")
     )
-    difference = pl.col("rating") - pl.col("rating_believed")
-    differing = passed.join(believed, on=MODEL, how="left", suffix="_believed").select(
+    difference = pl.col("rating") - pl.col("rating_chosen")
+    differing = passed.join(chosen, on=MODEL, how="left", suffix="_chosen").select(
         *ROW, difference.alias("difference_to_chosen")
     )
     return rows.lazy().join(differing, on=ROW, how="left")

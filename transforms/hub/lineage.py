@@ -38,11 +38,11 @@ def is_resolved() -> pl.Expr:
 
 def from_field(declaring: pl.LazyFrame) -> pl.LazyFrame:
     """Edges of `{"relation": ..., "models": [{"_id": ..., "id": ...}, ...]}`."""
-    said = pl.col("base_models_json").str.replace_all(r"\/", "/", literal=True)
+    declared = pl.col("base_models_json").str.replace_all(r"\/", "/", literal=True)
     entry = pl.col("entry")
     return (
         declaring.filter(pl.col("base_models_json").is_not_null())
-        .with_columns(entry=said.str.extract_all(_ENTRY))
+        .with_columns(entry=declared.str.extract_all(_ENTRY))
         .explode("entry")
         .with_columns(entry.str.extract(_ID).alias(TEXT))
         .filter(pl.col(TEXT).is_not_null())

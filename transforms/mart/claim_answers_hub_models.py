@@ -25,7 +25,7 @@ def claim_answers_hub_models(
     hub_listing_coverage: pl.LazyFrame,
     as_of: date,
 ) -> pl.LazyFrame:
-    """One row per trial of single models or data sets and moment that a listing can answer."""
+    """One row per trial of single models or datasets and moment that a listing can answer."""
     requests = to_requests(raw_claim_trials, as_of)
     return answer_table(
         requests,

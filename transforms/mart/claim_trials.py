@@ -43,7 +43,7 @@ def claim_trials(
 
 
 def _evidence() -> pl.Expr:
-    """The kind of check: a look-up in the publisher's own file proves the citation alone."""
+    """The kind of check: a look-up in the publisher's own file proves only the citation."""
     return (
         pl.when(pl.col("value").is_null())
         .then(pl.lit("none"))

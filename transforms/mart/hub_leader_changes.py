@@ -25,9 +25,9 @@ def hub_leader_changes(
     leads on `N_DAYS` days in a row, and remains it until another country does the same. Days of a
     counter outage are skipped. Fractional credit.
     """
-    believed = hub_counter_days.filter(pl.col("counter_outage").is_null())
+    valid = hub_counter_days.filter(pl.col("counter_outage").is_null())
     is_used = (pl.col("credit") == "fractional") & pl.col("share").is_not_null()
-    shares = country_share_daily.filter(is_used).join(believed, on="as_of_date", how="semi")
+    shares = country_share_daily.filter(is_used).join(valid, on="as_of_date", how="semi")
     leads = confirmed(_led(shares), SERIES, "as_of_date", N_DAYS)
     holders = ("holder", "previous_holder", "rival")
     ids = {f"{holder}_name": holder for holder in holders}

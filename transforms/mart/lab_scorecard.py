@@ -95,7 +95,7 @@ def _hub(lab_share_daily: pl.LazyFrame, days: pl.LazyFrame, attribution: str) ->
 
 
 def _arena(arena_ratings: pl.LazyFrame, days: pl.LazyFrame, board: str) -> Part:
-    """The best model of each lab on a board; gaps hold within one publish date alone."""
+    """The best model of each lab on a board; gaps are within one publish date."""
     day = f"{board}_publish_date"
     rated = ranked_boards(
         arena_ratings.filter((pl.col("board") == board) & (pl.col("category") == "overall"))

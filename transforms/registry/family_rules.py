@@ -22,14 +22,14 @@ def best_matches(found: pl.DataFrame) -> pl.LazyFrame:
     """
     first = found.group_by(MODEL).agg(pl.col("priority").min())
     match = pl.format("{}: {}", "family_id", "rule")
-    is_torn = pl.col("family_id").n_unique() > 1
+    is_ambiguous = pl.col("family_id").n_unique() > 1
     return (
         found.join(first, on=[*MODEL, "priority"], how="semi")
         .lazy()
         .group_by(MODEL)
         .agg(
-            pl.when(~is_torn).then(pl.col("family_id").min()).first().alias("family_id"),
-            pl.when(is_torn)
+            pl.when(~is_ambiguous).then(pl.col("family_id").min()).first().alias("family_id"),
+            pl.when(is_ambiguous)
             .then(match.unique().sort().str.join(" and "))
             .otherwise(pl.col("rule").min())
             .first()
