@@ -33,7 +33,7 @@ FAULTS = {
         f"{CARD} text_rank_ordinal = text_rank_ordinal - 1 WHERE text_rank_ordinal > 1",
         {"place_matches_its_board_row"},
     ),
-    "a gap to somebody else": (
+    "a gap to another model": (
         f"{CARD} text_gap_to_leader = text_gap_to_leader + 1 WHERE text_model IS NOT NULL",
         {"place_matches_its_board_row"},
     ),

@@ -33,8 +33,10 @@ from warehouse.contracts.table import ContractError, contract
 def test_sound_data_passes_every_check(tmp_path: Path) -> None:
     report = validate(models(tmp_path))
     assert broken(report) == set()
-    asked = {(r.expectation, r.column_name) for r in report.results if r.table_name == MODELS.table}
-    assert asked == {
+    checked = {
+        (r.expectation, r.column_name) for r in report.results if r.table_name == MODELS.table
+    }
+    assert checked == {
         (COLUMNS, None),
         ("column_types_match", None),
         (ROW_COUNT, None),

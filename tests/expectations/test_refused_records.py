@@ -165,7 +165,7 @@ def test_each_day_and_category_of_a_board_is_a_part(
 @pytest.mark.parametrize(
     ("n_refused", "n_kept", "severity"),
     [
-        (19, 81, None),  # a few records of a small file are told by the other rules
+        (19, 81, None),  # a few records of a small file are reported by other rules
         (20, 380, None),  # 5 %
         (21, 380, "critical"),
         (600, 400, "critical"),
@@ -228,7 +228,7 @@ def record(name: str, day: str = "2025-01-10") -> str:
     return f"{name},OpenAI,{day},,,,,,,United States of America,,API access"
 
 
-def asked(root: Path, folder: Path, day: date) -> Settings:
+def observed_from(root: Path, folder: Path, day: date) -> Settings:
     """Epoch observed on a day from its own file; whatever comes of it."""
     with StandIn(root, epoch_date=str(day)) as server:
         settings = Settings(
@@ -263,9 +263,9 @@ def test_newest_snapshot_refused_on_arrival_is_reported(tmp_path: Path) -> None:
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"), record("b"))
     vintage(root, NEW, record("a"), "cut,")
-    settings = asked(root, tmp_path, OLD)
+    settings = observed_from(root, tmp_path, OLD)
     with pytest.raises(SourceError) as refused:
-        asked(root, tmp_path, NEW)
+        observed_from(root, tmp_path, NEW)
     ((name, by, reason, older, is_newest),) = noted(settings, NEW, tmp_path)
     assert (name, by, older, is_newest) == ("epoch/2026-08-15", "arrival", "epoch/2026-08-14", True)
     assert reason in str(refused.value)
@@ -281,8 +281,8 @@ def test_snapshot_sealed_later_is_no_longer_reported(tmp_path: Path) -> None:
     vintage(damaged, NEW, "cut,")
     vintage(sound, NEW, record("a"))
     with pytest.raises(SourceError):
-        asked(damaged, tmp_path, NEW)
-    settings = asked(sound, tmp_path, NEW)
+        observed_from(damaged, tmp_path, NEW)
+    settings = observed_from(sound, tmp_path, NEW)
     assert noted(settings, NEW, tmp_path) == []
     assert status_of(settings)["refused_at_arrival"] == {}
 
@@ -292,8 +292,8 @@ def test_snapshot_excluded_by_a_person_is_reported(tmp_path: Path) -> None:
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"))
     vintage(root, NEW, record("a"), record("b"))
-    settings = asked(root, tmp_path, OLD)
-    asked(root, tmp_path, NEW)
+    settings = observed_from(root, tmp_path, OLD)
+    observed_from(root, tmp_path, NEW)
     assert noted(settings, NEW, tmp_path) == []
     Archive(settings.archive).exclude("epoch", OLD, "the old one")
     assert noted(settings, NEW, tmp_path) == [
@@ -310,8 +310,8 @@ def test_vintage_with_unreadable_dates_stops_the_build_until_excluded(tmp_path: 
     root = tmp_path / "recordings"
     vintage(root, OLD, record("a"), record("b"))
     vintage(root, NEW, *(record(name, "1/10/2025") for name in "abc"))
-    settings = asked(root, tmp_path, OLD)
-    asked(root, tmp_path, NEW)
+    settings = observed_from(root, tmp_path, OLD)
+    observed_from(root, tmp_path, NEW)
     path = tmp_path / f"{NEW}.duckdb"
     noted(settings, NEW, tmp_path)
     failed = sequence.validate(path, "raw").failures("critical")
@@ -343,6 +343,6 @@ def test_page_names_refused_snapshots_and_their_replacements(tmp_path: Path) -> 
     for language in LANGUAGES:
         texts = yaml.safe_load((TEXT / f"{language}.yml").read_text("utf-8"))["texts"]
         for row in found:
-            told = texts[f"refused.{row['refused_by']}"].format(source=row["source"], day=NEW)
-            assert row["source"] in told and str(NEW) in told
+            text = texts[f"refused.{row['refused_by']}"].format(source=row["source"], day=NEW)
+            assert row["source"] in text and str(NEW) in text
         assert f"hub/{OLD}" in texts["refused.continues"].format(older=f"hub/{OLD}")

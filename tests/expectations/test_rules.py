@@ -71,9 +71,9 @@ def test_table_validated_alone_skips_references_only(tmp_path: Path) -> None:
     report = alone(path, "core.models", rules=[small])
     assert broken(report) == {("small", None)}
     assert {r.stage for r in report.results} == {"published"}
-    asked = {(r.expectation, r.column_name) for r in report.results}
+    checked = {(r.expectation, r.column_name) for r in report.results}
     in_database = {(r.expectation, r.column_name) for r in validate(path, "core.models").results}
-    assert in_database - asked == {("reference_exists", "lab_id")}
+    assert in_database - checked == {("reference_exists", "lab_id")}
 
 
 def test_every_rule_has_a_test_with_failing_rows() -> None:

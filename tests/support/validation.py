@@ -97,7 +97,7 @@ def broken(report: Report) -> set[tuple[str, str | None]]:
 
 
 def result(report: Report, expectation: str, column: str | None = None) -> Result:
-    """The one answer; of core.models where several tables were asked."""
+    """The one result; that of core.models if there are several tables."""
     found = [r for r in report.results if (r.expectation, r.column_name) == (expectation, column)]
     tables = {r.table_name for r in found}
     (one,) = [r for r in found if len(tables) == 1 or r.table_name == MODELS.table]

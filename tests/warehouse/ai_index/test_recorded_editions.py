@@ -100,11 +100,11 @@ def test_every_known_fault_is_present_and_only_one_rule_fails(
         ("figures_of_an_edition_agree", "warning")
     }
     # 2025: newly funded companies of 2024 by 4.3.12 and by the series 4.3.14
-    told = {
+    found = {
         (r["subject_key"], r["figures"], r["lowest"], r["highest"])
         for r in json.loads(broken[0].details or "")["rows"]
     }
-    assert told == {("US", "4.3.12, 4.3.14", 1073, 1143), ("CN", "4.3.12, 4.3.14", 98, 109)}
+    assert found == {("US", "4.3.12, 4.3.14", 1073, 1143), ("CN", "4.3.12, 4.3.14", 98, 109)}
 
 
 def values(

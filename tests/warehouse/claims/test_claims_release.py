@@ -76,7 +76,7 @@ def test_sample_contradicts_no_statement(warehouse: Path) -> None:
         assert con.execute(shown).fetchall() == [("source_not_whole",)]
 
 
-# ---- rules that bite ----------------------------------------------------------------------------
+# ---- rules --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Contracts are the only list of columns, and the walls of the house stand where they should."""
+"""Contracts are the only list of columns, and packages import in one direction."""
 
 from __future__ import annotations
 
@@ -220,8 +220,8 @@ def test_names_and_texts_are_quoted(types: dict[str, str], text: str) -> None:
             con.execute(statement)
         described = con.execute(f"DESCRIBE {table.sql_name}").fetchall()
         assert {row[0]: row[1] for row in described} == types
-        told = con.execute("SELECT DISTINCT comment FROM duckdb_columns() WHERE NOT internal")
-        assert told.fetchall() == [(" ".join(text.split()),)]
+        comments = con.execute("SELECT DISTINCT comment FROM duckdb_columns() WHERE NOT internal")
+        assert comments.fetchall() == [(" ".join(text.split()),)]
 
 
 def test_quotes_are_doubled() -> None:

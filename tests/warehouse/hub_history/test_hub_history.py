@@ -431,7 +431,7 @@ def test_cost_of_a_day_does_not_grow_over_a_year(
     # a file of some hundred rows is mostly its footer: that part does not grow with the models
     footer = min(e.changes.bytes for e in later)
     assert sum(e.changes.bytes - footer for e in later) <= 10 * changed
-    # a past day reads a month at the most, wherever it lies
+    # any past day reads at most one month of changes
     for when in (day(3), day(200), day(364)):
         with reads_counted(monkeypatch) as read:
             counters_on(history, when)

@@ -161,7 +161,7 @@ def test_registry_covers_every_organization_on_the_leaderboards(
 
 
 def organizations(cell: str) -> list[str]:
-    """Names of a cell: between names stands a bare comma, inside one a comma and a space."""
+    """Names of a cell, separated by a comma; a comma and a space is part of a name."""
     kept = cell.replace(", ", "\0")
     return [n.replace("\0", ", ").strip() for n in kept.split(",") if n.strip()]
 
