@@ -1,4 +1,4 @@
-"""Releases with a page, for the tests of the page: the sample, and warehouses with damaged data."""
+"""Releases with a page, for the tests of the page: the sample and changed copies of it."""
 
 from __future__ import annotations
 
@@ -34,26 +34,28 @@ def staged(
 
 
 def paged(release: Path, folder: Path, *changes: str) -> Path:
-    """The page rebuilt from a copy of a release's DuckDB file, changed by SQL.
+    """A new page for a copy of a release's DuckDB file that SQL statements have changed.
 
-    What `meta.snapshots` says of a source goes into the manifest too, as staging would have it.
+    Changes to `meta.snapshots` are copied to the manifest, as staging does. Nothing else is staged.
     """
     folder.mkdir()
     shutil.copyfile(release / DATABASE, folder / DATABASE)
+    query = "FROM meta.snapshots SELECT source, producer, citation"
     with duckdb.connect(str(folder / DATABASE)) as con:
+        before = con.execute(query).fetchall()
         for change in changes:
             con.execute(change)
-        sources = con.execute("FROM meta.snapshots SELECT source, producer, citation").fetchall()
+        changed = [row for row in con.execute(query).fetchall() if row not in before]
     manifest = parse_manifest((release / MANIFEST).read_bytes(), str(release))
-    said = {source: {"producer": p, "citation": c} for source, p, c in sources}
-    sources = tuple(s.model_copy(update=said.get(s.source)) for s in manifest.sources)
+    updates = {source: {"producer": p, "citation": c} for source, p, c in changed}
+    sources = tuple(s.model_copy(update=updates.get(s.source)) for s in manifest.sources)
     files = tuple(f for f in manifest.files if not f.path.startswith(("index.", "page/")))
     write_page(folder, manifest.model_copy(update={"sources": sources, "files": files}))
     return folder
 
 
 def page_files(folder: Path) -> dict[str, str]:
-    """The text of the page of a release by file, without libraries."""
+    """The text of every file of a page except the libraries."""
     own = [folder / name for name in PAGES]
     own += [p for p in sorted((folder / "page").iterdir()) if not p.name.endswith(".min.js")]
     return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in own}
@@ -67,7 +69,7 @@ def emptied(warehouse: Path) -> list[str]:
 
 
 def hostile_names() -> Sequence[str]:
-    """SQL that puts markup into names from the sources."""
+    """SQL that replaces names from sources with markup."""
     name = "'" + HOSTILE.replace("'", "''") + "'"
     return [
         f"UPDATE mart.lab_share_daily SET lab_name = {name} || lab_id",

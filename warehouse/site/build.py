@@ -1,8 +1,8 @@
 """Writes the page into a staged release: `index.html`, `index.hi.html` and `page/`.
 
-It reads the release's own DuckDB file, so a public page knows nothing that a public release does
-not hold. Everything from outside is escaped: by Jinja in HTML, as JSON in the data file, as text
-nodes in the scripts. Equal releases give equal bytes.
+The page is made from the DuckDB file of the release only, so a public page shows nothing that is
+not in the public release. All content is escaped: by Jinja in HTML, as JSON in the data file, and
+as text nodes in the scripts. Equal releases give equal bytes.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from warehouse.site.view import view
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
-FOLDER = "page"  # beside index.html
-# What could end a script element or a line of JavaScript inside a string.
+FOLDER = "page"  # next to index.html
+# Characters that could end a script element, or a line of JavaScript within a string.
 UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def write_page(
     folder: Path, manifest: Manifest, source_cards: Mapping[str, Card] | None = None
 ) -> None:
-    """Writes the page of the release staged in `folder`; `manifest` names what is staged so far."""
+    """Writes the page of the release in `folder`. `manifest` lists the files staged so far."""
     with released(folder / "observatory.duckdb") as tables:
         data = gather(manifest, tables, dict(source_cards or cards()))
     (folder / FOLDER).mkdir()
     for asset in sorted(ASSETS.iterdir()):
         shutil.copyfile(asset, folder / FOLDER / asset.name)
-    drawn = {k: data[k] for k in ("shares", "trending", "arena", "notable")}
-    drawn["shares"] = packed_shares(data["shares"])
-    drawn["arena"] = {**data["arena"], "boards": _packed_boards(data["arena"]["boards"])}
-    _write_script(folder / FOLDER / "data.js", "OBSERVATORY", drawn)
+    chart_data = {k: data[k] for k in ("shares", "trending", "arena", "notable")}
+    chart_data["shares"] = packed_shares(data["shares"])
+    chart_data["arena"] = {**data["arena"], "boards": _packed_boards(data["arena"]["boards"])}
+    _write_script(folder / FOLDER / "data.js", "OBSERVATORY", chart_data)
     for language in LANGUAGES:
         _write_script(folder / FOLDER / f"text.{language}.js", "WORDS", _texts(language, data))
         html = _environment().get_template("page.html").render(**view(data, manifest, language))
@@ -54,7 +54,7 @@ def write_page(
 
 
 def gather(manifest: Manifest, tables: Tables, source_cards: dict[str, Card]) -> dict[str, Any]:
-    """Everything that the page says, by section."""
+    """The content of the page by section."""
     return {
         "shares": shares(tables),
         "trending": trending(tables),
@@ -66,7 +66,7 @@ def gather(manifest: Manifest, tables: Tables, source_cards: dict[str, Card]) ->
 
 
 def script(name: str, value: object) -> str:
-    """A constant as JavaScript that no text from outside can leave."""
+    """A JavaScript constant. Escaping keeps texts from sources inside it."""
     text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return f'"use strict";const {name}={text.translate(UNSAFE)};\n'
 
@@ -76,7 +76,7 @@ def _write_script(path: Path, name: str, value: object) -> None:
 
 
 def packed_shares(shares: dict[str, Any]) -> dict[str, Any]:
-    """Shares as the data file holds them: lists packed, and a lower bound only where it differs."""
+    """Shares in the compact form of the data file."""
     return {**shares, **{kind.name: _packed_kind(shares[kind.name]) for kind in KINDS}}
 
 
@@ -85,20 +85,20 @@ def _packed_kind(definitions: dict[str, Any]) -> dict[str, Any]:
         name: {
             **about,
             "now": packed(about["now"]),
-            "series": {who: _without_twin(lists) for who, lists in about["series"].items()},
+            "series": {who: _without_equal_bounds(lists) for who, lists in about["series"].items()},
         }
         for name, about in definitions.items()
     }
 
 
-def _without_twin(lists: list[Any]) -> list[Any]:
-    """`[share, lower, upper]`; the lower bound of a named country is its share, told once."""
+def _without_equal_bounds(lists: list[Any]) -> list[Any]:
+    """`[share, lower, upper]`; bounds equal to the share are null. They often are equal."""
     share, *bounds = lists
     return [share, *(None if bound == share else bound for bound in bounds)]
 
 
 def _packed_boards(boards: dict[str, Any]) -> dict[str, Any]:
-    """Boards with their rows as `columns` and `rows`: names of fields are half of the bytes."""
+    """Boards with their rows packed, which halves their size."""
     return {
         name: {**board, **{level: packed(board[level]) for level in ("countries", "labs")}}
         for name, board in boards.items()
@@ -106,12 +106,12 @@ def _packed_boards(boards: dict[str, Any]) -> dict[str, Any]:
 
 
 def packed(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Records of the same fields as their names, once, and their values."""
+    """Records with the same fields, as one list of names and rows of values."""
     return {"columns": list(rows[0]) if rows else [], "rows": [list(r.values()) for r in rows]}
 
 
 def _texts(language: str, data: dict[str, Any]) -> dict[str, Any]:
-    """What the scripts need of a language: its texts, and the names of the countries drawn."""
+    """The texts that the scripts need, and the names of the countries in the charts."""
     speak = words(language)
     return {
         "language": language,
@@ -122,7 +122,7 @@ def _texts(language: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _countries(data: dict[str, Any]) -> list[tuple[str, str | None]]:
-    """Every country code in what is drawn, with its English name where one stands beside it."""
+    """Every country code in the charts, with its English name if the tables have it."""
     named: dict[str, str | None] = {"ZZ": None, "XX": None}
     for definition in data["shares"]["country"].values():
         named.update({row["id"]: row["name"] for row in definition["now"]})

@@ -1,4 +1,4 @@
-"""Numbers as the page carries them: rounded once, here, so that chart and table say the same."""
+"""Numbers of the page, rounded only here, so that charts and tables show the same values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import date
 
 import polars as pl
 
-# A share is carried in thousandths, as it is shown. What is not 0 but rounds to it, and what is
-# not 1 but rounds to it, keep values of their own: "<0.1%" and ">99.9%".
+# Shares are in thousandths, as shown. Values that would round to 0 or 1 without being 0 or 1 get
+# special values, shown as "<0.1%" and ">99.9%".
 NEARLY_NOTHING, NEARLY_ALL = 0.4, 999.6
 
 
@@ -29,7 +29,7 @@ def thousandths(column: str) -> pl.Expr:
 
 
 def probability(column: str) -> pl.Expr:
-    """A probability in thousandths; one that underflowed to 0 or 1 is merely very near it."""
+    """A probability in thousandths. Exact 0 and 1 come from underflow and become nearly 0 and 1."""
     exact = thousandths(column)
     return (
         pl.when(exact == 0)
@@ -42,9 +42,9 @@ def probability(column: str) -> pl.Expr:
 
 
 def plain(value: object) -> object:
-    """A value as JSON takes it: whole numbers without a point, days as text, tuples as lists.
+    """A value for JSON: whole floats as integers, dates as text, tuples as lists.
 
-    A field that is null is left out of its record; a null in a list keeps its place.
+    Null fields are dropped from records; nulls in lists stay.
     """
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
@@ -58,7 +58,7 @@ def plain(value: object) -> object:
 
 
 def thinned(days: Iterable[date], limit: int) -> list[date]:
-    """At most `limit` of the days in order, evenly chosen; the first and the last are kept."""
+    """At most `limit` days in order, evenly spaced, including the first and the last."""
     found = sorted(set(days))
     if len(found) <= limit:
         return found

@@ -1,4 +1,4 @@
-"""A release's own tables, as the page reads them: nothing that the release does not hold."""
+"""Read access of the page to the tables of one release."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Tables:
         self.names = {name for (name,) in con.execute(query).fetchall()}
 
     def holds(self, table: str) -> bool:
-        """Whether the release holds the table; a license may have kept it out."""
+        """Whether the release has the table. A license may exclude it."""
         return table in self.names
 
     def read(self, table: str, condition: str = "true") -> pl.DataFrame:
-        """Rows of a table, sorted by its key; none of a table that is not there."""
-        promised = contract(table)
+        """Rows of a table, sorted by its key; no rows if the release lacks the table."""
+        columns = contract(table)
         if not self.holds(table):
-            return promised.polars_schema.to_frame()
-        query = f"FROM {promised.sql_name} WHERE {condition}"
-        return self._con.sql(query).pl().sort(promised.key)
+            return columns.polars_schema.to_frame()
+        query = f"FROM {columns.sql_name} WHERE {condition}"
+        return self._con.sql(query).pl().sort(columns.key)
 
     def count(self, table: str, column: str) -> list[tuple[str, int]]:
-        """Rows by the values of a column, most first; none of a table that is not there."""
+        """Number of rows per value of a column, largest first; empty without the table."""
         if not self.holds(table):
             return []
         query = f"FROM {contract(table).sql_name} SELECT {column}, count(*) GROUP BY ALL"
@@ -44,7 +44,7 @@ class Tables:
 
 @contextmanager
 def released(database: Path) -> Iterator[Tables]:
-    """The tables of a released file, which is only read."""
+    """The tables of a released file, opened read-only."""
     with connect() as con:
         con.execute(f"ATTACH {literal(str(database))} AS released (READ_ONLY)")
         con.execute("USE released")

@@ -1,4 +1,4 @@
-"""What the template is given in one language: sentences, and the rows of static tables."""
+"""The values of the template in one language: sentences and rows of static tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from warehouse.site.i18n import FILES, LANGUAGES, LOCALES, Words, words
 from warehouse.site.sections.shares import CHOICES
 
 BOARDS = ("text", "text_style_control", "webdev", "vision", "search_style_control")
-# What is offered beside the tables -> its text.
+# Downloads other than tables -> key of their description.
 DOCUMENTS = {
     "observatory.duckdb": "database",
     "dictionary.html": "dictionary",
@@ -20,8 +20,8 @@ DOCUMENTS = {
     "CITATION.md": "citation",
 }
 NAMES = {"en": "English", "hi": "हिन्दी"}
-# `'self'` of a page opened from a disk is its own folder. The hash is the style sheet of 25 lines
-# that Plot 0.6.17 puts into each chart; whatever else tries to be inline is refused.
+# For a page opened from a disk, `'self'` is its own folder. The hash allows the inline style sheet
+# that Plot 0.6.17 adds to each chart; all other inline code is blocked.
 POLICY = (
     "default-src 'none'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     "style-src 'self' 'sha256-vf2v+4SmM6Fw8Kogv29THmFd1MRu8WeFzpoZMPoXFeM='"
@@ -29,7 +29,7 @@ POLICY = (
 
 
 def view(data: dict[str, Any], manifest: Manifest, language: str) -> dict[str, Any]:
-    """Names of the template: `t` the language, `d` the data, `m` the manifest, and sentences."""
+    """Variables of the template: `t` = texts, `d` = data, `m` = manifest, prepared sentences."""
     t = words(language)
     key, found = _default(data["shares"])
     kinds = {"country": key, "lab": key.rpartition("|")[0], "family": key.rpartition("|")[0]}
@@ -70,21 +70,21 @@ def _definition(shares: dict[str, Any], found: dict[str, Any], t: Words) -> str:
     if not found:
         return ""
     default = shares["default"]
-    said = {c: t.of(c, default[c]) for c in CHOICES}
+    names = {c: t.of(c, default[c]) for c in CHOICES}
     n = t.integer(found["n_models_population"])
-    whole = t("definition", **said, day=t.day(shares["days"][-1]), n=n)
-    return f"{whole} {_panel(shares['panel'], t)}".rstrip()
+    text = t("definition", **names, day=t.day(shares["days"][-1]), n=n)
+    return f"{text} {_panel(shares['panel'], t)}".rstrip()
 
 
 def _panel(panel: dict[str, Any], t: Words) -> str:
-    """How much of the Hub the listing holds; nothing of a complete sweep."""
+    """How much of the Hub the listing covers; empty for a complete sweep."""
     if panel.get("total") is None or panel["id"] == "whole_hub":
         return ""
     return t("definition.panel", n=t.integer(panel["models"]), total=t.integer(panel["total"]))
 
 
 def _lead(data: dict[str, Any], t: Words) -> list[dict[str, Any]]:
-    """The two countries with the largest shares under the default definition, with their doubt."""
+    """The two countries with the largest shares under the default definition, with bounds."""
     _, found = _default(data["shares"])
     rows = [row for row in found.get("now", []) if row["id"] not in ("ZZ", "XX")][:2]
     ranges = _ranges(data["shares"])
@@ -101,14 +101,14 @@ def _verdicts(claims: dict[str, Any], t: Words) -> str:
 
 
 def _leader(boards: dict[str, Any], t: Words) -> str:
-    """Who leads the first board and how surely, and how it would fare against the next country."""
+    """The leader of the first board, its probability, and its win rate against the next country."""
     first = next(iter(_boards(boards)["boards"]), None)
     if first is None:
         return ""
     board = boards[f"{first}|overall"]
     best, *others = board["countries"]
     key = "lead.unsure" if best["first"] is None else "lead.first"
-    said = t(
+    sentence = t(
         key,
         board=t.of("board", first),
         day=t.day(board["day"]),
@@ -118,15 +118,15 @@ def _leader(boards: dict[str, Any], t: Words) -> str:
     )
     other = next((row for row in others if row["id"] not in ("ZZ", "XX")), None)
     if other is None:
-        return said
+        return sentence
     country = t.country(other["id"], other["name"])
-    return f"{said} " + t(
+    return f"{sentence} " + t(
         "lead.gap", country=country, model=other["model"], win=t.percent(other["win"])
     )
 
 
 def _boards(found: dict[str, Any]) -> dict[str, list[str]]:
-    """`boards` with a category overall and countries, the best known first; and `all_boards`."""
+    """`boards` with an overall category and countries, main boards first; and `all_boards`."""
     every = {key.partition("|")[0] for key in found}
     overall = {b for b in every if found.get(f"{b}|overall", {}).get("countries")}
 
@@ -137,7 +137,7 @@ def _boards(found: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _downloads(manifest: Manifest, t: Words) -> list[dict[str, Any]]:
-    """Every file of the release but the page: results first, then what they rest on."""
+    """Every file of the release except the page: results first, then their inputs."""
     tables = [
         {
             "path": e.path,
@@ -160,8 +160,8 @@ def _downloads(manifest: Manifest, t: Words) -> list[dict[str, Any]]:
             "bytes": e.bytes,
             "sha256": e.sha256,
         }
-        # A DuckDB file differs from run to run: its size and digest are in the manifest alone, so
-        # that the same content gives the same page.
+        # The bytes of a DuckDB file differ between runs. Its size and digest are only in the
+        # manifest, so that equal content gives equal pages.
         | ({"bytes": None, "sha256": None} if e.path.endswith(".duckdb") else {})
         for e in manifest.files
         if e.path in DOCUMENTS
@@ -172,7 +172,7 @@ def _downloads(manifest: Manifest, t: Words) -> list[dict[str, Any]]:
 
 
 def _citation(manifest: Manifest) -> dict[str, str]:
-    """The release as a reference, in words and as BibTeX."""
+    """The citation of the release, as text and as BibTeX."""
     key = manifest.release_id.replace("-", "")
     until = f"data up to {manifest.as_of.isoformat()}"
     return {

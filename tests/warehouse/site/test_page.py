@@ -1,4 +1,4 @@
-"""The page of a release: what it says is what the tables say, in both languages, and no more."""
+"""The page of a release shows what its tables hold, in both languages, and nothing else."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def manifest_of(folder: Path) -> Manifest:
 # --- panels -------------------------------------------------------------------------------------
 
 
-def test_no_line_joins_two_panels() -> None:
-    """A day without shares belongs to the panel before it."""
+def test_days_of_different_panels_get_different_numbers() -> None:
+    """A day without shares belongs to the panel of the day before."""
     names = ["a", "a", "b", None, "b", "whole_hub", "whole_hub", "c"]
     days = [date(2026, 8, 1) + timedelta(days=7 * n) for n in range(len(names))]
     sizes = {"panel_models": 3, "hub_models_total": 9, "panel_share_of_models": 1 / 3}
@@ -80,11 +80,11 @@ def texts(language: str) -> dict[str, Any]:
     return found
 
 
-def test_no_key_stands_twice() -> None:
-    """YAML takes the last one in silence."""
+def test_no_text_key_is_defined_twice() -> None:
+    """YAML would use the last one without an error."""
     for language in LANGUAGES:
         lines = (TEXT / f"{language}.yml").read_text(encoding="utf-8").splitlines()
-        keys = [m[1] for line in lines if (m := re.match(r"  ([^\s#][^:]*): ", line))]
+        keys = [m[1] for line in lines if (m := re.match(r"  ([^\s#][^:]*):(?: |$)", line))]
         assert sorted(keys) == sorted(set(keys))
 
 
@@ -95,7 +95,7 @@ def placeholders(text: Any) -> set[str]:
 
 def test_both_languages_have_every_text_with_the_same_values_and_forms() -> None:
     english, hindi = texts("en"), texts("hi")
-    own_to_hindi = {k for k in hindi if k.startswith("claim.")}  # statements are English data
+    own_to_hindi = {k for k in hindi if k.startswith("claim.")}  # the English statements are data
     assert set(english) == set(hindi) - own_to_hindi
     for key, text in english.items():
         assert placeholders(text) == placeholders(hindi[key]), key
@@ -104,20 +104,20 @@ def test_both_languages_have_every_text_with_the_same_values_and_forms() -> None
             assert set(text) == set(hindi[key]) == {"one", "other"}, key
 
 
-def test_every_claim_is_told_in_hindi_with_the_same_figures() -> None:
+def test_every_claim_has_a_hindi_text_with_the_same_figures() -> None:
     hindi = texts("hi")
     folder = ROOT / "warehouse" / "claims" / "statements"
     claims = [c for p in folder.glob("*.yml") for c in yaml.safe_load(p.read_text("utf-8"))]
     assert len(claims) > 40
-    told = {k.removeprefix("claim.") for k in hindi if k.startswith("claim.")}
-    assert told == {claim["id"] for claim in claims}
+    translated = {k.removeprefix("claim.") for k in hindi if k.startswith("claim.")}
+    assert translated == {claim["id"] for claim in claims}
     for claim in claims:
         said = hindi[f"claim.{claim['id']}"]
         figures = re.findall(r"[\d.]+(?= %)", claim["statement"])
         assert [f for f in figures if f not in said] == [], claim["id"]
 
 
-def test_hindi_is_in_devanagari() -> None:
+def test_every_hindi_text_is_in_devanagari() -> None:
     for key, text in texts("hi").items():
         for form in text.values() if isinstance(text, dict) else [text]:
             bare = re.sub(r"\{\w+\}", "", form)
@@ -126,7 +126,7 @@ def test_hindi_is_in_devanagari() -> None:
 
 
 def vocabulary() -> Iterator[tuple[str, str]]:
-    """Every value of a closed vocabulary that the page names, with its kind."""
+    """Every value of a closed vocabulary on the page, with its kind."""
     promised = contracts()
     shares_of = promised["mart.country_share_daily"].columns
     for column in ("population", "metric", "attribution", "credit"):
@@ -170,23 +170,21 @@ def test_every_country_of_the_registry_has_a_hindi_name() -> None:
         ("hi", ["15 अगस्त 2026", "12,34,567", "1 दिन", "0 दिन", "अमेरिका"]),
     ],
 )
-def test_numbers_dates_and_plurals_as_the_readers_write_them(
-    language: str, said: list[str]
-) -> None:
+def test_numbers_dates_and_plurals_follow_the_language(language: str, said: list[str]) -> None:
     speak = words(language)
     days = [speak("days", count=n, n=speak.integer(n)) for n in (1, 0)]
     country = speak.country("US", "United States")
     assert [speak.day(date(2026, 8, 15)), speak.integer(1234567), *days, country] == said
 
 
-def test_hindi_takes_the_singular_for_nothing_too() -> None:
+def test_zero_is_singular_in_hindi_and_plural_in_english() -> None:
     assert words("hi")("rows", count=0, n="0") == "0 पंक्ति"
     assert words("en")("rows", count=0, n="0") == "0 rows"
 
 
 @FEW
 @given(st.integers(-(10**13), 10**13))
-def test_grouping_loses_no_digit(n: int) -> None:
+def test_grouping_keeps_every_digit(n: int) -> None:
     grouped = words("en").integer(n)
     assert int(grouped.replace(",", "")) == n
     assert re.fullmatch(r"-?\d{1,3}|-?\d{1,2}(,\d\d)*,\d{3}", grouped)
@@ -197,7 +195,7 @@ def test_grouping_loses_no_digit(n: int) -> None:
 
 @FEW
 @given(st.floats(0, 1))
-def test_a_share_is_shown_to_a_thousandth_and_never_as_nothing_or_all(share: float) -> None:
+def test_share_rounds_to_a_thousandth_but_never_to_zero_or_one(share: float) -> None:
     frame = pl.DataFrame({"x": [share]})
     shown = frame.select(thousandths("x"))["x"][0]
     if 0 < share < 0.0005:
@@ -208,10 +206,10 @@ def test_a_share_is_shown_to_a_thousandth_and_never_as_nothing_or_all(share: flo
         assert abs(shown - 1000 * share) <= 0.5 + 1e-9
         assert shown == int(shown)
     sure = frame.select(probability("x"))["x"][0]
-    assert 0 < sure < 1000  # an underflow is not certainty
+    assert 0 < sure < 1000  # an underflow does not mean certainty
 
 
-def test_what_is_missing_stays_missing() -> None:
+def test_missing_values_stay_missing() -> None:
     frame = pl.DataFrame({"x": [None, 0.0, 1.0]}, schema={"x": pl.Float64})
     assert frame.select(thousandths("x"))["x"].to_list() == [None, 0.0, 1000.0]
     speak = words("en")
@@ -221,7 +219,7 @@ def test_what_is_missing_stays_missing() -> None:
 
 @FEW
 @given(st.sets(st.dates(date(2020, 1, 1), date(2030, 1, 1)), max_size=80), st.integers(2, 40))
-def test_thinning_keeps_the_ends_and_invents_no_day(days: set[date], limit: int) -> None:
+def test_thinned_days_are_given_days_and_include_both_ends(days: set[date], limit: int) -> None:
     kept = thinned(days, limit)
     assert len(kept) == len(set(kept)) == min(len(days), limit)
     assert set(kept) <= days
@@ -232,7 +230,7 @@ def test_thinning_keeps_the_ends_and_invents_no_day(days: set[date], limit: int)
 
 @FEW
 @given(st.text(), st.sampled_from(["", HOSTILE, "</script>", "<!--", "\u2028\u2029"]))
-def test_no_text_leaves_the_data_file(text: str, hostile: str) -> None:
+def test_text_is_escaped_in_the_data_file(text: str, hostile: str) -> None:
     made = script("DATA", {"name": text + hostile})
     body = made.removeprefix('"use strict";const DATA=').removesuffix(";\n")
     assert not set("<>&\u2028\u2029") & set(body)
@@ -242,7 +240,7 @@ def test_no_text_leaves_the_data_file(text: str, hostile: str) -> None:
 # --- the page of the sample ----------------------------------------------------------------------
 
 
-def test_the_headline_is_the_mart_s(release: Path) -> None:
+def test_headline_equals_the_mart(release: Path) -> None:
     with duckdb.connect(str(release / "observatory.duckdb"), read_only=True) as con:
         rows = con.execute(
             "SELECT s.country_name, s.share, s.share_lower, s.share_upper, r.share_lowest,"
@@ -263,14 +261,14 @@ def test_the_headline_is_the_mart_s(release: Path) -> None:
             f"<h2>{name}</h2>",
             f'class="big">{share}%<',
             f"{lower}–{upper}%",
-            f"{lowest}–{highest}% over {definitions} definitions",
-            f"30-day downloads · All observed · By publisher · Equal parts · 15 August 2026"
-            f" · {models} models",
+            f"{lowest}–{highest}% across {definitions} definitions",
+            f"30-day downloads · All observed models · By publisher · Split equally · "
+            f"15 August 2026 · {models} models",
         ):
             assert said in lead
 
 
-def test_it_says_that_the_sample_is_one_and_for_whom_it_is(release: Path) -> None:
+def test_page_names_the_sample_and_the_audience(release: Path) -> None:
     pages = {name: (release / name).read_text(encoding="utf-8") for name in PAGES}
     for language, name in (("en", "index.html"), ("hi", "index.hi.html")):
         assert f'<html lang="{language}">' in pages[name]
@@ -288,29 +286,27 @@ def test_it_says_that_the_sample_is_one_and_for_whom_it_is(release: Path) -> Non
         ("registry", 900, "still"),
     ],
 )
-def test_state_of_a_source_follows_the_card_s_stale_after_days(
-    source: str, age: int | None, state: str
-) -> None:
+def test_source_state_follows_stale_after_days(source: str, age: int | None, state: str) -> None:
     assert _state(age, card(source)) == state
 
 
-def test_the_page_says_no_data_of_sources_that_the_sample_lacks(release: Path) -> None:
-    for name, told in (("index.html", "no data"), ("index.hi.html", "कोई आँकड़े नहीं")):
+def test_sources_without_snapshots_are_shown_as_no_data(release: Path) -> None:
+    for name, state in (("index.html", "no data"), ("index.hi.html", "आँकड़े नहीं हैं")):
         page = (release / name).read_text("utf-8")
         row = re.search(r"<tr>(?:(?!</tr>).)*trending(?:(?!</tr>).)*</tr>", page, flags=re.S | re.I)
-        assert row and f'<span class="state state-no_data">{told}</span>' in row[0]
+        assert row and f'<span class="state state-no_data">{state}</span>' in row[0]
 
 
-def test_its_downloads_are_the_release_s_files(release: Path) -> None:
+def test_download_digests_equal_the_files(release: Path) -> None:
     page = (release / "index.html").read_text(encoding="utf-8")
     found = re.findall(r'<a href="([^"]+)"(?: download)?>[^\n]*?class="hash">([0-9a-f]{64})<', page)
-    beside = 5  # the docs, four descriptions; the digest of the DuckDB file is in the manifest
+    beside = 5  # docs and four descriptions; the digest of the DuckDB file is only in the manifest
     assert len(found) == len(manifest_of(release).tables) + beside
     for path, digest in found:
         assert hashlib.sha256((release / path).read_bytes()).hexdigest() == digest, path
 
 
-def test_it_is_in_the_manifest_and_within_its_budget(release: Path) -> None:
+def test_page_files_are_in_the_manifest_and_within_the_size_budget(release: Path) -> None:
     own = {f.path: f for f in manifest_of(release).files if f.path.startswith(("index.", "page/"))}
     assert set(PAGES) | {f"page/{p.name}" for p in ASSETS.iterdir()} <= set(own)
     library = sum(own[f"page/{name}"].bytes for name in LIBRARIES)
@@ -319,7 +315,7 @@ def test_it_is_in_the_manifest_and_within_its_budget(release: Path) -> None:
 
 
 class Markup(HTMLParser):
-    """What of a page could run or load something."""
+    """The parts of a page that could run or load something."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -349,7 +345,9 @@ def markup(page: str) -> Markup:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_inline_and_nothing_comes_from_elsewhere(release: Path, name: str) -> None:
+def test_page_has_no_inline_code_and_loads_nothing_from_other_sites(
+    release: Path, name: str
+) -> None:
     page = (release / name).read_text(encoding="utf-8")
     found = markup(page)
     assert found.inline == []
@@ -364,14 +362,14 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(release: Path, name:
     assert page.index("Content-Security-Policy") < page.index("<link")
 
 
-def test_the_same_release_gives_the_same_page(release: Path, tmp_path: Path) -> None:
+def test_equal_releases_give_equal_pages(release: Path, tmp_path: Path) -> None:
     assert page_files(paged(release, tmp_path / "again")) == page_files(release)
 
 
-# --- releases that lack something, or hold something strange ---------------------------------
+# --- incomplete releases and unusual content --------------------------------------------------
 
 
-def test_a_page_of_empty_marts_stands_and_says_so(release: Path, tmp_path: Path) -> None:
+def test_page_of_empty_marts_says_that_there_is_no_data(release: Path, tmp_path: Path) -> None:
     paged(release, tmp_path / "empty", *emptied(release / "observatory.duckdb"))
     for language, name in (("en", "index.html"), ("hi", "index.hi.html")):
         page = (tmp_path / "empty" / name).read_text(encoding="utf-8")
@@ -380,8 +378,8 @@ def test_a_page_of_empty_marts_stands_and_says_so(release: Path, tmp_path: Path)
         assert words(language)("downloads.title") in page
 
 
-def test_a_page_of_absent_marts_stands(release: Path, tmp_path: Path) -> None:
-    """As in a public release, whose tables a license may keep out wholly."""
+def test_page_renders_without_the_mart_tables(release: Path, tmp_path: Path) -> None:
+    """As in a public release, where a license may exclude whole tables."""
     without = "DROP SCHEMA mart CASCADE; DROP SCHEMA raw CASCADE"
     page = (paged(release, tmp_path / "absent", without) / "index.html").read_text(encoding="utf-8")
     assert page.count(words("en")("nothing")) >= 6
@@ -399,36 +397,36 @@ SECRET = [
     "INSERT INTO meta.snapshots SELECT * REPLACE ('ai_index/2026-08-15' AS snapshot_id,"
     " 'ai_index' AS source, 'kept-in-citation' AS citation) FROM meta.snapshots LIMIT 1",
 ]
-KEPT_IN = ("271828", "2,71,828", "kept-in-", "AI Index 2026, as printed")
+LEFT_OUT = ("271828", "2,71,828", "kept-in-", "AI Index 2026, as printed")
 
 
-def test_a_public_page_tells_nothing_that_was_left_out(warehouse: Path, tmp_path: Path) -> None:
+def test_public_page_contains_nothing_that_was_left_out(warehouse: Path, tmp_path: Path) -> None:
     staged(warehouse, tmp_path / "internal", "internal", *SECRET)
     staged(warehouse, tmp_path / "public", "public", *SECRET)
     inside = "".join(page_files(tmp_path / "internal").values())
-    # The names of sources are no secret: the texts hold them in every release.
+    # The names of the sources are public: the texts of every release contain them.
     outside = {n: t for n, t in page_files(tmp_path / "public").items() if "text." not in n}
     assert [s for s in ("271828", "kept-in-model", "kept-in-lab-model") if s not in inside] == []
-    assert [(n, s) for n, text in outside.items() for s in KEPT_IN if s in text] == []
+    assert [(n, s) for n, text in outside.items() for s in LEFT_OUT if s in text] == []
     page = outside["index.html"]
     assert words("en")("audience.public") in page
     assert words("en")("licenses.left_out") in page
-    assert "26 June 2026" in page  # the board before, which is free
+    assert "26 June 2026" in page  # the previous board, which may be shared
 
 
-def test_names_from_outside_stay_names(release: Path, tmp_path: Path) -> None:
+def test_names_from_sources_are_escaped(release: Path, tmp_path: Path) -> None:
     paged(release, tmp_path / "hostile", *hostile_names())
     for name in PAGES:
         page = (tmp_path / "hostile" / name).read_text(encoding="utf-8")
         found = markup(page)
         assert found.inline == []
-        assert found.tags.count("img") == 1  # our own
+        assert found.tags.count("img") == 1  # the logo
         assert "&lt;/script&gt;&lt;img" in page
         assert "{{ 7*7 }}" in page  # shown, not computed
     assert "<" not in (tmp_path / "hostile" / "page" / "data.js").read_text(encoding="utf-8")
 
 
-def test_a_year_of_days_stays_within_the_budget() -> None:
+def test_shares_of_a_year_stay_within_the_size_budget() -> None:
     """Six populations, five metrics, two attributions, two credits, 60 countries, 400 days."""
     days = [date(2026, 8, 15) - timedelta(n) for n in range(0, 400, 5)]
     with duckdb.connect() as con:
@@ -462,10 +460,10 @@ def test_a_year_of_days_stays_within_the_budget() -> None:
     assert len(script("DATA", packed_shares(found))) < 500_000
 
 
-# --- what stands in the project --------------------------------------------------------------
+# --- files of the repository -------------------------------------------------------------------
 
 
-def test_the_libraries_are_those_of_the_notice() -> None:
+def test_bundled_libraries_match_the_notice() -> None:
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
     for name in LIBRARIES:
         data = (ASSETS / name).read_bytes()
@@ -474,15 +472,15 @@ def test_the_libraries_are_those_of_the_notice() -> None:
         )
         assert entry, name
         assert hashlib.sha256(data).hexdigest() == entry[3], name
-        assert f"v{entry[2]}".encode() in data[:200], name  # the version that the file names itself
+        assert f"v{entry[2]}".encode() in data[:200], name  # the version stated in the file
 
 
-def colours(css: str) -> dict[str, str]:
+def colors(css: str) -> dict[str, str]:
     return dict(re.findall(r"--([\w]+): (#[0-9a-f]{6})", css))
 
 
-def luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+def luminance(color: str) -> float:
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -493,27 +491,27 @@ def contrast(a: str, b: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast_is_aa_in_both_schemes(scheme: str) -> None:
+def test_contrast_meets_aa_in_both_color_schemes(scheme: str) -> None:
     css = (ASSETS / "page.css").read_text(encoding="utf-8")
     head, dark = css.split("@media screen and (prefers-color-scheme: dark)")[:2]
-    found = colours(head) | (colours(dark.split("\n}\n")[0]) if scheme == "dark" else {})
+    found = colors(head) | (colors(dark.split("\n}\n")[0]) if scheme == "dark" else {})
     assert len(found) >= 18
     for name in ("ink", "soft", "link", "good", "warn", *(f"c{i}" for i in range(7))):
         for ground in ("paper", "raised"):
             assert contrast(found[name], found[ground]) >= 4.5, (name, ground)
     assert contrast(found["focus"], found["paper"]) >= 3
-    assert contrast(found["bounds"], found["paper"]) >= 2  # beside a mark and a number in words
+    assert contrast(found["bounds"], found["paper"]) >= 2  # next to a mark and a number
 
 
-def test_the_command_stages_a_release_to_look_at(warehouse: Path, tmp_path: Path) -> None:
+def test_page_command_stages_a_release_with_its_page(warehouse: Path, tmp_path: Path) -> None:
     from flows.cli.app import app
 
     call = ["page", f"--warehouse={warehouse}", f"--out={tmp_path / 'look'}"]
     done = CliRunner().invoke(app, [*call, "--json"])
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert manifest_of(tmp_path / "look").release_id == told["release_id"]
-    assert all(Path(path).is_file() for path in told["pages"].values())
+    printed = json.loads(done.stdout)
+    assert manifest_of(tmp_path / "look").release_id == printed["release_id"]
+    assert all(Path(path).is_file() for path in printed["pages"].values())
     again = CliRunner().invoke(app, call)
     assert again.exit_code == 6
     assert "not empty" in again.output

@@ -1,4 +1,4 @@
-"""The page in a real browser: drawn, switched, driven by keyboard, and silent towards the world."""
+"""The page in a real browser: charts, switches, keyboard, and no outside requests."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def picture(tab: Tab, figure: str) -> str:
 
 @LANGUAGE
 @pytest.mark.parametrize("scheme", ["file", "http"])
-def test_it_draws_without_a_complaint_and_asks_nobody_else(
+def test_page_draws_without_errors_or_outside_requests(
     tab: Tab, release: Path, served: str, scheme: str, language: str, name: str
 ) -> None:
     start = release.as_uri() if scheme == "file" else served
@@ -88,7 +88,7 @@ def test_it_draws_without_a_complaint_and_asks_nobody_else(
 
 
 @LANGUAGE
-def test_the_switch_changes_chart_table_and_definition(
+def test_definition_switch_changes_chart_table_and_text(
     tab: Tab, release: Path, language: str, name: str
 ) -> None:
     tab.open(f"{release.as_uri()}/{name}")
@@ -100,15 +100,15 @@ def test_the_switch_changes_chart_table_and_definition(
     definition = text(tab, "#country-now .definition")
     assert speak("attribution.base") in definition
     assert speak("attribution.base.about") == text(tab, "[data-about=attribution]")
-    assert definition in text(tab, "[data-status]")  # told to a screen reader
+    assert definition in text(tab, "[data-status]")  # announced to screen readers
     drawn = {row[0]: row[1] for row in after[0]}
     data = tab.run("OBSERVATORY.shares.country['all|downloads_30d|base|fractional'].now")
     rows = [dict(zip(data["columns"], row, strict=True)) for row in data["rows"]]
     assert drawn == {speak.country(r["id"], r["name"]): speak.percent(r["share"]) for r in rows}
 
 
-def test_what_a_script_shows_first_is_what_stood_there_before(tab: Tab, release: Path) -> None:
-    """Without scripts the tables are there, and with them the same numbers."""
+def test_tables_are_the_same_with_and_without_scripts(tab: Tab, release: Path) -> None:
+    """Scripts redraw the tables of the HTML with the same numbers."""
     for name in FILES.values():
         tab.call("Emulation.setScriptExecutionDisabled", value=True)
         tab.open(f"{release.as_uri()}/{name}", ready="true")
@@ -120,10 +120,10 @@ def test_what_a_script_shows_first_is_what_stood_there_before(tab: Tab, release:
 
 
 @LANGUAGE
-def test_numbers_and_dates_are_the_browser_s_own(
+def test_python_and_browser_format_numbers_and_dates_alike(
     tab: Tab, release: Path, language: str, name: str
 ) -> None:
-    """Python writes what stands still, Intl what moves: nobody can tell them apart."""
+    """Python formats the static HTML and Intl the scripts; both must give the same text."""
     tab.open(f"{release.as_uri()}/{name}")
     speak = words(language)
     shares = [*range(0, 1001, 7), 1000, NEARLY_NOTHING, NEARLY_ALL]
@@ -137,7 +137,7 @@ def test_numbers_and_dates_are_the_browser_s_own(
     assert said == [speak("days", count=n, n=n) for n in some]
 
 
-def test_the_other_language_opens_on_the_same_definition(tab: Tab, served: str) -> None:
+def test_language_link_keeps_the_definition(tab: Tab, served: str) -> None:
     tab.open(f"{served}/index.html")
     tab.run("document.querySelector('[name=metric][value=likes]').click()")
     tab.open(tab.run("document.querySelector('[data-language][lang=hi]').href"))
@@ -145,18 +145,18 @@ def test_the_other_language_opens_on_the_same_definition(tab: Tab, served: str) 
     assert words("hi")("metric.likes") in text(tab, "#country-now .definition")
 
 
-def test_an_address_from_outside_chooses_nothing_unknown(tab: Tab, served: str) -> None:
+def test_unknown_values_in_the_address_are_ignored(tab: Tab, served: str) -> None:
     tab.open(f"{served}/index.html?metric=%3Cimg%20src%3Dx%3E&elements=1&population=llm_vlm")
     assert tab.complaints == []
     assert tab.run("document.querySelector('[name=population]:checked').value") == "llm_vlm"
     assert tab.run("document.querySelector('[name=metric]:checked').value") == "downloads_30d"
 
 
-def test_it_can_be_driven_by_keyboard(tab: Tab, release: Path) -> None:
+def test_page_works_with_the_keyboard(tab: Tab, release: Path) -> None:
     tab.open(f"{release.as_uri()}/index.html")
     tab.press(*TAB)
     assert tab.run("document.activeElement.className") == "skip"
-    assert tab.run("document.activeElement.getBoundingClientRect().top") >= 0  # it can be seen
+    assert tab.run("document.activeElement.getBoundingClientRect().top") >= 0  # it is visible
     tab.press(*ENTER)
     assert tab.run("document.activeElement.id") == "main"
     for _ in range(40):
@@ -164,16 +164,16 @@ def test_it_can_be_driven_by_keyboard(tab: Tab, release: Path) -> None:
         if tab.run("document.activeElement.name") == "population":
             break
     else:
-        raise AssertionError("the switch cannot be reached")
+        raise AssertionError("the switch is not reachable with the Tab key")
     ring = "getComputedStyle(document.activeElement.nextElementSibling).outlineStyle"
-    assert tab.run(ring) == "solid"  # where the focus is can be seen
+    assert tab.run(ring) == "solid"  # the focus is visible
     before = cells(tab, "#country-now")
     tab.press(*RIGHT)
     assert tab.run("document.activeElement.checked")
     assert cells(tab, "#country-now") != before
 
 
-def test_behind_every_chart_is_a_table_and_before_it_a_text(tab: Tab, release: Path) -> None:
+def test_every_chart_has_a_table_and_a_label(tab: Tab, release: Path) -> None:
     tab.open(f"{release.as_uri()}/index.html")
     figures = tab.run("[...document.querySelectorAll('figure')].map(f => f.id)")
     assert len(figures) >= 9
@@ -182,7 +182,7 @@ def test_behind_every_chart_is_a_table_and_before_it_a_text(tab: Tab, release: P
         label = tab.run(
             f"document.querySelector('#{figure} [role=img]').getAttribute('aria-label')"
         )
-        assert len(label) > len(text(tab, f"#{figure} h3")) + 5, figure  # it tells what is drawn
+        assert len(label) > len(text(tab, f"#{figure} h3")) + 5, figure  # it describes the chart
     assert tab.run("[...document.querySelectorAll('th')].every(h => h.scope)")
     unlabelled = "[...document.querySelectorAll('select, input')].filter(e => !e.labels.length)"
     assert tab.run(f"{unlabelled}.length") == 0
@@ -190,7 +190,7 @@ def test_behind_every_chart_is_a_table_and_before_it_a_text(tab: Tab, release: P
 
 @LANGUAGE
 @pytest.mark.parametrize("width", [320, 390, 768])
-def test_nothing_runs_out_of_a_small_screen(
+def test_page_fits_small_screens(
     tab: Tab, release: Path, width: int, language: str, name: str
 ) -> None:
     tab.size(width)
@@ -200,7 +200,7 @@ def test_nothing_runs_out_of_a_small_screen(
     assert tab.run(f"Math.max(...{over}.map(r => r.right))") <= width
 
 
-def test_both_schemes_have_colours_of_their_own(tab: Tab, release: Path) -> None:
+def test_color_schemes_use_different_colors(tab: Tab, release: Path) -> None:
     found = []
     for scheme in ("light", "dark"):
         tab.media(prefers_color_scheme=scheme)
@@ -210,20 +210,20 @@ def test_both_schemes_have_colours_of_their_own(tab: Tab, release: Path) -> None
     assert len(set(found[0]) | set(found[1])) == 4
 
 
-def test_names_from_outside_run_nothing(tab: Tab, release: Path, tmp_path: Path) -> None:
+def test_names_from_sources_run_no_code(tab: Tab, release: Path, tmp_path: Path) -> None:
     folder = paged(release, tmp_path / "hostile", *hostile_names())
     for name in FILES.values():
         tab.open(f"{folder.as_uri()}/{name}")
         assert tab.complaints == []
         assert tab.run("typeof window.hacked") == "undefined"
-        assert tab.run("document.images.length") == 1  # our own
+        assert tab.run("document.images.length") == 1  # the logo
         shown = text(tab, "[data-board-countries] tbody")
         assert "</script><img src=x onerror=" in shown
         assert "{{ 7*7 }}" in shown
         assert tab.run(DRAWN) >= 8
 
 
-def test_a_page_without_results_stands(tab: Tab, release: Path, tmp_path: Path) -> None:
+def test_page_without_results_renders(tab: Tab, release: Path, tmp_path: Path) -> None:
     folder = paged(release, tmp_path / "empty", *emptied(release / "observatory.duckdb"))
     for language, name in FILES.items():
         tab.open(f"{folder.as_uri()}/{name}")
@@ -231,7 +231,7 @@ def test_a_page_without_results_stands(tab: Tab, release: Path, tmp_path: Path) 
         assert text(tab, "#shares .nothing") == words(language)("nothing")
 
 
-def test_print_opens_every_table(tab: Tab, release: Path) -> None:
+def test_printing_opens_every_table(tab: Tab, release: Path) -> None:
     tab.open(f"{release.as_uri()}/index.html")
     assert tab.run("document.querySelectorAll('details:not([open])').length") > 5
     tab.call("Page.printToPDF")

@@ -1,5 +1,5 @@
 "use strict";
-// Charts with Observable Plot. Rows come prepared from data.js; here they are picked and drawn.
+// Charts with Observable Plot. data.js has the prepared rows; this file only draws them.
 const { format, charts } = (() => {
   const locale = WORDS.locale;
   const integers = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
@@ -8,7 +8,7 @@ const { format, charts } = (() => {
   const plural = new Intl.PluralRules(locale);
 
   const format = {
-    // A text with its values; a text of one number is chosen by the language's plural rule.
+    // A text with its values. The plural rule of the language chooses the form for a count.
     text(key, values = {}) {
       let text = WORDS.texts[key] ?? key;
       if (typeof text === "object") text = text[plural.select(values.count)] ?? text.other;
@@ -18,7 +18,7 @@ const { format, charts } = (() => {
     country: (code, fallback) => WORDS.countries[code] ?? fallback ?? code,
     number: (n) => new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }).format(n),
     integer: (n) => (n == null ? "–" : integers.format(n)),
-    // Shares are carried in thousandths; 0.4 and 999.6 are what is not quite 0 and not quite 1.
+    // Shares are in thousandths; 0.4 and 999.6 mean just above 0 and just below 1.
     percent(thousandths) {
       if (thousandths == null) return "–";
       if (thousandths > 0 && thousandths < 1) return "<" + percents.format(0.001);
@@ -32,30 +32,30 @@ const { format, charts } = (() => {
   const utc = (text) => new Date(text + "T00:00:00Z");
   const short = (name, n) => (name.length > n ? name.slice(0, n - 1) + "…" : name);
 
-  // Colour never stands alone: every line has a dash and a symbol of its own, and its name at its end.
-  const COLOURS = ["var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)"];
+  // Color is never the only cue: every line also has its own dash and symbol, and its name at its end.
+  const COLORS = ["var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)"];
   const DASHES = ["", "7 3", "2 3", "9 3 2 3", "4 2", "12 4"];
   const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star"];
   const UNKNOWN = ["ZZ", "XX", "unexamined", "none"];
-  const FIXED = { US: 0, CN: 1 }; // the same on the whole page
-  // The look of each name in one chart; no two are alike, up to as many as there are looks.
+  const FIXED = { US: 0, CN: 1 }; // the same in every chart
+  // Color, dash and symbol of each name in one chart, all different as long as there are enough.
   function looks(ids) {
-    const free = COLOURS.map((_, i) => i).filter((i) => !ids.some((id) => FIXED[id] === i));
+    const free = COLORS.map((_, i) => i).filter((i) => !ids.some((id) => FIXED[id] === i));
     return new Map(ids.map((id) => {
-      if (UNKNOWN.includes(id)) return [id, { colour: "var(--c0)", dash: "1 3", symbol: "times" }];
-      const i = FIXED[id] ?? free.shift() ?? COLOURS.length - 1;
-      return [id, { colour: COLOURS[i], dash: DASHES[i], symbol: SYMBOLS[i] }];
+      if (UNKNOWN.includes(id)) return [id, { color: "var(--c0)", dash: "1 3", symbol: "times" }];
+      const i = FIXED[id] ?? free.shift() ?? COLORS.length - 1;
+      return [id, { color: COLORS[i], dash: DASHES[i], symbol: SYMBOLS[i] }];
     }));
   }
 
   const plot = (width, height, options) =>
     Plot.plot({ className: "plot-svg", width, height, style: { fontSize: "13px", fontFamily: "inherit" }, ...options });
   const tip = { fontSize: 13, textPadding: 8, lineHeight: 1.3, stroke: "var(--bounds)" };
-  // Room at the side for names, and the names cut to that room.
+  // Space for names at the side; longer names are cut to fit.
   const letters = (width) => Math.min(Math.floor((width * 0.42 - 14) / 7.4), 28);
   const sides = (width, names) => Math.max(...names.map((n) => short(n, letters(width)).length)) * 7.4 + 14;
 
-  // Who has how much, on one day: the share, its bounds, and the range over definitions.
+  // Shares on one day, with their bounds and the range over all definitions.
   function now(rows, width) {
     const names = rows.map((r) => r.label), named = new Map(rows.map((r) => [r.id, r.label]));
     const shade = (r) => (UNKNOWN.includes(r.id) ? "var(--c0)" : "var(--c1)");
@@ -74,7 +74,7 @@ const { format, charts } = (() => {
     }
     marks.push(
       Plot.text(rows, { y: "id", frameAnchor: "right", dx: 58, textAnchor: "end", text: (r) => format.percent(r.share), fontVariant: "tabular-nums" }),
-      Plot.tip(rows, Plot.pointerY({ x: "share", y: "id", title: "told", ...tip })));
+      Plot.tip(rows, Plot.pointerY({ x: "share", y: "id", title: "tip", ...tip })));
     return plot(width, rows.length * 30 + 42, {
       marginLeft: sides(width, names), marginRight: 60, marginTop: 4, marginBottom: 36,
       x: { domain: [0, top], tickFormat: format.whole, label: null, ticks: Math.max(3, Math.floor(width / 140)) },
@@ -83,7 +83,7 @@ const { format, charts } = (() => {
     });
   }
 
-  // Labels at the ends of lines, pushed apart where they would overlap.
+  // Labels at the ends of the lines, moved apart so that they do not overlap.
   function ends(series, height, top) {
     const gap = (top * 15) / height;
     const last = series.map((s) => ({ ...s.points.at(-1), label: s.label, id: s.id })).sort((a, b) => b.y - a.y);
@@ -101,7 +101,7 @@ const { format, charts } = (() => {
     return (d) => form.format(d);
   }
 
-  // series: {id, label, points: [{x, y, lower?, upper?, part?}]}, y null where nothing was observed.
+  // series: {id, label, points: [{x, y, lower?, upper?, part?}]}, y = null if nothing was observed.
   function lines(series, width, { low = 0, high = null, unit = format.percent, axis = format.whole, when = (d) => format.day(d.toISOString().slice(0, 10)), tick = null } = {}) {
     const height = 300;
     const points = series.flatMap((s) => s.points.filter((p) => p.y != null).map((p) => ({ ...p, id: s.id, label: s.label })));
@@ -110,14 +110,14 @@ const { format, charts } = (() => {
     const marks = [Plot.gridY({ stroke: "var(--rule)", strokeOpacity: 1 })];
     const look = looks(series.map((s) => s.id));
     for (const one of series) {
-      const { colour, dash, symbol } = look.get(one.id);
+      const { color, dash, symbol } = look.get(one.id);
       const mine = points.filter((p) => p.id === one.id);
       if (mine.some((p) => p.upper != null && p.upper > p.lower))
-        marks.push(Plot.areaY(mine, { x: "x", y1: "lower", y2: "upper", z: "part", fill: colour, fillOpacity: 0.13 }));
-      marks.push(Plot.lineY(one.points, { x: "x", y: "y", z: "part", stroke: colour, strokeWidth: 2, strokeDasharray: dash }));
+        marks.push(Plot.areaY(mine, { x: "x", y1: "lower", y2: "upper", z: "part", fill: color, fillOpacity: 0.13 }));
+      marks.push(Plot.lineY(one.points, { x: "x", y: "y", z: "part", stroke: color, strokeWidth: 2, strokeDasharray: dash }));
       const inPart = d3.rollup(mine, (p) => p.length, (p) => p.part);
       const some = mine.length > 14 ? mine.filter((p, i) => i % Math.ceil(mine.length / 10) === 0 || i === mine.length - 1 || inPart.get(p.part) === 1) : mine;
-      marks.push(Plot.dot(some, { x: "x", y: "y", symbol, r: 3.5, fill: colour, stroke: "var(--paper)", strokeWidth: 0.8 }));
+      marks.push(Plot.dot(some, { x: "x", y: "y", symbol, r: 3.5, fill: color, stroke: "var(--paper)", strokeWidth: 0.8 }));
     }
     const named = ends(series.map((s) => ({ ...s, points: s.points.filter((p) => p.y != null) })).filter((s) => s.points.length), height - 44, top - low);
     const room = Math.min(letters(width), 20);
@@ -129,13 +129,13 @@ const { format, charts } = (() => {
       marginLeft: 46, marginRight: right, marginTop: 12, marginBottom: 32,
       x: { type: "utc", label: null, tickFormat: tick ?? ticks(dates), ticks: Math.max(2, Math.min(new Set(dates.map(Number)).size, Math.floor((width - right) / 110))) },
       y: { domain: [low, top], label: null, tickFormat: axis, ticks: 5 },
-      color: { type: "ordinal", domain: series.map((s) => s.id), range: series.map((s) => look.get(s.id).colour) },
+      color: { type: "ordinal", domain: series.map((s) => s.id), range: series.map((s) => look.get(s.id).color) },
       marks,
     });
   }
 
-  // Marks with a country's code, one row a board: x is what is compared, lower and upper its doubt.
-  // Marks that would lie on each other stand above each other.
+  // Marks with country codes, one row per board: x is the value, lower and upper its bounds.
+  // Marks that would overlap are drawn above and below each other.
   function codes(rows, names, width, { domain, axis, reference = null, aside = null }) {
     const left = sides(width, names), right = aside ? 88 : 22;
     const pixels = (x) => ((x - domain[0]) / (domain[1] - domain[0])) * (width - left - right);
@@ -154,15 +154,15 @@ const { format, charts } = (() => {
     const marks = [Plot.gridX({ stroke: "var(--rule)", strokeOpacity: 1 }), Plot.ruleY(names, { stroke: "var(--rule)" })];
     if (reference != null) marks.push(Plot.ruleX([reference], { stroke: "var(--ink)", strokeWidth: 1.5 }));
     if (aside) marks.push(Plot.text(names, { y: (n) => n, frameAnchor: "right", dx: 84, textAnchor: "end", text: (n) => aside.get(n), fontVariant: "tabular-nums" }));
-    const colour = (r) => look.get(r.code).colour;
+    const color = (r) => look.get(r.code).color;
     for (const [lane, dy] of [0, -11, 11].entries()) {
       const mine = lanes[lane];
       marks.push(
-        Plot.link(mine.filter((r) => r.upper > r.lower), { x1: "lower", x2: "upper", y1: "label", y2: "label", dy, stroke: colour, strokeWidth: 3 }),
-        Plot.dot(mine, { x: "x", y: "label", dy, r: 11.5, fill: "var(--paper)", stroke: colour, strokeWidth: 1.6 }),
-        Plot.text(mine, { x: "x", y: "label", dy, text: (r) => (r.censored ? "≥" : "") + r.code, fontSize: 10, fontWeight: 700, fill: colour }));
+        Plot.link(mine.filter((r) => r.upper > r.lower), { x1: "lower", x2: "upper", y1: "label", y2: "label", dy, stroke: color, strokeWidth: 3 }),
+        Plot.dot(mine, { x: "x", y: "label", dy, r: 11.5, fill: "var(--paper)", stroke: color, strokeWidth: 1.6 }),
+        Plot.text(mine, { x: "x", y: "label", dy, text: (r) => (r.censored ? "≥" : "") + r.code, fontSize: 10, fontWeight: 700, fill: color }));
     }
-    marks.push(Plot.tip(rows, Plot.pointer({ x: "x", y: "label", title: "told", ...tip })));
+    marks.push(Plot.tip(rows, Plot.pointer({ x: "x", y: "label", title: "tip", ...tip })));
     return plot(width, names.length * 46 + 46, {
       marginLeft: left, marginRight: right, marginTop: 4, marginBottom: 34,
       x: { domain, tickFormat: axis, label: null, ticks: Math.max(3, Math.floor(width / 150)) },
@@ -171,7 +171,7 @@ const { format, charts } = (() => {
     });
   }
 
-  // One strip per country and attribution; the height of a day's line is the number of places.
+  // One row per country and attribution; the height of a day's line is the number of places.
   function places(rows, days, width) {
     const dates = days.map(utc), pad = Math.max(span(dates) * 0.02, 1) * 864e5;
     const names = [...new Set(rows.map((r) => r.label))];
@@ -185,7 +185,7 @@ const { format, charts } = (() => {
       fy: { domain: names, label: null, axis: null, padding: 0.15 },
       marks: [
         Plot.ruleY([0], { stroke: "var(--bounds)" }),
-        Plot.ruleX(rows, { x: "x", y1: 0, y2: "value", fx: "attribution", fy: "label", stroke: (r) => look.get(r.code).colour, strokeWidth: Math.min(Math.max(columns / days.length / 1.5, 1.5), 8) }),
+        Plot.ruleX(rows, { x: "x", y1: 0, y2: "value", fx: "attribution", fy: "label", stroke: (r) => look.get(r.code).color, strokeWidth: Math.min(Math.max(columns / days.length / 1.5, 1.5), 8) }),
         Plot.text(names, { fy: (n) => n, fx: () => rows[0].attribution, frameAnchor: "bottom-left", dx: -10, textAnchor: "end", text: (n) => short(n, letters(width)) }),
         Plot.tip(rows, Plot.pointerX({ x: "x", y: "value", fx: "attribution", fy: "label", title: (r) => `${r.label}: ${format.number(r.value)}\n${format.day(r.x.toISOString().slice(0, 10))}`, ...tip })),
       ],

@@ -1,14 +1,14 @@
 "use strict";
-// Picks what the reader chose and draws it. No number is computed here.
+// Shows what the reader selects. This file computes no numbers.
 (() => {
   const data = OBSERVATORY;
   const $ = (selector, root = document) => root.querySelector(selector);
   const { text, of, country, integer, percent, interval, day } = format;
 
-  // Every text becomes a text node: a name from outside stays a name.
-  function cell(value, { tag = "td", number = false, lang = "" } = {}) {
+  // All texts become text nodes, so markup in a name from a source is never interpreted.
+  function cell(value, { tag = "td", scope = "row", number = false, lang = "" } = {}) {
     const one = document.createElement(tag);
-    if (tag === "th") one.scope = "row";
+    if (tag === "th") one.scope = scope;
     if (number) one.className = "n";
     if (lang) one.lang = lang;
     one.textContent = value;
@@ -23,15 +23,11 @@
   }
   function head(table, names) {
     const row = document.createElement("tr");
-    row.append(...names.map((name, i) => {
-      const one = cell(name, { tag: "th", number: i > 0 });
-      one.scope = "col";
-      return one;
-    }));
+    row.append(...names.map((name, i) => cell(name, { tag: "th", scope: "col", number: i > 0 })));
     $("thead", table).replaceChildren(row);
   }
 
-  // A drawing is kept as a function of the width, so that it can be drawn again.
+  // Drawings are stored as functions of the width, to redraw them when the window is resized.
   const drawings = new Map();
   function show(figure, draw, summary) {
     if (!figure) return;
@@ -46,14 +42,15 @@
     const drawn = drawings.get(place)(width);
     place.replaceChildren(typeof drawn === "string" ? note(drawn) : drawn);
   }
-  function note(words) {
-    const one = document.createElement("p");
-    one.className = "nothing";
-    one.textContent = words;
-    return one;
+  const note = (words) =>
+    Object.assign(document.createElement("p"), { className: "nothing", textContent: words });
+
+  function onChange(form, react) {
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("change", (event) => react(event.target));
   }
 
-  // Records are carried as names of fields and rows of values.
+  // data.js stores records as one list of field names and rows of values.
   const unpacked = (table) =>
     (table?.rows ?? []).map((row) => Object.fromEntries(table.columns.map((name, i) => [name, row[i]])));
 
@@ -64,15 +61,15 @@
     kind === "country" ? country(row.id, row.name)
     : ["unexamined", "none"].includes(row.id) ? of(kind, row.id) : row.name;
 
-  function defined(kind, found) {
-    const said = Object.fromEntries(Object.entries(chosen).map(([choice, value]) => [choice, of(choice, value)]));
+  function definitionText(kind, found) {
+    const names = Object.fromEntries(Object.entries(chosen).map(([choice, value]) => [choice, of(choice, value)]));
     const when = day(shares.days.at(-1));
     const lineage = found?.lineage == null ? "" : " " + text("definition.lineage", { share: percent(found.lineage) });
     const panel = !shares.panel.total || shares.panel.id === "whole_hub" ? ""
       : " " + text("definition.panel", { n: integer(shares.panel.models), total: integer(shares.panel.total) });
-    if (kind !== "country") return text("definition.without_credit", { ...said, day: when }) + panel + lineage;
+    if (kind !== "country") return text("definition.without_credit", { ...names, day: when }) + panel + lineage;
     const missing = found?.n_models_without_counter;
-    return text("definition", { ...said, day: when, n: integer(found?.n_models_population ?? 0) }) +
+    return text("definition", { ...names, day: when, n: integer(found?.n_models_population ?? 0) }) +
       (missing ? " " + text("definition.missing", { count: missing, n: integer(missing) }) : "") + panel + lineage;
   }
 
@@ -80,15 +77,15 @@
     for (const kind of ["country", "lab", "family"]) {
       const key = [chosen.population, chosen.metric, chosen.attribution, ...(kind === "country" ? [chosen.credit] : [])].join("|");
       const found = shares[kind][key];
-      const about = defined(kind, found);
+      const about = definitionText(kind, found);
       for (const figure of document.querySelectorAll(`#${kind}-now, #${kind}-time`)) $(".definition", figure).textContent = about;
       drawNow(kind, found);
       drawTime(kind, found);
     }
   }
 
-  // Why there is nothing to draw.
-  const empty = (found) => text(found?.missing ? `shares.missing.${found.missing}` : "shares.empty");
+  // The reason why there is nothing to draw.
+  const emptyText = (found) => text(found?.missing ? `shares.missing.${found.missing}` : "shares.empty");
 
   function drawNow(kind, found) {
     const figure = $(`#${kind}-now`);
@@ -96,10 +93,10 @@
     const rows = unpacked(found?.now).map((row) => {
       const range = ranges[row.id];
       const name = label(kind, row);
-      const told = [`${name}: ${percent(row.share)}`];
-      if (row.upper != null) told.push(`${text("column.bounds")}: ${interval(row.lower, row.upper)}`);
-      if (range) told.push(`${text("column.range")}: ${interval(range.lowest, range.highest)}`);
-      return { ...row, label: name, lowest: range?.lowest, highest: range?.highest, told: told.join("\n") };
+      const tip = [`${name}: ${percent(row.share)}`];
+      if (row.upper != null) tip.push(`${text("column.bounds")}: ${interval(row.lower, row.upper)}`);
+      if (range) tip.push(`${text("column.range")}: ${interval(range.lowest, range.highest)}`);
+      return { ...row, label: name, lowest: range?.lowest, highest: range?.highest, tip: tip.join("\n") };
     });
     fill($("[data-now] tbody", figure), rows.map((row) => [
       cell(row.label, { tag: "th" }),
@@ -108,12 +105,12 @@
       ...(kind === "lab" ? [cell(country(row.country))] : []),
       cell(integer(row.n), { number: true }),
     ]));
-    const summary = rows.slice(0, 3).map((r) => `${r.label} ${percent(r.share)}`).join(", ") || empty(found);
-    show(figure, (width) => (rows.length ? charts.now(rows, width) : empty(found)), summary);
+    const summary = rows.slice(0, 3).map((r) => `${r.label} ${percent(r.share)}`).join(", ") || emptyText(found);
+    show(figure, (width) => (rows.length ? charts.now(rows, width) : emptyText(found)), summary);
   }
 
-  // Whether a day is the first of another panel than the day before it.
-  const begins = (d) => {
+  // Whether a day is the first day of a new panel.
+  const startsPanel = (d) => {
     const i = shares.days.indexOf(d);
     return i > 0 && shares.panels[i] !== shares.panels[i - 1];
   };
@@ -130,19 +127,18 @@
     const sizes = kind === "country" ? found?.sizes : null;
     head(table, [text("column.date"), ...series.map((s) => s.label), ...(sizes ? [text("column.observed")] : [])]);
     fill($("tbody", table), seen.toReversed().map((d) => [
-      cell(day(d) + (begins(d) ? ` ${text("shares.new_panel")}` : ""), { tag: "th" }),
+      cell(day(d) + (startsPanel(d) ? ` ${text("shares.new_panel")}` : ""), { tag: "th" }),
       ...series.map((s) => cell(percent(s.points[shares.days.indexOf(d)].y), { number: true })),
       ...(sizes ? [cell(integer(sizes[shares.days.indexOf(d)]), { number: true })] : []),
     ]));
-    const reason = seen.length ? text("shares.one_day") : empty(found);
+    const reason = seen.length ? text("shares.one_day") : emptyText(found);
     const summary = seen.length > 1 ? `${day(seen[0])} – ${day(seen.at(-1))}: ` + series.map((s) => s.label).join(", ") : reason;
     show(figure, (width) => (seen.length > 1 ? charts.lines(series, width) : reason), summary);
   }
 
-  function follow(form) {
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", (event) => {
-      choose(event.target.name, event.target.value);
+  function watchSwitch(form) {
+    onChange(form, (input) => {
+      choose(input.name, input.value);
       drawShares();
       $("[data-status]").textContent = text("shares.now_shows", { definition: $("#country-now .definition").textContent });
     });
@@ -150,10 +146,10 @@
   function choose(name, value) {
     chosen[name] = value;
     $(`[data-about="${name}"]`).textContent = text(`${name}.${value}.about`);
-    // The other language opens on the same definition.
+    // The link to the other language keeps the definition.
     for (const link of document.querySelectorAll("[data-language]")) link.search = new URLSearchParams(chosen).toString();
   }
-  function fromAddress(form) {
+  function readAddress(form) {
     for (const [name, value] of new URLSearchParams(location.search)) {
       const input = [...form.elements].find((one) => one.name === name && one.value === value);
       if (input) { input.checked = true; choose(name, value); }
@@ -166,28 +162,28 @@
   const dated = (d) => `, ${day(d)}`;
 
   function drawGaps() {
-    const names = [], gaps = [], lags = [], surely = new Map();
+    const names = [], gaps = [], lags = [], certainty = new Map();
     for (const option of $("[data-board] [name=board]").options) {
       const board = boards[`${option.value}|overall`];
       if (!board) continue;
       const name = of("board", option.value);
       names.push(name);
       const best = board.countries[0];
-      surely.set(name, `${best.id} ${percent(best.first)}`);
+      certainty.set(name, `${best.id} ${percent(best.first)}`);
       const named = board.countries.filter((row) => !["ZZ", "XX"].includes(row.id)).slice(0, 4);
       for (const [i, row] of named.entries()) {
         const who = `${country(row.id, row.name)}: ${row.model}`;
-        gaps.push({ code: row.id, label: name, x: row.win, told: `${who}\n${text("column.win")}: ${percent(row.win)}\n${text("column.first")}: ${percent(row.first)}\n${name}${dated(board.day)}` });
+        gaps.push({ code: row.id, label: name, x: row.win, tip: `${who}\n${text("column.win")}: ${percent(row.win)}\n${text("column.first")}: ${percent(row.first)}\n${name}${dated(board.day)}` });
         if (row.lag == null || i > 2) continue;
         lags.push({ code: row.id, label: name, x: row.lag, lower: row.lag_lower, upper: row.lag_upper, censored: row.censored,
-          told: `${who}\n${text("column.lag")}: ${row.censored ? "≥ " : ""}${text("days", { count: row.lag, n: integer(row.lag) })} (${integer(row.lag_lower)} … ${integer(row.lag_upper)})\n${text("column.before")}: ${country(row.before)}${dated(row.since)}` });
+          tip: `${who}\n${text("column.lag")}: ${row.censored ? "≥ " : ""}${text("days", { count: row.lag, n: integer(row.lag) })} (${integer(row.lag_lower)} … ${integer(row.lag_upper)})\n${text("column.before")}: ${country(row.before)}${dated(row.since)}` });
       }
     }
-    const far = Math.max(...gaps.map((g) => g.x), 600);
-    show($("#gap"), (width) => charts.codes(gaps, names, width, { domain: [490, far + 15], axis: format.whole, reference: 500, aside: surely }),
-      [...surely].map(([name, sure]) => `${name}: ${sure}`).join("; "));
-    const long = Math.max(...lags.map((l) => l.upper ?? l.x), 30);
-    show($("#lag"), (width) => (lags.length ? charts.codes(lags, names, width, { domain: [0, long * 1.06], axis: integer }) : text("nothing")),
+    const maxGap = Math.max(...gaps.map((g) => g.x), 600);
+    show($("#gap"), (width) => charts.codes(gaps, names, width, { domain: [490, maxGap + 15], axis: format.whole, reference: 500, aside: certainty }),
+      [...certainty].map(([name, value]) => `${name}: ${value}`).join("; "));
+    const maxLag = Math.max(...lags.map((l) => l.upper ?? l.x), 30);
+    show($("#lag"), (width) => (lags.length ? charts.codes(lags, names, width, { domain: [0, maxLag * 1.06], axis: integer }) : text("nothing")),
       lags.map((l) => `${l.label}: ${l.code} ${l.censored ? "≥ " : ""}${integer(l.x)}`).join("; "));
   }
 
@@ -233,16 +229,15 @@
       series.map((s) => `${s.label} ${percent(s.points.at(-1)?.y)}`).join(", "));
   }
 
-  function followBoard(form) {
-    const offer = () => {
-      const board = form.elements.board.value, kept = form.elements.category.value;
+  function watchBoard(form) {
+    const listCategories = () => {
+      const board = form.elements.board.value, current = form.elements.category.value;
       const names = Object.keys(boards).filter((k) => k.startsWith(board + "|")).map((k) => k.slice(board.length + 1));
       names.sort((a, b) => (b === "overall") - (a === "overall") || of("category", a).localeCompare(of("category", b), WORDS.locale));
-      form.elements.category.replaceChildren(...names.map((n) => new Option(of("category", n), n, false, n === kept)));
+      form.elements.category.replaceChildren(...names.map((n) => new Option(of("category", n), n, false, n === current)));
     };
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", (event) => { if (event.target.name === "board") offer(); drawBoard(form); });
-    offer();
+    onChange(form, (input) => { if (input.name === "board") listCategories(); drawBoard(form); });
+    listCategories();
     drawBoard(form);
   }
 
@@ -275,20 +270,19 @@
   }
 
   // --- claims ------------------------------------------------------------------------------------
-  function followClaims(form) {
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", (event) => {
+  function watchClaims(form) {
+    onChange(form, ({ value }) => {
       for (const claim of document.querySelectorAll(".ledger > li"))
-        claim.hidden = event.target.value !== "" && claim.dataset.verdict !== event.target.value;
+        claim.hidden = value !== "" && claim.dataset.verdict !== value;
     });
   }
 
   // --- start -------------------------------------------------------------------------------------
   const form = $("[data-switch]");
-  if (form) { fromAddress(form); follow(form); drawShares(); }
+  if (form) { readAddress(form); watchSwitch(form); drawShares(); }
   const board = $("[data-board]");
-  if (board) { drawGaps(); followBoard(board); }
-  if ($("[data-claims]")) followClaims($("[data-claims]"));
+  if (board) { drawGaps(); watchBoard(board); }
+  if ($("[data-claims]")) watchClaims($("[data-claims]"));
   if ($("#trending-time")) drawTrending($("#trending-time"));
   if ($("#notable")) drawNotable($("#notable"));
 

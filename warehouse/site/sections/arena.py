@@ -1,4 +1,4 @@
-"""Leaders, gaps as win rate, and lags on every Arena board, as the page draws them."""
+"""Leaders, gaps as win rates, and lags on every Arena board."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _best(newest: pl.DataFrame, n: int) -> pl.DataFrame:
 
 
 def _history(tables: Tables) -> dict[str, Any]:
-    """Board -> days, and country -> `[win rate of the leader, scale segment]` per day or null."""
+    """Board -> days, and country -> `[win rate of the leader, scale segment]` per day, or null."""
     frame = tables.read("mart.arena_leaders", "category = 'overall'")
     return {board: _series(rows) for (board,), rows in frame.group_by("board", maintain_order=True)}
 
@@ -93,7 +93,7 @@ def _series(rows: pl.DataFrame) -> dict[str, Any]:
 
 
 def _changes(tables: Tables) -> list[dict[str, Any]]:
-    """Confirmed changes of the leading lab or country, newest first, of the overall boards."""
+    """Confirmed changes of the leading lab or country on the overall boards, newest first."""
     frame = tables.read("mart.arena_leader_changes", "category = 'overall'")
     newest = frame.sort("confirmed_date", "board", "level", descending=[True, False, False])
     columns = ["board", "level", "confirmed_date", "previous_holder", "holder", "best_model"]

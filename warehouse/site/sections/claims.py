@@ -1,4 +1,4 @@
-"""The claim ledger as the page tells it: one entry per statement, then and now."""
+"""The claim ledger of the page: one entry per statement, for the stated and the newest date."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ VERDICTS = ("reproduced", "differs_by_definition", "contradicted", "not_testable
 
 
 def claims(tables: Tables) -> dict[str, Any]:
-    """`counts` of verdicts at the stated day, and `entries` with `stated` and `newest`.
+    """`counts` of verdicts for the stated date, and `entries` with `stated` and `newest`.
 
-    Settled verdicts come first, and within a verdict the newest statement.
+    Decided verdicts come first; within a verdict, the newest statement.
     """
     if not tables.holds(TABLE):
         return {"counts": {}, "entries": []}
@@ -31,6 +31,6 @@ def claims(tables: Tables) -> dict[str, Any]:
 
 
 def _day(stated: dict[str, Any]) -> date:
-    """When it was said, or of which day; a statement that says neither goes last."""
+    """Publication date, else the date that the statement is about; without either, the earliest."""
     day: date | None = stated["published_on"] or stated["as_of"]
     return day or date.min

@@ -1,4 +1,4 @@
-"""Whether the data behind a release are fresh and sound, as the page tells it."""
+"""Data health of a release: freshness, validation results and rejected records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from warehouse.site.release_tables import Tables
 
 
 def health(manifest: Manifest, tables: Tables, cards: dict[str, Card]) -> dict[str, Any]:
-    """Sources with their age, validation counts by stage, refused records and flags."""
+    """Sources with their age, validation counts by stage, rejected records and usage warnings."""
     return {
         "sources": [_source(s, manifest, cards) for s in manifest.sources],
         "validation": {
@@ -52,7 +52,7 @@ def _source(entry: SourceEntry, manifest: Manifest, cards: dict[str, Card]) -> d
 
 
 def _state(age: int | None, card: Card) -> str:
-    """Whether a source is in time; one without any snapshot is neither in time nor late."""
+    """good = on time, late, still = without a fixed interval, or no_data."""
     if age is None:
         return "no_data"
     if card.stale_after_days is None:
@@ -67,7 +67,7 @@ def _failures(tables: Tables) -> list[dict[str, Any]]:
 
 
 def _refused(tables: Tables) -> list[dict[str, Any]]:
-    """Newest observations that were refused, so that figures continue with an older snapshot."""
+    """Newest observations that were rejected; an older snapshot is used in their place."""
     if not tables.holds("meta.refused_snapshots"):
         return []
     columns = ["source", "snapshot_date", "reason", "refused_by", "continues_with"]
@@ -75,10 +75,10 @@ def _refused(tables: Tables) -> list[dict[str, Any]]:
 
 
 def _flags(manifest: Manifest) -> list[tuple[str, list[str]]]:
-    """Usage warning -> the tables of the release that carry it."""
-    held = {t.name for t in manifest.tables}
+    """Usage warning -> tables of the release with this warning."""
+    tables = {t.name for t in manifest.tables}
     found: dict[str, list[str]] = {}
     for name, contract in contracts().items():
-        for flag in contract.warnings if name in held else ():
+        for flag in contract.warnings if name in tables else ():
             found.setdefault(flag, []).append(name)
     return sorted(found.items())

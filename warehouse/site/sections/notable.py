@@ -1,4 +1,4 @@
-"""Notable models by country and year, as the page draws them."""
+"""Notable models by country and year."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTRIES, YEARS = 6, 12
 def notable(tables: Tables) -> dict[str, Any]:
     """`years`, `sources`, and source -> country -> models per year; null = not printed.
 
-    Only Epoch's own file lists every model, so only there nothing found is 0.
+    Only Epoch's file lists every model, so only there a missing count is 0.
     """
     frame = tables.read("mart.notable_models_by_country")
     if frame.is_empty():

@@ -1,4 +1,4 @@
-"""Shares of countries, labs and families under every definition, as the page draws them."""
+"""Shares of countries, labs and families under every definition."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import polars as pl
 from warehouse.site.numbers import thinned, thousandths
 from warehouse.site.release_tables import Tables
 
-DAYS = 30  # of a series: 120 definitions of three tables stay below half a megabyte
+DAYS = 30  # per series: 120 definitions of three tables stay below half a megabyte
 LISTED, DRAWN = 10, 5  # names in a table and bar chart, lines in a chart over time
-UNKNOWN = ("ZZ", "XX", "unexamined", "none")  # listed at the end, whatever their share
-ATTRIBUTIONS = ("publisher", "base")  # families also go by name, in the tables alone
+UNKNOWN = ("ZZ", "XX", "unexamined", "none")  # always listed last
+ATTRIBUTIONS = ("publisher", "base")  # the attribution of families by name is only in the tables
 CHOICES = ("population", "metric", "attribution", "credit")
 DEFAULT = {
     "population": "all",
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
     @property
     def table(self) -> str:
-        """Its name in the warehouse."""
+        """Name of the table."""
         return f"mart.{self.name}_share_daily"
 
 
@@ -45,14 +45,15 @@ KINDS = (
 
 
 def shares(tables: Tables) -> dict[str, Any]:
-    """`days` of the series, `choices` of the switch, and each kind's definitions.
+    """`days` of the series, `choices` of the switch, and the definitions of each kind.
 
-    `panels` numbers the days' panels (core.hub_panels): no line joins two. `panel` is the newest.
+    `panels` has the number of each day's panel (core.hub_panels); lines do not cross panels.
+    `panel` describes the newest one.
 
-    A definition is `population|metric|attribution[|credit]`; `now` lists the newest day, `series`
-    the drawn days. Shares are in thousandths, `[share, lower, upper]` where there are bounds. By
-    base `lineage` is the part whose lineage is recorded; without any, `missing` says why `now` is
-    empty.
+    The key of a definition is `population|metric|attribution[|credit]`. `now` has the newest day,
+    `series` the days of the charts. Shares are in thousandths: `[share, lower, upper]` if there are
+    bounds. By base, `lineage` is the part with recorded lineage; if nothing is recorded, `missing`
+    is the reason why `now` is empty.
     """
     frames = {kind: tables.read(kind.table) for kind in KINDS}
     seen = sorted({day for f in frames.values() for day in f["as_of_date"].unique()})
@@ -86,7 +87,7 @@ def _definitions(kind: Kind, frame: pl.DataFrame, days: list[date]) -> dict[str,
         definition=pl.concat_str(kind.definition, separator="|"),
     )
     newest = _newest(frame, days)
-    # Ordered by the exact numerator: thousandths tie.
+    # Sorted by the exact numerator, because rounded shares can be equal.
     ranked = newest.sort(
         "definition", "is_unknown", "numerator", kind.who, descending=[False, False, True, False]
     )
@@ -124,7 +125,7 @@ def _listed(kind: Kind, listed: pl.DataFrame, values: list[str]) -> dict[str, An
 def _series(
     kind: Kind, frame: pl.DataFrame, drawn: pl.DataFrame, days: list[date], values: list[str]
 ) -> dict[str, Any]:
-    """Definition -> id -> one list per value, in the order of the days; null = not observed."""
+    """Definition -> id -> one list per value, by day; null = not observed."""
     key = ["definition", kind.who]
     wanted = drawn.select(*key, rank=pl.int_range(pl.len()))
     grid = wanted.join(pl.DataFrame({"as_of_date": days}), how="cross")
@@ -137,14 +138,14 @@ def _series(
 
 
 def _sizes(frame: pl.DataFrame, days: list[date]) -> dict[str, list[int | None]]:
-    """Definition -> models observed on each day: a share of another panel is another share."""
+    """Definition -> number of models observed on each day."""
     wide = frame.group_by("definition", "as_of_date").agg(pl.col("n_models_population").max())
     at: dict[tuple[str, date], int] = {(name, day): n for name, day, n in wide.iter_rows()}
     return {name: [at.get((name, day)) for day in days] for name in wide["definition"].unique()}
 
 
 def _panels(frame: pl.DataFrame, days: list[date]) -> list[int]:
-    """One number per day, the same for days of one panel."""
+    """One number per day; days of the same panel have the same number."""
     sizes = pl.DataFrame({"as_of_date": days}, schema={"as_of_date": pl.Date}).join(
         _panel_of(frame).select("as_of_date", "panel_id"),
         on="as_of_date", how="left", maintain_order="left",
@@ -159,7 +160,7 @@ def _panel_of(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _panel(frame: pl.DataFrame, days: list[date]) -> dict[str, Any]:
-    """How much of the Hub the newest listing holds: `models`, of `total`, a `share` of one."""
+    """How much of the Hub the newest listing covers: `models` of `total`, as a `share`."""
     for row in _panel_of(_newest(frame, days)).iter_rows(named=True):
         return {
             "id": row["panel_id"],
@@ -171,7 +172,7 @@ def _panel(frame: pl.DataFrame, days: list[date]) -> dict[str, Any]:
 
 
 def _ranges(tables: Tables, days: list[date]) -> dict[str, Any]:
-    """Metric -> country -> lowest and highest share over all definitions of the newest day."""
+    """Metric -> country -> lowest and highest share over all definitions, on the newest day."""
     frame = tables.read("mart.attribution_range", "population = 'any'")
     newest = _newest(frame, days)
     found: dict[str, Any] = {}
@@ -189,9 +190,9 @@ def _ranges(tables: Tables, days: list[date]) -> dict[str, Any]:
 
 
 def trending(tables: Tables) -> dict[str, Any]:
-    """Places among the ten most trending models: `days`, and attribution -> country -> places.
+    """Places in the trending top ten: `days`, and attribution -> country -> places per day.
 
-    A country without a place on an observed day holds 0 of them.
+    A country without a place on an observed day has 0 places.
     """
     frame = tables.read("mart.trending_share_daily", "top_n = 10")
     if frame.is_empty():
@@ -200,7 +201,9 @@ def trending(tables: Tables) -> dict[str, Any]:
     frame = frame.filter(pl.col("as_of_date").is_in(days))
     total = (
         frame.group_by("country_code")
-        .agg(pl.col("n_places").sum().round(6))  # equal sums stay equal in any order
+        .agg(
+            pl.col("n_places").sum().round(6)
+        )  # rounded, so that the order of addition does not matter
         .sort("n_places", "country_code", descending=[True, False])
     )
     known = total.filter(~pl.col("country_code").is_in(UNKNOWN))["country_code"].head(4).to_list()
