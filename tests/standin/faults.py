@@ -72,7 +72,7 @@ def read_plan(text: str) -> FaultPlan:
             **fields | ({"kinds": tuple(fields["kinds"])} if "kinds" in fields else {})
         )
     except (OSError, TypeError, ValueError) as error:
-        raise RecordingError(f"{text} is no plan of faults: {error}") from error
+        raise RecordingError(f"{text} is not a fault plan: {error}") from error
 
 
 @dataclass

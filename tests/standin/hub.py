@@ -197,7 +197,7 @@ def listing_day(folder: Path, hub_date: str | None) -> Path | None:
 def read_datasets(folder: Path, hub_date: str | None) -> list[Row]:
     """The datasets of a day, or of the newest day up to it; else those in trending strips.
 
-    A strip says nothing of creation: there is no createdAt where only strips were recorded.
+    A strip has no createdAt, so there is none if only strips were recorded.
     """
     days = {d: p / "datasets.ndjson.zst" for d, p in day_folders(folder).items()}
     there = [d for d, p in days.items() if p.is_file() and d <= (hub_date or d)]

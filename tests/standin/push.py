@@ -193,7 +193,7 @@ def _validated(call: Call) -> Answer:
     found = HEADER.match(json.loads(call.body)["content"])
     try:
         about = yaml.safe_load(found[1]) if found else {}
-        errors = [] if isinstance(about, dict) else [{"message": "metadata is no mapping"}]
+        errors = [] if isinstance(about, dict) else [{"message": "metadata is not a mapping"}]
     except yaml.YAMLError as error:
         errors = [{"message": str(error)}]
     return json_answer({"errors": errors, "warnings": []}, 400 if errors else 200)
@@ -201,7 +201,7 @@ def _validated(call: Call) -> Answer:
 
 def _safe(name: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}|\d{5}", name):
-        raise RefusalError(400, f"{name!r} is no object")
+        raise RefusalError(400, f"{name!r} is not an object")
     return name
 
 

@@ -1,4 +1,4 @@
-"""Epoch's files, every recorded vintage of them, and the organisations behind its models."""
+"""Every recorded vintage of Epoch's files, and the organizations behind its models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from warehouse.contracts.table import contract
 DAY = date(2026, 8, 15)
 NEXT_DAY, THIRD_DAY = DAY + timedelta(days=1), DAY + timedelta(days=2)
 BENCHMARKS = "benchmark_data.zip"
-# archive/README.md, section 3: day -> file -> rows, columns of the header
+# Recorded vintages: day -> file -> rows, columns of the header
 RECORDED = {
     "2024-06-03": {"all_ai_models": (1337, 44)},
     "2024-07-06": {"notable_ai_models": (794, 40)},
@@ -173,7 +173,7 @@ def may_2025(recordings: Path, tmp_path: Path) -> Path:
 
 
 def asked(server: StandIn) -> list[tuple[str, int]]:
-    """Addresses that gave something, in the order asked."""
+    """Addresses that did not give 404, in the order requested."""
     return [(r.path.split("/")[-1], r.status) for r in server.requests if r.status != 404]
 
 

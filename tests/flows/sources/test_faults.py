@@ -1,4 +1,4 @@
-"""What goes wrong outside stays outside: a run stops, says where, and nothing published changes."""
+"""A fault in a source stops the run with a clear error, and nothing published changes."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_three_faults_at_once_then_recovery(
     filed = [
         s.source for s in Archive(running / "archive").snapshots() if s.snapshot_date == TOMORROW
     ]
-    # A fault of one keeps no other from being filed.
+    # A fault in one source does not prevent the others from being stored.
     assert filed == ["ai_index", "hub_namespaces", "hub_trending"]
 
     with StandIn(world, page_size=80, port=port) as server:

@@ -81,7 +81,7 @@ def test_every_hub_model_of_a_day_is_in_raw(
 
 
 def test_missing_stays_missing_and_zero_stays_zero(raw: duckdb.DuckDBPyConnection) -> None:
-    """archive/README.md: on 2026-08-15 55 models have no task, 37 no library, 16 no downloads."""
+    """On 2026-08-15 55 recorded models have no task, 37 no library and 16 no downloads."""
     result = raw.execute("""SELECT count(*) FILTER (pipeline_tag IS NULL),
         count(*) FILTER (library_name IS NULL), count(*) FILTER (downloads_30d = 0),
         count(*) FILTER (downloads_all_time IS NOT NULL) FROM raw.hub_models""").fetchall()
@@ -131,7 +131,7 @@ def test_a_board_is_loaded_as_it_was_published(
 
 
 def test_a_null_on_a_board_stays_null(raw: duckdb.DuckDBPyConnection) -> None:
-    """archive/README.md, section 2: null votes and null bounds of the text board."""
+    """The recorded text board has null votes, bounds and licenses."""
     result = raw.execute("""SELECT count(*) FILTER (vote_count IS NULL),
         count(*) FILTER (rating_lower IS NULL), count(*) FILTER (license IS NULL)
         FROM raw.arena_leaderboards WHERE subset = 'text'""").fetchall()
@@ -262,7 +262,7 @@ def test_an_unreachable_server_is_a_transient_error(
 
 
 def test_entries_of_the_archive_are_complete(observed: Settings) -> None:
-    """What the blueprint asks of a sidecar: url, time, digest, bytes, rows seen."""
+    """Every sidecar entry has url, time, digest, bytes and rows seen."""
     archive = Archive(observed.archive)
     assert [s.source for s in archive.snapshots()] == sorted(observed.sources)
     for snapshot in archive.snapshots():

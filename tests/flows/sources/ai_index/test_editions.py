@@ -1,4 +1,4 @@
-"""Zips and parts of a download: one member to a name, and a part is not taken for the whole."""
+"""Zips and parts of a download: one member per name; incomplete downloads are rejected."""
 
 from __future__ import annotations
 

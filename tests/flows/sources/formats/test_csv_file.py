@@ -1,4 +1,4 @@
-"""One reader of CSV: what it accepts when a file arrives is what it loads."""
+"""The CSV reader, used both when a file arrives and when it is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets, the labs' own listings, and several trending strips of a day."""
+"""Datasets, the listings of the labs, and several trending strips of a day."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_build_uses_the_labs_listing_on_days_without_the_whole_one(
         (DAY, "whole_listing", 7, 700, None),
         (NEXT_DAY, "lab_namespaces", 7, 700, None),
     ]
-    assert days == shares == [(DAY,)]  # a day of the labs alone is no day of the Hub
+    assert days == shares == [(DAY,)]  # a day with only the labs is not a day of the Hub
 
 
 def test_the_labs_listing_resumes(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_the_labs_listing_resumes(tmp_path: Path) -> None:
 def test_a_day_has_several_strips_each_fetched_once(recordings: Path, tmp_path: Path) -> None:
     strips = sorted(p.stem for p in (recordings / "hub/trending").glob("2026-03-03T*.json"))
     assert len(strips) > 2
-    for _ in range(2):  # the second time over nothing is asked for
+    for _ in range(2):  # the second time, nothing is fetched
         for name in strips:
             with StandIn(recordings, trending_at=name) as server:
                 settings = settings_for(server, tmp_path)
@@ -213,7 +213,7 @@ def test_a_day_has_several_strips_each_fetched_once(recordings: Path, tmp_path: 
                 assert len(server.requests) == (not seen.is_reused)
     archive = Archive(settings.archive)
     assert [s.snapshot_id for s in archive.snapshots()] == [f"hub_trending/{n}" for n in strips]
-    with StandIn(recordings) as server:  # who asks for the day alone is content with any of them
+    with StandIn(recordings) as server:  # without a slot, any strip of the day is reused
         again = observe("hub_trending", settings_for(server, tmp_path), date(2026, 3, 3))
         assert (again.is_reused, server.requests) == (True, [])
     assert again.snapshot.slot == strips[-1][11:]

@@ -1,4 +1,4 @@
-"""One bad record, one refused column, one page that comes twice: none of them costs the day."""
+"""One bad record, rejected column or repeated page does not stop a sweep."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def page(*records: bytes) -> bytes:
 
 # --- one bad record ------------------------------------------------------------------------------
 
-ODD = {  # what stands in a tag, and what is read
+ODD = {  # bytes in a tag, and the text that is read
     "half a surrogate": (rb"fast \ud83d", "fast \ufffd"),
     "the other half": (rb"\ude00 fast", "\ufffd fast"),
     "halves in the wrong order": (rb"\ude00\ud83d", "\ufffd\ufffd"),

@@ -1,4 +1,4 @@
-"""The optional backfill: a third party's daily copies, by commit, whatever their columns are."""
+"""hub-stats, the optional backfill: daily copies by commit, with changing columns."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ def test_duplicates_and_items_without_id_are_quarantined_with_the_reason(tmp_pat
     folder = write_models(tmp_path / "recordings", models)
     listing = {m["id"]: m for m in StandIn(folder).models.rows}
     extra = (
-        {**listing[first["id"]], "downloads": 777},  # met first: this one is kept
+        {**listing[first["id"]], "downloads": 777},  # the first one counts
         {"downloads": 5},
         {"id": "", "likes": 1},
         {"id": None},

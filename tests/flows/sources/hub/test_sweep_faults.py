@@ -1,4 +1,4 @@
-"""A sweep comes through everything that passes, and stops with its checkpoint at what does not."""
+"""A sweep survives temporary faults, and can resume after lasting ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sound(small: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Its pages as an undisturbed sweep keeps them."""
+    """The pages of an undisturbed sweep."""
     with StandIn(small, page_size=5) as server:
         folder = tmp_path_factory.mktemp("sound")
         return pages_of(observe("hub", settings_for(server, folder), DAY).snapshot)
@@ -130,7 +130,7 @@ def test_a_lasting_fault_is_a_clear_error_and_the_next_run_resumes(
     assert Archive(settings.archive).snapshots() == []
     with StandIn(small, page_size=5, port=port) as server:
         sealed = observe("hub", settings, DAY).snapshot
-        assert len(listings(server)) == 5 + 1  # what was kept is not asked for again
+        assert len(listings(server)) == 5 + 1  # stored pages are not fetched again
     assert pages_of(sealed) == sound
 
 
@@ -400,7 +400,7 @@ def test_forty_kills_and_all_faults_give_the_archive_of_an_undisturbed_sweep(
     assert pages_of(sealed) == undisturbed
     assert sealed.is_complete
     assert sealed.rows_seen == sum(f.rows_seen or 0 for f in sealed.files)
-    # A page that was in hand when the process died is the only one asked for twice.
+    # Only the page that was being stored when the process died is fetched twice.
     assert len(good) <= len(undisturbed) + KILLS + sum(server.spoiler.done.values()) + 2
     left = [p for p in (archive / "hub" / str(DAY)).rglob("*") if p.name.endswith(".part")]
     assert left == []

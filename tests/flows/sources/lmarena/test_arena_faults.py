@@ -40,7 +40,7 @@ FAULTS = {
     "space: cut on the way": Fault(
         "lmarena_space", "/resolve/", lambda b: b[:-9], ("no usable response",)
     ),
-    "space: cut where it lies": Fault(
+    "space: recorded file cut": Fault(
         "lmarena_space", TABLE, half, ("leaderboard_table_20250330.csv: line", "cells, but")
     ),
     "space: header twice": Fault(
@@ -70,7 +70,7 @@ FAULTS = {
     "catalog: other JSON": Fault(
         "arena_catalog", "/commits?", lambda _: b'{"message": "hi"}', ("is not a list of commits",)
     ),
-    "catalog: a commit that is no commit": Fault(
+    "catalog: invalid commit id": Fault(
         "arena_catalog",
         "/commits?",
         lambda b: json.dumps([{**e, "sha": "../../etc"} for e in json.loads(b)]).encode(),
@@ -88,7 +88,7 @@ FAULTS = {
     "catalog: torn on the way": Fault(
         "arena_catalog", "/github/raw/", half, ("leaderboard-image.json", "but the tree says")
     ),
-    "catalog: torn where it lies": Fault(
+    "catalog: recorded file cut": Fault(
         "arena_catalog", BOARD, half, ("leaderboard-vision.json", "JSONDecodeError")
     ),
     "catalog: web page as a board": Fault(

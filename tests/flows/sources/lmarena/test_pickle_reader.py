@@ -1,4 +1,4 @@
-"""Pickles are read, never run: what they say comes out right, and nothing that they ask happens."""
+"""Pickles are read correctly and never executed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ for codec in ("raw-unicode-escape", "latin-1", "utf-8", "utf-32-le", "utf-32-be"
 
 HEARD: list[str] = []
 _LISTENING = [False]
-# What a pickle could do to the world; `open` also stands for reading a file.
+# Audit events of what a pickle could do; `open` includes reading a file.
 DEEDS = ("import", "exec", "compile", "open", "pickle.", "os.", "subprocess.", "socket.", "ctypes.")
 
 

@@ -56,7 +56,7 @@ def test_every_entry_of_every_state_of_the_catalog_is_in_raw(
 
 
 def test_the_four_headers_of_the_space_are_loaded(raw: duckdb.DuckDBPyConnection) -> None:
-    """lmarena.md, section 3: which column exists when; '-' is null and never zero."""
+    """Each era of the tables has its own columns; '-' is null and never zero."""
     result = raw.execute(
         """SELECT table_date >= '2024-01-09' AS keyed, count(DISTINCT file_name),
             count(model_key) = count(*), count(organization) > 0, count(rating) > 0,
