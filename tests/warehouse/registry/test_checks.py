@@ -266,7 +266,11 @@ def first_name_again(rows: Rows) -> None:
 # File, change and part of the message, with the line where it is known.
 MORE_BREACHES: list[tuple[str, Edit, str]] = [
     ("families", cells(3, lab_id="nobody"), "families.csv:5: lab_id 'nobody' is not in labs.csv"),
-    ("families", last_row_first, "families.csv:2: rows are not sorted by family_id, known_from"),
+    (
+        "families",
+        last_row_first,
+        "families.csv:2: the file must be sorted by family_id, known_from",
+    ),
     ("families", first_row_twice, "families.csv:3: same family_id as line 2"),
     ("families", cells(2, family_name=" x"), "families.csv:4: a cell begins or ends with a space"),
     ("families", cells(2, known_to="2026-11-21"), "families.csv:4: known_to must be later"),
@@ -300,7 +304,7 @@ MORE_BREACHES: list[tuple[str, Edit, str]] = [
     ("model_aliases", cells(4, model_id="lmarena:x"), "aliases.csv:6: model_id 'lmarena:x' may"),
     ("model_aliases", cells(4, model_id="Claude"), "model_aliases.csv:6: model_id 'Claude' may"),
     ("model_aliases", first_row_twice, "model_aliases.csv:3: same system and name as line 2"),
-    ("model_aliases", last_row_first, "model_aliases.csv:2: rows are not sorted by model_id"),
+    ("model_aliases", last_row_first, "model_aliases.csv:2: the file must be sorted by model_id"),
     ("model_aliases", cells(2, name="x "), "model_aliases.csv:4: a cell begins or ends with"),
     ("model_aliases", cells(2, known_to="2026-11-21"), "model_aliases.csv:4: known_to must be"),
     ("ai_index_editions", first_row_twice, "ai_index_editions.csv:3: same edition as line 2"),
@@ -308,11 +312,15 @@ MORE_BREACHES: list[tuple[str, Edit, str]] = [
     ("ai_index_residuals", cells(3, edition="2031"), "edition 2031 is not in ai_index_editions"),
     ("ai_index_residuals", cells(3, country_code="QQ"), "country_code 'QQ' is not a known"),
     ("ai_index_residuals", cells(3, explanation="magic"), "csv:5: explanation must be one of"),
-    ("ai_index_residuals", last_row_first, "residuals.csv:2: rows are not sorted by edition"),
+    ("ai_index_residuals", last_row_first, "residuals.csv:2: the file must be sorted by edition"),
     ("ai_index_residuals", first_row_twice, "ai_index_residuals.csv:3: same edition and measure"),
     ("arena_categories", cells(1, category="hard_6"), "arena_categories.csv:3: category 'hard_6'"),
     ("arena_categories", cells(1, note=" x"), "arena_categories.csv:3: a cell begins or ends"),
-    ("arena_categories", last_row_first, "arena_categories.csv:2: rows are not sorted by source"),
+    (
+        "arena_categories",
+        last_row_first,
+        "arena_categories.csv:2: the file must be sorted by source",
+    ),
     ("arena_exclusions", first_row_twice, "arena_exclusions.csv:3: same name as line 2"),
     ("arena_licenses", first_row_twice, "arena_licenses.csv:3: same license as line 2"),
     ("arena_licenses", cells(0, note="a\nb"), "arena_licenses.csv:2: a cell has a line break"),
@@ -324,7 +332,7 @@ MORE_BREACHES: list[tuple[str, Edit, str]] = [
     ("arena_scale_breaks", cells(0, reference="a blog"), "breaks.csv:2: reference must begin with"),
     ("arena_scale_breaks", first_row_twice, "arena_scale_breaks.csv:3: same board and category"),
     ("hub_sizes", first_row_twice, "hub_sizes.csv:3: same as_of_date as line 2"),
-    ("epoch_sizes", last_row_first, "epoch_sizes.csv:2: rows are not sorted by file_name"),
+    ("epoch_sizes", last_row_first, "epoch_sizes.csv:2: the file must be sorted by file_name"),
 ]
 
 
@@ -350,7 +358,9 @@ def test_unsorted_rows_are_refused(folder: Path) -> None:
 
     edit(folder / LAB, swap)
     line = line_of(folder / LAB, "deepseek,")
-    with pytest.raises(RegistryError, match=rf"labs\.csv:{line}: rows are not sorted by lab_id, "):
+    with pytest.raises(
+        RegistryError, match=rf"labs\.csv:{line}: the file must be sorted by lab_id, "
+    ):
         load.registry_tables()
 
 
