@@ -40,9 +40,7 @@ def derivative_share(
         .join(_recorded(wanted, hub_models), on="request", how="left")
         .with_columns(
             a.alias("value"),
-            a.alias("low"),
             (a + x).alias("high"),
-            a.alias("value_lower"),
             (a + x + z).alias("value_upper"),
             pl.col("listing_day").alias("observed_on"),
             pl.col("listed_share").alias("coverage_population"),

@@ -43,7 +43,6 @@ def repositories_created(
         .join(counts, on="request", how="left")
         .with_columns(
             n.alias("value"),
-            n.alias("low"),
             pl.when(is_whole).then(n).otherwise(n_named).alias("high"),
             pl.coalesce("seen", "listing_day").alias("observed_on"),
             pl.when(is_whole).then(1.0).otherwise(n / n_named).alias("coverage_population"),
@@ -70,7 +69,6 @@ def datasets_created(requests: pl.LazyFrame, raw_hub_datasets: pl.LazyFrame) -> 
         .join(counts, on="request", how="left")
         .with_columns(
             n.alias("value"),
-            n.alias("low"),
             n_named.alias("high"),
             (n / n_named).alias("coverage_population"),
         )
@@ -95,7 +93,6 @@ def models_created(
         .join(counts, on="request", how="left")
         .with_columns(
             n.alias("value"),
-            n.alias("low"),
             pl.when(is_whole).then(n).otherwise(_NO_BOUND).alias("high"),
             pl.col("listing_day").alias("observed_on"),
             pl.col("listed_share").alias("coverage_population"),

@@ -43,7 +43,6 @@ def notable_count(
             (~pl.col("is_part") | (pl.col("n_missing") > 0)).all().alias("is_whole"),
             pl.col("value").min().alias("low"),
             pl.sum_horizontal("value", "x", "n_missing").max().alias("high"),
-            pl.col("value").min().alias("value_lower"),
             pl.sum_horizontal("value", "x", "z", "n_missing").max().alias("value_upper"),
         )
         .with_columns(coverage_time=pl.lit(1.0))
@@ -106,9 +105,4 @@ def models_published(requests: pl.LazyFrame, notable_models: pl.LazyFrame) -> pl
             pl.col("vintage_date").max().alias("observed_on"),
         )
     )
-    value = pl.col("value")
-    return to_answers(
-        found.with_columns(
-            value.alias("low"), (value / pl.col("high")).alias("coverage_population")
-        )
-    )
+    return to_answers(found.with_columns(coverage_population=pl.col("value") / pl.col("high")))

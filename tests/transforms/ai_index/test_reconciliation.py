@@ -33,7 +33,7 @@ REGISTRY = reviewed(
 
 
 def printed(*given: Row) -> pl.LazyFrame:
-    """Rows of core.ai_index_series; whatever the contract wants beside is made up."""
+    """Rows of core.ai_index_series; all other required columns are made up."""
     about: dict[str, object] = {
         "edition": 2026,
         "figure": "1.1.2",
@@ -289,7 +289,7 @@ def test_each_edition_has_the_vintage_nearest_to_its_day(
 def test_totals_of_2014_to_2024_are_those_of_the_ai_index(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
-    """ai_index.md, section 9: totals 2014-24 of the 2026 edition, identical when recomputed."""
+    """Totals 2014-24 of the 2026 edition, identical when recomputed by hand."""
     totals = [33, 29, 49, 55, 37, 68, 50, 78, 91, 119, 98]
     models = recorded["core.notable_models"].filter(pl.col("vintage_date") == VINTAGE)
     found = dict(models["publication_year"].value_counts().iter_rows())
@@ -299,7 +299,7 @@ def test_totals_of_2014_to_2024_are_those_of_the_ai_index(
 def test_american_models_of_2012_to_2024_match_in_11_of_13_years(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
-    """ai_index.md, section 9: 11 of 13 equal, two lower by one (17 for 18, 39 for 40)."""
+    """By hand 11 of 13 are equal and two are lower by one (17 for 18, 39 for 40)."""
     found = of(recorded, 2026, "US")
     printed_here = [found[str(year)][0] for year in range(2012, 2025)]
     assert printed_here == [6, 14, 18, 20, 40, 38, 31, 59, 41, 61, 76, 87, 57]
@@ -310,7 +310,7 @@ def test_american_models_of_2012_to_2024_match_in_11_of_13_years(
 def test_chinese_models_of_2014_to_2024_match_within_2_except_2024(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
-    """ai_index.md, section 9, has 31 for 2024: Epoch puts SenseTime in Hong Kong, we in China."""
+    """By hand 2024 has 31: Epoch puts SenseTime in Hong Kong, the registry in China."""
     found = of(recorded, 2026, "CN")
     assert [found[str(year)][0] for year in range(2014, 2025)] == [
         3, 4, 4, 10, 1, 6, 8, 16, 12, 21, 29,
@@ -322,7 +322,7 @@ def test_chinese_models_of_2014_to_2024_match_within_2_except_2024(
 def test_2025_matches_the_second_revision(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
-    """ai_index.md, sections 4 and 9: 59 / 35 / 8 in revision 2; the US is one above in ours."""
+    """59 / 35 / 8 in revision 2; our count of the US is one higher."""
     codes = ("US", "CN", "KR", "CA", "FR", "HK", "SG", "GB")
     found = {code: of(recorded, 2026, code)["2025"] for code in codes}
     assert found == {
@@ -333,7 +333,7 @@ def test_2025_matches_the_second_revision(
 def test_organizations_at_parent_level_match_the_second_revision(
     recorded: dict[str, pl.DataFrame],
 ) -> None:
-    """ai_index.md, section 9: 2014-25, equal; Alibaba is one above in ours."""
+    """2014-25 are equal, except that our count of Alibaba is one higher."""
     each = recorded["core.notable_model_labs"].filter(
         pl.col("vintage_date") == VINTAGE,
         pl.col("publication_date").dt.year().is_between(2014, 2025),
@@ -408,7 +408,7 @@ def test_99_percent_of_the_organizations_of_every_vintage_are_examined(
 def test_ways_of_counting_2023(
     recorded: dict[str, pl.DataFrame], method: str, american: float
 ) -> None:
-    """ai_index.md, section 9: US 86 (full), 81 (first listed), 74.9 (fractional), by Epoch's."""
+    """US by Epoch's countries: 86 (full), 81 (first listed), 74.9 (fractional)."""
     models = recorded["core.notable_models"].filter(
         pl.col("vintage_date") == VINTAGE, pl.col("publication_year") == 2023
     )

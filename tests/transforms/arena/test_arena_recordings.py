@@ -80,8 +80,8 @@ def around_the_break(recordings: Path) -> tuple[Tables, Tables, list[str]]:
 @pytest.mark.parametrize(
     ("board_name", "category", "median"),
     [
-        ("text_style_control", "overall", 59.9),  # lmarena.md section 6
-        ("text", "exclude_ties", -179),  # archive/README.md section 2, and the rest
+        ("text_style_control", "overall", 59.9),
+        ("text", "exclude_ties", -179),
         ("text", "korean", -170),
         ("text", "japanese", -151),
         ("text", "chinese", -65),
@@ -137,7 +137,7 @@ def test_the_recorded_overall_board_itself_lacks_retired_models(
     board = around_the_break[0]["core.arena_ratings"].filter(
         board="text", category="overall", publish_date=OLD
     )
-    assert board.height == 228  # lmarena.md section 6; the recorded data set has 197 of them
+    assert board.height == 228  # the recorded dataset has 197 of them
     found = board.filter(board_source="arena_catalog")
     assert found.height == 31
     assert "gemini-exp-1206" in {n.lower() for n in found["model_name_arena"]}

@@ -58,7 +58,7 @@ def test_an_excerpt_of_epoch_never_contradicts_a_count(n_us: int) -> None:
 
 
 def test_missing_records_widen_both_bounds() -> None:
-    """95 of 100: not so few that nothing is said, and enough to reach the stated count."""
+    """95 of 100 records are enough coverage, and the missing 5 could reach the stated count."""
     assert counted(notable(US=50, CN=45), 100)["verdict"] == "not_testable"
     assert counted(notable(US=49, CN=46), 100)["verdict"] == "contradicted"
     assert counted(notable(US=60, CN=35), 100)["verdict"] == "contradicted"  # more than stated

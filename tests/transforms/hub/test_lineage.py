@@ -81,7 +81,6 @@ def shares(*models: Row, attribution: str = "base", credit: str = "fractional") 
 
 # ---- renames --------------------------------------------------------------------------------
 
-# hub.md, section 10
 MOVES = {
     "THUDM/chatglm-6b": "zai-org/chatglm-6b",
     "CohereForAI/aya-101": "CohereLabs/aya-101",

@@ -1,4 +1,4 @@
-"""By base: how much of a share rests on a recorded lineage, and what nobody knows."""
+"""Shares by base: the part with a recorded lineage, and the doubt about the rest."""
 
 from __future__ import annotations
 

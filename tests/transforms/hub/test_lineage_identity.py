@@ -65,7 +65,7 @@ SPELLINGS = (
 
 
 def refused(*models: Row) -> dict[tuple[str, str], str]:
-    """(model, declared text) -> why it is no parent."""
+    """(model, declared text) -> why it is not a parent."""
     made = table_of("core.hub_refused_base_models", raw_hub_models=hub(*models))
     return {(m, text): reason for m, text, _, reason in made.rows()}
 

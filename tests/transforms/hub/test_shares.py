@@ -94,7 +94,7 @@ def numerators(
 
 @cache
 def one_of_each() -> dict[str, pl.DataFrame]:
-    """A model of every kind of uploader, with downloads that tell them apart."""
+    """A model of every kind of uploader, with distinct numbers of downloads."""
     names = [*KINDS, "stranger"]
     return marts(*(model(f"{name}/m", 10**i) for i, name in enumerate(names)))
 

@@ -1,4 +1,4 @@
-"""Trending strips: one strip a day counts, whatever else was observed that day."""
+"""Trending lists: the last list of a day counts."""
 
 from __future__ import annotations
 

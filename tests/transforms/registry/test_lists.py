@@ -1,4 +1,4 @@
-"""Lists whose separator may be part of a name, and names that differ in what nobody sees."""
+"""Lists whose separator may be part of a name, and names that differ in invisible characters."""
 
 from __future__ import annotations
 
