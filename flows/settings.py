@@ -146,7 +146,9 @@ class Settings(BaseSettings):
 
     @field_validator("hub_url", "epoch_url", "github_api_url", "github_raw_url")
     @classmethod
-    def _no_slash(cls, value: str) -> str:
+    def _address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} is not an http:// or https:// address")
         return value.rstrip("/")
 
     def signature(self, audience: str | None) -> str | None:

@@ -58,6 +58,9 @@ def _copy(direction: str, url: str, archive: ArchiveDir, sources: Sources, as_js
     if as_json:
         print_json(vars(done))
         return
+    if not done.snapshots:
+        print_line("nothing to copy: the destination has every snapshot of the origin")
+        return
     print_line(f"{len(done.snapshots)} snapshots copied, {done.files} files, {size(done.bytes)}")
     for name in done.snapshots:
         print_line(f"  {name}")

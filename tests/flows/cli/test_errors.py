@@ -80,6 +80,12 @@ def test_a_wrong_call_says_what_is_wrong_and_changes_nothing(folder: Path, name:
         ("OBSERVATORY_HUB_PAGE_ROWS", "0", "hub_page_rows: Input should be greater"),
         ("OBSERVATORY_HTTP_TIMEOUT_SECONDS", "soon", "http_timeout_seconds: Input should be"),
         ("OBSERVATORY_PUBLISH_TO", "data,ftp://x", "publish_to: ftp://…:"),
+        (
+            "OBSERVATORY_EPOCH_URL",
+            "epoch",
+            "epoch_url: 'epoch' is not an http:// or https:// address",
+        ),
+        ("HF_ENDPOINT", "hub", "'hub' is not an http:// or https:// address"),
     ],
 )
 def test_an_invalid_setting_is_named(
