@@ -87,17 +87,14 @@ def _report(error: Exception) -> int:
     if code is not None:
         print_error(str(error))
         return code
-    if lazy.exit_codes.is_file_error(error):
-        print_error(f"DuckDB cannot use its file: {error}\n  what to do: {REBUILD}")
+    if advice := lazy.exit_codes.advice_on_duckdb(error):
+        print_error(f"{error}\n  what to do: {advice} (`observatory replay`)")
         return 5
     if isinstance(error, OSError) and error.strerror:
         print_error(f"{error.filename or 'operating system'}: {error.strerror}")
         return 1
     print_error(_unexpected(error))
     return 1
-
-
-REBUILD = "check the disk and that no other program has it open, or run `observatory replay`"
 
 
 def _invalid_settings(error: ValidationError) -> Iterator[str]:

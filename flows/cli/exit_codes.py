@@ -30,6 +30,8 @@ CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
 
 # What DuckDB raises for a file that is damaged, locked or on a full disk.
 FILE_ERRORS = (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException)
+# What it raises for a table or column that the file does not have.
+VERSION_ERRORS = (duckdb.BinderException, duckdb.CatalogException)
 
 
 def exit_code(error: BaseException) -> int | None:
@@ -37,6 +39,10 @@ def exit_code(error: BaseException) -> int | None:
     return next((code for kinds, code in CODES if isinstance(error, kinds)), None)
 
 
-def is_file_error(error: BaseException) -> bool:
-    """Whether DuckDB could not read or write its file."""
-    return isinstance(error, FILE_ERRORS)
+def advice_on_duckdb(error: BaseException) -> str | None:
+    """What to do about an error of DuckDB that its file causes; None for any other error."""
+    if isinstance(error, FILE_ERRORS):
+        return "check the disk and that no other program has the file open, or build it again"
+    if isinstance(error, VERSION_ERRORS):
+        return "another version of this program may have built the file; build it again"
+    return None

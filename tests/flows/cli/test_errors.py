@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,17 @@ def test_a_damaged_warehouse_is_reported_without_a_traceback(
         done = call(*command.split(), f"--warehouse={path}")
         assert done.exit_code == 5, (command, done.output)
         assert "Traceback" not in done.output
+
+
+def test_a_warehouse_of_another_version_is_named(sampled: tuple[Path, str], folder: Path) -> None:
+    path = Path(shutil.copy(sampled[0] / "observatory.duckdb", folder))
+    with duckdb.connect(str(path)) as con:
+        con.execute("ALTER TABLE mart.claims RENAME verdict TO judgment")
+    for arguments in (["claims"], ["trace", "mart.country_share_daily", "no=1"]):
+        done = call(*arguments, f"--warehouse={path}")
+        assert done.exit_code in (2, 5), done.output
+        assert "Traceback" not in done.output
+    assert "another version of this program" in call("claims", f"--warehouse={path}").stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/sys refuses new folders on Linux")
