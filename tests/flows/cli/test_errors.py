@@ -154,10 +154,10 @@ def test_a_file_that_is_not_a_warehouse_is_named(folder: Path, command: str, kin
 
 
 NEEDS_AN_ARCHIVE = {
-    "replay": "holds no snapshot of",
-    "as-of 2026-08-15": "holds no snapshot of",
-    "history status": "holds no snapshot of the Hub",
-    "history show Qwen/Qwen3-8B": "holds no snapshot of the Hub",
+    "replay": "has no snapshot of",
+    "as-of 2026-08-15": "has no snapshot of",
+    "history status": "has no snapshot of the Hub",
+    "history show Qwen/Qwen3-8B": "has no snapshot of the Hub",
     "exclude hub/2026-08-15 --reason=x": "hub/2026-08-15",
 }
 
