@@ -250,7 +250,7 @@ def test_stale_copies_that_cannot_be_deleted_are_a_warning(
     monkeypatch.setattr(storage, "delete", refuse)
     carry(storage, *release, tmp_path / "back")
     assert reader_sees(storage) == release[1].release_id
-    assert "1 objects are of no table any more" in caplog.text
+    assert "1 copies belong to no table any more" in caplog.text
 
 
 def test_a_reader_can_read_and_verify_and_cannot_write(

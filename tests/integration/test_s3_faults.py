@@ -260,7 +260,7 @@ def test_a_wrong_clock(
     with monkeypatch.context() as patch:
         patch.setattr(botocore.auth, "get_current_datetime", an_hour_late)
         error = bench.publish(bench.url)
-    assert "this machine's clock is wrong. Set the clock" in str(error)
+    assert "the clock of this machine is wrong. Set the clock" in str(error)
     seen.append(bench.outcome("clock an hour late", error, 1))
 
 
