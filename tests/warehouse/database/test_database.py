@@ -42,7 +42,9 @@ def test_a_build_spills_beyond_the_memory_limit(
     assert con.execute("SELECT current_setting('memory_limit')").fetchall() == [("38.1 MiB",)]
     con.close()
     monkeypatch.setenv("OBSERVATORY_DUCKDB_MEMORY", "a lot")
-    with pytest.raises(WarehouseError, match="OBSERVATORY_DUCKDB_MEMORY='a lot' is no amount"):
+    with pytest.raises(
+        WarehouseError, match="invalid memory limit 'a lot' in OBSERVATORY_DUCKDB_MEMORY"
+    ):
         create(tmp_path / "other.duckdb")
 
 
@@ -77,14 +79,16 @@ def test_connections_use_utc_and_the_configured_threads(
         assert con.execute(settings).fetchall() == [("UTC", 3)]
         assert con.cursor().execute(settings).fetchall() == [("UTC", 3)]
     monkeypatch.setenv("OBSERVATORY_DUCKDB_THREADS", "many")
-    with pytest.raises(WarehouseError, match="OBSERVATORY_DUCKDB_THREADS='many' is no number"):
+    with pytest.raises(
+        WarehouseError, match="invalid number of threads 'many' in OBSERVATORY_DUCKDB_THREADS"
+    ):
         connect()
 
 
 def test_no_module_opens_duckdb_in_the_local_time_zone() -> None:
     modules = [p for f in ("flows", "warehouse", "expectations") for p in (ROOT / f).rglob("*.py")]
     opening = {p.name for p in modules if "duckdb.connect(" in p.read_text("utf-8")}
-    assert opening == {"database.py"}
+    assert opening == {"duckdb_file.py"}
 
 
 def counters(rows: int = 120) -> pl.DataFrame:
