@@ -96,13 +96,6 @@ def _changes(tables: Tables) -> list[dict[str, Any]]:
     """Confirmed changes of the leading lab or country on the overall boards, newest first."""
     frame = tables.read("mart.arena_leader_changes", "category = 'overall'")
     newest = frame.sort("confirmed_date", "board", "level", descending=[True, False, False])
-    columns = ["board", "level", "confirmed_date", "previous_holder", "holder", "best_model"]
-    labs = dict(tables.read("core.labs").select("lab_id", "lab_name").iter_rows())
-    return [
-        {
-            **row,
-            "holder_name": labs.get(row["holder"], row["holder"]),
-            "previous_name": labs.get(row["previous_holder"], row["previous_holder"]),
-        }
-        for row in newest.head(12).select(columns).iter_rows(named=True)
-    ]
+    columns = ["board", "level", "confirmed_date", "previous_holder", "previous_holder_name"]
+    columns += ["holder", "holder_name", "best_model"]
+    return newest.head(12).select(columns).to_dicts()
