@@ -35,7 +35,7 @@ TABLES = (
     "mart.notable_models_by_country",
 )
 # In August the boards and Epoch's table were those of October, so that one comparison is enough.
-RECORDED = [(LATER, TABLES), (DAY, TABLES[:6])]
+RECORDED = [(LATER, TABLES), pytest.param(DAY, TABLES[:6], marks=pytest.mark.slow)]
 ISO_3166 = Path(pycountry.DATABASE_DIR) / "iso3166-1.json"
 
 

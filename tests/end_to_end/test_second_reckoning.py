@@ -43,7 +43,7 @@ def test_a_generated_hub_is_what_its_second_reckoning_gives(
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("as_of", [LATER, DAY], ids=str)
+@pytest.mark.parametrize("as_of", [LATER, pytest.param(DAY, marks=pytest.mark.slow)], ids=str)
 def test_the_recordings_are_what_their_second_reckoning_gives(
     built_days: Callable[[date], Path], right: Right, as_of: date
 ) -> None:
