@@ -30,9 +30,9 @@ PURE = """__future__ collections dataclasses datetime enum functools graphlib ha
 OUTSIDE = {  # who may speak to what
     "prefect": {"flows/pipeline.py", "flows/prefect_artifacts.py", "flows/cli/app.py"},
     "great_expectations": {"expectations"},
-    "httpx2": {"flows/sources"},
+    "httpx2": {"flows/sources", "flows/steps/publish_to_huggingface.py"},
     "huggingface_hub": {"flows/sources", "flows/steps/publish_to_huggingface.py"},
-    "boto3": {"warehouse/storage/s3.py"},
+    "boto3": {"warehouse/storage/s3"},
     "requests": set(),
     "httpx": set(),
 }
