@@ -244,7 +244,7 @@ def test_only_new_tables_are_validated_again(sample: Path, asked: list[set[str]]
     assert after.release_id == second == reader_sees(storage)
     # Other code may have other expectations: everything is validated.
     other = before.model_copy(update={"code": before.code | {"digest": "other"}})
-    assert publish._proven_before(after, other) == set()
+    assert publish._validated_before(after, other) == set()
 
 
 # Two countries in each other's place: other shares, and every rule still holds.
