@@ -77,7 +77,7 @@ $(VENV)/docs/.installed: infra/requirements-docs.txt $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/docs -r infra/requirements-docs.txt
 	@touch $@
 
-docs-reference: $(VENV)/.installed ## write the reference pages of the command line and the settings
+docs-reference: $(VENV)/.installed ## write the reference pages: command line, settings, table of sources
 	$(BIN)/python -m infra.reference
 
 docs: docs-reference $(VENV)/docs/.installed ## build the documentation site in data/site; a broken link is an error

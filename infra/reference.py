@@ -1,7 +1,7 @@
-"""Writes the reference pages of the command line and the settings: `python -m infra.reference`.
+"""Writes the pages of command line, settings and sources: `python -m infra.reference`.
 
-The pages are made from the commands and the settings themselves. A test fails if the committed
-pages differ from what this writes.
+The pages are made from the commands, the settings and the source cards. A test fails if the
+committed pages differ from what this writes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from flows.cli.errors import DEBUG
 from flows.cli.groups import OLD_COMMANDS, OLD_OPTIONS
 from flows.settings import Settings
 from infra.register import ALERT_ADDRESS
+from warehouse.contracts.source import sources_table
 from warehouse.database.duckdb_file import MEMORY_LIMIT, THREADS
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -135,11 +136,16 @@ def _table(header: tuple[str, ...], rows: list[Any]) -> str:
     return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines)
 
 
-PAGES = {"command-line.md": command_line, "settings.md": settings}
+def sources() -> str:
+    """The page of the sources: the table of their cards."""
+    return f"# Table of sources\n\n{NOTE}\n\n{sources_table()}"
+
+
+PAGES = {"command-line.md": command_line, "settings.md": settings, "sources.md": sources}
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Writes both pages."""
+    """Writes all pages."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8", newline="\n")

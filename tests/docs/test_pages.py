@@ -25,7 +25,6 @@ from tests.support.markdown import (
     written_pages,
 )
 from transforms.hub.definitions import WINDOWS
-from warehouse.contracts.source import sources_table
 from warehouse.contracts.table import contracts
 from warehouse.contracts.usage_warnings import warnings
 from warehouse.contracts.vocabulary import vocabulary
@@ -177,10 +176,6 @@ def test_every_bound_and_rank_is_a_column() -> None:
 def test_metrics_are_listed_with_their_windows() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", DEFINITIONS, flags=re.M)
     assert dict(rows) == WINDOWS
-
-
-def test_every_source_is_listed() -> None:
-    assert sources_table() in PAGES["docs/sources.md"], sources_table()
 
 
 def test_every_mart_is_listed() -> None:
