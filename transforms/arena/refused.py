@@ -92,7 +92,8 @@ def _has_rating() -> pl.Expr:
     """Whether the field of the rating has a value; only tables of 2023 have that field."""
     given = pl.col("record").str.extract(r'"(?:rating|Arena Elo rating)": ?("[^"]*"|[^,}]*)')
     is_blank = given.str.strip_chars('" ').is_in(["", "-", "null", "NaN"])
-    unusable = pl.col("reason").str.starts_with("rating ")
+    # As flows.sources.quarantine words the reason: `<column>: expected <format>`.
+    unusable = pl.col("reason").str.starts_with("rating:")
     return (unusable | (given.is_not_null() & ~is_blank)).fill_null(value=False).alias("has_rating")
 
 

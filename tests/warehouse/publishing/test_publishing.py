@@ -110,7 +110,7 @@ def test_a_missing_table_and_a_wrong_release_id_are_found(staged: Staged) -> Non
 
 def test_an_invalid_database_file_is_an_error(staged: Staged) -> None:
     (staged[0] / "observatory.duckdb").write_bytes(b"<html>" * 100)
-    with pytest.raises(ValidationError, match=r"observatory\.duckdb of release .* cannot be read"):
+    with pytest.raises(ValidationError, match=r"cannot read observatory\.duckdb of release"):
         copies(staged)
 
 
