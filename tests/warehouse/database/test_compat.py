@@ -89,12 +89,12 @@ BUILD = """
 import sys, duckdb
 from datetime import date
 from pathlib import Path
-from flows import stages
+from flows.steps import sequence
 from flows.settings import Settings
 folder = Path(sys.argv[2])
 settings = Settings(archive=Path(sys.argv[1]), warehouse=folder / "observatory.duckdb",
                     docs=folder / "validation")
-built = stages.build(settings, date(2026, 8, 15))
+built = sequence.build(settings, date(2026, 8, 15))
 print(duckdb.__version__)
 print(built.report.to_frame().write_json())
 """
