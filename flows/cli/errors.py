@@ -44,6 +44,9 @@ def errors_reported() -> Iterator[None]:
     except Exception as error:
         if getattr(error, "errno", None) == EPIPE:  # `| head`: Typer ends quietly
             raise
+        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C within a query
+            print_error(INTERRUPTED)
+            raise typer.Exit(CTRL_C) from None
         raise typer.Exit(_report(error)) from error
 
 

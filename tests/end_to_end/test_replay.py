@@ -208,7 +208,7 @@ def held(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize(
     ("day", "told"),
-    [("2026-08-14", "give --as-of 2026-08-15 or later"), ("1999-01-01", "2026-08-15")],
+    [("2026-08-14", "use --as-of 2026-08-15 or later"), ("1999-01-01", "2026-08-15")],
 )
 def test_a_clock_before_the_first_snapshot_is_told(
     built: Settings, tmp_path: Path, day: str, told: str
@@ -234,7 +234,7 @@ def test_a_replay_asks_no_source_and_needs_no_settings_of_one(
 ) -> None:
     done = replay(fenced, f"--archive={tmp_path / 'none'}", f"--as-of={DAY}")
     assert done.returncode == 5
-    assert "`observatory run` fetches some" in done.stderr
+    assert "fetch some with `observatory run`" in done.stderr
     assert held(tmp_path) == []
 
 
