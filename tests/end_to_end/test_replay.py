@@ -207,11 +207,11 @@ def held(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("day", "told"),
+    ("day", "advice"),
     [("2026-08-14", "use --as-of 2026-08-15 or later"), ("1999-01-01", "2026-08-15")],
 )
-def test_a_clock_before_the_first_snapshot_is_told(
-    built: Settings, tmp_path: Path, day: str, told: str
+def test_a_date_before_the_first_snapshot_is_an_error(
+    built: Settings, tmp_path: Path, day: str, advice: str
 ) -> None:
     done = CliRunner().invoke(
         app,
@@ -225,11 +225,11 @@ def test_a_clock_before_the_first_snapshot_is_told(
     )
     assert done.exit_code == 5
     assert f"has no snapshot of {', '.join(DEFAULT_SOURCES)} up to {day}" in done.stderr
-    assert told in done.stderr
+    assert advice in done.stderr
     assert held(tmp_path) == []
 
 
-def test_a_replay_asks_no_source_and_needs_no_settings_of_one(
+def test_replay_contacts_no_source_and_needs_no_settings_of_sources(
     fenced: list[str], tmp_path: Path
 ) -> None:
     done = replay(fenced, f"--archive={tmp_path / 'none'}", f"--as-of={DAY}")

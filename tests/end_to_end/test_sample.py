@@ -96,7 +96,7 @@ def test_the_sample_is_a_sealed_archive_that_verifies() -> None:
         assert (sha256(received), len(received)) == (file.sha256, file.bytes), file.name
 
 
-def test_nothing_lies_in_it_that_no_sidecar_names() -> None:
+def test_sample_contains_only_files_that_a_sidecar_names() -> None:
     named = {f.path for s in snapshots() for f in s.files}
     sidecars = {f"{s.snapshot_id}/snapshot.json" for s in snapshots()}
     assert set(files_below(SAMPLE)) == named | sidecars
