@@ -80,7 +80,7 @@ $(VENV)/docs/.installed: infra/requirements-docs.txt $(VENV)/.installed
 docs-reference: $(VENV)/.installed ## write the reference pages: command line, settings, table of sources
 	$(BIN)/python -m infra.reference
 
-docs: docs-reference $(VENV)/docs/.installed ## build the documentation site in data/site; a broken link is an error
+docs: $(VENV)/docs/.installed ## build the documentation site in data/site; a broken link is an error
 	PYTHONPATH=$(VENV)/docs $(BIN)/python -m zensical build --clean --strict
 	@echo "open data/site/index.html"
 

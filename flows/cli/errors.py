@@ -38,13 +38,11 @@ def errors_reported() -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort, typer.TyperException):
         raise
-    except KeyboardInterrupt:
-        print_error(INTERRUPTED)
-        raise typer.Exit(CTRL_C) from None
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
         if getattr(error, "errno", None) == EPIPE:  # `| head`: Typer ends quietly
             raise
-        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C within a query
+        # Within a query DuckDB turns Ctrl-C into an error of its own.
+        if isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted":
             print_error(INTERRUPTED)
             raise typer.Exit(CTRL_C) from None
         raise typer.Exit(_report(error)) from error
