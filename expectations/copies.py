@@ -9,8 +9,9 @@ from pathlib import Path
 import duckdb
 
 from expectations.report import Outcome, Report, Result, ValidationError
-from warehouse.contracts.table import literal, quote
+from warehouse.contracts.table import quote
 from warehouse.database.duckdb_file import connect
+from warehouse.database.read_files import parquet
 
 SAME_ROWS = "same_rows_as_parquet"
 RELEASE_ID = "names_its_release"
@@ -38,10 +39,10 @@ def validate_copies(
 
 def _same_rows(con: duckdb.DuckDBPyConnection, table: str, file: Path, stage: str) -> Result:
     sql_name = ".".join(map(quote, table.split(".")))
-    parquet = f"read_parquet({literal(str(file))}, hive_partitioning = false)"
+    in_release = parquet(file)
     try:
-        columns, in_parquet = _columns(con, sql_name), _columns(con, parquet)
-        in_table, in_file = (_fingerprint(con, f"FROM {rows}") for rows in (sql_name, parquet))
+        columns, in_parquet = _columns(con, sql_name), _columns(con, in_release)
+        in_table, in_file = (_fingerprint(con, f"FROM {rows}") for rows in (sql_name, in_release))
     except duckdb.Error as error:
         message = " ".join(str(error).split())
         return _result(stage, table, SAME_ROWS, "not_run", None, {"error": message})

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from expectations.context import GxObject, ephemeral_context
 from expectations.report import Report
+from warehouse.storage.scratch import scratch_folder
 
 # The pages load their logo from there, with the build time and the context's id in the URL.
 _LOGO = re.compile(r"https://great-expectations-web-assets\.[^\"']*")
 # Collapsible sections have random ids; the same results must give the same bytes.
 _RANDOM_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# The list of results shows times in the zone of the machine.
+_LOCAL_TIME = re.compile(r"(?<='run_time': ')[^']*(?=')")
 
 
 def build_docs(reports: Sequence[Report], folder: Path, as_of: date) -> Path:
@@ -25,8 +28,8 @@ def build_docs(reports: Sequence[Report], folder: Path, as_of: date) -> Path:
     `as_of`, the run's logical date, replaces the time that Great Expectations would print, so that
     the same results give the same pages. Each run needs a folder of its own.
     """
-    with tempfile.TemporaryDirectory() as built, ephemeral_context() as context:
-        _use_site(context, built)
+    with scratch_folder("docs") as built, ephemeral_context() as context:
+        _use_site(context, str(built))
         for report in reports:
             for page in report.pages:
                 _store(context, page, datetime.combine(as_of, time(), UTC))
@@ -34,15 +37,33 @@ def build_docs(reports: Sequence[Report], folder: Path, as_of: date) -> Path:
         # The animations are two thirds of the site; they belong to a tutorial that is disabled.
         shutil.copytree(built, folder, ignore=shutil.ignore_patterns("*.gif"), dirs_exist_ok=True)
     for file in folder.rglob("*.html"):
-        file.write_text(_reproducible(file.read_text(encoding="utf-8")), encoding="utf-8")
+        html = _reproducible(file.read_text(encoding="utf-8"), as_of)
+        file.write_text(html, encoding="utf-8")
     return folder / "index.html"
 
 
-def _reproducible(html: str) -> str:
+def _reproducible(html: str, as_of: date) -> str:
     """A page without what differs from build to build, and without loading the logo."""
     numbers: dict[str, str] = {}
-    html = _LOGO.sub("data:,", html)
+    html = _LOCAL_TIME.sub(as_of.isoformat(), _LOGO.sub("data:,", html))
     return _RANDOM_ID.sub(lambda m: numbers.setdefault(m[0], f"part-{len(numbers) + 1}"), html)
+
+
+def _inert(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A result whose texts are not markup: Great Expectations shows values of rows as they are."""
+    config = found["expectation_config"]
+    if isinstance(text := config.get("description"), str):
+        config = {**config, "description": escape(text, quote=False)}
+    values = {k: _escaped(found.get(k)) for k in ("result", "exception_info")}
+    return {**found, **values, "expectation_config": config}
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401  any JSON
+    if isinstance(value, str):
+        return escape(value, quote=False)
+    if isinstance(value, Mapping):
+        return {_escaped(k): _escaped(v) for k, v in value.items()}
+    return [_escaped(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _use_site(context: GxObject, folder: str) -> None:
@@ -73,6 +94,7 @@ def _store(context: GxObject, page: Mapping[str, Any], run_time: datetime) -> No
         "batch_markers": {},
     }
     result = {k: v for k, v in page.items() if k != "stage"}
+    result["results"] = [_inert(found) for found in page["results"]]
     result["meta"] = {**page["meta"], **time_meta}
     loaded = gx_core.ExpectationSuiteValidationResultSchema().load(result)
     key = resource_identifiers.ValidationResultIdentifier(

@@ -19,9 +19,22 @@ from expectations.rule_sets.identity import IDENTITY
 from expectations.rule_sets.leaders import LEADERS
 from expectations.rule_sets.pointers import POINTERS
 from expectations.rule_sets.refused import REFUSED, refusal_rules
+from expectations.rule_sets.windows import WINDOWS
 from warehouse.contracts.table import Contract, quote
 
-_TOPICS = (AI_INDEX, ARENA, ARENA_RATINGS, CLAIMS, EPOCH, HUB, IDENTITY, LEADERS, POINTERS, REFUSED)
+_TOPICS = (
+    AI_INDEX,
+    ARENA,
+    ARENA_RATINGS,
+    CLAIMS,
+    EPOCH,
+    HUB,
+    IDENTITY,
+    LEADERS,
+    POINTERS,
+    REFUSED,
+    WINDOWS,
+)
 RULES: tuple[Rule, ...] = tuple(rule for topic in _TOPICS for rule in topic)
 
 # The recorded Hub days are lists of the most liked and most downloaded models, of any length;

@@ -14,6 +14,7 @@ _AGREES = """CASE relation
     WHEN 'below' THEN value < stated_value
     ELSE value >= stated_value - tolerance - 1e-6 END"""
 _OF_TRIAL = _AGREES.replace("tolerance", "t.tolerance").replace("stated_value", "t.stated_value")
+_BOUNDED = "coalesce(bounds_hold, false) AND (value_lower IS NOT NULL OR value_upper IS NOT NULL)"
 _VERDICTS = f"""
     WITH each AS (
         SELECT claim_id, moment, definition_id, bool_or(is_own) AS is_own,
@@ -37,16 +38,17 @@ CLAIMS: tuple[Rule, ...] = (
     on("mart.claim_trials").critical(
         "no_answer_below_required_coverage",
         "A trial without a value, or with less coverage than required, has no answer and gives "
-        "the reason.",
+        "the reason, unless bounds that hold for everything unobserved decide.",
         f"SELECT {_KEY}, value, coverage, coverage_needed, holds, missing FROM {{batch}} "
         "WHERE holds IS NOT NULL AND (value IS NULL OR coverage < coverage_needed) "
+        f"AND NOT ({_BOUNDED}) "
         "OR (holds IS NULL) <> (missing IS NOT NULL)",
     ),
     on("mart.claim_trials").critical(
         "incomplete_source_gives_no_answer",
         "A trial on an incomplete source has no answer that the missing part could change.",
         f"SELECT {_KEY}, value, coverage, holds FROM {{batch}} "
-        "WHERE is_whole = false AND holds IS NOT NULL",
+        f"WHERE is_whole = false AND holds IS NOT NULL AND NOT ({_BOUNDED})",
     ),
     on("mart.claim_trials").critical(
         "coverage_is_the_smallest_of_its_parts",
@@ -82,15 +84,17 @@ CLAIMS: tuple[Rule, ...] = (
         "The verdict follows from the answers of the trials.",
         f"SELECT v.claim_id, v.moment, v.verdict, due.* EXCLUDE (claim_id, moment) FROM {{batch}} "
         f"AS v LEFT JOIN ({_VERDICTS}) AS due USING (claim_id, moment) "
-        "WHERE v.verdict IS DISTINCT FROM due.due",
+        "WHERE v.verdict IS DISTINCT FROM CASE WHEN v.meaning = 'open' AND n_own_no = n_own "
+        "THEN 'not_testable' ELSE due.due END",
     ),
     on("mart.claims").critical(
         "reproduced_claims_have_enough_coverage",
-        "Reproduced statements have the required coverage, and all their figures agree.",
+        "Reproduced statements have the required coverage or bounds, and all their figures agree.",
         f"SELECT v.claim_id, v.moment, t.definition_id, t.measure_id, t.relation, t.stated_value, "
         f"t.value, t.coverage FROM {{batch}} AS v JOIN {_TRIALS} AS t USING (claim_id, moment) "
-        "WHERE v.verdict = 'reproduced' AND t.is_own AND (t.value IS NULL "
-        f"OR t.coverage < v.coverage_needed OR NOT ({_OF_TRIAL}))",
+        "WHERE v.verdict = 'reproduced' AND t.is_own AND (((t.value IS NULL "
+        f"OR t.coverage < v.coverage_needed) AND NOT ({_BOUNDED})) "
+        f"OR NOT ({_OF_TRIAL}))",
     ),
     on("mart.claims").critical(
         "holds_under_fits_the_verdict",

@@ -158,6 +158,19 @@ HUB: tuple[Rule, ...] = (
         f"WHERE share_missing IS NULL GROUP BY {_BY_LAB} "
         "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
     ),
+    on("mart.registry_weight").critical(
+        "shares_sum_to_one",
+        "The shares of a day by confidence and kind of evidence sum to 1.",
+        "SELECT as_of_date, sum(share) AS sum_of_shares, count(*) AS n_rows FROM {batch} "
+        "WHERE share IS NOT NULL GROUP BY as_of_date "
+        "HAVING (abs(sum(share) - 1) <= 1e-9) IS NOT TRUE",
+    ),
+    on("mart.registry_weight").critical(
+        "not_examined_has_no_evidence",
+        "A name that is not examined has neither a confidence nor a kind of evidence.",
+        "SELECT as_of_date, confidence, evidence_kind FROM {batch} "
+        "WHERE (confidence = 'not_examined') <> (evidence_kind = 'not_examined')",
+    ),
     on("mart.country_share_daily").critical(
         "fractional_shares_sum_to_one",
         "The shares of all countries under one definition sum to 1 where credit is fractional.",

@@ -49,6 +49,8 @@ PARTS = {
     "raw.hub_datasets": _SNAPSHOT,
     "raw.hub_trending": _SNAPSHOT,
     "raw.hub_stats_models": _SNAPSHOT,
+    "raw.hub_evolution_counters": _SNAPSHOT,
+    "raw.hub_trending_feed": _SNAPSHOT,
     "raw.epoch_models": _VINTAGE,
     "raw.epoch_capabilities": _VINTAGE,
     "raw.epoch_organizations": _VINTAGE,

@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from warehouse.contracts.source import card
-from warehouse.contracts.table import literal
+from warehouse.database import read_files
 from warehouse.database.duckdb_file import connect
 from warehouse.storage.files import write_atomically
 
@@ -90,7 +90,7 @@ def _outbox(warehouse: Path) -> Path:
 def _both(before: Path, after: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with connect() as con:
         for name, path in (("before", before), ("after", after)):
-            con.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)")
+            con.execute(f"ATTACH {read_files.database(path)} AS {name} (READ_ONLY)")
         yield con
 
 

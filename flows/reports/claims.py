@@ -19,6 +19,7 @@ WHERE t.moment = 'stated' ORDER BY t.claim_id
 COUNTS = """
 SELECT moment, verdict, count(*) AS claims FROM mart.claims GROUP BY ALL ORDER BY ALL
 """
+LEDGER_TABLES = ("mart.claims", "mart.claim_trials")
 ONE = "SELECT * FROM mart.claims WHERE claim_id = ? ORDER BY moment DESC"
 TRIALS = """
 SELECT moment, definition, is_own, label, test, unit, relation, stated_value, tolerance, value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from unicodedata import category
@@ -16,6 +17,20 @@ def printable(text: str) -> str:
     Line feeds stay: the project's own messages have them.
     """
     return "".join("\ufffd" if category(c) in INVISIBLE and c != "\n" else c for c in text)
+
+
+def one_line(text: str) -> str:
+    """A text for messages that other programs show: one line, and no markup of a chat."""
+    return printable(" ".join(text.split())).replace("<", "&lt;")
+
+
+def json_printable(text: str) -> str:
+    """JSON with such characters as escapes, which mean the same to a program that reads it."""
+    return "".join(_escaped(c) if category(c) in INVISIBLE and c != "\n" else c for c in text)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]  # beyond U+FFFF as two halves
 
 
 def percent(share: float | None) -> str:

@@ -3,7 +3,7 @@
 It selects dated public figures from a folder of recordings (MANIFEST.csv lists the origin of each)
 and stores them in an archive, so that a first run needs no network. No file is copied completely.
 The same recordings and the same code give the same bytes. The rules of selection are constants of
-`hub`, `arena` and `epoch`; the sidecars repeat them with the origin of every figure.
+the other modules; the sidecars repeat them with the origin of every figure.
 """
 
 from __future__ import annotations
@@ -17,24 +17,30 @@ from pathlib import Path
 
 from infra.sample.arena import write_arena
 from infra.sample.epoch import write_epoch
+from infra.sample.evolution import write_evolution
 from infra.sample.hub import write_hub
 from infra.sample.recordings import Recordings, SampleError
+from infra.sample.trending import write_trending, write_trending_feed
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchiveError, Snapshot
 
 
-def make_sample(recordings: Path, into: Path) -> list[Snapshot]:
+def make_sample(recordings: Path, into: Path, histories: Path | None = None) -> list[Snapshot]:
     """Builds the sample in a temporary folder and renames it. Returns its snapshots.
 
-    Raises SampleError if the recordings do not match their list, or if `into` contains anything
+    `histories` is a second folder, by default the one whose name has a 2 behind it. Raises
+    SampleError if the recordings do not match their list, or if `into` contains anything
     but an earlier sample, which would be lost.
     """
     _check_replaceable(into)
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sample-", dir=into.parent) as scratch:
         archive = Archive(Path(scratch) / "sample")
-        for write in (write_hub, write_arena, write_epoch):
+        for write in (write_hub, write_trending, write_arena, write_epoch):
             write(Recordings(recordings), archive)
+        histories = histories or recordings.with_name(f"{recordings.name}2")
+        for write_history in (write_evolution, write_trending_feed):
+            write_history(Recordings(histories), archive)
         if into.exists():
             shutil.rmtree(into)
         archive.root.rename(into)
@@ -62,10 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.sample", description=__doc__)
     default = Path(os.environ.get("OBSERVATORY_RECORDINGS", "../shared/archive"))
     parser.add_argument("--recordings", type=Path, default=default, help="folder with MANIFEST.csv")
+    parser.add_argument("--histories", type=Path, help="second folder, of third parties' histories")
     parser.add_argument("--into", type=Path, default=Path("warehouse/sample"), help="target folder")
     chosen = parser.parse_args(arguments)
     try:
-        snapshots = make_sample(chosen.recordings, chosen.into)
+        snapshots = make_sample(chosen.recordings, chosen.into, chosen.histories)
     except SampleError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,13 +9,16 @@ import orjson
 import polars as pl
 
 from infra.sample.recordings import Recording, Recordings, sample_draft
+from infra.sample.tops import held_tops
 from warehouse.archive.archive import Archive
 from warehouse.contracts.source import card
+from warehouse.database import read_files
 
 HUB_DAYS = (date(2026, 8, 7), date(2026, 8, 15))
 # Recordings that also have license and base model; the newest value of each is used.
 HUB_DETAILS = ("2026-10-15", "2025-11-27", "2025-11-10")
-HUB_TOP = 80
+HUB_TOP = 350
+HUB_LIKED = 80
 HUB_AUTHOR_LIKES = 1500
 HUB_KEYS = (
     "id",
@@ -30,7 +33,7 @@ HUB_KEYS = (
 )
 HUB_RULE = (
     f"models recorded on both {HUB_DAYS[0]} and {HUB_DAYS[1]} that on {HUB_DAYS[1]} are among "
-    f"the {HUB_TOP} most downloaded or the {HUB_TOP} most liked, or are the most liked model of "
+    f"the {HUB_TOP} most downloaded or the {HUB_LIKED} most liked, or are the most liked model of "
     f"an author whose recorded models have {HUB_AUTHOR_LIKES:,} likes together, or declare a base "
     "model in a recording, or are that base model"
 )
@@ -49,9 +52,9 @@ def hub_listing(recording: Recording) -> pl.DataFrame:
         "baseModels": "STRUCT(relation VARCHAR, models STRUCT(id VARCHAR)[])",
     }
     columns = ", ".join(f"'{key}': '{kind}'" for key, kind in kinds.items())
-    lines = f"read_json(?, format = 'newline_delimited', columns = {{{columns}}})"
+    options = ("format = 'newline_delimited'", f"columns = {{{columns}}}")
     with duckdb.connect() as con:
-        return con.sql(f"SELECT * FROM {lines}", params=[str(recording.path)]).pl()
+        return con.sql(f"SELECT * FROM {read_files.json(recording.path, *options)}").pl()
 
 
 def hub_declared(recordings: Recordings) -> pl.DataFrame:
@@ -85,7 +88,7 @@ def _enriched(recordings: Recordings, day: str) -> pl.DataFrame:
     name = f"hub/{day}/field_origins.csv"
     if not (recordings.root / name).exists():
         return pl.DataFrame(schema=schema)
-    origins = pl.read_csv(recordings.get(name).path, infer_schema=False)
+    origins = read_files.csv_frame(recordings.get(name).path)
     kind = pl.col("field").str.extract(rf"tags ({'|'.join(_DECLARED)})")
     return (
         origins.with_columns(kind.alias("kind"), pl.format("{} ({})", "origin", pl.lit(name)))
@@ -103,7 +106,7 @@ def hub_chosen(listings: dict[date, pl.DataFrame], declared: pl.DataFrame) -> pl
     large = pl.col("likes").sum().over("author") >= HUB_AUTHOR_LIKES
     chosen = [
         models.sort("downloads", "id", descending=[True, False]).head(HUB_TOP),
-        models.head(HUB_TOP),
+        models.head(HUB_LIKED),
         models.filter(large).unique("author", keep="first", maintain_order=True),
         models.join(bases, on="id", how="semi"),
         models.join(parents, on="id", how="semi"),
@@ -141,6 +144,7 @@ def write_hub(recordings: Recordings, archive: Archive) -> None:
     for day, recording in recorded.items():
         page = hub_page(listings[day], chosen, declared)
         with sample_draft(archive, "hub", day) as draft:
+            draft.tops = held_tops(listings[day], chosen)
             draft.notes += _hub_notes(recording, len(chosen), declared)
             draft.add_file(
                 "pages/000001.json",

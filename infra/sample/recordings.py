@@ -13,6 +13,7 @@ import polars as pl
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft, open_draft
 from warehouse.contracts.source import card
+from warehouse.database.read_files import csv_frame
 from warehouse.storage.files import file_sha256
 
 
@@ -48,24 +49,40 @@ class Recordings:
 
     def get(self, name: str) -> Recording:
         """One file by its path in MANIFEST.csv. Raises SampleError if it does not match."""
+        path, row = self._verified(name)
+        return Recording(name, path, row["origin"], row["observation_date"], int(row["rows"]))
+
+    def path(self, name: str) -> Path:
+        """The verified path of a file. Raises SampleError if it does not match."""
+        return self._verified(name)[0]
+
+    def _verified(self, name: str) -> tuple[Path, dict[str, str]]:
+        """Path and row of MANIFEST.csv of one file."""
         listing = self.root / "MANIFEST.csv"
         if not listing.is_file():
-            raise SampleError(f"{listing} does not exist; set --recordings to the folder with it")
-        row = pl.read_csv(listing, infer_schema=False).filter(pl.col("path") == name).to_dicts()
+            raise SampleError(
+                f"{listing} does not exist; set --recordings or --histories to the folder with it"
+            )
+        row = csv_frame(listing).filter(pl.col("path") == name).to_dicts()
         if not row:
             raise SampleError(f"{listing} does not list {name}; use complete recordings")
         path = self.root / name
         if not path.is_file() or file_sha256(path) != row[0]["sha256"]:
             raise SampleError(f"{path} is not the file that {listing} lists; copy it again")
-        return Recording(
-            name, path, row[0]["origin"], row[0]["observation_date"], int(row[0]["rows"])
-        )
+        return path, row[0]
 
 
 @contextmanager
-def sample_draft(archive: Archive, source: str, day: date) -> Iterator[Draft]:
+def sample_draft(
+    archive: Archive,
+    source: str,
+    day: date,
+    *,
+    slot: str | None = None,
+    complete_from: date | None = None,
+) -> Iterator[Draft]:
     """A draft that is sealed as a sample at the end."""
-    with open_draft(archive, source, day) as draft:
+    with open_draft(archive, source, day, slot) as draft:
         yield draft
-        draft.seal(**card(source).sidecar_terms(), is_sample=True)
+        draft.seal(**card(source).sidecar_terms(), is_sample=True, complete_from=complete_from)
     (draft.folder / ".lock").unlink()

@@ -35,7 +35,7 @@ TABLES = (
     "mart.notable_models_by_country",
 )
 # In August the boards and Epoch's table were those of October, so that one comparison is enough.
-RECORDED = [(LATER, TABLES), pytest.param(DAY, TABLES[:6], marks=pytest.mark.slow)]
+RECORDED = [(LATER, TABLES), (DAY, TABLES[:6])]
 ISO_3166 = Path(pycountry.DATABASE_DIR) / "iso3166-1.json"
 
 
@@ -122,6 +122,7 @@ def test_sample_agrees_with_the_oracle(sample: Reckoning, table: str) -> None:
     assert sample.con.execute("SELECT count(*) > 0 FROM ours").fetchall() == [(True,)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("as_of", "tables"), RECORDED, ids=["october", "august"])
 def test_recordings_agree_with_the_oracles(

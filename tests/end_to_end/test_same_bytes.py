@@ -29,6 +29,7 @@ def test_a_few_environments_hold_every_value_of_every_axis() -> None:
     assert all(len({e[name] for e in ends()}) == 2 for name in AXES)
 
 
+@pytest.mark.slow  # three whole builds
 def test_the_sample_gives_the_same_bytes_on_machines_of_every_kind() -> None:
     assert_same(SAMPLE, DAY, few())
 

@@ -42,8 +42,9 @@ def test_a_generated_hub_is_what_its_second_reckoning_gives(
     assert_reckoned(tmp_path / "built.duckdb", GENERATED)
 
 
+@pytest.mark.slow  # every transform once more, unoptimized: half a minute a day of recordings
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("as_of", [LATER, pytest.param(DAY, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("as_of", [LATER, DAY], ids=str)
 def test_the_recordings_are_what_their_second_reckoning_gives(
     built_days: Callable[[date], Path], right: Right, as_of: date
 ) -> None:

@@ -171,6 +171,7 @@ MARTS = {
         "mart.hub_lab_totals_daily",
         "mart.lab_scorecard",
         "mart.lab_share_daily",
+        "mart.registry_weight",
     },
     "raw.hub_namespace_models": {"mart.hub_lab_totals_daily"},
     "raw.hub_trending": {"mart.trending_share_daily"},

@@ -29,6 +29,7 @@ def labs(*ids: str, **more: object) -> pl.LazyFrame:
         "basis": "test",
         "reviewer": "test",
         "confidence": "low",
+        "evidence_kind": "none",
         **more,
     }
     return rows("core.labs", *({"lab_id": lab} for lab in ids), **about)

@@ -88,7 +88,7 @@ def examined(models: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def belongs_to(column: str = "subject") -> tuple[pl.Expr, pl.Expr]:
-    """Whether a model surely belongs to the holder in `column`, and whether it may."""
+    """Whether a model surely belongs to the holder in `column` or is it, and whether it may."""
     by, holder = pl.col("by"), pl.col(column)
     is_open = pl.col("is_open_weights")
     sure = (
@@ -96,6 +96,8 @@ def belongs_to(column: str = "subject") -> tuple[pl.Expr, pl.Expr]:
         .then(pl.col("country_code") == holder)
         .when(by == "lab")
         .then(pl.col("lab_id") == holder)
+        .when(by == "model")
+        .then(pl.col("model_id") == holder)
         .otherwise(is_open == (holder == "open"))
     )
     unknown = (
@@ -103,6 +105,8 @@ def belongs_to(column: str = "subject") -> tuple[pl.Expr, pl.Expr]:
         .then(pl.col("country_code") == NOT_EXAMINED)
         .when(by == "lab")
         .then(pl.col("lab_id").is_null())
+        .when(by == "model")
+        .then(pl.lit(value=False))
         .otherwise(is_open.is_null())
     )
     return sure.fill_null(False), sure.fill_null(False) | unknown

@@ -1,4 +1,4 @@
-"""Tests of who is ahead on LMArena's boards: arena_first, arena_lead, arena_ahead."""
+"""Tests of who is ahead on LMArena's boards, and by how much."""
 
 from __future__ import annotations
 
@@ -94,6 +94,20 @@ def _lead(mine: str, theirs: str) -> pl.Expr:
         .then(100 * gap / pl.col(theirs))
         .otherwise(expected_win_rate(gap))
     )
+
+
+def arena_spread(requests: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:
+    """Answers: how far the first place of a board is above place N, in percent of the latter."""
+    wanted = for_tests(requests, "arena_spread")
+    models = on_boards(nearest(wanted, board_days(rated), SERIES, in_force=True), rated)
+    rating = pl.col("rating").sort(descending=True)
+    nth = rating.get(pl.col("top_n").first() - 1, null_on_oob=True)
+    spreads = models.group_by("request", "observed_on").agg(
+        (100 * (rating.first() - nth) / nth).alias("value"),
+        (nth >= pl.col("sure_from").max()).alias("is_whole"),
+        strict_source(),
+    )
+    return to_answers(spreads.drop_nulls("value").with_columns(coverage_time=pl.lit(1.0)))
 
 
 def arena_ahead(requests: pl.LazyFrame, rated: pl.LazyFrame) -> pl.LazyFrame:

@@ -11,11 +11,16 @@ import polars as pl
 
 from transforms.claims.requests import part
 
+# Counters of the Hub by which a listing can hold the first N models.
+COUNTERS = ("downloads_30d", "downloads_all_time", "likes", "trending_score")
+
 
 def incomplete_snapshots(meta_snapshots: pl.LazyFrame) -> pl.LazyFrame:
     """`snapshot_id`, `source` and `snapshot_date` of every snapshot known to be incomplete."""
     is_part = pl.col("is_sample") | ~pl.col("is_complete")
-    return meta_snapshots.filter(is_part).select("snapshot_id", "source", "snapshot_date")
+    return meta_snapshots.filter(is_part).select(
+        "snapshot_id", "source", "snapshot_date", "complete_from"
+    )
 
 
 def vintages(
@@ -25,24 +30,43 @@ def vintages(
 
     `held`: the part of the published records that the vintage has; `n_missing`: the number that it
     lacks; `is_part`. The reference is the last known size up to the day, or an earlier vintage of
-    ours since then that was larger. `held` is null if no size is known.
+    ours since then that was larger. `held` is null if no size is known. A sample with a value of
+    `complete_from` lacks no record from that day on, and its columns are those of these records.
     """
     counted = days.group_by("observed_on").agg(pl.len().cast(pl.Int64).alias("n"))
     known = sizes.filter(pl.col("file_name") == file_name).select("as_of_date", "n_records")
     dated = _with_size(counted, known)
     samples = incomplete_snapshots(meta_snapshots).filter(pl.col("source") == "epoch")
-    is_sample = samples.select(pl.col("snapshot_date").alias("observed_on"), is_sample=pl.lit(True))
+    is_sample = samples.select(
+        pl.col("snapshot_date").alias("observed_on"), "complete_from", is_sample=pl.lit(True)
+    )
     due = pl.max_horizontal("n_records", "had")
-    missing = (due - pl.col("n")).clip(lower_bound=0).fill_null(0)
+    is_whole_since = pl.col("complete_from").is_not_null()
+    lacking = (due - pl.col("n")).clip(lower_bound=0).fill_null(0)
+    missing = pl.when(is_whole_since).then(0).otherwise(lacking)
+    in_part = pl.col("is_sample").fill_null(value=False) & ~is_whole_since
     return (
         dated.join(_largest_before(dated, counted), on="observed_on")
         .join(is_sample, on="observed_on", how="left")
         .select(
             "observed_on",
-            part(pl.col("n"), due).alias("held"),
+            "complete_from",
+            pl.when(is_whole_since).then(1.0).otherwise(part(pl.col("n"), due)).alias("held"),
             missing.alias("n_missing"),
-            ((missing > 0) | pl.col("is_sample").fill_null(value=False)).alias("is_part"),
+            ((missing > 0) | in_part).alias("is_part"),
         )
+    )
+
+
+def without_earlier(held: pl.LazyFrame, start: pl.Expr) -> pl.LazyFrame:
+    """The coverage of vintages, joined with requests: a sample has nothing before its first day.
+
+    `start` is the first day that a request reads.
+    """
+    is_before = (start < pl.col("complete_from")).fill_null(value=False)
+    return held.with_columns(
+        pl.when(is_before).then(0.0).otherwise("held").alias("held"),
+        (pl.col("is_part") | is_before).alias("is_part"),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.claims.requests import for_tests, nearest, part, to_answers
+from transforms.claims.requests import NEEDED, for_tests, nearest, part, to_answers
 from transforms.hub.definitions import NO_FAMILY, UNEXAMINED
 from transforms.numeric.exact_sums import exactly, how_many
 from transforms.registry.attribution import NOT_EXAMINED
@@ -45,7 +45,22 @@ def hub_shares(
     rows = tiles.join(shares, on=["observed_on", *CUT])
     sums = _sums(rows, _ranks(rows))
     covered = _coverage(tiles, hub_listing_coverage, _counted(country_share_daily))
-    return to_answers(_values(sums.join(covered, on="request")))
+    return to_answers(_values(sums.join(covered, on="request")).pipe(_one_sided))
+
+
+def _one_sided(values: pl.LazyFrame) -> pl.LazyFrame:
+    """On an excerpt, what a holder surely has is a lower bound of its amount.
+
+    Not over a tiled window: the counters of neighboring tiles may overlap by a few days.
+    """
+    is_excerpt = (pl.col("coverage_population") < NEEDED) | ~pl.col("is_whole")
+    is_amount = (pl.col("test") == "hub_amount") & pl.col("window_days").is_null()
+    is_least = is_amount & is_excerpt
+    no_bound = pl.lit(float("inf"))
+    return values.with_columns(
+        is_least.alias("bounds_hold"),
+        *(pl.when(is_least).then(no_bound).otherwise(c).alias(c) for c in ("high", "value_upper")),
+    )
 
 
 def _without_outages(shares: pl.LazyFrame, hub_counter_days: pl.LazyFrame) -> pl.LazyFrame:
@@ -124,7 +139,7 @@ def _sums(rows: pl.LazyFrame, ranks: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("observed_on").max(),
             pl.col("lineage_coverage").min().alias("coverage_lineage"),
         )
-        .join(rows.select("request", "test").unique(), on="request")
+        .join(rows.select("request", "test", "window_days").unique(), on="request")
         .join(ranks, on="request", how="left")
     )
 
@@ -220,6 +235,10 @@ def _coverage(
 ) -> pl.LazyFrame:
     whole = pl.col("metric").is_in(["models", "new_models_30d"])  # known of every listed model
     listed = hub_listing_coverage.rename({"as_of_date": "observed_on"})
+    # Downloads are covered by downloads, if the total is known: few models have nearly all.
+    is_downloads = (pl.col("metric") == "downloads_30d") & (pl.col("population") == "all")
+    by_models = pl.col("listed_share").fill_null(0.0) * pl.col("counted").fill_null(0.0)
+    by_downloads = pl.when(is_downloads).then(pl.col("listed_downloads_share"))
     return (
         tiles.join(listed, on="observed_on", how="left")
         .join(counted, on=["observed_on", "population", "metric"], how="left")
@@ -227,9 +246,7 @@ def _coverage(
         .group_by("request")
         .agg(
             (pl.len() / pl.col("n_tiles").first()).alias("coverage_time"),
-            (pl.col("listed_share").fill_null(0.0) * pl.col("counted").fill_null(0.0))
-            .min()
-            .alias("coverage_population"),
+            pl.coalesce(by_downloads, by_models).min().alias("coverage_population"),
             pl.col("is_whole").all(),
         )
     )

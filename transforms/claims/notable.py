@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.ai_index.notable import placed
-from transforms.claims.completeness import vintages
+from transforms.claims.completeness import vintages, without_earlier
 from transforms.claims.requests import for_tests, lines, nearest, to_answers
 from transforms.numeric.exact_sums import how_many
 from transforms.registry.attribution import NOT_EXAMINED
@@ -33,7 +33,9 @@ def notable_count(
     chosen = nearest(wanted, days, []).with_columns(is_chosen=pl.lit(True))
     beside = _around(wanted, days.unique()).with_columns(is_chosen=pl.lit(False))
     dated = pl.concat([chosen, beside.select(chosen.collect_schema().names())])
-    counts = _counts(dated, models).join(held, on="observed_on")
+    counts = without_earlier(
+        _counts(dated, models).join(held, on="observed_on"), pl.date(pl.col("year"), 1, 1)
+    )
     return to_answers(
         counts.sort("request", "observed_on")
         .group_by("request", maintain_order=True)
@@ -76,6 +78,7 @@ def _counts(dated: pl.LazyFrame, models: pl.LazyFrame) -> pl.LazyFrame:
             how_many(country == NOT_EXAMINED).alias("x"),
             how_many(country == "ZZ").alias("z"),
             pl.col("line").n_unique().alias("n"),
+            pl.col("year").first(),
         )
         .with_columns((1 - pl.col("x") / pl.col("n")).alias("coverage_names"))
     )
@@ -105,4 +108,7 @@ def models_published(requests: pl.LazyFrame, notable_models: pl.LazyFrame) -> pl
             pl.col("vintage_date").max().alias("observed_on"),
         )
     )
-    return to_answers(found.with_columns(coverage_population=pl.col("value") / pl.col("high")))
+    found_share = pl.col("value") / pl.col("high")
+    return to_answers(
+        found.with_columns(found_share.alias("coverage_population"), bounds_hold=pl.lit(True))
+    )

@@ -15,7 +15,8 @@ BOUNDS = ("low", "high", "value_lower", "value_upper")
 # The answer of a test to a request. `low` and `high` bound the value, whatever the unobserved and
 # the unexamined turn out to be; `value_lower` and `value_upper` also give all of ZZ to one side.
 # Infinite = no bound. Coverages are parts of one; null = does not apply. `is_whole` is false where
-# the missing part of a source could change the answer; null = does not apply.
+# the missing part of a source could change the answer; null = does not apply. `bounds_hold`: the
+# bounds also hold for everything that was not observed, so that they can decide at any coverage.
 ANSWER: dict[str, pl.DataType] = {
     "request": pl.UInt32(),
     "value": pl.Float64(),
@@ -30,6 +31,7 @@ ANSWER: dict[str, pl.DataType] = {
     "coverage_names": pl.Float64(),
     "strict_source": pl.String(),
     "is_whole": pl.Boolean(),
+    "bounds_hold": pl.Boolean(),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.claims.requests import for_tests, nearest, part, to_answers
+from transforms.claims.requests import NEEDED, for_tests, nearest, part, to_answers
 from transforms.hub.trending import TOPS, last_strips
 from transforms.numeric.exact_sums import exactly, how_many, rate, total
 from transforms.registry.attribution import NOT_EXAMINED
@@ -13,6 +13,7 @@ TESTS = ("trending_days", "trending_weeks")
 WEEK = 7
 OBSERVED_DAYS = 4  # of a week that counts as observed
 CUT = ["top_n", "attribution"]
+UPPER = ("high", "value_upper")  # the bounds that the unobserved can raise
 
 
 def trending(
@@ -23,6 +24,8 @@ def trending(
 ) -> pl.LazyFrame:
     """Answers over the weeks up to the stated day, or up to the newest list.
 
+    If too little of the window was observed, the bounds include the other days: on each of them the
+    country may have had all places or none.
     Unexamined places may belong to the country. By base, so may all places without a recorded
     lineage, even where the model's name names a family; places of models that the Hub's listing
     lacks are unexamined. A place that the trending list lacks may belong to anybody.
@@ -34,7 +37,7 @@ def trending(
     each = (
         days.group_by("request", "observed_on")
         .agg(
-            pl.col("week", "places", "test", "n_weeks", "top_n").first(),
+            pl.col("week", "places", "test", "n_weeks", "top_n", "window_days").first(),
             pl.col("unknown", "unclear", "unexamined", "unrecorded").first(),
         )
         .join(
@@ -129,25 +132,60 @@ def _weighed(each: pl.LazyFrame) -> pl.LazyFrame:
     }
     enough = [(places >= pl.col("places")).alias(name) for name, places in have.items()]
     flagged = each.with_columns(enough)
+    is_weeks = pl.col("test") == "trending_weeks"
+    return (
+        _by_day(flagged, [*have])
+        .join(_by_week(flagged, [*have]), on="request", suffix="_weeks")
+        .with_columns(part(pl.col("n_observed"), pl.col("n_weeks")).alias("coverage_time"))
+        .with_columns((pl.col("coverage_time") < NEEDED).alias("bounds_hold"))
+        .with_columns(
+            *(pl.when(is_weeks).then(f"{name}_weeks").otherwise(name).alias(name) for name in have)
+        )
+        .with_columns(
+            pl.when("bounds_hold").then(bound).otherwise(name).alias(name)
+            for name, bound in _of_the_window(is_weeks).items()
+        )
+    )
+
+
+def _by_week(flagged: pl.LazyFrame, have: list[str]) -> pl.LazyFrame:
+    """Weeks with a day with enough places, and completely observed weeks that had none."""
     weeks = flagged.group_by("request", "week").agg(
-        pl.col(*have).any(), (pl.len() >= OBSERVED_DAYS).alias("is_observed")
+        pl.col(have).any(),
+        (pl.len() >= OBSERVED_DAYS).alias("is_observed"),
+        (pl.len() >= WEEK).alias("is_full"),
     )
-    by_week = weeks.group_by("request").agg(
-        how_many(pl.col(*have)).cast(pl.Float64),
+    return weeks.group_by("request").agg(
+        how_many(pl.col(have)).cast(pl.Float64),
         how_many(pl.col("is_observed")).alias("n_observed"),
+        *(how_many(pl.col("is_full") & ~pl.col(c)).alias(f"{c}_excluded") for c in UPPER),
     )
-    by_day = flagged.group_by("request").agg(
-        rate(pl.col(*have)),
-        pl.col("test", "n_weeks").first(),
+
+
+def _by_day(flagged: pl.LazyFrame, have: list[str]) -> pl.LazyFrame:
+    """The part of the observed days with enough places, and the coverages."""
+    return flagged.group_by("request").agg(
+        rate(pl.col(have)),
+        pl.len().cast(pl.Int64).alias("n_days"),
+        pl.col("test", "n_weeks", "window_days").first(),
         pl.col("observed_on").max(),
         (1 - exactly(pl.col("unexamined")) / total(pl.col("top_n"))).alias("coverage_names"),
         _recorded().alias("coverage_lineage"),
     )
-    is_weeks = pl.col("test") == "trending_weeks"
-    return by_day.join(by_week, on="request", suffix="_weeks").with_columns(
-        *(pl.when(is_weeks).then(f"{name}_weeks").otherwise(name).alias(name) for name in have),
-        part(pl.col("n_observed"), pl.col("n_weeks")).alias("coverage_time"),
-    )
+
+
+def _of_the_window(is_weeks: pl.Expr) -> dict[str, pl.Expr]:
+    """The bounds of a count of weeks or share of days, with the days that were not observed."""
+    days = pl.col("window_days")
+    unseen = days - pl.col("n_days")
+    lowest = pl.when(is_weeks).then("low").otherwise(pl.col("low") * pl.col("n_days") / days)
+    highest = {
+        name: pl.when(is_weeks)
+        .then(pl.col("n_weeks") - pl.col(f"{name}_excluded"))
+        .otherwise((pl.col(name) * pl.col("n_days") + unseen) / days)
+        for name in UPPER
+    }
+    return {"low": lowest, **highest}
 
 
 def _recorded() -> pl.Expr:

@@ -1,7 +1,8 @@
 """From answers to verdicts: whether a quantity, a definition and a statement hold.
 
-Each result is true, false, or null if the data cannot decide. It is null if the coverage is too
-low, whatever the value, and if the missing part of an incomplete source could change the answer.
+Each result is true, false, or null if the data cannot decide. Bounds that hold for everything that
+was not observed decide first. Otherwise it is null if the coverage is too low, whatever the value,
+and if the missing part of an incomplete source could change the answer.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ COVERAGES = (*SEEN, "coverage_names")
 # Tests on sources that are published as a whole: too low a coverage means an excerpt.
 EXCERPTS = (
     *("notable_count", "frontier_lag"),
-    *("arena_count", "arena_rank", "arena_first", "arena_lead", "trending_days", "trending_weeks"),
+    *("arena_count", "arena_rank", "arena_first", "arena_lead", "arena_spread"),
+    *("trending_days", "trending_weeks"),
 )
-CHANGING = r"^(hub|arena|trending)_"  # tests whose value changes every day
+# Tests whose value changes with every observation; Epoch revises its lists and its index as well.
+CHANGING = (
+    r"^(hub|window|arena|trending|notable|frontier|download|top)_"
+    r"|^(model_rank|derivative_count)$"
+)
 # Tests of named items: an item that was not found is not disproved.
 NAMED = ("repositories_created", "datasets_created", "models_published")
 
@@ -35,15 +41,26 @@ def with_outcomes(trials: pl.LazyFrame) -> pl.LazyFrame:
             pl.when(known).then(seen).otherwise(0.0).alias("coverage"),
             pl.lit(NEEDED).alias("coverage_needed"),
         )
-        .with_columns((known & (pl.col("coverage") >= NEEDED)).alias("is_testable"))
+        .with_columns(_is_testable().alias("is_testable"))
         .with_columns(
             _relation(pl.col("value"), pl.col("value")).alias("agrees"),
-            pl.when(pl.col("is_testable") & ~_is_of_its_day() & _is_whole())
+            pl.when(pl.col("is_testable") & ~_is_of_its_day() & (_is_bounded() | _is_whole()))
             .then(_holds())
             .alias("holds"),
         )
         .with_columns(_missing().alias("missing"))
     )
+
+
+def _is_bounded() -> pl.Expr:
+    """Whether there are bounds that hold whatever was not observed."""
+    has_bound = pl.col("value_lower").is_not_null() | pl.col("value_upper").is_not_null()
+    return pl.col("bounds_hold").fill_null(value=False) & has_bound
+
+
+def _is_testable() -> pl.Expr:
+    is_covered = pl.col("value").is_not_null() & (pl.col("coverage") >= NEEDED)
+    return is_covered | _is_bounded()
 
 
 def _relation(low: pl.Expr, high: pl.Expr) -> pl.Expr:
@@ -117,7 +134,9 @@ def _missing() -> pl.Expr:
     too_little = {c: pl.col(c).fill_null(1.0) < NEEDED for c in SEEN}
     named = pl.col("test").is_in(list(NAMED))
     return (
-        pl.when(pl.col("test") == "outside")
+        pl.when(pl.col("holds").is_not_null())
+        .then(None)
+        .when(pl.col("test") == "outside")
         .then(pl.lit("outside_sources"))
         .when(pl.col("day").is_null())
         .then(pl.lit("no_day"))
@@ -137,11 +156,20 @@ def _missing() -> pl.Expr:
         .then(pl.lit("lineage_not_recorded"))
         .when(_is_of_its_day())
         .then(pl.lit("of_its_day"))
-        .when(pl.col("holds").is_null() & (pl.col("coverage_names") < 1))
+        .when(pl.col("coverage_names") < 1)
         .then(pl.lit("names_not_examined"))
-        .when(pl.col("holds").is_null())
-        .then(pl.lit("undecided"))
+        .when(_depends_on_weights())
+        .then(pl.lit("weights_not_known"))
+        .otherwise(pl.lit("undecided"))
     )
+
+
+def _depends_on_weights() -> pl.Expr:
+    """Whether models whose weights may or may not be open make the answer a range."""
+    is_asked = (pl.col("by") == "access") | (pl.col("access") == "open")
+    is_range = pl.col("value_lower") != pl.col("value_upper")
+    on_board = pl.col("test").str.starts_with("arena_")
+    return (on_board & is_asked & is_range.fill_null(value=True)).fill_null(value=False)
 
 
 def by_definition(trials: pl.LazyFrame) -> pl.LazyFrame:
@@ -162,7 +190,7 @@ def by_definition(trials: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("position").min(),
         is_look_up.alias("is_look_up"),
         shown().sort_by("position").str.join(", ").alias("found_text"),
-        pl.col("value").is_not_null().any().alias("has_value"),
+        (pl.col("value").is_not_null() | _is_bounded()).any().alias("has_value"),
     )
 
 
@@ -175,11 +203,13 @@ def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
     definition: it shows whether the citation is right (`is_printed`).
     """
     holds = pl.col("holds").filter(~pl.col("is_look_up"))
+    said = pl.format("{}: {}", "definition", "found_text")
     return (
         definitions.sort("claim_id", "moment", "position")
         .group_by("claim_id", "moment", maintain_order=True)
         .agg(
             _verdict(holds).alias("verdict"),
+            _all_own_fail(holds).alias("all_own_fail"),
             pl.col("holds").filter("is_look_up").first().alias("is_printed"),
             pl.col("definition")
             .filter(~pl.col("is_look_up"))
@@ -187,8 +217,8 @@ def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
             .str.join("; ")
             .alias("holds_under"),
             pl.col("definition").filter("is_own").str.join("; or: ").alias("definition"),
-            pl.format("{}: {}", "definition", "found_text")
-            .filter(~pl.col("is_own") & ~pl.col("is_look_up") & pl.col("has_value"))
+            said.filter("is_own").str.join("; ").alias("tried_text"),
+            said.filter(~pl.col("is_own") & ~pl.col("is_look_up") & pl.col("has_value"))
             .str.join("; ")
             .alias("others_text"),
             how_many(~pl.col("is_look_up")).cast(pl.Int32).alias("n_definitions"),
@@ -201,9 +231,39 @@ def verdicts(definitions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def without_contradicted_guesses(judged: pl.LazyFrame, raw_claims: pl.LazyFrame) -> pl.LazyFrame:
+    """Verdicts in which a statement that its source does not define is never refuted.
+
+    If all of our readings fail (`is_undefined`), the statement may mean something else.
+    """
+    is_open = pl.col("meaning") == "open"
+    fails = is_open & pl.col("all_own_fail")
+    return (
+        judged.join(raw_claims.select("claim_id", "meaning"), on="claim_id")
+        .with_columns(fails.alias("is_undefined"))
+        .with_columns(
+            pl.when("is_undefined")
+            .then(pl.lit("not_testable"))
+            .otherwise("verdict")
+            .alias("verdict")
+        )
+        .drop("meaning")
+    )
+
+
+def _fails(holds: pl.Expr) -> pl.Expr:
+    """Whether each of the statement's own definitions fails."""
+    own = pl.col("is_own").filter(~pl.col("is_look_up"))
+    return (holds == False).fill_null(False).filter(own)  # noqa: E712
+
+
+def _all_own_fail(holds: pl.Expr) -> pl.Expr:
+    return _fails(holds).all()
+
+
 def _verdict(holds: pl.Expr) -> pl.Expr:
     own = pl.col("is_own").filter(~pl.col("is_look_up"))
-    fails = (holds == False).fill_null(False).filter(own)  # noqa: E712
+    fails = _fails(holds)
     any_holds = holds.fill_null(False).any()
     return (
         pl.when(holds.filter(own).fill_null(False).all())

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from transforms.registry.bitemporal import as_known
+from warehouse.contracts.evidence import evidence_kind
 from warehouse.contracts.table import contract
 
 
@@ -15,5 +16,6 @@ def labs(raw_registry_labs: pl.LazyFrame, countries: pl.LazyFrame, known_at: dat
     return (
         as_known(raw_registry_labs, known_at)
         .join(countries.select("country_code", "country_name"), on="country_code", how="left")
+        .with_columns(evidence_kind())
         .select(*contract("core.labs").columns)
     )

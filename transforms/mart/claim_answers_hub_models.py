@@ -8,12 +8,13 @@ import polars as pl
 
 from transforms.claims.hub_models import (
     datasets_created,
-    model_rank,
     models_created,
-    parameter_ratio,
     repositories_created,
 )
+from transforms.claims.hub_top_sets import download_concentration, top_overlap
+from transforms.claims.hub_tops import model_rank
 from transforms.claims.requests import answer_table, to_requests
+from transforms.claims.single_models import hub_counter, model_parameters, parameter_ratio
 
 
 def claim_answers_hub_models(
@@ -34,6 +35,10 @@ def claim_answers_hub_models(
             datasets_created(requests, raw_hub_datasets),
             models_created(requests, hub_models, hub_listing_coverage),
             model_rank(requests, hub_daily_counters, hub_listing_coverage),
+            top_overlap(requests, hub_daily_counters, hub_listing_coverage),
+            download_concentration(requests, hub_daily_counters, hub_listing_coverage),
             parameter_ratio(requests, hub_models, notable_models),
+            model_parameters(requests, hub_models),
+            hub_counter(requests, hub_daily_counters),
         ],
     )

@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from transforms.claims.hub_parts import hub_part
 from transforms.claims.hub_shares import hub_shares
 from transforms.claims.requests import answer_table, to_requests
 
@@ -23,4 +24,5 @@ def claim_answers_hub_shares(
     requests = to_requests(raw_claim_trials, as_of)
     shares = (country_share_daily, lab_share_daily, family_share_daily)
     given = hub_shares(requests, *shares, hub_counter_days, hub_listing_coverage)
-    return answer_table(requests, [given])
+    parts = hub_part(requests, lab_share_daily, hub_listing_coverage)
+    return answer_table(requests, [given, parts])

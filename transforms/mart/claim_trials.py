@@ -14,12 +14,14 @@ from warehouse.contracts.table import contract
 def claim_trials(
     raw_claim_trials: pl.LazyFrame,
     claim_answers_hub_shares: pl.LazyFrame,
+    claim_answers_windows: pl.LazyFrame,
     claim_answers_hub_models: pl.LazyFrame,
     claim_answers_derivatives: pl.LazyFrame,
     claim_answers_trending: pl.LazyFrame,
     claim_answers_arena: pl.LazyFrame,
     claim_answers_epoch: pl.LazyFrame,
     claim_answers_ai_index: pl.LazyFrame,
+    claim_answers_published: pl.LazyFrame,
     as_of: date,
 ) -> pl.LazyFrame:
     """One row per statement, moment, definition and quantity: the value, and whether it holds.
@@ -28,9 +30,9 @@ def claim_trials(
     """
     answers = pl.concat(
         [
-            *(claim_answers_hub_shares, claim_answers_hub_models, claim_answers_derivatives),
-            *(claim_answers_trending, claim_answers_arena, claim_answers_epoch),
-            claim_answers_ai_index,
+            *(claim_answers_hub_shares, claim_answers_windows, claim_answers_hub_models),
+            *(claim_answers_derivatives, claim_answers_trending, claim_answers_arena),
+            *(claim_answers_epoch, claim_answers_ai_index, claim_answers_published),
         ]
     )
     requests = to_requests(raw_claim_trials, as_of)
@@ -45,9 +47,11 @@ def claim_trials(
 def _evidence() -> pl.Expr:
     """The kind of check: a look-up in the publisher's own file proves only the citation."""
     return (
-        pl.when(pl.col("value").is_null())
+        pl.when(pl.col("value").is_null() & pl.col("holds").is_null())
         .then(pl.lit("none"))
         .when(pl.col("test") == "ai_index_value")
         .then(pl.lit("publishers_file"))
+        .when(pl.col("test") == "published_lead")
+        .then(pl.lit("published_table"))
         .otherwise(pl.lit("recomputed"))
     )

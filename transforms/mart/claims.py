@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.claims.verdicts import COVERAGES, by_definition, verdicts
+from transforms.claims.verdicts import (
+    COVERAGES,
+    by_definition,
+    verdicts,
+    without_contradicted_guesses,
+)
 from transforms.claims.wording import found, reason, stated
 from warehouse.contracts.table import contract
 
@@ -13,16 +18,17 @@ SEEN = ("coverage", *COVERAGES)
 _DECIDING = [
     *("label", "relation", "unit", "stated_value", "tolerance", "value", "target_date", "missing"),
     *("observed_on", "coverage_needed", "strict_source"),
+    *("value_lower", "value_upper", "bounds_hold", "holds"),
 ]
 
 
 def claims(raw_claims: pl.LazyFrame, claim_trials: pl.LazyFrame) -> pl.LazyFrame:
     """One row per statement and moment: the stated and recomputed value, verdict and reason.
 
-    The verdict depends on the trials only. Values from a source with a strict license are left out
-    (`value_withheld` names the source).
+    The verdict depends on the trials, and on whether the source defines what it says. Values from a
+    source with a strict license are left out (`value_withheld` names the source).
     """
-    judged = verdicts(by_definition(claim_trials))
+    judged = without_contradicted_guesses(verdicts(by_definition(claim_trials)), raw_claims)
     explained = (
         judged.join(_headline(claim_trials), on=ROW)
         .join(_deciding(claim_trials, judged), on=ROW)
@@ -64,20 +70,21 @@ def _deciding(trials: pl.LazyFrame, judged: pl.LazyFrame) -> pl.LazyFrame:
     decides = (
         pl.when(verdict == "reproduced")
         .then(holds)
-        .when(verdict == "not_testable")
+        .when(~pl.col("is_undefined") & (verdict == "not_testable"))
         .then(holds.is_null())
         .otherwise(~holds)
         .fill_null(False)
     )
     rows = (
         trials.filter("is_own")
-        .join(judged.select(*ROW, "verdict"), on=ROW)
+        .join(judged.select(*ROW, "verdict", "is_undefined"), on=ROW)
         .filter(decides)
         .sort(*ROW, "position")
     )
     is_all = pl.col("verdict").first() == "reproduced"
     return rows.group_by(ROW, maintain_order=True).agg(
         pl.col(_DECIDING).first(),
+        pl.col("definition").first().alias("deciding_definition"),
         *(
             pl.when(is_all).then(pl.col(c).min()).otherwise(pl.col(c).first()).alias(c)
             for c in SEEN
@@ -87,7 +94,9 @@ def _deciding(trials: pl.LazyFrame, judged: pl.LazyFrame) -> pl.LazyFrame:
 
 def _reason_code() -> pl.Expr:
     return (
-        pl.when(pl.col("verdict") == "not_testable")
+        pl.when("is_undefined")
+        .then(pl.lit("definition_not_stated"))
+        .when(pl.col("verdict") == "not_testable")
         .then("missing")
         .when(pl.col("verdict") == "reproduced")
         .then(pl.lit("holds"))

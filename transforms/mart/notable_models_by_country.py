@@ -11,6 +11,8 @@ from transforms.registry.attribution import NOT_EXAMINED
 from transforms.registry.bitemporal import as_known
 from warehouse.contracts.table import contract
 
+RECORD = ["vintage_date", "line"]
+SOURCES = {"epoch": "epoch_codes", "epoch_registry": "registry_codes"}
 COUNTED = ["year", "country_code", "n_models", "n_models_fractional", "vintage_date"]
 
 
@@ -28,18 +30,19 @@ def notable_models_by_country(
 
     Epoch: the newest vintage up to `as_of`. A model counts in full for each distinct country of its
     organizations (the AI Index's rule), once by Epoch's own list of countries and once by the
-    registry's country of each lab. AI Index: as printed, one series per edition. If an edition
+    registry's country of each lab; each row also has the other count, and the organizations that
+    decide it. AI Index: as printed, one series per edition. If an edition
     prints a value twice, the later revision counts, then the figure of the single year.
     """
     published = as_known(raw_registry_ai_index_editions, known_at)
     vintages = _dated(raw_ai_index_rows, published)
-    every = pl.concat(
-        [
-            _counted(_by_epoch(notable_models), "epoch", as_of),
-            _counted(_by_registry(notable_models, notable_model_labs), "epoch_registry", as_of),
-            _from_ai_index(ai_index_series, vintages),
-        ]
-    )
+    newest = _newest(notable_models, notable_model_labs, as_of)
+    counted = {s: _counted(newest, codes, s) for s, codes in SOURCES.items()}
+    other = [
+        _with_other(counted[one], counted[two], newest)
+        for one, two in (("epoch", "epoch_registry"), ("epoch_registry", "epoch"))
+    ]
+    every = pl.concat([*other, _from_ai_index(ai_index_series, vintages)], how="diagonal")
     return every.join(countries, on="country_code", how="left").select(
         *contract("mart.notable_models_by_country").columns
     )
@@ -53,29 +56,37 @@ def _dated(rows: pl.LazyFrame, editions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _by_epoch(notable_models: pl.LazyFrame) -> pl.LazyFrame:
-    return notable_models.with_columns(pl.col("country_codes").str.split(",").alias("codes"))
-
-
-def _by_registry(notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame) -> pl.LazyFrame:
-    distinct = notable_model_labs.group_by("vintage_date", "line").agg(
-        pl.col("country_code").unique().alias("codes")
+def _newest(
+    notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame, as_of: date
+) -> pl.LazyFrame:
+    """The records of the newest vintage, with the countries by Epoch and by the registry."""
+    by_registry = notable_model_labs.group_by(RECORD).agg(
+        pl.col("country_code").unique().sort().alias("registry_codes")
     )
-    return notable_models.join(distinct, on=["vintage_date", "line"], how="left")
-
-
-def _counted(records: pl.LazyFrame, source: str, as_of: date) -> pl.LazyFrame:
-    """Models by year and country of the newest vintage; `codes` lists a record's countries."""
-    until = records.filter(pl.col("vintage_date") <= as_of)
+    until = notable_models.filter(pl.col("vintage_date") <= as_of)
     return (
         until.filter(
             (pl.col("vintage_date") == pl.col("vintage_date").max())
             & pl.col("publication_year").is_not_null()
         )
-        .with_columns(pl.col("codes").fill_null([NOT_EXAMINED]).alias("country_code"))
+        .join(by_registry, on=RECORD, how="left")
+        .select(
+            "vintage_date",
+            "organization",
+            pl.col("publication_year").alias("year"),
+            pl.col("country_codes").str.split(",").fill_null([NOT_EXAMINED]).alias("epoch_codes"),
+            pl.col("registry_codes").fill_null([NOT_EXAMINED]),
+        )
+    )
+
+
+def _counted(newest: pl.LazyFrame, codes: str, source: str) -> pl.LazyFrame:
+    """Models by year and country; `codes` is the column with a record's countries."""
+    return (
+        newest.with_columns(pl.col(codes).alias("country_code"))
         .with_columns((1.0 / pl.col("country_code").list.len()).alias("part"))
         .explode("country_code")
-        .group_by(pl.col("publication_year").alias("year"), "country_code")
+        .group_by("year", "country_code")
         .agg(
             pl.len().cast(pl.Int64).alias("n_models"),
             exactly(pl.col("part")).alias("n_models_fractional"),
@@ -83,6 +94,36 @@ def _counted(records: pl.LazyFrame, source: str, as_of: date) -> pl.LazyFrame:
         )
         .with_columns(source=pl.lit(source), figure=pl.lit(None, pl.String))
         .select("source", *COUNTED, "figure")
+    )
+
+
+def _with_other(counted: pl.LazyFrame, other: pl.LazyFrame, newest: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds the count by the other list of countries, and the organizations that differ."""
+    group = ["year", "country_code"]
+    return (
+        counted.join(other.select(*group, n_models_other="n_models"), on=group, how="left")
+        .join(_differing(newest), on=group, how="left")
+        .with_columns(pl.col("n_models_other").fill_null(0))
+    )
+
+
+def _differing(newest: pl.LazyFrame) -> pl.LazyFrame:
+    """By year and country: organizations of models that count for it by one list only."""
+    epoch, registry = pl.col("epoch_codes"), pl.col("registry_codes")
+    listed = [codes.list.sort().list.join(", ") for codes in (epoch, registry)]
+    text = pl.format(
+        "{}: {} by Epoch, {} by the registry", pl.col("organization").fill_null("no name"), *listed
+    )
+    return (
+        newest.select(
+            "year",
+            epoch.list.set_symmetric_difference(registry).alias("country_code"),
+            text.alias("text"),
+        )
+        .explode("country_code")
+        .drop_nulls("country_code")
+        .group_by("year", "country_code")
+        .agg(pl.col("text").unique().sort().str.join("; ").alias("differing_organizations"))
     )
 
 

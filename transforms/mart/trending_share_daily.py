@@ -43,7 +43,8 @@ def trending_share_daily(
     )
     roots = _recorded_roots(strips, hub_models, hub_model_roots)
     places = pl.concat([_by_publisher(strips), _by_base(strips, roots, makers)]).collect().lazy()
-    return _counted(_placed(places, namespaces, labs), countries)
+    sources = strips.select("as_of_date", "list_source").unique()
+    return _counted(_placed(places, namespaces, labs), sources, countries)
 
 
 def _recorded_roots(
@@ -126,7 +127,7 @@ def _placed(places: pl.LazyFrame, namespaces: pl.LazyFrame, labs: pl.LazyFrame) 
     )
 
 
-def _counted(placed: pl.LazyFrame, countries: pl.LazyFrame) -> pl.LazyFrame:
+def _counted(placed: pl.LazyFrame, sources: pl.LazyFrame, countries: pl.LazyFrame) -> pl.LazyFrame:
     """Places by country, for each top N."""
     tops = [
         placed.filter(pl.col("model_position") <= n).with_columns(top_n=pl.lit(n, pl.Int32))
@@ -149,5 +150,6 @@ def _counted(placed: pl.LazyFrame, countries: pl.LazyFrame) -> pl.LazyFrame:
         )
         .with_columns((pl.col("n_places") / pl.col("n_places_total")).alias("share"))
         .join(countries, on="country_code", how="left")
+        .join(sources, on="as_of_date")
         .select(*contract("mart.trending_share_daily").columns)
     )

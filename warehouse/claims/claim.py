@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from warehouse.claims.predicates import AiIndexValue, AnyTest, ArenaCount, Test
-from warehouse.contracts.table import Strict, contract
-
-CLAIMS = Path(__file__).parent / "statements"
+from warehouse.claims.predicates import AnyTest
+from warehouse.claims.predicates.base import Test
+from warehouse.claims.predicates.publications import AiIndexValue
+from warehouse.claims.predicates.rankings import ArenaCount
+from warehouse.contracts.table import Strict
 
 Unit = Literal[
     "share", "percent", "downloads", "models", "rank", "probability", "months",
-    "arena points", "repositories", "weeks", "ratio",
+    "arena points", "repositories", "weeks", "ratio", "dollars", "FLOP", "parameters",
+    "points", "times", "likes",
 ]  # fmt: skip
 
 
-class ClaimError(ValueError):
-    """Invalid files of claims; the message lists every error with its file and line."""
+# stated: the source gives its definition. plain: the words have one meaning, like a release date.
+# open: the definition is not given, so that no reading of ours can contradict the statement.
+Meaning = Literal["stated", "plain", "open"]
+LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, hi, zh-Hans
 
 
 class Measure(Strict):
@@ -70,11 +70,14 @@ class Claim(Strict):
     """One published statement."""
 
     id: str
-    listed_as: tuple[str, ...] = Field(min_length=1)  # `claims:<id>`, `observatories:<row>`
-    statement: str
+    listed_as: tuple[str, ...] = ()  # `claims:<id>`, `observatories:<row>`
+    statement: str  # in English, as printed or as a faithful translation
+    quote: str | None = None  # the exact words in their own language; null = not found
+    quote_language: str | None = Field(default=None, pattern=LANGUAGE)
     publisher: str
-    source: str  # where we found it
-    url: str | None = None
+    source: str  # who published it, page, figure or time, and how we know it
+    url: str | None = Field(default=None, pattern=r"^https://\S+$")
+    url_searched_on: date | None = None  # day of a search that found no page
     published_on: date | None = None
     as_of: date | None = None  # the day that it is about; null = not stated
     period: str
@@ -84,6 +87,11 @@ class Claim(Strict):
     attribution: str | None = None
     credit: str | None = None
     denominator: str | None = None
+    source_definition: str | None = None  # as the source gives it, word for word
+    source_definition_language: str = Field(default="en", pattern=LANGUAGE)
+    meaning: Meaning
+    definition_note: str | None = None  # why our test differs from the source's definition
+    hedge: str | None = None  # the source's hedging words, and how the test takes them
     within_days: int = Field(default=31, ge=0)  # how far an observation may be from that day
     untested: str | None = None  # the part of the statement that no quantity covers
     data_needed: str
@@ -97,6 +105,23 @@ class Claim(Strict):
         return self
 
     def _errors(self) -> Iterator[str]:
+        yield from self._errors_of_the_source()
+        yield from self._errors_of_the_tests()
+
+    def _errors_of_the_source(self) -> Iterator[str]:
+        if (self.quote is None) != (self.quote_language is None):
+            yield "quote and quote_language belong together; give both, such as quote_language: hi"
+        if self.url and self.url_searched_on:
+            yield "remove url_searched_on; it is for statements whose page was not found"
+        if not self.url and not self.url_searched_on:
+            yield "give url, or url_searched_on: the day of a search that found no page"
+        if self.meaning == "stated" and not self.source_definition:
+            yield (
+                "meaning stated needs source_definition, the source's own words; without them use "
+                "meaning open, or plain if the words have only one meaning"
+            )
+
+    def _errors_of_the_tests(self) -> Iterator[str]:
         for kind, names in (
             ("quantity", [m.id for m in self.measures]),
             ("definition", [d.id for d in self.definitions]),
@@ -105,7 +130,7 @@ class Claim(Strict):
                 yield f"duplicate {kind}: {', '.join(twice)}"
         if not any(d.is_own for d in self.definitions):
             yield "no definition has is_own; mark what the statement itself means"
-        if all(_is_about_the_past_only(d, m, c) for d, m, c in self._own()):
+        if all(is_about_the_past_only(d, m, c) for d, m, c in self._own()):
             yield "no definition with is_own can be tested today"
         for each in self.definitions:
             named = {*each.replace, *each.stated}
@@ -151,92 +176,7 @@ class Claim(Strict):
                 yield definition, measure, self._as_defined(measure, definition)
 
 
-def read_claims(path: Path) -> tuple[Claim, ...]:
-    """The claims of one file. Raises ClaimError with file, line and field of every error."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        return TypeAdapter(tuple[Claim, ...]).validate_python(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ClaimError(f"{path}: {error}") from error
-    except ValidationError as error:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines = [
-            f"{path}:{_line(root, e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors()
-        ]
-        raise ClaimError("\n".join(lines)) from error
-
-
-def _line(node: yaml.Node | None, place: tuple[int | str, ...]) -> int:
-    """Line of the deepest part of the document on the path `place`."""
-    line = 1
-    for part in place:
-        children = dict(_children(node))
-        if part not in children:
-            continue  # pydantic adds the variant of a test to the path
-        node = children[part]
-        line = int(node.start_mark.line) + 1
-    return line
-
-
-def _children(node: yaml.Node | None) -> Iterator[tuple[int | str, yaml.Node]]:
-    if isinstance(node, yaml.MappingNode):
-        yield from ((key.value, value) for key, value in node.value)
-    elif isinstance(node, yaml.SequenceNode):
-        yield from enumerate(node.value)
-
-
-@cache
-def claims() -> tuple[Claim, ...]:
-    """Every claim of the repository, by id. Raises ClaimError."""
-    files = {path: read_claims(path) for path in sorted(CLAIMS.glob("*.yml"))}
-    where: dict[str, Path] = {}
-    for path, found in files.items():
-        for claim in found:
-            if claim.id in where:
-                raise ClaimError(f"{path}: duplicate claim {claim.id}, also in {where[claim.id]}")
-            where[claim.id] = path
-    return tuple(sorted((c for found in files.values() for c in found), key=lambda c: c.id))
-
-
-def claim_rows() -> pl.DataFrame:
-    """raw.claims: one row per statement."""
-    schema = contract("raw.claims").polars_schema
-    rows = [
-        {
-            "claim_id": c.id,
-            "listed_as": ", ".join(c.listed_as),
-            **c.model_dump(include=set(schema) - {"claim_id", "listed_as"}),
-        }
-        for c in claims()
-    ]
-    return pl.DataFrame(rows, schema=schema)
-
-
-def trial_rows() -> pl.DataFrame:
-    """raw.claim_trials: one row per statement, definition and quantity, with its test."""
-    rows = [
-        {
-            "claim_id": claim.id,
-            "definition_id": definition.id,
-            "measure_id": measure.id,
-            "position": position,
-            "definition": definition.says,
-            "is_own": definition.is_own,
-            "target_date": definition.on or measure.on or claim.as_of,
-            "within_days": claim.within_days,
-            "stated_value": definition.stated.get(measure.id, measure.stated),
-            "only_stated": _is_about_the_past_only(definition, measure, test),
-            **measure.model_dump(exclude={"id", "stated", "on", "check", "only_stated"}),
-            **{k: _flat(v) for k, v in test.model_dump().items()},
-        }
-        for claim in claims()
-        for position, (definition, measure, test) in enumerate(claim.trials())
-    ]
-    return pl.DataFrame(rows, schema=contract("raw.claim_trials").polars_schema)
-
-
-def _is_about_the_past_only(definition: Definition, measure: Measure, test: Test) -> bool:
+def is_about_the_past_only(definition: Definition, measure: Measure, test: Test) -> bool:
     """Whether it cannot be tested today, because it names another day or a past period."""
     over_a_period = isinstance(test, ArenaCount) and test.period_from is not None
     return measure.only_stated or definition.on is not None or over_a_period
@@ -244,8 +184,3 @@ def _is_about_the_past_only(definition: Definition, measure: Measure, test: Test
 
 def _is_look_up(test: Test) -> bool:
     return isinstance(test, AiIndexValue)
-
-
-def _flat(value: object) -> object:
-    """Lists as text, one item per line, for BI tools; null if empty."""
-    return "\n".join(value) or None if isinstance(value, tuple) else value

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import polars as pl
 import yaml
 from pydantic import (
     AfterValidator,
@@ -26,20 +25,24 @@ from warehouse.contracts.formats import FORMATS, default_format
 from warehouse.contracts.usage_warnings import WARNINGS, warnings
 from warehouse.contracts.vocabulary import explained, read_yaml, with_shared_columns
 
+if TYPE_CHECKING:
+    import polars as pl
+
 TABLES = Path(__file__).parent / "tables"
 
 Layer = Literal["raw", "core", "mart", "meta"]
 LAYERS: tuple[Layer, ...] = ("raw", "core", "mart", "meta")
 
 # Types that common BI tools read from Parquet; many of them cannot read lists and structs.
-PHYSICAL: Mapping[str, pl.DataType] = {
-    "BOOLEAN": pl.Boolean(),
-    "INTEGER": pl.Int32(),
-    "BIGINT": pl.Int64(),
-    "DOUBLE": pl.Float64(),
-    "DATE": pl.Date(),
-    "TIMESTAMP": pl.Datetime("us"),
-    "VARCHAR": pl.String(),
+# Each with its name in Polars.
+PHYSICAL: Mapping[str, str] = {
+    "BOOLEAN": "Boolean",
+    "INTEGER": "Int32",
+    "BIGINT": "Int64",
+    "DOUBLE": "Float64",
+    "DATE": "Date",
+    "TIMESTAMP": "Datetime",  # in microseconds
+    "VARCHAR": "String",
 }
 
 
@@ -191,7 +194,9 @@ class Contract(Strict):
     @property
     def polars_schema(self) -> pl.Schema:
         """Column name -> Polars type, in the contract's order."""
-        return pl.Schema({name: PHYSICAL[c.type] for name, c in self.columns.items()})
+        import polars as pl  # noqa: PLC0415  after `.env` was read: it has the number of threads
+
+        return pl.Schema({n: getattr(pl, PHYSICAL[c.type])() for n, c in self.columns.items()})
 
     def create_sql(self) -> str:
         """DDL without a primary key, which would make loading millions of rows ten times slower."""

@@ -9,6 +9,7 @@ import polars as pl
 from polars import col
 
 from warehouse.contracts.table import contract
+from warehouse.registry.evidence_rules import EVIDENCE
 from warehouse.registry.read import Breach, RegistryError, line_numbers
 
 Files = Mapping[str, pl.DataFrame]  # name without .csv -> its rows, each with its `line`
@@ -95,13 +96,15 @@ def _common_rules(file: str) -> Iterator[Rule]:
     periods = [p for p in ("valid", "known") if f"{p}_to" in promised.columns]
     for period in periods:
         backwards = col(f"{period}_from") >= col(f"{period}_to")
-        yield Rule(backwards, f"{period}_to must be later than {period}_from")
+        yield Rule(backwards, f"{period}_to must be later than {period}_from; correct one of them")
     for column in {"evidence_url", "reference"} & set(promised.columns):
         unsafe = ~col(column).str.starts_with("https://")
-        yield Rule(unsafe, f"{column} must begin with https://")
+        yield Rule(unsafe, f"{column} must begin with https://; give the full address")
+    if "evidence_read_on" in promised.columns:
+        yield from (Rule(*rule) for rule in EVIDENCE)
     if layout.order:
         order = ", ".join(layout.order).replace("folded", "name in lower case")
-        message = f"the file must be sorted by {order}; this is the first row out of order"
+        message = f"the file must be sorted by {order}; this is the first row out of order; move it"
         yield Rule(lambda rows, _: _first_unsorted(rows, layout.order), message)
     same = f"same {' and '.join(layout.key)} as line {{line_other}}"
     overlapping = ", for an overlapping period; delete one row or end its period"
@@ -166,7 +169,8 @@ def _unknown(column: str, other: str, known_as: str = "", hint: str = "") -> Rul
         known = files[other][known_as or column].to_list()
         return rows.filter(col(column).is_not_null() & ~col(column).is_in(known))
 
-    return Rule(broken, f"{column} {{{column}!r}} is not {hint or f'in {other}.csv'}")
+    hint = hint or f"in {other}.csv; add it there or correct {column}"
+    return Rule(broken, f"{column} {{{column}!r}} is not {hint}")
 
 
 OLD, NEW = col("old_namespace").str.to_lowercase(), col("new_namespace").str.to_lowercase()
@@ -176,6 +180,12 @@ PATTERN = "(?i)" + col("pattern")
 # Of an empty name, and of a character that no name has; null if the pattern is invalid.
 MATCHES = [pl.lit(text).str.contains(PATTERN, strict=False) for text in ("", "~")]
 ISO = "an ISO 3166-1 alpha-2 code; use ZZ if no single country is right"
+
+
+def _is_same_in_group(group: str, *columns: str) -> pl.Expr:
+    """Whether all rows of a group have the same values."""
+    return pl.all_horizontal(col(columns).n_unique().over(group) == 1)
+
 
 RULES = {
     "labs": (
@@ -201,11 +211,16 @@ RULES = {
             "new_namespace {new_namespace!r} was renamed too; use its current name",
         ),
     ),
-    "lineage_exceptions": (Rule(MODEL == BASE, "{model_id_hf!r} cannot be its own base model"),),
+    "lineage_exceptions": (
+        Rule(
+            MODEL == BASE,
+            "{model_id_hf!r} cannot be its own base model; name its parent or delete the row",
+        ),
+    ),
     "families": (_unknown("lab_id", "labs"), _unknown("family_id", "family_rules")),
     "family_rules": (
         _unknown("family_id", "families"),
-        Rule(MATCHES[0].is_null(), "pattern {pattern!r} is not a regular expression"),
+        Rule(MATCHES[0].is_null(), "pattern {pattern!r} is not a regular expression; correct it"),
         Rule(
             col("namespace").is_null() & pl.any_horizontal(MATCHES),
             "pattern {pattern!r} matches every model; narrow it or give a namespace",
@@ -218,13 +233,20 @@ RULES = {
     "model_aliases": (
         Rule(
             ~col("model_id").str.contains(r"^[a-z0-9][a-z0-9.+_/-]*$"),
-            "model_id {model_id!r} may only have lower-case letters, digits and . + _ / -",
+            "model_id {model_id!r} may only have lower-case letters, digits and . + _ / -; "
+            "rewrite it",
         ),
     ),
     "ai_index_residuals": (
         _unknown("edition", "ai_index_editions"),
-        _unknown("country_code", "countries", hint="a known country code"),
+        _unknown("country_code", "countries", hint="a known country code; use ISO 3166-1 alpha-2"),
         Rule(col("residual") == 0, "residual is 0; delete the row"),
+    ),
+    "published_figures": (
+        Rule(
+            ~_is_same_in_group("figure_id", "title", "unit", "as_of", "evidence_url"),
+            "the rows of {figure_id!r} differ in title, unit, as_of or evidence_url; correct them",
+        ),
     ),
     "arena_categories": (
         Rule(

@@ -12,10 +12,11 @@ import polars as pl
 import pycountry
 
 from warehouse.ai_index.figures import figure_rows, revision_rows, subject_rows
-from warehouse.claims.claim import claim_rows, trial_rows
+from warehouse.claims.rows import claim_rows, trial_rows
 from warehouse.contracts.table import contract
 from warehouse.contracts.vocabulary import vocabulary
 from warehouse.database.duckdb_file import insert_frame
+from warehouse.database.read_files import csv_frame
 from warehouse.registry.checks import check_registry
 from warehouse.registry.read import RegistryError, read_file
 
@@ -41,7 +42,7 @@ def countries() -> pl.DataFrame:
         for spelling in {getattr(c, k, c.name) for k in ("name", "official_name", "common_name")}
     ]
     columns = list(contract("raw.registry_countries").columns)
-    aliases = pl.read_csv(REGISTRY / "country_aliases.csv", infer_schema=False).select(
+    aliases = csv_frame(REGISTRY / "country_aliases.csv").select(
         *columns[:4], pl.lit("alias").alias("basis")
     )
     frame = pl.DataFrame(iso, schema=columns, orient="row")
@@ -72,13 +73,18 @@ REGISTRY_FILES = (
     "ai_index_residuals",
     "hub_sizes",
     "epoch_sizes",
+    "published_figures",
 )
 
 
-def registry_tables() -> dict[str, pl.DataFrame]:
-    """The raw tables of the registry by name; RegistryError lists every breach of every file."""
+def registry_tables(folder: Path | None = None) -> dict[str, pl.DataFrame]:
+    """The raw tables of the registry by name; RegistryError lists every breach of every file.
+
+    `folder`: another folder with the same files, such as an edited copy.
+    """
+    folder = folder or REGISTRY
     read = {
-        name: read_file(REGISTRY / f"{name}.csv", contract(f"raw.registry_{name}"))
+        name: read_file(folder / f"{name}.csv", contract(f"raw.registry_{name}"))
         for name in REGISTRY_FILES
     }
     if breaches := [breach for _, found in read.values() for breach in found]:

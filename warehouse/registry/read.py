@@ -10,7 +10,18 @@ from typing import NamedTuple
 import polars as pl
 
 from warehouse.contracts.table import Column, Contract
+from warehouse.database.read_files import csv_frame
 
+REPAIR = "close every quote and save it as UTF-8, or take the last committed version"
+WRITE = {  # what a cell of each type must look like
+    "BOOLEAN": "write true or false",
+    "DATE": "write a day that exists, as YYYY-MM-DD",
+    "INTEGER": "write a whole number",
+    "BIGINT": "write a whole number",
+    "DOUBLE": "write a number such as 1.5",
+    "TIMESTAMP": "write YYYY-MM-DD HH:MM:SS",
+    "VARCHAR": "write a text",
+}
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -38,7 +49,7 @@ def read_file(path: Path, promised: Contract) -> tuple[pl.DataFrame, list[Breach
     """
     if torn := list(_torn_records(path, list(promised.columns))):
         return pl.DataFrame(schema=promised.polars_schema), torn
-    text = pl.read_csv(path, infer_schema=False)
+    text = csv_frame(path)
     typed = text.with_columns(_typed(c, kind) for c, kind in promised.polars_schema.items())
     lines = line_numbers(text)
     return typed, [
@@ -87,7 +98,7 @@ def _torn_records(path: Path, wanted: list[str]) -> Iterator[Breach]:
                     yield Breach(path.name, line, message + "commas and quotes")
                 line = reader.line_num + 1
     except (csv.Error, OSError, UnicodeDecodeError) as error:
-        yield Breach(path.name, line, f"the file cannot be read: {error}")
+        yield Breach(path.name, line, f"the file cannot be read: {error}; {REPAIR}")
 
 
 def _wrong_cells(
@@ -96,7 +107,10 @@ def _wrong_cells(
     """Kinds of wrong cells of one column: a message, and which rows have it."""
     if not column.nullable:
         yield f"{name} is blank; fill it in", text.is_null()
-    yield f"{name} is not a valid {column.type}", text.is_not_null() & typed.is_null()
+    yield (
+        f"{name} is not a valid {column.type}; {WRITE[column.type]}",
+        text.is_not_null() & typed.is_null(),
+    )
     if column.values:
         outside = typed.is_not_null() & ~typed.is_in(list(column.values))
         yield f"{name} must be one of {', '.join(column.values)}", outside

@@ -7,7 +7,6 @@ value becomes null and is quarantined; an item without an id is rejected.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +26,8 @@ from flows.sources.quarantine import (
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
 from warehouse.contracts.table import Contract, contract, literal, quote
+from warehouse.database import read_files
+from warehouse.storage.scratch import scratch_folder
 
 _KEYS = (
     *("id", "_id", "author", "createdAt", "lastModified", "downloads", "downloadsAllTime"),
@@ -73,26 +74,27 @@ def load_items(
     pages = snapshot.find("pages/")
     paths = archive.paths(pages)
     target = _Target(con, snapshot, contract(table))
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder("listing") as folder:
         try:
-            target.insert_sound(_all_at_once(target.item_bytes), paths)
+            target.insert_sound(_all_at_once(paths, target.item_bytes))
         except duckdb.InvalidInputException:  # a repeated key, a non-object, half a surrogate
-            paths = readable_paths(archive, pages, Path(folder))
-            target.insert_sound(_one_by_one(target.item_bytes), paths)
+            paths = readable_paths(archive, pages, folder)
+            target.insert_sound(_one_by_one(paths, target.item_bytes))
         target.drop_duplicates()
         if incomplete := target.incomplete_pages(pages, paths):
             target.load_rest(incomplete)
 
 
-def _pages(item_bytes: int) -> str:
-    """The start of the call that reads pages with items of up to so many bytes.
+def _pages(paths: Sequence[str], item_bytes: int, *options: str) -> str:
+    """SQL that reads pages with items of up to so many bytes.
 
     DuckDB allocates twice that for every thread, so it must not be more than needed.
     """
-    return f"read_json(?, format = 'array', filename = true, maximum_object_size = {item_bytes}"
+    size = f"maximum_object_size = {item_bytes}"
+    return read_files.json(paths, "format = 'array'", "filename = true", size, *options)
 
 
-def _all_at_once(item_bytes: int) -> str:
+def _all_at_once(paths: Sequence[str], item_bytes: int) -> str:
     """SQL of the items' values as text, in one pass over the pages; they are checked later."""
     kinds = {key: "JSON" if key == "id" else "VARCHAR" for key in _KEYS}
     kinds["safetensors"] = "STRUCT(total VARCHAR)"
@@ -100,20 +102,18 @@ def _all_at_once(item_bytes: int) -> str:
     names = ", ".join(map(quote, _KEYS))
     return (
         f"SELECT filename, {names}, safetensors.total AS {quote(_TOTAL)} "
-        f"FROM {_pages(item_bytes)}, columns = {{{columns}}})"
+        f"FROM {_pages(paths, item_bytes, f'columns = {{{columns}}}')}"
     )
 
 
-def _one_by_one(item_bytes: int) -> str:
+def _one_by_one(paths: Sequence[str], item_bytes: int) -> str:
     """The same from each item's own text `item`; the first of a repeated key counts."""
     values = ", ".join(
         f"item {'->' if key == 'id' else '->>'} {literal(_path(key))} AS {quote(key)}"
         for key in (*_KEYS, _TOTAL)
     )
-    return (
-        f"SELECT filename, item, {values} "
-        f"FROM {_pages(item_bytes)}, records = false, columns = {{'item': 'JSON'}})"
-    )
+    pages = _pages(paths, item_bytes, "records = false", "columns = {'item': 'JSON'}")
+    return f"SELECT filename, item, {values} FROM {pages}"
 
 
 def _path(key: str) -> str:
@@ -150,32 +150,24 @@ class _Target:
 
     @cached_property
     def _values(self) -> dict[str, str]:
-        """SQL of those columns' values; null where the text is unusable or below the minimum."""
-        return {name: self._value(name, text) for name, text in self._cells.items()}
-
-    def _value(self, name: str, text: str) -> str:
-        column = self.table.columns[name]
-        value = typed(text, column)
-        return (
-            value if column.min is None else f"CASE WHEN {value} >= {column.min!r} THEN {value} END"
-        )
+        """SQL of those columns' values; null where the text is unusable."""
+        return {name: typed(text, self.table.columns[name]) for name, text in self._cells.items()}
 
     @property
     def _has_unusable_cell(self) -> str:
         return has_unusable_cell(self.table, self._cells, self._values)
 
-    def insert_sound(self, items: str, paths: list[str]) -> None:
+    def insert_sound(self, items: str) -> None:
         """Inserts every item whose values match the contract's formats, in the order received."""
         is_sound = f"({_REFUSAL}) IS NULL AND NOT {self._has_unusable_cell}"
-        self._insert(f"FROM ({items}) WHERE {is_sound}", [paths])
+        self._insert(f"FROM ({items}) WHERE {is_sound}")
 
-    def _insert(self, source: str, parameters: Sequence[object] = ()) -> None:
+    def _insert(self, source: str) -> None:
         columns = list(self.table.columns)
         values = ", ".join(self._values.get(name, _TEXTS[name]) for name in columns[2:])
         self.con.execute(
             f"""INSERT INTO {self.table.sql_name} ({", ".join(map(quote, columns))})
-            SELECT {snapshot_columns(self.snapshot)}, {values} {source}""",
-            list(parameters),
+            SELECT {snapshot_columns(self.snapshot)}, {values} {source}"""
         )
 
     def drop_duplicates(self) -> None:
@@ -217,8 +209,7 @@ class _Target:
             SELECT *, met - min(met) OVER (PARTITION BY file) + 1 AS line FROM (
                 SELECT *, parse_filename(filename) AS file, {_NAME} AS name, {_REFUSAL} AS refusal,
                     {self._has_unusable_cell} AS is_odd, row_number() OVER () AS met
-                FROM ({_one_by_one(self.item_bytes)}))""",
-            [paths],
+                FROM ({_one_by_one(paths, self.item_bytes)}))"""
         )
         is_known = f"""EXISTS (FROM {self.table.sql_name} AS kept WHERE kept.{self._is_loaded}
             AND (kept.{self._id} = name OR kept.object_id_hf = "_id"))"""

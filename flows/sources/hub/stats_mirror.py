@@ -7,29 +7,30 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping
 
 import duckdb
 import pyarrow.parquet as pq
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import GitCommitInfo, RepoFile
-from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
+from flows.sources.arrival import arriving
+from flows.sources.formats.damage import naming
+from flows.sources.formats.parquet_cells import as_text
 from flows.sources.hf_repository import Repository, digest_mismatch, translate_errors, tree_digest
-from flows.sources.http import SourceError, damaged_response
+from flows.sources.http import SourceError
 from flows.sources.quarantine import load_records, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card
 from warehouse.contracts.table import contract, literal, quote
+from warehouse.database.read_files import parquet
 
 log = logging.getLogger("observatory.hub_stats")
 
 NAME, TABLE = "hub_stats", "raw.hub_stats_models"
 ADVICE = "choose a day with a commit (--as-of), or leave out hub-stats: it is an optional backfill"
-_MOMENT = "'%Y-%m-%dT%H:%M:%S.%fZ'"
 
 
 def fetch_revision(settings: Settings, archive: Archive, draft: Draft) -> None:
@@ -61,7 +62,7 @@ def _last_of_day(draft: Draft, commits: list[GitCommitInfo], address: str) -> Gi
 
 def _store_file(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
     """Stores the file if it matches the tree and has models; notes columns that it lacks."""
-    try:
+    with arriving(draft, file.path, data, url, ADVICE):
         if problem := digest_mismatch(data, tree_digest(file)):
             raise ValueError(problem)
         table = pq.ParquetFile(io.BytesIO(data))
@@ -70,10 +71,6 @@ def _store_file(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
             raise ValueError(
                 f"has {rows} rows and the columns {names}; rows and an id column are required"
             )
-    except (ArrowInvalid, OSError, ValueError) as error:
-        raise damaged_response(
-            draft, file.path, data, url, f"{file.path} {error}", ADVICE
-        ) from error
     lacking = [c for c in card(NAME).map["columns"] if _source_column(c, names) is None]
     if lacking:
         draft.notes.append(f"{file.path} lacks {lacking}: null in {TABLE}")
@@ -96,13 +93,18 @@ def parse_revision(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
     format of its column. Times are UTC, whatever the machine's time zone. A value in another format
     becomes null and is quarantined.
     """
-    paths = archive.paths(snapshot.find(suffix=".parquet"))
-    described = con.execute("DESCRIBE FROM read_parquet(?)", [paths]).fetchall()
+    files = parquet(archive.paths(snapshot.find(suffix=".parquet")))
+    with naming(snapshot.files[0].name):
+        _load(con, snapshot, files)
+
+
+def _load(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: str) -> None:
+    described = con.execute(f"DESCRIBE FROM {files}").fetchall()
     kinds = {name: kind for name, kind, *_ in described}
     table = contract(TABLE)
     columns = {n: c for n, c in table.columns.items() if n in card(NAME).map["columns"]}
     picked = ", ".join(
-        f"{_text(_source_column(c, [*kinds]), kinds)} AS {quote(c)}" for c in columns
+        f"{as_text(_source_column(c, [*kinds]), kinds)} AS {quote(c)}" for c in columns
     )
     file = literal(snapshot.files[0].name)
     con.execute(
@@ -110,30 +112,10 @@ def parse_revision(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
             WHEN model_id_hf IS NULL OR model_id_hf = '' THEN 'missing id'
             WHEN row_number() OVER (PARTITION BY model_id_hf ORDER BY line) > 1 THEN 'duplicate'
             END AS refusal
-        FROM (SELECT {picked}, row_number() OVER () AS line FROM read_parquet(?))""",
-        [paths],
+        FROM (SELECT {picked}, row_number() OVER () AS line FROM {files})"""
     )
     fields = ", ".join(f"{quote(n)} := {quote(n)}" for n in columns)
     records = f"(SELECT *, to_json(struct_pack({fields}))::VARCHAR AS record FROM stats_rows)"
     values = {name: typed(quote(name), column) for name, column in columns.items()}
     load_records(con, snapshot, table, records, values, {name: quote(name) for name in columns})
     con.execute("DROP TABLE stats_rows")
-
-
-def _text(column: str | None, kinds: Mapping[str, str]) -> str:
-    """SQL of a column of the file as text in the format of our contracts.
-
-    Times without a zone are UTC. Whole numbers in a column of floats (which pandas uses for
-    integers with gaps) are written without a fraction.
-    """
-    if column is None:
-        return "NULL::VARCHAR"
-    value, kind = quote(column), kinds[column]
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"strftime(timezone('UTC', {value}), {_MOMENT})"
-    if kind.startswith("TIMESTAMP") or kind == "DATE":
-        return f"strftime({value}::TIMESTAMP, {_MOMENT})"
-    if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
-        is_whole = f"{value} = trunc({value}) AND abs({value}) < 9e15"
-        return f"CASE WHEN {is_whole} THEN {value}::BIGINT::VARCHAR ELSE {value}::VARCHAR END"
-    return f"{value}::VARCHAR"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import duckdb
 from huggingface_hub import HfApi
 
 from flows.settings import Settings
+from flows.sources.formats.damage import naming
 from flows.sources.formats.json_text import read_document, to_strict_json
 from flows.sources.http import SourceError, get
 from flows.sources.quarantine import load_records, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
-from warehouse.archive.snapshot import Snapshot
+from warehouse.archive.snapshot import ArchivedFile, Snapshot
 from warehouse.contracts.table import contract
+from warehouse.database import read_files
+from warehouse.storage.scratch import scratch_folder
 
 NAME = "trending.json"
 TRIES = 3
@@ -86,12 +87,21 @@ def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
     Rejected: items without id or type. Any other value that does not match its contract's format
     becomes null and is quarantined.
     """
-    file, table = snapshot.find(NAME)[0], contract("raw.hub_trending")
+    (file,) = snapshot.find(NAME)
+    with naming(NAME):
+        _load(con, archive, snapshot, file)
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot, file: ArchivedFile
+) -> None:
+    table = contract("raw.hub_trending")
+    read_document(archive.read(file))  # DuckDB also reads several documents one after another
     try:
         _read(con, archive.paths([file])[0])
     except duckdb.InvalidInputException:  # half a surrogate, or a repeated key
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / NAME
+        with scratch_folder("trending") as folder:
+            copy = folder / NAME
             copy.write_bytes(to_strict_json(archive.read(file)))
             _read(con, str(copy))
     columns = _COLUMNS | {n: typed(sql, table.columns[n]) for n, sql in _CELLS.items()}
@@ -101,6 +111,9 @@ def parse_trending(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
 
 def _read(con: duckdb.DuckDBPyConnection, path: str) -> None:
     """Creates the temporary table `strip`: every item with its position and why it is rejected."""
+    strips = read_files.json(
+        path, "format = 'unstructured'", "columns = {'recentlyTrending': 'JSON[]'}"
+    )
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE strip AS SELECT *, '{NAME}' AS file,
             item::VARCHAR AS record,
@@ -109,7 +122,5 @@ def _read(con: duckdb.DuckDBPyConnection, path: str) -> None:
         SELECT line, item, item ->> '$.repoType' AS repo_type,
             item ->> '$.repoData.id' AS id, item -> '$.repoData' AS repo FROM (
             SELECT unnest(strip) AS item, generate_subscripts(strip, 1) AS line FROM (
-                SELECT "recentlyTrending" AS strip FROM read_json(?, format = 'unstructured',
-                    columns = {{'recentlyTrending': 'JSON[]'}}))))""",
-        [path],
+                SELECT "recentlyTrending" AS strip FROM {strips})))"""
     )

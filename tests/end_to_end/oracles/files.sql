@@ -110,7 +110,7 @@ WHERE known_to IS NULL AND system = 'lmarena';
 
 -- Epoch's notable models: the newest table.
 SET VARIABLE epoch = (
-    SELECT max(file) FROM glob(getvariable('archive') || '/epoch/*/notable_ai_models.csv')
+    SELECT max(file) FROM glob(getvariable('archive') || '/epoch/*/notable_ai_models.csv*')
     WHERE regexp_extract(file, '/epoch/(\d{4}-\d\d-\d\d)/', 1)::DATE <= getvariable('as_of')
 );
 CREATE OR REPLACE TEMP TABLE epoch_notable AS

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from datetime import date, timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -19,6 +21,7 @@ from tests.support.frames import (
     Row,
     all_countries,
     compute,
+    registry,
     rows,
     shuffled,
     table_of,
@@ -266,6 +269,43 @@ def test_editions_and_other_series_are_never_merged() -> None:
         ("epoch", 1, DAY),
         ("epoch_registry", 1, DAY),
     ]
+
+
+def test_both_counts_are_shown_where_one_organization_decides() -> None:
+    """SenseTime: Hong Kong by Epoch, China by the registry."""
+    made = table_of(
+        "mart.notable_models_by_country",
+        raw_epoch_models=epoch(
+            {"organization": "sense", "country_name": "Hong Kong"},
+            {"organization": "deep", "country_name": "China"},
+            {"organization": "deep", "country_name": "China"},
+            {"organization": "deep,sense", "country_name": "China,Hong Kong"},
+        ),
+        **registry({"sense": "CN", "deep": "CN"}, system="epoch"),
+    )
+    alone = "sense: HK by Epoch, CN by the registry"
+    together = "deep,sense: CN, HK by Epoch, CN by the registry"
+    columns = ["source", "country_code", "n_models", "n_models_other", "differing_organizations"]
+    assert made.select(columns).rows() == [
+        ("epoch", "CN", 3, 4, alone),
+        ("epoch", "HK", 2, 0, f"{together}; {alone}"),
+        ("epoch_registry", "CN", 4, 3, alone),
+    ]
+
+
+def test_recorded_file_gives_china_31_or_32_models_in_2024(recordings: Path) -> None:
+    """The same from the CSV alone: countries of the records, and of SenseTime."""
+    file = recordings / "epoch/2026-05-02/notable_ai_models.csv"
+    with file.open(encoding="utf-8", newline="") as lines:
+        records = [r for r in csv.DictReader(lines) if r["Publication date"].startswith("2024")]
+    by_epoch = sum("China" in r["Country (of organization)"].split(",") for r in records)
+    alone = [r for r in records if r["Organization"] == "SenseTime"]
+    assert [r["Country (of organization)"] for r in alone] == ["Hong Kong"]
+    names = [o for r in records for o in r["Organization"].split(",")]
+    assert names.count("SenseTime") == 1
+    assert (by_epoch, by_epoch + len(alone)) == (31, 32)
+    held = read_registry("labs").filter(pl.col("known_to").is_null(), lab_id="sensetime")
+    assert held["country_code"].to_list() == ["CN"]
 
 
 def test_the_order_of_records_changes_nothing() -> None:

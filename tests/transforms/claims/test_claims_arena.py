@@ -55,6 +55,23 @@ def test_an_unclear_license_label_can_cost_a_place() -> None:
     assert (row["recomputed_value"], row["recomputed_lower"], row["recomputed_upper"]) == (2, 1, 2)
 
 
+def test_unknown_weights_of_the_first_model_are_the_reason() -> None:
+    """The first model may be open; a known closed one above the best open one decides."""
+    best = trial(
+        **{"test": "arena_rank", "unit": "rank", "relation": "at_most", "stated_value": 1.0},
+        **{"by": "access", "subject": "open", "board": "text", "category": "overall"},
+        **{"rank": "ordinal", "access": "all"},
+    )
+    lines = [
+        {"name": "a", "rating": 1500, "open": None}, {"name": "b", "rating": 1450, "open": True},
+    ]  # fmt: skip
+    row = ledger(best, **on_boards(board(*lines)))["stated"]
+    assert (row["verdict"], row["reason_code"]) == ("not_testable", "weights_not_known")
+    assert "all models of the board were observed" in row["reason"]
+    above = {"name": "c", "rating": 1501, "open": False}
+    assert ledger(best, **on_boards(board(above, *lines)))["stated"]["verdict"] == "contradicted"
+
+
 def test_the_board_in_force_is_the_last_one_before() -> None:
     rank = trial(
         **{"test": "arena_rank", "unit": "rank", "relation": "at_most", "stated_value": 1.0},
@@ -67,6 +84,30 @@ def test_the_board_in_force_is_the_last_one_before() -> None:
     made = ledger(rank, **on_boards(before, after))
     assert made["stated"]["observed_on"] == STATED - timedelta(days=10)
     assert [made[m]["verdict"] for m in ("stated", "newest")] == ["reproduced", "contradicted"]
+
+
+def test_a_reason_names_the_definition_that_it_is_about() -> None:
+    """Two boards give two ranks; the reason says which one is whose."""
+    rank = {
+        **{"test": "arena_rank", "unit": "rank", "relation": "at_most", "stated_value": 1.0},
+        **{"by": "access", "subject": "open", "category": "overall"},
+        **{"rank": "ordinal", "access": "all"},
+    }
+    raw = trial(**rank, board="text", definition_id="raw", definition="raw board")
+    style = trial(
+        **{**rank, "board": "text_style_control", "definition_id": "style", "position": 1},
+        definition="style-controlled board",
+    )
+    closed = [{"name": f"c{n}", "rating": 1500 - n, "open": False} for n in range(3)]
+    mine = {"name": "a", "rating": 1450, "open": True}
+    first = board(*closed, mine)
+    second = board(*closed[:1], mine, board="text_style_control", is_style_controlled=True)
+    row = ledger(raw, style, **on_boards(first, second))["stated"]
+    assert row["reason"].startswith("China: rank 4 (2025-08-31; raw board), stated at most rank 1.")
+    unclear = ledger(raw, style, meaning="open", **on_boards(first, second))["stated"]
+    assert "raw board: China: rank 4; style-controlled board: China: rank 2." in unclear["reason"]
+    alone = ledger(raw, **on_boards(first))["stated"]
+    assert alone["reason"].startswith("China: rank 4 (2025-08-31), stated at most rank 1.")
 
 
 def test_ahead_needs_a_probability_at_the_stated_level() -> None:

@@ -80,27 +80,60 @@ def test_a_vintage_smaller_than_an_earlier_one_is_an_excerpt() -> None:
     assert (row["verdict"], row["observed_on"]) == ("not_testable", later)
 
 
-def test_an_excerpt_of_the_capabilities_gives_no_lag() -> None:
-    frontier = {
-        **{"test": "frontier_lag", "unit": "months", "subject": "CN", "other": "US"},
-        **{"since": date(2024, 1, 1), "levels": "subject", "statistic": "mean"},
-        **{"stated_value": 1.0, "tolerance": 0.5, "target_date": EPOCH_DAY},
-    }
-    scored = [
-        ("US", 10.0, date(2024, 1, 1)), ("CN", 10.0, date(2024, 12, 31)),
-    ]  # fmt: skip
+NAMES = {"US": "United States of America", "CN": "China"}
+FRONTIER = {
+    **{"test": "frontier_lag", "unit": "months", "subject": "CN", "other": "US"},
+    **{"since": date(2024, 1, 1), "tolerance": 0.5, "target_date": EPOCH_DAY},
+}
+
+
+def scored(*given: tuple[str, float, date]) -> pl.LazyFrame:
+    """A vintage of the capabilities index: country, score and day of release."""
     about = {"snapshot_id": "x", "snapshot_date": EPOCH_DAY, "file_name": "x"}
-    names = {"US": "United States of America", "CN": "China"}
-    given = rows(
+    return rows(
         "raw.epoch_capabilities",
         *(
-            {"line": i, "country_name": names[c], "eci_score": s, "release_date": d, **about}
-            for i, (c, s, d) in enumerate(scored, 1)
+            {"line": i, "country_name": NAMES[c], "eci_score": s, "release_date": d, **about}
+            for i, (c, s, d) in enumerate(given, 1)
         ),
     )
+
+
+def test_an_excerpt_of_the_capabilities_gives_no_lag() -> None:
+    frontier = {**FRONTIER, "levels": "subject", "statistic": "mean", "stated_value": 1.0}
+    given = scored(("US", 10.0, date(2024, 1, 1)), ("CN", 10.0, date(2024, 12, 31)))
     for n_known, expected in ((2, "contradicted"), (3, "not_testable"), (583, "not_testable")):
         known = sizes(("epoch_capabilities_index", EPOCH_DAY, n_known))
         row = ledger(
             trial(**frontier), raw_epoch_capabilities=given, raw_registry_epoch_sizes=known
         )["stated"]
         assert row["verdict"] == expected
+
+
+def test_lags_by_day_equal_a_count_over_every_day() -> None:
+    """Epoch's method day by day: without the first records, and scores within a point are equal."""
+    models = [
+        *(("US", s, date(y, m, d)) for s, y, m, d in (
+            (7.0, 2023, 6, 1), (20.0, 2024, 5, 1), (25.5, 2025, 7, 1), (30.0, 2025, 9, 1),
+            (9.0, 2025, 10, 1),
+        )),
+        *(("CN", s, date(y, m, d)) for s, y, m, d in (
+            (8.0, 2023, 12, 1), (15.0, 2024, 3, 1), (25.0, 2025, 6, 1), (99.0, 2026, 4, 1),
+        )),
+    ]  # fmt: skip
+    later = {c: sorted((d, s) for k, s, d in models if k == c and s != 9.0)[1:] for c in NAMES}
+    lags = []
+    for day in (date(2024, 1, 1) + timedelta(days=i) for i in range(3 * 366)):
+        held = {c: [s for d, s in given if d <= day] for c, given in later.items()}
+        if day <= EPOCH_DAY and held["US"] and held["CN"]:
+            passed = [d for d, s in later["US"] if s > max(held["CN"]) + 1 and d <= day]
+            lags.append((day - min(passed)).days * 12 / 365.25 if passed else 0.0)
+    expected = {"mean": sum(lags) / len(lags), "min": min(lags), "max": max(lags)}
+    known = sizes(("epoch_capabilities_index", EPOCH_DAY, len(models)))
+    for statistic, value in expected.items():
+        asked = trial(**FRONTIER, levels="days", statistic=statistic, stated_value=value)
+        row = ledger(asked, raw_epoch_capabilities=scored(*models), raw_registry_epoch_sizes=known)[
+            "stated"
+        ]
+        assert row["recomputed_value"] == pytest.approx(value)
+        assert row["verdict"] == "reproduced"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
 
 from tests.support.frames import DAY, compute, rows
 from tests.support.ledger import (
+    HUB,
     SHARE,
     SIZES,
     STATED,
@@ -19,7 +20,8 @@ from tests.support.ledger import (
     trial,
     tried,
 )
-from warehouse.claims.claim import claim_rows, claims, trial_rows
+from warehouse.claims.read import claims
+from warehouse.claims.rows import claim_rows, trial_rows
 
 
 def test_an_equal_value_is_reproduced() -> None:
@@ -60,6 +62,36 @@ def test_a_panel_is_not_testable_even_if_its_value_fits() -> None:
     assert row["coverage"] == row["coverage_population"] == pytest.approx(0.5)
     assert row["recomputed_value"] == pytest.approx(0.4)  # shown, and no finding
     assert "50.0 %" in row["reason"] and "more data" in row["reason"]
+
+
+def test_an_amount_on_an_excerpt_is_at_least_what_was_found() -> None:
+    amount = {**SHARE, "test": "hub_amount", "unit": "downloads", "tolerance": 0.0}
+    given = shares(listing(STATED, {"CN": 400, "US": 600}, n_models=10))
+    for relation, stated, expected in (
+        ("at_least", 300.0, "reproduced"),
+        ("equals", 346.0, "contradicted"),
+        ("at_most", 399.0, "contradicted"),
+        ("at_least", 401.0, "not_testable"),
+    ):
+        about = {**amount, "relation": relation, "stated_value": stated}
+        row = ledger(trial(**about), **given)["stated"]
+        assert (row["recomputed_value"], row["verdict"]) == (400, expected), relation
+        assert (row["recomputed_lower"], row["recomputed_upper"]) == (400, None)
+
+
+def test_downloads_are_covered_by_downloads_if_their_total_is_known() -> None:
+    few = shares(listing(STATED, {"CN": 400, "US": 600}, n_models=10))
+    for total, expected in ((1005, "reproduced"), (2000, "not_testable")):
+        sizes = rows(
+            "raw.registry_hub_sizes",
+            {"as_of_date": STATED, "n_models": HUB, "n_downloads_30d": total},
+            basis="test",
+            reviewer="test",
+            known_from=date(2026, 1, 1),
+        )
+        row = ledger(trial(**SHARE), raw_registry_hub_sizes=sizes, **few)["stated"]
+        assert row["verdict"] == expected
+        assert row["coverage_population"] == pytest.approx(1000 / total)
 
 
 def test_without_the_size_of_the_hub_nothing_is_testable() -> None:
@@ -180,6 +212,18 @@ def test_a_failing_quantity_decides_even_if_others_are_unknown() -> None:
     assert failing["stated"]["verdict"] == "contradicted"
     assert holding["stated"]["verdict"] == "not_testable"
     assert holding["stated"]["reason_code"] == "outside_sources"
+
+
+def test_readings_of_an_undefined_statement_do_not_contradict_it() -> None:
+    given = shares(listing(STATED, {"CN": 10, "US": 90}))
+    clear = ledger(trial(**SHARE), meaning="stated", **given)["stated"]
+    unclear = ledger(trial(**SHARE), meaning="open", **given)["stated"]
+    assert (clear["verdict"], clear["reason_code"]) == ("contradicted", "fails")
+    assert (unclear["verdict"], unclear["reason_code"]) == ("not_testable", "definition_not_stated")
+    assert "as stated: China: 10.0 %" in unclear["reason"]
+    assert (unclear["recomputed_value"], unclear["coverage"]) == (pytest.approx(0.1), 1.0)
+    holding = shares(listing(STATED, {"CN": 40, "US": 60}))
+    assert ledger(trial(**SHARE), meaning="open", **holding)["stated"]["verdict"] == "reproduced"
 
 
 def test_a_definition_without_data_makes_a_statement_not_testable() -> None:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tests.support.frames import rows
-from tests.support.ledger import STATED, ledger, trial
+from tests.support.ledger import STATED, ledger, raw_trials, trial, tried
 
 STRIP = {
     **{"subject": "CN", "attribution": "publisher", "window_days": 14},
@@ -69,3 +69,35 @@ def test_a_trending_list_that_lacks_places_never_contradicts() -> None:
     assert ledger(days, trending_share_daily=strips(*full))["stated"]["verdict"] == "contradicted"
     cut = strips(*full).with_columns(n_places_total=pl.lit(6.0))
     assert ledger(days, trending_share_daily=cut)["stated"]["verdict"] == "not_testable"
+
+
+def test_one_recorded_week_is_enough_for_at_least_one() -> None:
+    """13 of 14 days are missing: one day decides at least 1, but not at least 2, nor at most 1."""
+    about = {**STRIP, "test": "trending_weeks", "top_n": 10, "places": 4}
+    day = strips((9, 4, 0))
+    for relation, stated, expected in (
+        ("at_least", 1.0, "reproduced"), ("at_least", 2.0, "not_testable"),
+        ("at_least", 3.0, "contradicted"), ("at_most", 1.0, "not_testable"),
+    ):  # fmt: skip
+        asked = trial(**{**about, "relation": relation, "stated_value": stated})
+        assert ledger(asked, trending_share_daily=day)["stated"]["verdict"] == expected
+
+
+@pytest.mark.parametrize("n_days", [1, 5, 8])
+def test_bounds_of_a_gap_equal_those_with_all_places_or_none_on_every_other_day(
+    n_days: int,
+) -> None:
+    seen = {(5 * i) % 14: 4 if i % 3 else 1 for i in range(n_days)}
+    worst, best = ({back: seen.get(back, n) for back in range(14)} for n in (0, 10))
+    for test, expected in (
+        ("trending_days", [sum(n >= 4 for n in all_.values()) / 14 for all_ in (worst, best)]),
+        (
+            "trending_weeks",
+            [len({back // 7 for back, n in all_.items() if n >= 4}) for all_ in (worst, best)],
+        ),
+    ):
+        asked = raw_trials(trial(**STRIP, test=test, top_n=10, places=4))
+        given = strips(*((back, n, 0) for back, n in seen.items()))
+        row = tried(asked, trending_share_daily=given).row(0, named=True)
+        assert row["coverage_time"] < 0.9
+        assert [row["value_lower"], row["value_upper"]] == pytest.approx(expected)

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from tests.support.frames import DAY, PROPERTY, rows
 from tests.support.ledger import trial
 from transforms.claims.requests import NEEDED, to_answers, to_requests
-from transforms.claims.verdicts import by_definition, verdicts, with_outcomes
+from transforms.claims.verdicts import (
+    by_definition,
+    verdicts,
+    with_outcomes,
+    without_contradicted_guesses,
+)
 
 parts = st.floats(0, 1) | st.sampled_from([NEEDED, NEEDED - 1e-9, 0.0, 1.0])
 relations = st.sampled_from(["equals", "at_least", "at_most", "above", "below", "ahead"])
@@ -59,10 +64,13 @@ def judged(drawn: list[dict[str, Any]]) -> pl.DataFrame:
         bounds = {"value": v, "low": low, "high": high}
         bounds |= {"value_lower": low - c["outer"][0], "value_upper": high + c["outer"][1]}
         covered = {k: c[k] for k in ("coverage_time", "coverage_population")}
-        found.append({"request": request["request"], **bounds, **covered})
+        bounds_hold = c.get("bounds_hold")
+        found.append(
+            {"request": request["request"], "bounds_hold": bounds_hold, **bounds, **covered}
+        )
     schema = {"request": pl.UInt32, **dict.fromkeys(
         ("value", "low", "high", "value_lower", "value_upper", "coverage_time",
-         "coverage_population"), pl.Float64)}  # fmt: skip
+         "coverage_population"), pl.Float64), "bounds_hold": pl.Boolean}  # fmt: skip
     given_answers = to_answers(pl.DataFrame(found, schema=schema).lazy())
     return with_outcomes(
         requests.join(given_answers, on="request", how="left").with_columns(
@@ -109,3 +117,38 @@ def test_wider_bounds_never_turn_null_into_an_answer(case: dict[str, Any], more:
         judged([{**case, "inner": inner}])["holds"].item(),
     )
     assert wide is None or wide == narrow
+
+
+@PROPERTY
+@given(st.lists(cases, min_size=1, max_size=6))
+def test_a_statement_that_its_source_does_not_define_is_never_contradicted(
+    drawn: list[dict[str, Any]],
+) -> None:
+    if all(case["definition"] == "c" for case in drawn):
+        return  # a statement has a definition of its own
+    judgement = verdicts(by_definition(judged(drawn).lazy()))
+    said = {
+        meaning: without_contradicted_guesses(
+            judgement, pl.LazyFrame({"claim_id": ["c"], "meaning": [meaning]})
+        )
+        .collect()
+        .to_dicts()[0]
+        for meaning in ("stated", "plain", "open")
+    }
+    assert said["open"]["verdict"] != "contradicted"
+    if said["open"]["is_undefined"]:
+        assert said["open"]["verdict"] == "not_testable"
+        assert "a" in said["open"]["tried_text"] or "b" in said["open"]["tried_text"]
+    else:
+        assert said["open"]["verdict"] == said["stated"]["verdict"]
+    assert said["stated"]["verdict"] == said["plain"]["verdict"]
+
+
+@PROPERTY
+@given(cases)
+def test_bounds_that_hold_for_everything_decide_at_any_coverage(case: dict[str, Any]) -> None:
+    full = judged([{**case, "coverage_time": None, "coverage_population": None}])
+    bounded = judged([{**case, "bounds_hold": True}])
+    if case["value"] is not None:
+        assert bounded["holds"].item() == full["holds"].item()
+        assert (bounded["missing"].item() is None) == (bounded["holds"].item() is not None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,15 +20,8 @@ from tests.support.registry_edits import (
     twin,
 )
 from warehouse.registry import load
+from warehouse.registry.checks import RULES, _common_rules
 from warehouse.registry.read import RegistryError
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the registry that the project reads instead of its own."""
-    copied = shutil.copytree(load.REGISTRY, tmp_path / "registry")
-    monkeypatch.setattr(load, "REGISTRY", copied)
-    return copied
 
 
 def test_registry_of_the_project_keeps_its_rules() -> None:
@@ -203,7 +195,7 @@ BREACHES: dict[str, tuple[str, Edit, tuple[str, int], str]] = {
         RENAMES,
         append(old_namespace="thudm"),
         ("thudm,", 0),
-        "same old_namespace and old_name_prefix as line 17",
+        "same old_namespace and old_name_prefix as line 18",
     ),
     "rename of a rename": (
         RENAMES,
@@ -373,6 +365,7 @@ def test_breaches_of_all_files_are_reported_at_once(folder: Path) -> None:
         load.registry_tables()
 
 
+SPECIFIC = {"evidence_url": "https://example.org/about", "evidence_read_on": "2026-11-30"}
 ALLOWED: dict[str, tuple[str, Edit]] = {
     "moved": (
         LAB,
@@ -385,6 +378,7 @@ ALLOWED: dict[str, tuple[str, Edit]] = {
             first={"known_to": "2026-12-01"},
             known_from="2026-12-01",
             country_code="SG",
+            **SPECIFIC,
         ),
     ),
     "spellings that agree": (SPACE, twin("Qwen", first={}, namespace="qwen")),
@@ -420,11 +414,11 @@ MALFORMED: dict[str, tuple[Callable[[str], str], str]] = {
     "a column too few": (lambda t: t.replace(",note", "", 1), r"labs\.csv:1: the header is "),
     "a cell too many": (
         lambda t: t.replace("\n01-ai,", "\n01-ai,,", 1),
-        r"labs\.csv:2: 15 cells where the header has 14",
+        r"labs\.csv:2: 16 cells where the header has 15",
     ),
     "a forgotten comma": (
         lambda t: t.replace("\n01-ai,", "\n01-ai", 1),
-        r"labs\.csv:2: 13 cells where the header has 14",
+        r"labs\.csv:2: 14 cells where the header has 15",
     ),
     "a blank line": (lambda t: t.replace("\n01-ai,", "\n\n01-ai,", 1), r"labs\.csv:2: 0 cells"),
     "an open quote": (lambda t: t + '"', r"labs\.csv:\d+: the file cannot be read"),
@@ -460,3 +454,12 @@ def test_line_numbers_count_line_breaks_inside_cells(folder: Path) -> None:
     last = len((folder / SPACE).read_text("utf-8").rstrip("\n").split("\n"))
     with pytest.raises(RegistryError, match=rf"namespaces\.csv:{last}: "):
         load.registry_tables()
+
+
+@pytest.mark.parametrize("file", load.REGISTRY_FILES)
+def test_every_rule_says_what_to_do(file: str) -> None:
+    """What is wrong, a semicolon, and what to do about it."""
+    for rule in (*_common_rules(file), *RULES.get(file, ())):
+        wrong, _, advice = rule.message.partition("; ")
+        assert wrong, rule.message
+        assert advice or rule.message.startswith("fill in "), rule.message

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,28 +14,14 @@ import pytest
 
 from flows.steps import build as steps
 from tests.conftest import ROOT
+from tests.support.registry_command import observatory
 from tests.support.registry_edits import Rows, cell, edit, line_of
 from warehouse.archive.archive import Archive
+from warehouse.contracts.evidence import GENERIC_LISTS
 from warehouse.registry import load
 
 REGISTRY = load.REGISTRY
 SAMPLE = ROOT / "warehouse" / "sample"
-
-
-def observatory(*arguments: str, registry: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The command as a user types it; with another registry folder if one is given."""
-    code = (
-        "import sys; from pathlib import Path; from warehouse.registry import load\n"
-        f"load.REGISTRY = Path({str(registry or REGISTRY)!r})\n"
-        "from flows.cli.app import app; app(sys.argv[1:])"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +90,73 @@ def test_gaps_lists_unexamined_names_by_weight(warehouse: Path) -> None:
     rest = sum(r["share"] for r in by_system["hub"])
     assert examined["hub"] <= 1 - rest + 1e-9
     assert 0.5 < examined["hub"] < 1
+
+
+def documented(folder: Path, name: str, day: str) -> tuple[str, str] | None:
+    """Confidence and kind of evidence of a Hub name, from the CSV files alone."""
+
+    def held(file: str, **cells: str) -> list[dict[str, str]]:
+        with (folder / file).open(encoding="utf-8", newline="") as lines:
+            return [
+                r
+                for r in csv.DictReader(lines)
+                if all(r[c].lower() == v for c, v in cells.items())
+                and not r["known_to"]
+                and r["valid_from"] <= day < (r["valid_to"] or "9999")
+            ]
+
+    names = held("namespaces.csv", system="hub", namespace=name.lower())
+    rows = [r for n in names for r in (n, *held("labs.csv", lab_id=n["lab_id"]))]
+    if not rows:
+        return None
+    kinds = [
+        "none"
+        if not r["evidence_url"]
+        else "list"
+        if r["evidence_url"].startswith(GENERIC_LISTS)
+        else "specific"
+        for r in rows
+    ]
+    return (
+        max((r["confidence"] for r in rows), key=["high", "medium", "low"].index),
+        max(kinds, key=["specific", "list", "none"].index),
+    )
+
+
+def test_gaps_says_what_the_examined_weight_rests_on(warehouse: Path) -> None:
+    found = answer("registry", "gaps", f"--warehouse={warehouse}", "--limit=9")
+    parts = {r["system"]: r for r in found["coverage"]}
+    for system in parts.values():
+        for names in (("specific", "list", "none"), ("high", "medium", "low")):
+            assert sum(system[f"{n}_share"] for n in names) == pytest.approx(1)
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        weights = con.execute(
+            "SELECT author, sum(downloads_30d)::DOUBLE FROM core.hub_daily_counters "
+            "JOIN core.hub_models USING (model_id_hf) WHERE as_of_date = '2026-08-15' "
+            "GROUP BY author HAVING sum(downloads_30d) > 0"
+        ).fetchall()
+    folder = warehouse.parent / "registry"
+    known = [(w, d) for name, w in weights if (d := documented(folder, name, "2026-08-15"))]
+    examined = sum(w for w, _ in known)
+    for i, kind in ((0, "high"), (0, "low"), (1, "specific"), (1, "none")):
+        again = sum(w for w, d in known if d[i] == kind) / examined
+        assert parts["hub"][f"{kind}_share"] == pytest.approx(again), kind
+
+
+def test_gaps_lists_the_heaviest_names_without_specific_evidence(warehouse: Path) -> None:
+    found = answer("registry", "gaps", f"--warehouse={warehouse}", "--limit=5")
+    weak = found["without_specific_evidence"]
+    undocumented = {r["system"] for r in found["coverage"] if r["specific_share"] < 1}
+    assert {r["system"] for r in weak} == undocumented >= {"hub", "epoch"}
+    assert {r["evidence_kind"] for r in weak} <= {"list", "none"}
+    for system in undocumented:
+        weights = [r["weight"] for r in weak if r["system"] == system]
+        assert 1 <= len(weights) <= 5
+        assert weights == sorted(weights, reverse=True)
+    assert not {r["name"] for r in weak} & {r["name"] for r in found["unexamined"]}
+    shown = observatory("registry", "gaps", f"--warehouse={warehouse}", "--limit=1").stdout
+    assert "heaviest names without specific evidence" in shown
+    assert weak[0]["name"] in shown
 
 
 def everything_in(path: Path) -> dict[str, bytes]:

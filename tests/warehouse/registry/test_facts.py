@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import orjson
@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from tests.support.frames import compute
-from transforms.registry.attribution import with_lab_and_country
+from transforms.registry.attribution import with_lab_and_country, with_top_lab
 from warehouse.registry.load import countries, read_registry
 
 
@@ -50,6 +50,11 @@ FACTS = {
         "meta-llama": "US", "openai": "US", "google": "US", "microsoft": "US", "nvidia": "US",
         "mistralai": "FR", "CohereLabs": "CA", "stabilityai": "GB", "black-forest-labs": "DE",
         "tiiuae": "AE", "inceptionai": "AE", "ai21labs": "IL", "sentence-transformers": "US",
+        "nex-agi": "CN", "XingChen-AGI": "CN", "OpenOneRec": "CN", "TsinghuaC3I": "CN",
+        "datajuicer": "CN", "IQuestLab": "CN", "naver-clova-ocr": "KR", "E-MIMIC": "IT",
+        "datasocietyco": "US", "IFM": "AE", "MultiverseComputingCAI": "ES", "KRAFTON": "KR",
+        "K-intelligence": "KR", "unitreerobotics": "CN", "GalaxyGeneralRobotics": "CN",
+        "x-square-robot": "CN", "bharatgenai": "IN", "humain-ai": "SA", "ornith-ai": "ZZ",
         "EleutherAI": "ZZ", "LGAI-EXAONE": "KR", "META-LLAMA": "US", "nobody-knows-this": "XX",
     },
     "lmarena": {"inception-ai": "US", "Alibaba": "CN", "Mistral": "FR", "Anthropic": "US"},
@@ -82,12 +87,93 @@ def test_sentence_transformers_moved_from_darmstadt_to_hugging_face(
     assert placed(registry, "hub", [name], day) == {name: (lab, country)}
 
 
+@pytest.mark.parametrize(
+    ("name", "day", "lab", "country"),
+    [
+        ("ggml-org", date(2026, 2, 19), "ggml-ai-hugging-face", "ZZ"),
+        ("ggml-org", date(2026, 2, 20), "hugging-face", "US"),  # the day of the announcement
+        ("z-lab", date(2026, 8, 15), "z-lab", "US"),  # UC San Diego
+        ("sshleifer", date(2026, 8, 15), "sshleifer", "ZZ"),  # a person, not a test account
+        ("meta-models", date(2026, 8, 15), "meta", "US"),
+    ],
+)
+def test_names_that_were_corrected_have_their_lab(
+    registry: tuple[pl.LazyFrame, pl.LazyFrame], name: str, day: date, lab: str, country: str
+) -> None:
+    assert placed(registry, "hub", [name], day) == {name: (lab, country)}
+
+
+@pytest.mark.parametrize(
+    ("lab", "before", "after", "parent"),
+    [
+        ("jina-ai-elastic", date(2025, 10, 8), date(2025, 10, 9), "elastic"),
+        ("red-hat-ai", date(2019, 7, 8), date(2019, 7, 9), "ibm"),
+        ("voyage-ai-mongodb", date(2025, 1, 31), date(2025, 2, 28), "mongodb"),
+    ],
+)
+def test_a_lab_that_was_bought_has_its_parent_from_that_day(
+    lab: str, before: date, after: date, parent: str
+) -> None:
+    rows = read_registry("labs").filter(pl.col("lab_id") == lab, pl.col("known_to").is_null())
+
+    def owner(day: date) -> list[str | None]:
+        valid = (pl.col("valid_from") <= day) & (pl.col("valid_to").fill_null(date.max) > day)
+        return rows.filter(valid)["parent_lab_id"].to_list()
+
+    assert (owner(before), owner(after)) == ([None], [parent])
+
+
 def test_lookup_as_of_an_earlier_day_uses_the_rows_of_that_day() -> None:
     """The correction ended the two rows of the first edition instead of editing them."""
     then = names_and_labs(known_at=date(2026, 11, 29))
     day = date(2026, 8, 15)
     for name in ("sentence-transformers", "cross-encoder"):
         assert placed(then, "hub", [name], day)[name][1] == "DE"
+
+
+def test_miromind_moved_to_singapore(registry: tuple[pl.LazyFrame, pl.LazyFrame]) -> None:
+    """Its staff left Shanghai in January 2026 (statement of the 18th), its seat was Singapore's."""
+    for day, country in ((date(2026, 1, 17), "CN"), (date(2026, 1, 18), "SG")):
+        assert placed(registry, "hub", ["miromind-ai"], day) == {
+            "miromind-ai": ("miromind", country)
+        }
+
+
+OWNERS = {  # lab: owner, its country, and the first day on which the registry has it
+    "genentech": ("roche", "CH", date(2009, 3, 26)),
+    "metamind-inc": ("salesforce", "US", date(2016, 9, 1)),
+    "maluuba": ("microsoft", "US", date(2017, 1, 13)),
+    "nuance-communications": ("microsoft", "US", date(2022, 3, 4)),
+    "instadeep": ("biontech", "DE", date(2023, 7, 1)),
+    "graphcore": ("softbank", "JP", date(2024, 7, 12)),
+    "silo-ai-turkunlp": ("amd", "US", date(2024, 8, 9)),
+    "leonardo-ai": ("canva", "AU", date(2024, 8, 29)),
+    "nexusflow": ("nvidia", "US", date(2025, 6, 29)),
+    "evolutionaryscale": ("chan-zuckerberg-biohub", "US", date(2025, 11, 6)),
+    "xai": ("spacex", "US", date(2026, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("lab", OWNERS)
+def test_a_lab_has_its_owner_from_the_day_of_the_acquisition(
+    registry: tuple[pl.LazyFrame, pl.LazyFrame], lab: str
+) -> None:
+    owner, country, day = OWNERS[lab]
+    days = pl.LazyFrame({"lab": [lab] * 2, "day": [day - timedelta(days=1), day]})
+    found = with_top_lab(days, registry[1], lab="lab", day="day").collect().sort("day")
+    assert found["top_lab_id"].to_list() == [lab, owner]
+    assert found["top_country_code"][1] == country
+
+
+def test_isomorphic_labs_is_alphabets_and_google_stands_for_itself(
+    registry: tuple[pl.LazyFrame, pl.LazyFrame],
+) -> None:
+    """The AI Index counts models at the level of Google, so Google's row names no owner."""
+    labs = pl.LazyFrame({"lab": ["isomorphic-labs", "google", "deepmind"], "day": date(2026, 1, 1)})
+    found = with_top_lab(labs, registry[1], lab="lab", day="day").collect()
+    assert dict(found.select("lab", "top_lab_id").rows()) == {
+        "isomorphic-labs": "alphabet", "google": "google", "deepmind": "google",
+    }  # fmt: skip
 
 
 def test_similar_names_in_two_systems_may_belong_to_two_labs(
@@ -123,7 +209,7 @@ def test_old_and_new_namespace_belong_to_the_same_lab(
     moves = read_registry("model_renames")
     pairs = moves.drop_nulls("old_namespace").select("old_namespace", "new_namespace").rows()
     found = placed(registry, "hub", sorted({n for pair in pairs for n in pair}), date(2026, 8, 15))
-    assert len(pairs) == 7
+    assert len(pairs) == 8
     for old, new in pairs:
         assert found[old] == found[new] != (None, "XX"), old
 

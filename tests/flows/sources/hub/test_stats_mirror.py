@@ -96,7 +96,7 @@ def test_hub_stats_fills_missing_days_and_is_never_the_only_source(
     load_raw(build, archive, chosen)
     transform(build, "core", Clocks(OWN))
     with duckdb_file.open_read_only(build) as con:
-        days = con.execute("SELECT DISTINCT as_of_date FROM core.hub_backfill_counters").fetchall()
+        days = con.execute("SELECT DISTINCT as_of_date FROM core.hub_all_time_counters").fetchall()
         ours = con.execute("SELECT DISTINCT as_of_date FROM core.hub_daily_counters").fetchall()
     assert days == [(OLD,)]
     assert (OLD,) not in ours
@@ -144,7 +144,7 @@ def test_unusable_rows_go_to_quarantine(recorded: Path, tmp_path: Path) -> None:
         observe("hub_stats", settings, OLD)
     con = loaded(settings, "hub_stats")
     assert refused(con) == [
-        ("raw.hub_stats_models", 6, "likes: expected integer"),
+        ("raw.hub_stats_models", 6, "likes: expected integer, 0 or more, at most 1e+12"),
         ("raw.hub_stats_models", 7, "missing id"),
         ("raw.hub_stats_models", 8, "duplicate"),
     ]

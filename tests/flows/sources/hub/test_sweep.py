@@ -238,8 +238,8 @@ def test_duplicates_and_items_without_id_are_quarantined_with_the_reason(tmp_pat
     con = loaded(settings, "hub")
     reasons = Counter(reason for _, _, reason in refused(con))
     cells = {
-        "downloads_30d: expected integer, 0 or more": 1,
-        "likes: expected integer, 0 or more": 1,
+        "downloads_30d: expected integer, 0 or more, at most 1e+12": 1,
+        "likes: expected integer, 0 or more, at most 1e+12": 1,
         "created_at: expected YYYY-MM-DDTHH:MM:SSZ": 1,
         "parameters_total: expected integer": 1,
         "trending_score: expected number": 1,
@@ -289,7 +289,7 @@ def test_the_first_of_a_repeated_key_counts(tmp_path: Path) -> None:
         ("odd/text", None),
         ("odd/twice", 3),
     ]
-    result = "likes: expected integer, 0 or more"
+    result = "likes: expected integer, 0 or more, at most 1e+12"
     assert refused(con) == [("raw.hub_models", 3, result)]
     assert con.execute("SELECT count(*) FROM raw.hub_models").fetchone() == (6,)
 

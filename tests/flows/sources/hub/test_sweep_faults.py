@@ -257,7 +257,8 @@ def test_an_incomplete_sweep_after_a_complete_one_stops_the_build(
 def _about(day: date, rows: int, is_complete: bool) -> dict[str, Any]:
     known = {"is_complete": is_complete, "is_sample": False, "is_loaded": True, "rows_seen": rows}
     known |= {"snapshot_id": f"hub/{day}", "source": "hub", "snapshot_date": day}
-    blank = {"VARCHAR": "derived", "INTEGER": 1, "BIGINT": 1, "TIMESTAMP": datetime(2026, 8, 15)}
+    blank: dict[str, Any] = {"VARCHAR": "derived", "INTEGER": 1, "BIGINT": 1}
+    blank |= {"TIMESTAMP": datetime(2026, 8, 15), "DATE": None}
     columns = contract("meta.snapshots").columns
     return {n: known[n] if n in known else blank[c.type] for n, c in columns.items()}
 
