@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, cast
 
 from prefect import State, Task, flow, runtime, task, unmapped
@@ -22,24 +22,30 @@ from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
+import flows.load_environment  # noqa: F401  before the modules below import their libraries
 from flows import prefect_artifacts
 from flows.settings import Settings, today
+from flows.sources.failures import failure_of_run
 from flows.sources.http import SourceError
 from flows.steps import backfill as backfilling
 from flows.steps import observe as observing
 from flows.steps import sequence
 from flows.steps.past_shares import PastDay
+from flows.steps.publish import Allowed
 from flows.steps.sequence import Step
 from warehouse.archive import backup
 from warehouse.archive.archive import Archive
+from warehouse.archive.copy_report import CopyReport
 from warehouse.code_version import code_version
+from warehouse.database.lock import alone
 from warehouse.releases.manifest import Audience
 from warehouse.storage.open import open_storage
+from warehouse.storage.protocol import Storage
 
 log = logging.getLogger("observatory.pipeline")
 
 RETRIES = 2
-MAX_STARTS = 3  # of one run: a run that crashes more often would crash forever
+STARTED: dict[str, date] = {}  # the day on which each run of this process started
 BUILD_LIMIT = "observatory-build"  # one build at a time; created by `python -m infra.register`
 
 
@@ -62,6 +68,8 @@ def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bo
     try:
         state.result()
     except SourceError as error:
+        if error.is_unreachable and runtime.flow_run.parent_flow_run_id:
+            return False  # in a run of all sources, each would wait for the same dead network
         if error.is_transient:
             log.warning("%s\n  next: retrying in about a minute", error)
         return error.is_transient
@@ -109,7 +117,12 @@ def _run_name() -> str:
     parameters = runtime.flow_run.parameters
     source = parameters.get("source")
     what = f"observe-{source}" if source else runtime.flow_run.flow_name
-    return f"{what}-{parameters.get('as_of') or today()}"
+    return f"{what}-{_day(parameters.get('as_of'))}"
+
+
+def _day(as_of: date | None) -> date:
+    """The run's day: as given, else the one on which it started, also if it lasts past midnight."""
+    return as_of or STARTED.setdefault(runtime.flow_run.id, today())
 
 
 @flow(name="observe-source", flow_run_name=_run_name, validate_parameters=True)
@@ -122,14 +135,21 @@ def observe_source(
     """Archives one source under the day (default: today, UTC). Returns the snapshot's id.
 
     `slot` is the time (HHMM, UTC) of one of several observations of a day; `scheduled` is the time
-    for which the run was scheduled, which is the same for every retry.
+    for which the run was scheduled, which is the same for every retry. A run that starts over an
+    hour late, or on another day, files under the real minute.
     """
-    _give_up_after_crashes()
     settings = Settings(**overrides or {})
+    is_late = False
     if slot == "scheduled":
         planned = runtime.flow_run.scheduled_start_time.astimezone(UTC)
-        as_of, slot = as_of or planned.date(), planned.strftime("%H%M")
-    observation = observe_task(source, settings, as_of or today(), slot)
+        at = observing.moment_of(planned, datetime.now(UTC))
+        is_late = at.is_late and as_of is None
+        as_of, slot = as_of or at.day, at.slot
+    day = _day(as_of)
+    pull = partial(backup.pull, sources=[source], day=day, only_missing=True)
+    _copy_archive(settings, pull, must_succeed=False)
+    observation = observe_task(source, settings, day, slot, is_late=is_late)
+    _copy_archive(settings, partial(backup.push, sources=[source], only_missing=True))
     return observation.snapshot.snapshot_id
 
 
@@ -139,41 +159,41 @@ def release(
     audience: Audience = "internal",
     allow_shrink: bool = False,
     overrides: dict[str, Any] | None = None,
+    allow_older: bool = False,
 ) -> list[dict[str, Any]]:
     """Builds the warehouse from the archive and publishes it. Returns one record per target."""
-    _give_up_after_crashes()
-    settings = Settings(**overrides or {})
-    with concurrency(BUILD_LIMIT, occupy=1):
-        _copy_archive(backup.pull, settings, settings.sources)
-        built = sequence.build(settings, as_of or today(), wrap=_as_task)
+    settings, day = Settings(**overrides or {}), _day(as_of)
+    with concurrency(BUILD_LIMIT, occupy=1), alone(settings.warehouse):
+        sequence.require_own_places(settings, day, audience, allow_older=allow_older)
+        sources = settings.archived_sources
+        _copy_archive(settings, partial(backup.pull, sources=sources, only_missing=True))
+        built = sequence.build(settings, day, wrap=_as_task)
         prefect_artifacts.create_artifacts(settings, built.report)
+        allowed = Allowed(allow_shrink, allow_older)
         published = sequence.publish(
-            settings, settings.publish_to, audience, allow_shrink=allow_shrink, wrap=_as_task
+            settings, settings.publish_to, audience, allowed=allowed, wrap=_as_task
         )
-    for place in published:
-        prefect_artifacts.record_assets(place.url)
-    prefect_artifacts.send_alerts(settings)
+        for place in published:
+            prefect_artifacts.record_assets(place.url)
+        prefect_artifacts.send_alerts(settings)
     return [vars(p) for p in published]
 
 
 def _copy_archive(
-    direction: Callable[..., backup.CopyReport], settings: Settings, sources: tuple[str, ...]
+    settings: Settings,
+    copy: Callable[[Archive, Storage], CopyReport],
+    *,
+    must_succeed: bool = True,
 ) -> None:
     """Copies the archive from or to storage, for workers without a permanent disk."""
     if settings.archive_copy:
         storage = open_storage(settings.archive_copy)
-        done = direction(Archive(settings.archive), storage, sources)
+        done = copy(Archive(settings.archive), storage)
         log.info("%s: %d snapshots, %d bytes", storage.url, len(done.snapshots), done.bytes)
-
-
-def _give_up_after_crashes() -> None:
-    """Fails a run that keeps crashing: an automation restarts crashed runs."""
-    starts = runtime.flow_run.run_count or 0
-    if starts > MAX_STARTS:
-        raise RuntimeError(
-            f"this run was started {starts} times and crashed each time; check the memory and disk "
-            "of the worker, then start a new run"
-        )
+        if must_succeed:
+            done.raise_for_problems()
+        for problem in done.problems:
+            log.warning("%s", problem)
 
 
 @flow(name="observatory", flow_run_name=_run_name, validate_parameters=True)
@@ -183,33 +203,30 @@ def observatory(
     allow_shrink: bool = False,
     observe: bool = True,
     overrides: dict[str, Any] | None = None,
+    allow_older: bool = False,
 ) -> list[dict[str, Any]]:
     """Observes every source, then builds and publishes.
 
     `overrides` are settings by name, which override environment and `.env`. If a source fails, the
     others are still archived, but nothing is built, and the run ends with the error.
     """
-    _give_up_after_crashes()
-    day = as_of or today()
+    day, settings = _day(as_of), Settings(**overrides or {})
+    sequence.require_own_places(settings, day, audience, allow_older=allow_older)
     if observe:
-        _observe_all(Settings(**overrides or {}).sources, day, overrides)
-    return release(day, audience, allow_shrink, overrides)
+        _observe_all(settings.sources, day, overrides)
+    return release(day, audience, allow_shrink, overrides, allow_older)
 
 
 def _observe_all(sources: tuple[str, ...], day: date, overrides: dict[str, Any] | None) -> None:
-    states: list[State[str]] = [
-        observe_source(source, day, overrides, return_state=True) for source in sources
-    ]
+    states = [observe_source(name, day, overrides, return_state=True) for name in sources]
     failures: list[BaseException] = []
     for state in states:
         try:
             state.result()
         except Exception as error:  # raised below, after every source was observed
             failures.append(error)
-    for failure in failures[1:]:
-        log.error("%s", failure)
     if failures:
-        raise failures[0]
+        raise failure_of_run(failures, len(sources))
 
 
 @task(task_run_name="backfill-{day.day}", cache_policy=NO_CACHE, persist_result=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -18,12 +20,15 @@ from prefect.tasks import MaterializingTask
 
 from expectations.report import Report
 from flows.reports import alerts, headline
+from flows.reports.text import one_line
 from flows.settings import Settings
 from warehouse.publishing.channels import latest_manifest
 from warehouse.releases.manifest import TableEntry
 from warehouse.storage.open import open_storage
 
 log = logging.getLogger("observatory.prefect")
+
+LONGEST_PLACE = 400  # characters; the key of an asset has at most 512
 
 
 def create_artifacts(settings: Settings, report: Report) -> None:
@@ -92,9 +97,20 @@ def record_assets(url: str) -> None:
 
 
 def _asset(url: str, table: TableEntry) -> Asset:
-    place = url if "://" in url else Path(url).resolve().as_uri()
     about = AssetProperties(name=table.name, description=f"{table.description} {table.grain}.")
-    return Asset(key=f"{place}/latest/{table.path}", properties=about)
+    return Asset(key=f"{asset_place(url)}/latest/{table.path}", properties=about)
+
+
+def asset_place(url: str) -> str:
+    """The address of a published place with characters and a length that Prefect allows in a key.
+
+    Where that changes the address, a digest keeps it apart from others.
+    """
+    place = url if "://" in url else Path(url).expanduser().resolve().as_uri()
+    plain = re.sub(r"(%[0-9A-F]{2})+|[^\w.~:/=+,@-]+", "-", place, flags=re.ASCII)
+    if plain == place and len(place) <= LONGEST_PLACE:
+        return place
+    return f"{plain[:LONGEST_PLACE]}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 
 def send_alerts(settings: Settings) -> list[alerts.Alert]:
@@ -105,10 +121,14 @@ def send_alerts(settings: Settings) -> list[alerts.Alert]:
         emit_event(
             event=f"observatory.{alert.kind}",
             resource={
-                "prefect.resource.id": f"observatory.alert.{alert.kind}.{alert.subject}",
-                "prefect.resource.name": alert.subject,
+                "prefect.resource.id": f"observatory.alert.{alert.kind}.{one_line(alert.subject)}",
+                "prefect.resource.name": one_line(alert.subject),
             },
-            payload={"before": alert.before, "after": alert.after, "text": alert.text},
+            payload={
+                "before": alert.before and one_line(alert.before),
+                "after": one_line(alert.after),
+                "text": one_line(alert.text),
+            },
         )
     if noted:
         rows = [{"kind": a.kind, "what": headline.cell(a.text)} for a in noted]

@@ -1,23 +1,32 @@
-"""Settings of a run, from the environment and `.env`; the command line overrides them."""
+"""Settings of a run, from the environment; the command line overrides them.
+
+`flows/environment.py` loads `.env` into the environment first.
+"""
 
 from __future__ import annotations
 
 import getpass
+import re
 import socket
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flows.credentials import GITHUB, HUB, separate, set_home
 from warehouse.contracts.source import card, observed_sources
+from warehouse.database.usable_paths import require_usable, require_usable_temporary_folder
+from warehouse.storage.local import LocalStorage
 from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import StorageError
 
 ALL_SOURCES = observed_sources()
 OPTIONAL_SOURCES = tuple(s for s in ALL_SOURCES if card(s).is_optional)
 DEFAULT_SOURCES = tuple(s for s in ALL_SOURCES if s not in OPTIONAL_SOURCES)
+PATHS = ("archive", "warehouse", "docs", "history", "backfills", "ai_index_files")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/+")  # a path loses the second slash
 
 
 class Settings(BaseSettings):
@@ -27,7 +36,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="OBSERVATORY_", env_file=".env", extra="ignore", populate_by_name=True
+        env_prefix="OBSERVATORY_",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a secret
+        validate_default=True,  # relative paths are below the current folder
     )
 
     archive: Path = Field(Path("data/archive"), description="Archive folder.")
@@ -44,8 +58,8 @@ class Settings(BaseSettings):
     )
     archive_copy: str | None = Field(
         None,
-        description="Folder or s3:// address that scheduled runs restore the archive from and "
-        "back it up to. For workers without a permanent disk.",
+        description="Folder or s3:// address that releases restore the archive from and every "
+        "observation is backed up to. For workers without a permanent disk.",
     )
     backfills: Path = Field(
         Path("data/backfills.yml"), description="File in which every backfill is recorded."
@@ -113,7 +127,19 @@ class Settings(BaseSettings):
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):
+            if value.lstrip().startswith("["):
+                raise ValueError("is not a comma-separated list; leave out brackets and quotes")
             return tuple(v.strip() for v in value.split(",") if v.strip())
+        return value
+
+    @field_validator(*PATHS, mode="before")
+    @classmethod
+    def _local(cls, value: object) -> object:
+        if isinstance(value, str | Path) and (scheme := ADDRESS.match(str(value))):
+            raise ValueError(
+                f"{scheme[0]}… is an address; this must be on a local disk (see "
+                "OBSERVATORY_ARCHIVE_COPY and OBSERVATORY_PUBLISH_TO for addresses)"
+            )
         return value
 
     @field_validator("sources")
@@ -128,12 +154,21 @@ class Settings(BaseSettings):
     @field_validator("publish_to")
     @classmethod
     def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for url in value:
-            try:
-                open_storage(url)
-            except StorageError as error:
-                raise ValueError(str(error)) from error
-        return value
+        if not value:
+            raise ValueError("no place given; use a folder or s3://bucket/prefix")
+        return tuple(_storage(url) for url in dict.fromkeys(value))
+
+    @field_validator("archive_copy")
+    @classmethod
+    def _copy(cls, value: str | None) -> str | None:
+        return value if not value or value.startswith("s3://") else _storage(value)
+
+    @field_validator("archive", "warehouse", "history", "docs", "backfills")
+    @classmethod
+    def _usable(cls, value: Path, info: ValidationInfo) -> Path:
+        require_usable_temporary_folder()
+        without = {"archive": "?", "history": "?", "warehouse": "?$"}
+        return require_usable(value, without=without.get(str(info.field_name), ""))
 
     @field_validator("archive", "warehouse")
     @classmethod
@@ -144,12 +179,23 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is a {is_}, not a {not_}")
         return value
 
-    @field_validator("hub_url", "epoch_url", "github_api_url", "github_raw_url")
+    @field_validator("hub_url", "epoch_url", "github_api_url", "github_raw_url", "ai_index_url")
     @classmethod
-    def _address(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError(f"{value!r} is not an http:// or https:// address")
-        return value.rstrip("/")
+    def _address(cls, value: str | None) -> str | None:
+        return separate(value) if value else None
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401  as in pydantic
+        """Allows tokens to be sent to the configured hosts."""
+        set_home(HUB, self.hub_url)
+        set_home(GITHUB, self.github_api_url)
+
+    @property
+    def archived_sources(self) -> tuple[str, ...]:
+        """The sources to build from: all that the archive has, or those that were named.
+
+        An optional source is observed only when it is named; what was archived of it is used.
+        """
+        return self.sources if "sources" in self.model_fields_set else ALL_SOURCES
 
     def signature(self, audience: str | None) -> str | None:
         """The name for the release log: `publisher`, or user@host except in public places."""
@@ -159,6 +205,17 @@ class Settings(BaseSettings):
             return f"{getpass.getuser()}@{socket.gethostname()}"
         except (KeyError, OSError):  # a container whose user id has no name
             return socket.gethostname()
+
+
+def _storage(url: str) -> str:
+    """The address of a place. Raises ValueError if it is not one, or a folder of no use."""
+    try:
+        storage = open_storage(url)
+    except StorageError as error:
+        raise ValueError(str(error)) from error
+    if isinstance(storage, LocalStorage):
+        require_usable(storage.root)
+    return url
 
 
 def today() -> date:

@@ -1,7 +1,7 @@
-"""Writes the pages of command line, settings and sources: `python -m infra.reference`.
+"""Writes the reference pages: `python -m infra.reference`.
 
-The pages are made from the commands, the settings and the source cards. A test fails if the
-committed pages differ from what this writes.
+The pages are made from the commands, the settings, the source cards and the expectations. A test
+fails if the committed pages differ from what this writes.
 """
 
 from __future__ import annotations
@@ -12,34 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from typer.main import get_command
 
+from expectations.rule import Rule
+from expectations.rules import rules_for
 from flows.cli.app import app
-from flows.cli.errors import DEBUG
 from flows.cli.groups import OLD_COMMANDS, OLD_OPTIONS
+from flows.environment import OTHER_VARIABLES, setting_names
 from flows.settings import Settings
-from infra.register import ALERT_ADDRESS
 from warehouse.contracts.source import sources_table
-from warehouse.database.duckdb_file import MEMORY_LIMIT, THREADS
+from warehouse.contracts.table import Contract, contracts
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTE = "<!-- Written by `make docs-reference`. Do not edit. -->"
-
-# Variables that are not fields of Settings: (name, default, meaning).
-OTHER_VARIABLES = (
-    (MEMORY_LIMIT, "1500MB", "Memory of DuckDB in a build or release, before it spills to disk."),
-    (THREADS, "one per core", "Threads of DuckDB. The bytes of a release do not depend on it."),
-    ("POLARS_MAX_THREADS", "one per core", "Threads of Polars, read by Polars itself."),
-    (DEBUG, "none", "Any value: print the traceback of an unexpected error."),
-    (ALERT_ADDRESS, "none", "Address of the webhook that receives alerts (`infra.register`)."),
-    ("HF_TOKEN", "none", "Token for the Hugging Face Hub: a higher rate limit, and publishing."),
-    ("GITHUB_TOKEN", "none", "Token for GitHub's API: more than 60 requests per hour."),
-    ("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...", "none", "Credentials for `s3://` addresses, "
-     "as in every AWS tool."),
-    ("AWS_ENDPOINT_URL_S3", "AWS", "Address of an S3-compatible server."),
-)  # fmt: skip
 
 
 def command_line() -> str:
@@ -59,10 +45,15 @@ def command_line() -> str:
 def _command(name: str, command: Any) -> Iterator[str]:  # noqa: ANN401  Typer keeps the types private
     yield f"### {name}"
     yield _text(command.help)
-    if commands := getattr(command, "commands", None):
-        for child, about in commands.items():
-            yield from (p.replace("### ", "#### ") for p in _command(f"{name} {child}", about))
-        return
+    commands = getattr(command, "commands", None)
+    if not commands or command.invoke_without_command:  # a group that is a command too
+        yield from _call(name, command)
+    for child, about in (commands or {}).items():
+        yield from (p.replace("### ", "#### ") for p in _command(f"{name} {child}", about))
+
+
+def _call(name: str, command: Any) -> Iterator[str]:  # noqa: ANN401
+    """How a command is called, and its options."""
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     usage = " ".join([name, *map(_usage, arguments), "[OPTIONS]"])
     yield f"```text\n{usage}\n```"
@@ -102,20 +93,18 @@ def settings() -> str:
         "# Settings",
         NOTE,
         "Settings are environment variables. They can also be lines of the file `.env` in the "
-        "current folder. Options of the command line take precedence over both.",
+        "current folder, this page's other variables included. The environment takes precedence "
+        "over `.env`, and options of the command line over both. An empty variable counts as "
+        "unset.",
         _table(header, rows),
         "## Other variables",
-        "These are read from the environment only, not from `.env`.",
         _table(header, others),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
-    alias = field.validation_alias
-    names = [f"OBSERVATORY_{name.upper()}"]
-    if isinstance(alias, AliasChoices):
-        names = [str(c) for c in alias.choices if str(c).isupper()]
+    names = setting_names()[name]
     return " or ".join(f"`{n}`" for n in names), _default(field.default), field.description or ""
 
 
@@ -141,7 +130,36 @@ def sources() -> str:
     return f"# Table of sources\n\n{NOTE}\n\n{sources_table()}"
 
 
-PAGES = {"command-line.md": command_line, "settings.md": settings, "sources.md": sources}
+def expectations() -> str:
+    """The page of the expectations: what stops a release, and what is reported."""
+    rules = [(each, rule) for each in contracts().values() for rule in rules_for(each)]
+    header = ("Table", "Sources in its contract", "Expectation", "What holds")
+    parts = [
+        "# Expectations",
+        NOTE,
+        "A critical expectation that fails stops the build, so nothing is published. A warning is "
+        "reported. [Sources](../sources.md#what-stops-a-release) says why, and how to continue.",
+        "Critical are also the promises of every contract: the columns, their types and order, the "
+        "least number of rows, the key, columns that are never null, values, ranges and "
+        "references.",
+    ]
+    for title, severity in (("Critical", "critical"), ("Warnings", "warning")):
+        rows = [_expectation(*pair) for pair in rules if pair[1].severity == severity]
+        parts += [f"## {title}", _table(header, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _expectation(table: Contract, rule: Rule) -> tuple[str, str, str, str]:
+    named = ", ".join(f"`{source}`" for source in table.license_inputs)
+    return f"`{table.table}`", named, f"`{rule.name}`", rule.description
+
+
+PAGES = {
+    "command-line.md": command_line,
+    "settings.md": settings,
+    "sources.md": sources,
+    "expectations.md": expectations,
+}
 
 
 def write(folder: Path = FOLDER) -> None:

@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
+from flows.environment import is_known
 from flows.settings import Settings
 from tests.standin import StandIn
 from warehouse.archive.archive import Archive
@@ -66,12 +67,33 @@ def _own_environment() -> None:
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
 
 
+@pytest.fixture(autouse=True)
+def _environment_of_one_test() -> Iterator[None]:
+    """Removes what a test's `.env` file, or an empty value, changed in the environment."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() | before.keys():
+        if is_known(name) and os.environ.get(name) != before.get(name):
+            os.environ.pop(name, None)
+            os.environ.update({name: before[name]} if name in before else {})
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The recorded source data, beside the repository; tests that need it skip without it."""
     folder = Path(os.environ.get("OBSERVATORY_RECORDINGS", ROOT.parent / "shared" / "archive"))
     if not (folder / "MANIFEST.csv").exists():
         pytest.skip(f"no recordings at {folder} (set OBSERVATORY_RECORDINGS)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def more_recordings(recordings: Path) -> Path:
+    """Recordings of third parties' histories: beside the first folder, its name with a 2."""
+    named = os.environ.get("OBSERVATORY_RECORDINGS_2")
+    folder = Path(named) if named else recordings.with_name(f"{recordings.name}2")
+    if not (folder / "MANIFEST.csv").exists():
+        pytest.skip(f"no recordings at {folder} (set OBSERVATORY_RECORDINGS_2)")
     return folder
 
 

@@ -86,7 +86,8 @@ print(newest.filter(country_code="XX", credit="fractional", **ONE).select("share
 
 # %% Where does a number come from?
 print(con.sql("FROM meta.lineage WHERE table_name = 'mart.country_share_daily'").pl())
-print(con.sql("SELECT snapshot_id, url, license, sidecar_sha256 FROM meta.snapshots").pl())
+snapshots = "SELECT snapshot_id, url, license, sidecar_sha256 FROM meta.snapshots"
+print(con.sql(f"{snapshots} ORDER BY snapshot_date DESC, snapshot_id LIMIT 10").pl())
 
 # %% May it be shared?
 left_out = pl.read_json(LATEST / "manifest.json").select("audience", "left_out")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
-from flows.cli import archive, explore, history, registry, releases, run, staging
+from flows.cli import archive, claims, explore, history, registry, releases, run, staging
 from flows.cli.groups import ARCHIVE, EXPLORE, REGISTRY, RELEASES, RUN, Commands
+from flows.cli.libraries import quiet_libraries
 from flows.cli.options import flag
 from flows.cli.output import log_to_stderr
+from flows.environment import prepare_environment
 
 HELP = """Where open AI models come from and how they rank.
 
@@ -30,17 +31,6 @@ Exit codes: 0 success, 1 unexpected error, 2 usage error, 3 a source failed, 4 v
 5 archive or warehouse missing or damaged, 6 publishing failed, 130 interrupted. On any failure \
 the previous warehouse and release remain in place.
 """
-
-# Prefect and the Hub client read these when they are imported; both would contact their servers.
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # errors are reported by this program
-    "PREFECT_LOGGING_LEVEL": "WARNING",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-}
 
 app = typer.Typer(
     cls=Commands,
@@ -69,13 +59,14 @@ Version = Annotated[
 @app.callback()
 def prepare(version: Version = False) -> None:
     """Runs before every command."""
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     log_to_stderr()
+    prepare_environment()
+    quiet_libraries()
 
 
 PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     RUN: (run.run, run.observe, run.replay, run.validate, run.publish, run.backfill),
-    EXPLORE: (explore.status, explore.tables, explore.claims, explore.trace),
+    EXPLORE: (explore.status, explore.tables, explore.trace),
     RELEASES: (staging.page,),
     ARCHIVE: (archive.backup, archive.restore, archive.exclude),
 }
@@ -83,6 +74,7 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.command("as-of", rich_help_panel=EXPLORE)(explore.as_of_day)
+app.add_typer(claims.app, name="claims", rich_help_panel=EXPLORE)
 app.add_typer(history.app, name="history", rich_help_panel=EXPLORE)
 app.add_typer(releases.app, name="releases", rich_help_panel=RELEASES)
 app.command("publish-hub", rich_help_panel=RELEASES)(staging.publish_hub)

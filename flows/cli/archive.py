@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,10 @@ from flows.cli.options import (
 from flows.cli.output import print_json, print_line, progress
 from flows.reports.text import size
 from warehouse.storage.open import open_storage
+from warehouse.storage.protocol import StorageError
+
+if TYPE_CHECKING:
+    from warehouse.archive.copy_report import CopyReport
 
 Place = Annotated[str, typer.Argument(metavar="URL", help="Folder or s3://bucket/prefix.")]
 SnapshotId = Annotated[
@@ -42,7 +46,10 @@ def backup(
 def restore(
     url: Place, archive: ArchiveDir = None, sources: Sources = None, as_json: AsJson = False
 ) -> None:
-    """Copy missing snapshots back from a backup; every file is verified."""
+    """Copy missing snapshots and damaged files back from a backup; every file is verified.
+
+    A sealed snapshot of the archive is never changed: differences are reported.
+    """
     _copy("pull", url, archive, sources, as_json)
 
 
@@ -55,15 +62,33 @@ def _copy(direction: str, url: str, archive: ArchiveDir, sources: Sources, as_js
             open_storage(url),
             settings.sources if sources else None,
         )
+    if not done.found:
+        raise _empty_copy(url, sources)
     if as_json:
         print_json(vars(done))
-        return
-    if not done.snapshots:
+    else:
+        _print_report(done)
+    done.raise_for_problems()
+
+
+def _empty_copy(url: str, sources: Sources) -> StorageError:
+    named = f" of {sources}" if sources else ""
+    return StorageError(
+        open_storage(url).url,
+        f"the copy has no snapshot{named}",
+        "Check the address: a copy has its snapshots below archive/.",
+    )
+
+
+def _print_report(done: CopyReport) -> None:
+    if not (done.snapshots or done.repaired or done.problems):
         print_line("nothing to copy: the destination has every snapshot of the origin")
         return
     print_line(f"{len(done.snapshots)} snapshots copied, {done.files} files, {size(done.bytes)}")
     for name in done.snapshots:
         print_line(f"  {name}")
+    for path in done.repaired:
+        print_line(f"  repaired: {path}")
 
 
 def exclude(

@@ -8,14 +8,19 @@ from flows.cli.output import print_fields, print_line, print_rows, print_table
 from flows.reports.text import NOTHING, display
 
 STATEMENT = (
-    *("statement", "publisher", "source", "url", "published_on", "as_of", "period", "quantity"),
+    *("statement", "quote", "publisher", "source", "url", "url_searched_on", "published_on"),
+    *("as_of", "period", "quantity"),
     *(
         "metric_window",
         "population",
         "attribution",
         "credit",
         "denominator",
+        "source_definition",
+        "meaning",
         "definition",
+        "definition_note",
+        "hedge",
         "stated_text",
     ),
     *("untested", "data_needed"),

@@ -10,17 +10,19 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EPIPE
 
 import typer
 from pydantic import ValidationError
-from pydantic_settings.exceptions import SettingsError
 
 from flows.cli import lazy
+from flows.cli.libraries import EnvironmentFaultError, proxy_problem
 from flows.cli.output import print_error, stop_progress
+from flows.reports.text import printable
 from flows.settings import Settings
+from warehouse.storage.redact import redact
 
 DEBUG = "OBSERVATORY_DEBUG"
 CTRL_C = 130
@@ -35,7 +37,8 @@ INTERRUPTED = (
 def errors_reported() -> Iterator[None]:
     """Turns every exception of a command into a message on stderr and an exit code."""
     try:
-        yield
+        with _on_signals(_interrupt, "SIGTERM", "SIGHUP"):
+            yield
     except (typer.Exit, typer.Abort, typer.TyperException):
         raise
     except (KeyboardInterrupt, Exception) as error:
@@ -49,22 +52,42 @@ def errors_reported() -> Iterator[None]:
 
 
 @contextmanager
-def ends_at_once() -> Iterator[None]:
-    """Within it Ctrl-C ends the process without unwinding the stack.
-
-    Ctrl-C also reaches Prefect's local server. An exception that unwinds through Prefect's engine
-    would be reported to that server, with minutes of retries. Nothing needs the unwinding: a build
-    or an upload may be killed at any point.
-    """
-    before = signal.signal(signal.SIGINT, _end_at_once)
+def _on_signals(handler: Callable[..., object], *names: str) -> Iterator[None]:
+    """Within it these signals are handled so, unless they are ignored (`nohup`)."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _interrupt(*_: object) -> None:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does: scratch and children go first."""
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def ends_at_once() -> Iterator[None]:
+    """Within it Ctrl-C, SIGTERM and SIGHUP end the process without unwinding the stack.
+
+    An exception that unwinds through Prefect's engine would be reported to a server that may have
+    ended, with minutes of retries. Nothing needs the unwinding: a build or an upload may be killed
+    at any point.
+    """
+    with _on_signals(_end_at_once, "SIGINT", "SIGTERM", "SIGHUP"):
+        yield
 
 
 def _end_at_once(*_: object) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_IGN)
     stop_progress()
     print_error(INTERRUPTED)
     sys.stderr = io.StringIO()  # for log handlers that report to a server that has ended
@@ -81,9 +104,12 @@ def _report(error: Exception) -> int:
         for line in _invalid_settings(error):
             print_error(line)
         return 2
-    if isinstance(error, SettingsError | UnicodeDecodeError) and _comes_from_env_file(error):
-        print_error(f".env cannot be read: {error}; it must be a text file of NAME=value lines")
+    if isinstance(error, EnvironmentFaultError):
+        print_error(str(error))
         return 2
+    if fault := lazy.exit_codes.own_disk_fault(error):
+        print_error(fault)
+        return 5
     code = lazy.exit_codes.exit_code(error)
     if code is not None:
         print_error(str(error))
@@ -94,6 +120,9 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror:
         print_error(f"{error.filename or 'operating system'}: {error.strerror}")
         return 1
+    if isinstance(error, ImportError | ValueError) and (problem := proxy_problem()):
+        print_error(problem)
+        return 2
     print_error(_unexpected(error))
     return 1
 
@@ -104,18 +133,16 @@ def _invalid_settings(error: ValidationError) -> Iterator[str]:
         yield f"{where}: {problem['msg'].removeprefix('Value error, ')}"
 
 
-def _comes_from_env_file(error: Exception) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    return any("dotenv" in frame.filename for frame in frames)
-
-
 def _unexpected(error: Exception) -> str:
-    text = "".join(traceback.format_exception(error))
+    text = printable(redact("".join(traceback.format_exception(error))))
     what = f"unexpected {type(error).__name__}: {error}".splitlines()[0]
     if os.environ.get(DEBUG):
         return f"{what}\n{text}"
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="observatory-error-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="observatory-error-", suffix=".log", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError:  # a full disk
+        return f"{what}. {DEBUG}=1 prints the traceback; please report it"
     return f"{what}. The traceback is in {file.name}; please report it ({DEBUG}=1 prints it)"

@@ -5,26 +5,41 @@ from __future__ import annotations
 import duckdb
 
 from expectations.report import ValidationError
+from flows.environment import EnvironmentFileError
 from flows.reports.tables import UnknownTableError
 from flows.sources.http import SourceError
-from flows.steps.build import NothingToBuildError
+from flows.steps.build import NothingToBuildError, TransformError
+from flows.steps.data_docs import DataDocsError
 from flows.tracing.find_row import TraceError
+from warehouse.archive.copy_report import SamePlaceError
 from warehouse.archive.snapshot import ArchiveError
-from warehouse.claims.claim import ClaimError
+from warehouse.claims.read import ClaimError
 from warehouse.contracts.source import CardError
 from warehouse.contracts.table import ContractError
 from warehouse.database.duckdb_file import WarehouseError
+from warehouse.database.own_disk import DiskError, own_fault
 from warehouse.hub_history.ledger import HistoryError
+from warehouse.registry.entry import EntryError
 from warehouse.registry.read import RegistryError
 from warehouse.releases.manifest import ReleaseError
 from warehouse.storage.protocol import StorageError
 
 CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((TraceError, UnknownTableError), 2),
+    (
+        (
+            TraceError,
+            UnknownTableError,
+            EntryError,
+            EnvironmentFileError,
+            SamePlaceError,
+            DataDocsError,
+        ),
+        2,
+    ),
     ((SourceError,), 3),
-    ((ValidationError,), 4),
+    ((ValidationError, TransformError), 4),
     ((ArchiveError, WarehouseError, NothingToBuildError, HistoryError), 5),
-    ((RegistryError, ContractError, CardError, ClaimError), 5),
+    ((RegistryError, ContractError, CardError, ClaimError, DiskError), 5),
     ((ReleaseError, StorageError), 6),
 )
 
@@ -32,6 +47,12 @@ CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
 FILE_ERRORS = (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException)
 # What it raises for a table or column that the file does not have.
 VERSION_ERRORS = (duckdb.BinderException, duckdb.CatalogException)
+
+
+def own_disk_fault(error: Exception) -> str | None:
+    """The fault of our own disk behind an error; None if publishing has described it already."""
+    told = isinstance(error, ReleaseError | StorageError | DiskError)
+    return None if told else own_fault(error)
 
 
 def exit_code(error: BaseException) -> int | None:

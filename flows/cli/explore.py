@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import lazy
-from flows.cli.claims_output import print_all, print_statement
 from flows.cli.options import (
     SAMPLE,
     ArchiveDir,
@@ -29,6 +27,7 @@ from flows.cli.summary import print_headline
 from flows.cli.trace_output import print_trace
 from flows.reports.text import NOTHING, minute
 from flows.settings import Settings
+from warehouse.storage.scratch import scratch_folder
 
 TableName = Annotated[
     str | None,
@@ -43,9 +42,6 @@ Key = Annotated[
         metavar="COLUMN=VALUE...",
         help="Pairs that select one row. Without them, the available values are listed.",
     ),
-]
-ClaimId = Annotated[
-    str | None, typer.Option("--id", metavar="ID", help="Show one statement with all its tests.")
 ]
 Day = Annotated[date, typer.Argument(parser=date_of, metavar="DATE", help="YYYY-MM-DD.")]
 
@@ -120,26 +116,6 @@ def _column(about: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def claims(
-    warehouse: WarehouseFile = None, claim_id: ClaimId = None, as_json: AsJson = False
-) -> None:
-    """List published statements and whether the data support them.
-
-    Each has two verdicts: with the data of the time when it was published, and with today's.
-    """
-    settings = settings_from(warehouse=warehouse)
-    if claim_id:
-        found = lazy.claims.statement(settings.warehouse, claim_id)
-    else:
-        found = lazy.claims.ledger(settings.warehouse)
-    if as_json:
-        print_json(found)
-    elif claim_id:
-        print_statement(claim_id, found)
-    else:
-        print_all(found)
-
-
 def trace(
     table: Table,
     key: Key = None,
@@ -174,11 +150,11 @@ def as_of_day(
     releases are unchanged.
     """
     known = settings_to_read(archive=archive)
-    with tempfile.TemporaryDirectory(prefix="observatory-as-of-") as scratch:
+    with scratch_folder("as-of") as scratch:
         given = overrides(
             archive=known.archive,
-            warehouse=Path(scratch) / "then.duckdb",
-            history=known.history,
+            warehouse=scratch / "then.duckdb",
+            history=known.history if known.history.is_dir() else scratch / "history",
             sources=sources,
         )
         settings = Settings(**given)

@@ -15,20 +15,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flows import pipeline as pipeline
     from flows.cli import exit_codes as exit_codes
+    from flows.reports import claim_verdict as claim_verdict
     from flows.reports import claims as claims
     from flows.reports import headline as headline
     from flows.reports import registry_gaps as registry_gaps
+    from flows.reports import similar_names as similar_names
     from flows.reports import status as status
     from flows.reports import tables as tables
     from flows.reports import validation as validation
     from flows.steps import hub_history as hub_history
     from flows.steps import observe as observe
+    from flows.steps import publish as publish
     from flows.steps import publish_to_huggingface as publish_to_huggingface
     from flows.steps import sequence as sequence
     from flows.tracing import trace as trace
     from warehouse.archive import archive as archive
     from warehouse.archive import backup as backup
+    from warehouse.claims import claim_edit as claim_edit
+    from warehouse.claims import predicates as predicates
     from warehouse.database import duckdb_file as duckdb_file
+    from warehouse.database import lock as lock
     from warehouse.publishing import catalog as catalog
     from warehouse.publishing import channels as channels
     from warehouse.publishing import diff as diff
@@ -36,26 +42,33 @@ if TYPE_CHECKING:
     from warehouse.publishing import release_objects as release_objects
     from warehouse.publishing import retention as retention
     from warehouse.publishing import verify as verify
+    from warehouse.registry import edit as edit
     from warehouse.registry import load as load
     from warehouse.site import i18n as i18n
 
 MODULES = {
     "pipeline": "flows.pipeline",
     "exit_codes": "flows.cli.exit_codes",
+    "claim_verdict": "flows.reports.claim_verdict",
     "claims": "flows.reports.claims",
     "headline": "flows.reports.headline",
     "registry_gaps": "flows.reports.registry_gaps",
+    "similar_names": "flows.reports.similar_names",
     "status": "flows.reports.status",
     "tables": "flows.reports.tables",
     "validation": "flows.reports.validation",
     "hub_history": "flows.steps.hub_history",
     "observe": "flows.steps.observe",
+    "publish": "flows.steps.publish",
     "publish_to_huggingface": "flows.steps.publish_to_huggingface",
     "sequence": "flows.steps.sequence",
     "trace": "flows.tracing.trace",
     "archive": "warehouse.archive.archive",
     "backup": "warehouse.archive.backup",
+    "claim_edit": "warehouse.claims.claim_edit",
     "duckdb_file": "warehouse.database.duckdb_file",
+    "lock": "warehouse.database.lock",
+    "predicates": "warehouse.claims.predicates",
     "catalog": "warehouse.publishing.catalog",
     "channels": "warehouse.publishing.channels",
     "diff": "warehouse.publishing.diff",
@@ -63,6 +76,7 @@ MODULES = {
     "release_objects": "warehouse.publishing.release_objects",
     "retention": "warehouse.publishing.retention",
     "verify": "warehouse.publishing.verify",
+    "edit": "warehouse.registry.edit",
     "load": "warehouse.registry.load",
     "i18n": "warehouse.site.i18n",
 }

@@ -101,6 +101,9 @@ ForAudience = Annotated[
 AllowShrink = Annotated[
     bool, flag("--allow-shrink", help="Publish even if tables shrank since the last release.")
 ]
+AllowOlder = Annotated[
+    bool, flag("--allow-older", help="Publish even if the current release is of a later day.")
+]
 Limit = Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of rows per group.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Reason; it is recorded.")]
 Undo = Annotated[bool, flag("--undo", help="Reverse an earlier call.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -15,7 +16,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from flows.reports.text import display, printable
+from flows.reports.text import display, json_printable, printable
+from warehouse.storage.redact import redact
+
+for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 must not end a run
+        stream.reconfigure(errors="backslashreplace")
 
 # A file or a log has no width to fit into, and wrapped tables are hard to read there.
 WIDTH = None if sys.stdout.isatty() else 130
@@ -69,7 +75,7 @@ def stop_progress() -> None:
 
 def print_error(text: str) -> None:
     """One error, on stderr."""
-    err.print(Text(f"error: {printable(text)}", style="red"), soft_wrap=True)
+    err.print(Text(f"error: {printable(redact(text))}", style="red"), soft_wrap=True)
 
 
 def print_notice(text: str) -> None:
@@ -109,12 +115,14 @@ def print_table(title: str, header: list[str], cells: list[list[str]]) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in header:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(printable(name)), overflow="fold")
     for row in cells:
         table.add_row(*(Text(printable(c)) for c in row))
     out.print(table)
 
 
 def print_json(document: object) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False, indent=1) + "\n")
+    """One JSON document on stdout; characters that steer a terminal are escaped in it."""
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(document, default=str, ensure_ascii=not is_utf8, indent=1)
+    sys.stdout.write(json_printable(text) + "\n")

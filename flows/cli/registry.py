@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import lazy
+from flows.cli import lazy, registry_add
 from flows.cli.options import AsJson, Limit, WarehouseFile, settings_from
 from flows.cli.output import print_json, print_line, print_rows, progress
 
 app = typer.Typer(
     help="Check and extend the registry of labs and namespaces.", no_args_is_help=True
 )
+
+
+app.command()(registry_add.add)
 
 
 @app.command()
@@ -23,13 +26,25 @@ def check() -> None:
 
 @app.command()
 def gaps(warehouse: WarehouseFile = None, limit: Limit = 25, as_json: AsJson = False) -> None:
-    """List names that nobody has examined yet, heaviest first."""
-    summary, names = lazy.registry_gaps.gaps(settings_from(warehouse=warehouse).warehouse, limit)
+    """Show how much of the weight is documented, and the heaviest names that are not.
+
+    Weights: 30-day downloads on the newest day, places among the first 50 of each board, notable
+    models. A name is as well documented as the weaker of its row and its lab's row.
+    """
+    found = lazy.registry_gaps.gaps(settings_from(warehouse=warehouse).warehouse, limit)
+    summary, unexamined, undocumented = (frame.to_dicts() for frame in found)
     if as_json:
-        print_json({"coverage": summary.to_dicts(), "unexamined": names.to_dicts()})
+        print_json(
+            {
+                "coverage": summary,
+                "unexamined": unexamined,
+                "without_specific_evidence": undocumented,
+            }
+        )
         return
-    print_rows("examined share of the weight, by system", summary.to_dicts())
-    print_rows("heaviest unexamined names", names.to_dicts())
+    print_rows("examined weight, and what that rests on: evidence and confidence", summary)
+    print_rows("heaviest names without specific evidence", undocumented)
+    print_rows("heaviest unexamined names", unexamined)
 
 
 @app.command()

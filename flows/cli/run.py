@@ -11,8 +11,10 @@ import typer
 
 from flows.cli import lazy
 from flows.cli.errors import ends_at_once
+from flows.cli.libraries import require_usable_proxies
 from flows.cli.options import (
     SAMPLE,
+    AllowOlder,
     AllowShrink,
     ArchiveDir,
     AsJson,
@@ -31,6 +33,7 @@ from flows.cli.options import (
     source_of,
 )
 from flows.cli.output import print_json, print_line, progress
+from flows.cli.prefect_server import provide_server
 from flows.cli.summary import print_published, print_summary
 from flows.reports.text import display
 from flows.settings import ALL_SOURCES, Settings, today
@@ -68,6 +71,7 @@ def run(
     sources: Sources = None,
     audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
+    allow_older: AllowOlder = False,
     sample: Sample = False,
     as_json: AsJson = False,
 ) -> None:
@@ -80,10 +84,14 @@ def run(
         archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
     ) | ({"archive": str(SAMPLE)} if sample else {})
     settings = Settings(**given)
+    require_usable_proxies()
     with ends_at_once(), progress("running the Prefect flow (its local server starts first)"):
+        provide_server(settings.warehouse.parent / "prefect")
         if sample:
             as_of = as_of or _newest_date(SAMPLE)
-        published = lazy.pipeline.observatory(as_of, audience, allow_shrink, not sample, given)
+        published = lazy.pipeline.observatory(
+            as_of, audience, allow_shrink, not sample, given, allow_older
+        )
     print_summary(settings, published, as_json=as_json)
 
 
@@ -99,6 +107,7 @@ def observe(
     Continues where an interrupted run stopped. An existing snapshot is reused.
     """
     settings = settings_from(archive=archive)
+    require_usable_proxies()
     with progress(f"downloading {source}"):
         observation = lazy.observe.observe(source, settings, as_of or today(), at)
     if as_json:
@@ -116,6 +125,7 @@ def replay(
     sources: Sources = None,
     audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
+    allow_older: AllowOlder = False,
     as_json: AsJson = False,
 ) -> None:
     """Build, validate and publish from the archive alone.
@@ -125,27 +135,34 @@ def replay(
     settings = settings_from(
         archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
     )
-    with progress("building and publishing"):
-        lazy.sequence.build(settings, as_of or today())
-        published = lazy.sequence.publish(
-            settings, settings.publish_to, audience, allow_shrink=allow_shrink
-        )
+    day, places = as_of or today(), settings.publish_to
+    lazy.sequence.require_snapshots(settings, day)
+    lazy.sequence.require_own_places(settings, day, audience, allow_older=allow_older)
+    allowed = lazy.publish.Allowed(allow_shrink, allow_older)
+    with progress("building and publishing"), lazy.lock.alone(settings.warehouse):
+        lazy.sequence.build(settings, day)
+        published = lazy.sequence.publish(settings, places, audience, allowed=allowed)
     print_summary(settings, [vars(p) for p in published], as_json=as_json)
 
 
 def publish(
+    archive: ArchiveDir = None,
     warehouse: WarehouseFile = None,
     publish_to: PublishTo = None,
     audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
+    allow_older: AllowOlder = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish the existing warehouse as a release."""
-    settings = settings_to_read(warehouse=warehouse, publish_to=publish_to)
+    """Publish the existing warehouse as a release.
+
+    The release includes the history of the Hub, so --archive is the one the warehouse was built
+    from.
+    """
+    settings = settings_to_read(archive=archive, warehouse=warehouse, publish_to=publish_to)
+    allowed = lazy.publish.Allowed(allow_shrink, allow_older)
     with progress("publishing"):
-        published = lazy.sequence.publish(
-            settings, settings.publish_to, audience, allow_shrink=allow_shrink
-        )
+        published = lazy.sequence.publish(settings, settings.publish_to, audience, allowed=allowed)
     print_published([vars(p) for p in published], as_json=as_json)
 
 
@@ -190,7 +207,9 @@ def backfill(
     if last < first:
         raise typer.BadParameter(f"{last} is before {first}; give the earlier date first")
     given = overrides(archive=archive, warehouse=warehouse)
+    require_usable_proxies()
     with ends_at_once(), progress("running the Prefect flow on Dask"):
+        provide_server(Settings(**given).warehouse.parent / "prefect")
         entry = lazy.pipeline.backfill(first, last, reason, as_of, workers, scheduler, given)
     if as_json:
         print_json(entry)

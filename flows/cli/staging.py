@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from flows.cli.options import (
 )
 from flows.cli.output import print_json, print_line, progress
 from flows.reports.text import size
+from warehouse.storage.scratch import scratch_folder
 
 
 def _repository(text: str) -> str:
@@ -48,9 +48,9 @@ def publish_hub(
     settings = settings_to_read(warehouse=warehouse)
     with (
         progress("staging the release"),
-        tempfile.TemporaryDirectory(prefix="observatory-hub-") as scratch,
+        scratch_folder("hub") as scratch,
     ):
-        folder = Path(scratch) / "release"
+        folder = scratch / "release"
         manifest = lazy.sequence.stage(settings, folder, "public")
         change = lazy.publish_to_huggingface.publish_to_hub(
             settings, repo, folder, manifest, commit=yes

@@ -16,6 +16,7 @@ import httpx2
 import polars as pl
 
 from flows.settings import Settings
+from flows.sources.arrival import arriving
 from flows.sources.formats.csv_file import (
     CsvFile,
     DamagedCsvError,
@@ -25,8 +26,9 @@ from flows.sources.formats.csv_file import (
     stripped,
     utf8,
 )
-from flows.sources.formats.zips import DAMAGED_ZIP, members, one_each, open_zip, parts_of
-from flows.sources.http import SourceError, damaged_response, get
+from flows.sources.formats.damage import naming
+from flows.sources.formats.zips import members, one_each, open_zip, parts_of, unpacked
+from flows.sources.http import get
 from flows.sources.quarantine import load_records, refusal, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
@@ -80,11 +82,9 @@ class _Visit:
             if earlier := self._latest(name, path):
                 self._draft.reuse(earlier, name=name, url=url)
             return earlier is not None
-        try:
+        with arriving(self._draft, name, response.content, url, _advice(name)):
             text = _member(response.content, name) if path.endswith(".zip") else response.content
             table = None if text is None else read_table(text, contract(FILES[name][1]))
-        except DAMAGED_ZIP as error:
-            raise self._error(name, url, response.content, error) from error
         if text is None or table is None:
             return False
         etag, status = response.headers.get("etag"), response.status_code
@@ -127,10 +127,9 @@ class _Visit:
             any(f.name == name for f in last.files) or any(n.startswith(name) for n in last.notes)
         )
 
-    def _error(self, name: str, url: str, data: bytes, error: Exception) -> SourceError:
-        table = FILES[name][1]
-        do = f"run again later; if the producer changed the file, adapt {table}'s contract"
-        return damaged_response(self._draft, name, data, url, f"{name}: {error}", do)
+
+def _advice(name: str) -> str:
+    return f"run again later; if the producer changed the file, adapt {FILES[name][1]}'s contract"
 
 
 def _member(archive_bytes: bytes, name: str) -> bytes | None:
@@ -138,7 +137,7 @@ def _member(archive_bytes: bytes, name: str) -> bytes | None:
     with open_zip(archive_bytes) as bundle:
         named = [m for m in members(bundle) if parts_of(m.filename)[-1].casefold() == name]
         found = one_each(named, lambda inside: parts_of(inside)[-1])
-        return bundle.read(found[name]) if found else None
+        return unpacked(bundle, found[name]) if found else None
 
 
 def read_table(data: bytes, table: Contract) -> CsvFile:
@@ -166,7 +165,8 @@ def parse_tables(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sna
     """
     for name, (_, table) in FILES.items():
         for file in snapshot.find(name):
-            _load_csv(con, snapshot, contract(table), name, archive.read(file))
+            with naming(name):
+                _load_csv(con, snapshot, contract(table), name, archive.read(file))
 
 
 def _load_csv(

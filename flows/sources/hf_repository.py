@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +14,11 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 
+from flows.sources.formats.damage import describe, is_damage
 from flows.sources.http import SourceError
+from flows.sources.reachability import is_lost
 from warehouse.storage.files import git_blob_id, sha256
+from warehouse.storage.scratch import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Repository:
 
     def download(self, path: str) -> bytes:
         """The bytes of a file, unchecked."""
-        with tempfile.TemporaryDirectory() as cache:
+        with scratch_folder("download") as cache:
             downloaded = self.api.hf_hub_download(
                 self.repo, path, revision=self.commit, repo_type=self.kind, cache_dir=cache
             )
@@ -56,15 +58,29 @@ class Repository:
 @contextmanager
 def translate_errors(source: str, day: date, address: str) -> Iterator[None]:
     """Turns what huggingface_hub raises for a bad response into a SourceError."""
-    try:
-        yield
-    except (httpx2.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
+    if is_lost(address):
         raise SourceError(
             source,
-            f"{day} no usable response ({type(error).__name__}: {error})",
+            "no connection a moment ago",
+            address,
+            "check the network, then run again",
+            is_transient=True,
+            is_unreachable=True,
+        )
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        if not (isinstance(error, httpx2.HTTPError | OSError) or is_damage(error)):
+            raise
+        raise SourceError(
+            source,
+            f"{day} no usable response ({type(error).__name__}: {describe(error)})",
             address,
             "check the network and whether the repository has moved, then run again",
             is_transient=_is_transient(error),
+            is_unreachable=isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout),
         ) from error
 
 

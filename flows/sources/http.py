@@ -12,7 +12,16 @@ import httpx2
 from huggingface_hub import close_session, get_session
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
+import flows.sources.session  # noqa: F401  sets the session that `get_session` returns
 from flows.settings import Settings
+from flows.sources.reachability import (
+    CONNECT_SECONDS,
+    is_failing,
+    is_given_up,
+    is_lost,
+    record_answer,
+    record_failure,
+)
 from warehouse.archive.draft import Draft
 from warehouse.storage.redact import redact
 
@@ -26,7 +35,15 @@ CONNECTION_ERRORS = (
     httpx2.DecodingError,
 )
 
+# The largest response known, an edition of the AI Index, has some 40 MB.
+MAX_BYTES = 512 << 20  # of a response, decoded
+MAX_RATIO, FREE_BYTES = 500, 8 << 20  # a decoded body above 8 MiB, to what was sent
+
 log = logging.getLogger("observatory.http")
+
+
+class TooLargeError(ValueError):
+    """A response that exceeds the limits; the message names them."""
 
 
 class SourceError(RuntimeError):
@@ -40,11 +57,13 @@ class SourceError(RuntimeError):
         do: str,
         *,
         is_transient: bool = False,
+        is_unreachable: bool = False,
         status: int | None = None,
     ) -> None:
         super().__init__(redact(f"{source}: {what}\n  where: {where}\n  what to do: {do}"))
         self.source, self.what = source, redact(what)
         self.is_transient = is_transient  # a retry after a minute may succeed
+        self.is_unreachable = is_unreachable  # no connection came about
         self.status = status  # of the response, if there was one
 
 
@@ -72,45 +91,86 @@ def get(
     """GET with retries: after a 429 when the source says, after 5xx and broken connections later.
 
     Waits double with each try; none exceeds `deadline` (monotonic clock) or MAX_WAIT. Returns 200
-    and 304 responses, and 404 if `absent_ok`. Raises SourceError otherwise; its message names
-    `variable`, the environment variable with the source's token.
+    and 304 responses, and 404 if `absent_ok`. Raises SourceError, naming the token's `variable`.
     """
     timeout = settings.http_timeout_seconds * timeout_factor
     for attempt in range(1, TRIES + 1):
         try:
             response, outcome = _request(url, headers or {}, timeout)
+        except (UnicodeEncodeError, TooLargeError) as error:
+            raise _unusable(source, url, error, variable) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            outcome = f"{type(error).__name__}: {error}"
-            raise _retries_failed(source, url, outcome, None, variable, None) from error
+            raise _retries_failed(source, url, _about(error), None, variable, None) from error
         if response is not None and response.status_code not in RETRY_STATUSES:
             break
         wait = _wait(response, attempt, settings.http_first_wait_seconds)
         too_long = wait > MAX_WAIT or (deadline and time.monotonic() + wait > deadline)
-        if attempt == TRIES or too_long:
+        if attempt == TRIES or too_long or (response is None and is_given_up(url)):
             requested = wait if too_long else None
             raise _retries_failed(source, url, outcome, response, variable, requested)
-        log.warning(
-            "%s: %s; retrying in %.3g s (try %d of %d)", source, outcome, wait, attempt, TRIES
-        )
+        again = f"retrying in {wait:.3g} s (try {attempt} of {TRIES})"
+        log.warning("%s: %s; %s", source, outcome, again)
         time.sleep(wait)
     assert response is not None
-    status = response.status_code
-    if status in (200, 304) or (absent_ok and status == 404):
+    if (status := response.status_code) in (200, 304) or (absent_ok and status == 404):
         return response
     raise SourceError(source, f"HTTP {status}", url, _advice(response, variable), status=status)
+
+
+def _about(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _unusable(
+    source: str, url: str, error: UnicodeEncodeError | TooLargeError, variable: str
+) -> SourceError:
+    """The error for a token that cannot be sent, or a response beyond the limits."""
+    if isinstance(error, TooLargeError):
+        return SourceError(source, str(error), url, "check the address and the server")
+    return SourceError(
+        source,
+        f"the token has the character {error.object[error.start]!a}, which no token has",
+        url,
+        f"set {variable} again, or log in to Hugging Face again if it is not set",
+    )
 
 
 def _request(
     url: str, headers: dict[str, str], timeout: float
 ) -> tuple[httpx2.Response | None, str]:
     """One request: the response if one came, and a short description of the outcome."""
+    if is_lost(url):
+        return None, "no connection a moment ago"
+    limits, began = httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)), time.monotonic()
     try:
-        response = get_session().request("GET", url, headers=headers, timeout=timeout)
+        with get_session().stream("GET", url, headers=headers, timeout=limits) as received:
+            response = _bounded(received)
     except CONNECTION_ERRORS as error:
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+            record_failure(url, time.monotonic() - began)
         if isinstance(error, httpx2.ConnectError):
             close_session()  # else the pool may reuse a dead connection
-        return None, f"{type(error).__name__}: {error}"
+        return None, _about(error)
+    record_answer(url)
     return response, f"HTTP {response.status_code}"
+
+
+def _bounded(received: httpx2.Response) -> httpx2.Response:
+    """The response with its body, decoded piece by piece. Raises TooLargeError at the limit."""
+    body = bytearray()
+    for piece in received.iter_bytes():
+        body += piece
+        sent = max(received.num_bytes_downloaded, 1)
+        if len(body) > MAX_BYTES or (len(body) > FREE_BYTES and len(body) > MAX_RATIO * sent):
+            raise TooLargeError(
+                f"the response has more than {len(body):,} bytes, sent as {sent:,}; the limits are "
+                f"{MAX_BYTES:,} bytes and {MAX_RATIO} times what is sent"
+            )
+    gone = ("content-encoding", "content-length", "transfer-encoding")
+    headers = [(k, v) for k, v in received.headers.multi_items() if k.lower() not in gone]
+    return httpx2.Response(
+        received.status_code, headers=headers, content=bytes(body), request=received.request
+    )
 
 
 def _wait(response: httpx2.Response | None, attempt: int, first_wait: float) -> float:
@@ -150,6 +210,7 @@ def _retries_failed(
         _quota_advice(response, variable)
         or "check the network and the source's status, then run again; stored files are reused",
         is_transient=True,
+        is_unreachable=response is None and is_failing(url),
         status=response.status_code if response is not None else None,
     )
 
@@ -168,8 +229,8 @@ def _advice(response: httpx2.Response, variable: str) -> str:
         return f"authentication failed: set {variable} to a valid token, or leave the source out"
     if response.status_code == 404:
         return "the address has moved: compare the source card with the producer's page"
-    code = response.headers.get("x-error-code") or response.text[:200]
-    return f"the source says: {code!r}"
+    code = response.headers.get("x-error-code") or response.text
+    return f"the source says: {redact(code)[:200]!r}"  # a part of a secret is not recognized
 
 
 def _quota_advice(response: httpx2.Response | None, variable: str) -> str | None:

@@ -30,15 +30,22 @@ def typed(text: str, column: Column) -> str:
     if column.type == "DOUBLE":  # 1e999 has the format of a number but is infinite
         cast = f"CASE WHEN isfinite({cast}) THEN {cast} END"
     pattern = literal(FORMATS[column.written].pattern)
+    if outside := _outside(cast, column):
+        cast = f"CASE WHEN NOT ({outside}) THEN {cast} END"
     return f"CASE WHEN regexp_full_match({text}, {pattern}) THEN {cast} END"
+
+
+def _outside(value: str, column: Column) -> str:
+    """SQL: whether a value is out of its column's range; empty for a column without one."""
+    bounds = ((column.min, "<"), (column.max, ">"))
+    return " OR ".join(f"{value} {sign} {bound!r}" for bound, sign in bounds if bound is not None)
 
 
 def checked(value: str, column: Column) -> str:
     """SQL of a typed value; null where it is infinite, out of range or of another type."""
     cast = f"try_cast({value} AS {column.type})"
-    bounds = ((column.min, "<"), (column.max, ">"))
-    outside = "".join(f" OR {cast} {sign} {bound!r}" for bound, sign in bounds if bound is not None)
-    return f"CASE WHEN NOT ({_misfit(value, column.type)}{outside}) THEN {cast} END"
+    unfit = " OR ".join(filter(None, (_misfit(value, column.type), _outside(cast, column))))
+    return f"CASE WHEN NOT ({unfit}) THEN {cast} END"
 
 
 def _misfit(value: str, kind: str) -> str:
@@ -48,6 +55,9 @@ def _misfit(value: str, kind: str) -> str:
     ):  # contracts promise finite numbers: one infinite cell must not stop a build
         return f"NOT coalesce(isfinite(try_cast({value} AS DOUBLE)), false)"
     fails = f"try_cast({value} AS {kind}) IS NULL"
+    if kind in ("DATE", "TIMESTAMP"):  # `infinity` and years that Python and Polars cannot hold
+        cast = f"try_cast({value} AS {kind})"
+        return f"NOT coalesce(isfinite({cast}) AND year({cast}) BETWEEN 1800 AND 2199, false)"
     if kind not in ("BIGINT", "INTEGER"):
         return fails
     number = f"try_cast({value} AS DOUBLE)"
@@ -83,14 +93,12 @@ def _cell_checks(
         column = table.columns[name]
         if column.is_essential != essential:
             continue
-        if values and name in values:
-            bounds = "" if column.min is None else f", {column.min:g} or more"
-            bounds += "" if column.max is None else f", at most {column.max:g}"
-            value, expected = values[name], f"{column.written or column.type}{bounds}"
-        elif column.written:
-            value, expected = typed(cell, column), column.written
-        else:
+        given = (values or {}).get(name)
+        if given is None and not column.written:
             continue
+        bounds = "" if column.min is None else f", {column.min:g} or more"
+        bounds += "" if column.max is None else f", at most {column.max:g}"
+        value, expected = given or typed(cell, column), f"{column.written or column.type}{bounds}"
         unusable = f"({cell} IS NOT NULL AND {value} IS NULL)"
         yield name, cell, unusable, f"{name}: expected {expected}"
 

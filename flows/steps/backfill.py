@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -28,6 +27,7 @@ from warehouse.database.duckdb_file import open_built
 from warehouse.hub_history.ledger import Sweep
 from warehouse.hub_history.store import History
 from warehouse.storage.files import write_atomically
+from warehouse.storage.scratch import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def prepare(settings: Settings, first: date, last: date, as_of: date) -> Iterato
     found = last_loaded_days(snapshots).items()
     days = tuple(PastDay(day, loaded) for day, loaded in found if first <= day <= last)
     settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".backfill-", dir=settings.warehouse.parent) as folder:
-        path = Path(folder).resolve() / "build.duckdb"
+    with scratch_folder("backfill", settings.warehouse.parent) as folder:
+        path = folder.resolve() / "build.duckdb"
         if days:
             steps.load_raw(path, archive, snapshots, settings.history)
             steps.transform(path, "core", clocks)

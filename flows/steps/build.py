@@ -12,17 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 import polars as pl
 
-from flows.sources import SOURCES
-from flows.sources.http import SourceError
+from flows.settings import ALL_SOURCES
+from flows.sources.formats.damage import describe
+from flows.sources.parse import parse_snapshot
 from flows.steps.hub_history import SOURCE, up_to_date
 from flows.steps.past_shares import TABLES as SETTLED
 from flows.steps.past_shares import PastDay, load_past_shares
 from flows.steps.snapshot_window import last_loaded_days, loaded
+from transforms.ai_index.figures import CellError
 from transforms.plan import Step, plan
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot, read_moment
@@ -34,8 +35,16 @@ from warehouse.hub_history.load import load_history
 from warehouse.registry.load import load_reference
 from warehouse.releases.licensing import table_sources
 from warehouse.storage.files import file_sha256
+from warehouse.storage.scratch import scratch_folder
 
 log = logging.getLogger("observatory.build")
+
+
+# What odd values cause; a panic of Polars is not even an Exception.
+_VALUES = (
+    *(pl.exceptions.PolarsError, pl.exceptions.PanicException, CellError),
+    *(duckdb.ConstraintException, duckdb.ConversionException, duckdb.OutOfRangeException),
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,10 @@ class Clocks:
     )  # the registry is used as it was known on this day; date.max: all of it
 
 
+class TransformError(RuntimeError):
+    """A table cannot be computed from the values that were loaded."""
+
+
 class NothingToBuildError(RuntimeError):
     """The archive has no snapshot up to the day."""
 
@@ -57,6 +70,7 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
 
     A source that stands in for another one is read only for days that the other one lacks.
     """
+    archive.excluded(), archive.rejected_on_arrival()  # a damaged one is reported before the work
     chosen: list[Snapshot] = []
     for source in sources:
         found = archive.snapshots(source, until=as_of)
@@ -69,8 +83,9 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
     if not chosen:
         later = [s.snapshot_date for source in sources for s in archive.snapshots(source)]
         todo = f"use --as-of {min(later)} or later: the first is of that day" if later else ""
+        named = "" if set(sources) == set(ALL_SOURCES) else f" of {', '.join(sources)}"
         raise NothingToBuildError(
-            f"{archive.root} has no snapshot of {', '.join(sources)} up to {as_of}; "
+            f"{archive.root} has no snapshot{named} up to {as_of}; "
             + (todo or "fetch some with `observatory run`, or check --archive")
         )
     return chosen
@@ -136,8 +151,8 @@ def _folder(given: Path | None) -> Iterator[Path]:
     if given:
         yield given
         return
-    with TemporaryDirectory(prefix="observatory-history-") as scratch:
-        yield Path(scratch)
+    with scratch_folder("history") as scratch:
+        yield scratch
 
 
 def compute_past_shares(
@@ -165,15 +180,7 @@ def compute_past_shares(
 
 
 def _parse(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot) -> None:
-    try:
-        SOURCES[snapshot.source].parse(con, archive, snapshot)
-    except (duckdb.Error, ValueError) as error:
-        raise SourceError(
-            snapshot.source,
-            f"{snapshot.snapshot_id} cannot be read: {error}",
-            str(archive.folder(snapshot.source, snapshot.snapshot_date, snapshot.slot)),
-            "if the source changed its format, adapt the parser and its contract",
-        ) from error
+    parse_snapshot(con, archive, snapshot)
     log.info("%s: loaded %s", snapshot.source, snapshot.snapshot_id)
 
 
@@ -193,6 +200,8 @@ def _snapshot_row(archive: Archive, snapshot: Snapshot, is_loaded: bool) -> dict
         "rows_seen": snapshot.rows_seen,
         "is_complete": snapshot.is_complete,
         "is_sample": snapshot.is_sample,
+        "tops": ", ".join(f"{c}:{n}" for c, n in sorted((snapshot.tops or {}).items())) or None,
+        "complete_from": snapshot.complete_from,
         "sidecar_sha256": file_sha256(archive.sidecar(snapshot)),
         "is_loaded": is_loaded,
     }
@@ -205,7 +214,14 @@ def transform(build: Path, layer: str, clocks: Clocks) -> dict[str, int]:
 
 
 def _compute(con: duckdb.DuckDBPyConnection, step: Step, clocks: Clocks) -> int:
-    rows = duckdb_file.insert_frame(con, contract(step.table), _frame(con, step, clocks))
+    try:
+        rows = duckdb_file.insert_frame(con, contract(step.table), _frame(con, step, clocks))
+    except _VALUES as error:
+        raise TransformError(
+            f"{step.table} cannot be computed: {describe(error)}\n  what to do: find the value in "
+            f"{', '.join(sorted(set(step.inputs.values())))} (*.failed.duckdb) and exclude its "
+            "snapshot (`observatory exclude`)"
+        ) from error
     log.info("%s: %s rows", step.table, f"{rows:,}")
     return rows
 

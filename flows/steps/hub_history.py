@@ -7,15 +7,14 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 
 from flows.settings import Settings
-from flows.sources import SOURCES
+from flows.sources.parse import parse_snapshot
 from warehouse.archive.archive import Archive
-from warehouse.archive.snapshot import Snapshot
+from warehouse.archive.snapshot import ArchiveError, Snapshot
 from warehouse.contracts.source import card
 from warehouse.database import duckdb_file
 from warehouse.hub_history.ledger import HistoryError, Sweep
@@ -24,6 +23,7 @@ from warehouse.hub_history.store import History
 from warehouse.releases.hub_history_export import LIST, list_json, shared_files
 from warehouse.releases.manifest import Audience, FileEntry
 from warehouse.storage.files import file_sha256
+from warehouse.storage.scratch import scratch_folder
 
 log = logging.getLogger("observatory.history")
 
@@ -82,10 +82,10 @@ def up_to_date(
 @contextmanager
 def _parsed(archive: Archive, snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
     """The raw tables of one snapshot, in a temporary file: they may be large."""
-    with TemporaryDirectory(prefix="observatory-history-") as folder:
-        con = duckdb_file.create(Path(folder) / "scratch.duckdb")
+    with scratch_folder("history") as folder:
+        con = duckdb_file.create(folder / "scratch.duckdb")
         try:
-            SOURCES[SOURCE].parse(con, archive, snapshot)
+            parse_snapshot(con, archive, snapshot)
             yield con
         finally:
             con.close()
@@ -96,11 +96,26 @@ def shared_with_releases(
 ) -> tuple[dict[str, bytes], list[tuple[FileEntry, Path]]]:
     """The documents and shared files with which a release includes the history up to a day.
 
-    Empty if there is no history or it does not match the archive: releases do not need it.
+    Empty if the warehouse has no snapshot of the Hub, or the history does not match the archive.
+    Raises ArchiveError if the archive is not the one that the warehouse was built from.
     """
     archive = Archive(settings.archive)
+    built_from = _built_from(settings.warehouse)
+    if not built_from or not (audience == "internal" or card(SOURCE).may_share_derived):
+        return {}, []
     snapshots = [s for s in archive.snapshots(SOURCE) if s.snapshot_date <= until]
-    if not snapshots or not (audience == "internal" or card(SOURCE).may_share_derived):
+    known = {
+        sidecar.parent.relative_to(archive.root).as_posix(): file_sha256(sidecar)
+        for sidecar in archive.sidecars([SOURCE])
+    }
+    if lacking := sorted(i for i, sidecar in built_from.items() if known.get(i) != sidecar):
+        raise ArchiveError(
+            f"{archive.root} lacks {lacking[0]}, from which {settings.warehouse} was built "
+            f"({len(lacking)} of {len(built_from)} snapshots of the Hub), so the release would not "
+            "include the Hub's history; give the archive of that build with --archive"
+        )
+    if not snapshots:
+        log.warning("every snapshot of the Hub in %s is excluded from releases", archive.root)
         return {}, []
     history = History(settings.history, [sweep_of(archive, s) for s in snapshots])
     entries = history.ledger.until(until)
@@ -114,6 +129,13 @@ def shared_with_releases(
         return {}, []
     shared = [(file, local) for file, local, _ in shared_files(history, entries)]
     return {LIST: list_json(history, entries)}, shared
+
+
+def _built_from(warehouse: Path) -> dict[str, str]:
+    """The Hub's snapshots that a warehouse was built from, with the digests of their sidecars."""
+    with duckdb_file.open_read_only(warehouse) as con:
+        query = "SELECT snapshot_id, sidecar_sha256 FROM meta.snapshots WHERE source = ?"
+        return dict(con.execute(query, [SOURCE]).fetchall())
 
 
 def _opened(settings: Settings) -> tuple[Archive, list[Snapshot], History]:

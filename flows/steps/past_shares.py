@@ -22,6 +22,7 @@ from transforms.plan import Step, plan
 from warehouse.code_version import digest_of
 from warehouse.contracts.table import contract, literal
 from warehouse.database import duckdb_file
+from warehouse.database.read_files import parquet
 from warehouse.hub_history.earlier import earlier_counters
 from warehouse.hub_history.ledger import CARRIERS
 from warehouse.hub_history.load import history_days, known_models
@@ -113,8 +114,8 @@ def load_past_shares(
     shared = read_inputs(con, history, clocks)
     computed = sum(compute_day(shared, one) for one in days)
     for table in TABLES:
-        listed = ", ".join(literal(str(shared.paths(one)[table])) for one in days)
-        con.execute(f"INSERT INTO {contract(table).sql_name} FROM read_parquet([{listed}])")
+        files = parquet(shared.paths(one)[table] for one in days)
+        con.execute(f"INSERT INTO {contract(table).sql_name} FROM {files}")
     return computed
 
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
-import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from expectations.copies import validate_copies
 from expectations.docs import build_docs
 from expectations.validate import validate_database
-from warehouse.publishing.channels import latest_manifest, set_pointer
-from warehouse.publishing.pointer import read_for_update
+from warehouse.contracts.table import contracts
+from warehouse.publishing.channels import (
+    copied_paths,
+    latest_manifest,
+    require_own_copies,
+    set_pointer,
+)
+from warehouse.publishing.pointer import VersionedPointer, read_for_update
 from warehouse.publishing.release_objects import DamagedError
 from warehouse.publishing.upload import read_back, repair, upload
 from warehouse.releases.manifest import (
     DATABASE,
+    MANIFEST,
     Audience,
     Manifest,
     ReleaseError,
@@ -24,7 +33,8 @@ from warehouse.releases.manifest import (
 from warehouse.releases.stage import add_files
 from warehouse.site.build import write_page
 from warehouse.storage.open import open_storage
-from warehouse.storage.protocol import Storage
+from warehouse.storage.protocol import Storage, StorageError
+from warehouse.storage.scratch import scratch_folder
 
 log = logging.getLogger("observatory.publish")
 
@@ -44,11 +54,41 @@ class Published:
     n_left_out: int
 
 
+class Allowed(NamedTuple):
+    """What the caller explicitly allows."""
+
+    shrink: bool = False  # tables with fewer rows
+    older: bool = False  # an earlier day than the current release
+
+
+NOTHING = Allowed()
+
+
+def check_places(
+    targets: Iterable[str], as_of: date, audience: Audience, *, allow_older: bool = False
+) -> None:
+    """Raises ReleaseError if a release of that day cannot be published in one of the places.
+
+    Called before anything is downloaded or built. A place that does not answer is not an error
+    here: the build is useful without it.
+    """
+    for target in targets:
+        storage = open_storage(target)
+        try:
+            _require_place(
+                storage, as_of, audience, read_for_update(storage, "latest"), allow_older
+            )
+            names = (MANIFEST, DATABASE, *(f"{table}.parquet" for table in contracts()))
+            require_own_copies(storage, "latest", names)
+        except StorageError as error:
+            log.warning("%s: checked again when the release is published", error)
+
+
 def publish_to(
     target: str,
     folder: Path,
     manifest: Manifest,
-    allow_shrink: bool = False,
+    allowed: Allowed = NOTHING,
     publisher: str | None = None,
     validated: set[str] | None = None,
 ) -> Published:
@@ -60,9 +100,10 @@ def publish_to(
     """
     storage = open_storage(target)
     expected = read_for_update(storage, "latest")
+    _require_place(storage, manifest.as_of, manifest.audience, expected, allowed.older)
+    require_own_copies(storage, "latest", copied_paths(manifest))
     before = latest_manifest(storage, expected)
-    _require_same_audience(target, manifest, before)
-    if not allow_shrink:
+    if not allowed.shrink:
         _require_no_shrink(target, manifest, before)
     sent = upload(folder, manifest, storage, before=before)
     validated = set() if validated is None else validated
@@ -85,11 +126,21 @@ def publish_to(
     )
 
 
-def _require_same_audience(target: str, manifest: Manifest, before: Manifest | None) -> None:
-    if before and before.audience != manifest.audience:
+def _require_place(
+    storage: Storage, as_of: date, audience: Audience, found: VersionedPointer, allow_older: bool
+) -> None:
+    """Raises ReleaseError if the place's current release has another audience or a later day."""
+    now = found.pointer
+    if now and now.audience != audience:
         raise ReleaseError(
-            f"{target} has {before.audience} releases and this one is {manifest.audience}; nothing "
+            f"{storage.url} has {now.audience} releases and this one is {audience}; nothing "
             "was published: use a separate target for each audience"
+        )
+    if now and as_of < now.as_of and not allow_older:
+        raise ReleaseError(
+            f"{storage.url}/latest.json names {now.release_id} of {now.as_of}, and this run is of "
+            f"{as_of}, which is earlier; nothing was published: check the clock, return to an "
+            "earlier release with `observatory releases rollback RELEASE`, or use --allow-older"
         )
 
 
@@ -111,15 +162,15 @@ def verify_published(
     Expectations validates the tables whose digests are not in `validated`. Damaged objects are
     uploaded again if the staged folder has the right bytes. Raises ReleaseError, ValidationError.
     """
-    with tempfile.TemporaryDirectory(prefix="observatory-readback-") as scratch:
+    with scratch_folder("readback") as scratch:
         try:
-            files = read_back(storage, manifest.release_id, Path(scratch))
+            files = read_back(storage, manifest.release_id, scratch)
         except DamagedError as error:
             log.warning("%s", error)
             repair(folder, storage, manifest, trust_checksums=False)
-            files = read_back(storage, manifest.release_id, Path(scratch))
+            files = read_back(storage, manifest.release_id, scratch)
         new = [t.name for t in manifest.tables if t.sha256 not in validated]
-        database = Path(scratch) / DATABASE
+        database = scratch / DATABASE
         report = validate_copies(database, files, manifest.release_id, "published")
         report += validate_database(database, new, "published", alone=True)
     report.raise_for_critical()

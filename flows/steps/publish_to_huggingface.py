@@ -7,23 +7,37 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
 from huggingface_hub.hf_api import RepoFile
 
+import flows.sources.session  # noqa: F401  sends the token to the Hub of the settings only
 from flows.settings import Settings
 from warehouse.releases.manifest import MANIFEST, Manifest, ReleaseError, parse_manifest
 from warehouse.releases.metadata.card import card
 from warehouse.storage.files import file_sha256, git_blob_id
+from warehouse.storage.redact import redact
+from warehouse.storage.scratch import scratch_folder
 
 log = logging.getLogger("observatory.publish_to_huggingface")
 
 CARD = "README.md"
+# Of the HTTP client, the Hub's client, and its library for large files.
+NO_ANSWER = (
+    *(httpx2.HTTPError, httpx2.InvalidURL, ConnectionError, TimeoutError),
+    LocalEntryNotFoundError,
+)
 UNLISTED = {".gitattributes", CARD}  # not in the manifest: the Hub's own file, and the card
 
 
@@ -62,19 +76,40 @@ def publish_to_hub(
         raise ReleaseError("HF_TOKEN is not set; set it to a token with write access")
     api = HfApi(endpoint=settings.hub_url, token=token or False)
     (folder / CARD).write_text(card(manifest), encoding="utf-8", newline="\n")
-    try:
+    with _errors_explained(settings.hub_url, repo):
         head, stored = _stored_files(api, repo)
         change = _change(api, repo, folder, manifest, stored)
         if change.is_empty or not commit:
             return change
         return _commit(api, change, folder, head)
+
+
+@contextmanager
+def _errors_explained(hub: str, repo: str) -> Iterator[None]:
+    """Turns what huggingface_hub and its HTTP client raise into a ReleaseError."""
+    try:
+        yield
     except HfHubHTTPError as error:
         raise ReleaseError(_refused(repo, error)) from error
-    except httpx2.TransportError as error:
+    except OfflineModeIsEnabled as error:
         raise ReleaseError(
-            f"{settings.hub_url} cannot be reached ({error}); check the network connection and "
-            "run again"
+            f"{hub}: offline mode is on; unset HF_HUB_OFFLINE and run again"
         ) from error
+    except NO_ANSWER as error:
+        raise ReleaseError(
+            f"{hub} cannot be reached ({_brief(error)}); check the network connection and run again"
+        ) from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise ReleaseError(
+            f"{hub}: not a response of the Hub ({_brief(error)}); check OBSERVATORY_HUB_URL, "
+            "HF_ENDPOINT and proxies"
+        ) from error
+
+
+def _brief(error: Exception) -> str:
+    """Kind and first line of an error, without secrets."""
+    first = str(error).strip().splitlines()[:1]
+    return redact(": ".join([type(error).__name__, *first]))
 
 
 def _stored_files(api: HfApi, repo: str) -> tuple[str | None, dict[str, RepoFile]]:
@@ -91,33 +126,44 @@ def _change(
     api: HfApi, repo: str, folder: Path, manifest: Manifest, there: dict[str, RepoFile]
 ) -> Change:
     staged = {CARD, MANIFEST, *(o.path for o in manifest.objects)}
-    if _holds(api, repo, manifest.release_id, there) and not _differs(folder / CARD, there[CARD]):
+    held = _held(api, repo, there)
+    if held and held.as_of > manifest.as_of:
+        raise ReleaseError(
+            f"{repo} has release {held.release_id} of {held.as_of}, which is later than "
+            f"{manifest.as_of}; nothing was committed: check the clock, or revert the commit there"
+        )
+    same = _holds(held, manifest.release_id, there) and not _differs(folder / CARD, there[CARD])
+    if same:
         return Change(repo, manifest.release_id, False, (), (), 0)
     adds = sorted(p for p in staged if p not in there or _differs(folder / p, there[p]))
     size = sum((folder / p).stat().st_size for p in adds)
-    deletes = sorted(set(there) - staged - UNLISTED)
+    named = {o.path for o in held.objects} if held else set()  # other files are not ours
+    deletes = sorted((set(there) & named) - staged - UNLISTED)
     return Change(repo, manifest.release_id, not there, tuple(adds), tuple(deletes), size)
 
 
-def _holds(api: HfApi, repo: str, release_id: str, there: dict[str, RepoFile]) -> bool:
+def _held(api: HfApi, repo: str, there: dict[str, RepoFile]) -> Manifest | None:
+    """The manifest in the repository; None if it has none that is valid."""
+    if MANIFEST not in there:
+        return None
+    with scratch_folder("hub") as scratch:
+        path = api.hf_hub_download(repo, MANIFEST, repo_type="dataset", local_dir=scratch)
+        try:
+            return parse_manifest(Path(path).read_bytes(), f"{repo}/{MANIFEST}")
+        except ReleaseError as error:
+            log.warning("%s; it is replaced", error)
+            return None
+
+
+def _holds(held: Manifest | None, release_id: str, there: dict[str, RepoFile]) -> bool:
     """Whether the repository has this complete release, by the manifest stored there.
 
     The staged files are not compared, since the DuckDB file differs from run to run.
     """
-    if MANIFEST not in there or CARD not in there:
+    if held is None or CARD not in there:
         return False
-    with tempfile.TemporaryDirectory() as scratch:
-        path = api.hf_hub_download(repo, MANIFEST, repo_type="dataset", local_dir=scratch)
-        try:
-            held = parse_manifest(Path(path).read_bytes(), f"{repo}/{MANIFEST}")
-        except ReleaseError as error:
-            log.warning("%s; it is replaced", error)
-            return False
-    listed = {o.path: o for o in held.objects}
-    return (
-        held.release_id == release_id
-        and set(listed) == set(there) - UNLISTED - {MANIFEST}
-        and all(_has_bytes(there[p], o.bytes, o.sha256) for p, o in listed.items())
+    return held.release_id == release_id and all(
+        o.path in there and _has_bytes(there[o.path], o.bytes, o.sha256) for o in held.objects
     )
 
 

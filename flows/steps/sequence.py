@@ -6,9 +6,9 @@ task (`flows.pipeline`).
 
 from __future__ import annotations
 
+import atexit
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -16,22 +16,43 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from expectations.docs import build_docs
-from expectations.report import Report
+from expectations.report import Report, ValidationError
 from expectations.validate import validate_database
 from flows.reports import alerts
 from flows.reports.validation import log_outcome
 from flows.settings import Settings
 from flows.steps import build as steps
+from flows.steps import data_docs
 from flows.steps.hub_history import shared_with_releases
-from flows.steps.publish import Published, add_docs, add_page, publish_to
+from flows.steps.own_disk import own_disk_as
+from flows.steps.publish import (
+    NOTHING,
+    Allowed,
+    Published,
+    add_docs,
+    add_page,
+    check_places,
+    publish_to,
+)
 from transforms.plan import plan
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot
 from warehouse.code_version import code_version
 from warehouse.contracts.table import contracts
-from warehouse.database.duckdb_file import build_path, open_read_only, remove_dead_builds, swap_in
-from warehouse.releases.manifest import Audience, FileEntry, Manifest
+from warehouse.database.duckdb_file import (
+    build_path,
+    open_built,
+    open_read_only,
+    real_path,
+    remove_dead_builds,
+    require_own,
+    swap_in,
+)
+from warehouse.database.lock import alone, unchanged
+from warehouse.database.own_disk import DiskError
+from warehouse.releases.manifest import Audience, FileEntry, Manifest, ReleaseError
 from warehouse.releases.stage import stage_release
+from warehouse.storage.scratch import scratch_folder
 
 log = logging.getLogger("observatory.sequence")
 
@@ -60,6 +81,7 @@ class Built:
     report: Report
 
 
+@own_disk_as(DiskError)
 def build(
     settings: Settings,
     as_of: date,
@@ -72,15 +94,47 @@ def build(
 
     Without `past_days` the shares of days that are no longer loaded are left out. Raises
     NothingToBuildError, ArchiveError, SourceError, ValidationError; the old warehouse then remains
-    in place, and the failed build is stored next to it for inspection.
+    in place, and a build that failed validation is stored next to it for inspection.
     """
-    archive, clocks = Archive(settings.archive), steps.Clocks(as_of, known_at)
-    snapshots = steps.chosen_snapshots(archive, settings.sources, as_of)
+    require_snapshots(settings, as_of)
+    _require_own_files(settings)
+    with alone(settings.warehouse):
+        return _build(settings, steps.Clocks(as_of, known_at), wrap, past_days)
+
+
+def require_own_places(
+    settings: Settings, as_of: date, audience: Audience, *, allow_older: bool = False
+) -> None:
+    """Raises what is known before a build: files of somebody else, or a later release.
+
+    Raises WarehouseError, DataDocsError, ReleaseError.
+    """
+    _require_own_files(settings)
+    check_places(settings.publish_to, as_of, audience, allow_older=allow_older)
+
+
+def require_snapshots(settings: Settings, as_of: date) -> None:
+    """Raises NothingToBuildError before anything is written."""
+    steps.chosen_snapshots(Archive(settings.archive), settings.archived_sources, as_of)
+
+
+def _require_own_files(settings: Settings) -> None:
+    require_own(settings.warehouse)
+    for folder in (settings.docs, _failed_docs(settings)):
+        data_docs.listed(folder)
+
+
+def _build(settings: Settings, clocks: steps.Clocks, wrap: Wrap, past_days: bool) -> Built:
+    archive = Archive(settings.archive)
+    snapshots = steps.chosen_snapshots(archive, settings.archived_sources, clocks.as_of)
     remove_dead_builds(settings.warehouse)
     path, report = build_path(settings.warehouse), Report(())
+    atexit.register(_end_build, path, settings.warehouse, keep=False)  # Ctrl-C ends at once
     try:
         wrap(steps.load_raw)(path, archive, snapshots, settings.history)
-        steps.write_excluded_snapshots(path, archive, snapshots, settings.sources, as_of)
+        steps.write_excluded_snapshots(
+            path, archive, snapshots, settings.archived_sources, clocks.as_of
+        )
         report += wrap(validate)(path, "raw")
         for layer in ("core", "mart", "meta"):
             if not report.failures("critical"):
@@ -89,17 +143,34 @@ def build(
                     past_shares(path, archive, snapshots, clocks, settings.history)
                 wrap(steps.transform)(path, layer, clocks)
                 report += wrap(validate)(path, layer)
-        failed = bool(report.failures("critical"))
-        docs = write_docs(_docs_folder(settings, "failed" if failed else "new"), [report], as_of)
+        _finish_and_swap(settings, path, snapshots, report, clocks, wrap)
+    except BaseException as error:
+        _end_build(path, settings.warehouse, keep=isinstance(error, ValidationError))
+        raise
+    return Built(settings.warehouse, clocks.as_of, tuple(snapshots), report)
+
+
+def _finish_and_swap(
+    settings: Settings,
+    path: Path,
+    snapshots: list[Snapshot],
+    report: Report,
+    clocks: steps.Clocks,
+    wrap: Wrap,
+) -> None:
+    """Replaces warehouse and Data Docs; those of a failed build are stored beside them."""
+    with scratch_folder("docs") as scratch:
+        new = scratch / "docs"
+        build_docs([report], new, clocks.as_of)
+        if report.failures("critical"):
+            data_docs.replace(new, _failed_docs(settings), "failed")
         report.raise_for_critical()
         wrap(finish)(path, list(snapshots), report, clocks)
         alerts.save(settings.warehouse, path, settings.warehouse)
+        with open_built(path) as con:
+            results = data_docs.results_digest(con)
         swap_in(path, settings.warehouse)
-        _replace_folder(docs, settings.docs)
-    except BaseException:
-        _store_failed(path, settings.warehouse)
-        raise
-    return Built(settings.warehouse, as_of, tuple(snapshots), report)
+        data_docs.replace(new, settings.docs, results)
 
 
 def validate(path: Path, layer: str) -> Report:
@@ -118,35 +189,28 @@ def finish(path: Path, snapshots: list[Snapshot], report: Report, clocks: steps.
     steps.write_build_info(path, snapshots, clocks)
 
 
-def write_docs(folder: Path, reports: Iterable[Report], as_of: date) -> Path:
-    """Writes the Data Docs of the run into a new folder and returns it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    build_docs(list(reports), folder, as_of)
-    return folder
-
-
-def _docs_folder(settings: Settings, which: str) -> Path:
+def _failed_docs(settings: Settings) -> Path:
     """A folder next to the Data Docs: those of a failed build must not be published."""
-    return settings.docs.with_name(f"{settings.docs.name}.{which}")
+    return settings.docs.with_name(f"{settings.docs.name}.failed")
 
 
-def _replace_folder(new: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    new.replace(folder)
-
-
-def _store_failed(path: Path, warehouse: Path) -> None:
+def _end_build(path: Path, warehouse: Path, *, keep: bool) -> None:
+    """Keeps a build that failed validation for inspection, and no other: it may fill the disk."""
     path.with_name(path.name + ".wal").unlink(missing_ok=True)
-    if path.exists():
-        path.replace(warehouse.with_name(f"{warehouse.stem}.failed.duckdb"))
+    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
+    if not keep:
+        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.replace(path.with_name(f"{real_path(warehouse).stem}.failed.duckdb"))
 
 
+@own_disk_as(ReleaseError)
 def publish(
     settings: Settings,
     targets: Iterable[str],
     audience: Audience = "internal",
     *,
-    allow_shrink: bool = False,
+    allowed: Allowed = NOTHING,
     wrap: Wrap = plain,
 ) -> list[Published]:
     """Stages the warehouse file as a release once and publishes it to every target.
@@ -155,15 +219,15 @@ def publish(
     """
     publisher = settings.signature(audience)
     validated: set[str] = set()
-    with tempfile.TemporaryDirectory(prefix="observatory-release-") as scratch:
-        folder = Path(scratch) / "release"
+    with scratch_folder("release") as scratch:
+        folder = scratch / "release"
         manifest = stage(settings, folder, audience, wrap, with_history=True, validated=validated)
         return [
-            wrap(publish_to)(t, folder, manifest, allow_shrink, publisher, validated)
-            for t in targets
+            wrap(publish_to)(t, folder, manifest, allowed, publisher, validated) for t in targets
         ]
 
 
+@own_disk_as(ReleaseError)
 def stage(
     settings: Settings,
     folder: Path,
@@ -178,6 +242,19 @@ def stage(
     `with_history` adds the history's files, which releases in one storage share. The digests of
     tables that pass validation here are added to `validated`. Raises ReleaseError.
     """
+    _about(settings.warehouse)  # nothing is locked beside a file that is no warehouse
+    with unchanged(settings.warehouse):
+        return _stage(settings, folder, audience, wrap, with_history, validated)
+
+
+def _stage(
+    settings: Settings,
+    folder: Path,
+    audience: Audience,
+    wrap: Wrap,
+    with_history: bool,
+    validated: set[str] | None,
+) -> Manifest:
     as_of, is_sample = _about(settings.warehouse)
     documents = _documents(settings) if audience == "internal" else {}
     shared: list[tuple[FileEntry, Path]] = []
@@ -201,8 +278,10 @@ def stage(
 
 def _documents(settings: Settings) -> dict[str, Path | bytes]:
     """The Data Docs of the build, by their path in the release."""
-    found = sorted(p for p in settings.docs.rglob("*") if p.is_file())
-    return {f"validation/{p.relative_to(settings.docs).as_posix()}": p for p in found}
+    with open_read_only(settings.warehouse) as con:
+        results = data_docs.results_digest(con)
+    found = data_docs.files(settings.docs, results)
+    return {f"validation/{name}": path for name, path in sorted(found.items())}
 
 
 def _about(warehouse: Path) -> tuple[date, bool]:

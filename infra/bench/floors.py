@@ -18,6 +18,7 @@ from infra.bench.ours import VALIDATED, WRITTEN, Work
 from infra.bench.places import NEXT_DAY, Place
 from infra.bench.places import load as load_day
 from warehouse.contracts.table import Column, Contract, contract, literal, quote
+from warehouse.database import read_files
 
 _ITEM = """{'_id': 'VARCHAR', 'id': 'VARCHAR', 'author': 'VARCHAR', 'createdAt': 'TIMESTAMP',
     'lastModified': 'TIMESTAMP', 'downloads': 'BIGINT', 'downloadsAllTime': 'BIGINT',
@@ -101,15 +102,15 @@ FROM credited GROUP BY ALL
 
 def load(place: Place, scratch: Path) -> Work:
     """Typed reading of the pages into a table on disk."""
-    paths = place.pages()
+    size = "maximum_object_size = 268435456"
+    options = ("format = 'array'", f"columns = {_ITEM}", "filename = true", size)
+    pages = read_files.json(place.pages(), *options)
 
     def work() -> None:
         with duckdb.connect(str(scratch / "floor.duckdb")) as con:
             con.execute(
                 f"""CREATE TABLE models AS SELECT * EXCLUDE (safetensors),
-                safetensors.total AS parameters_total FROM read_json(?, format = 'array',
-                columns = {_ITEM}, filename = true, maximum_object_size = 268435456)""",
-                [paths],
+                safetensors.total AS parameters_total FROM {pages}"""
             )
 
     return work
@@ -264,14 +265,13 @@ def publish(place: Place, scratch: Path) -> Work:
         _copy_tables(place, folder)
         with duckdb.connect(str(folder / "floor.duckdb")) as con:
             for table in WRITTEN:
-                path = literal(str(folder / f"{table}.parquet"))
-                con.execute(f"CREATE TABLE {quote(table)} AS FROM read_parquet({path})")
+                file = read_files.parquet(folder / f"{table}.parquet")
+                con.execute(f"CREATE TABLE {quote(table)} AS FROM {file}")
         shutil.copytree(folder, target)
         os.sync()
         with duckdb.connect() as con:
             for table in WRITTEN:
-                con.execute(
-                    f"SELECT count(*) FROM read_parquet({literal(str(target / table))}||'.parquet')"
-                )
+                file = read_files.parquet(target / f"{table}.parquet")
+                con.execute(f"SELECT count(*) FROM {file}")
 
     return work

@@ -20,6 +20,7 @@ from warehouse.archive.archive import Archive
 from warehouse.archive.draft import open_draft
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card
+from warehouse.database.read_files import csv_frame
 from warehouse.registry import load
 
 PAGE_ROWS = 1000
@@ -54,7 +55,7 @@ class GeneratedHub:
 def registry_namespaces() -> tuple[str, ...]:
     """The Hub namespaces of the registry, sorted."""
     path = load.REGISTRY / "namespaces.csv"
-    rows = pl.read_csv(path, infer_schema=False).filter(pl.col("system") == "hub")
+    rows = csv_frame(path).filter(pl.col("system") == "hub")
     return tuple(rows["namespace"].unique().sort())
 
 

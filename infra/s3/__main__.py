@@ -11,11 +11,13 @@ from pathlib import Path
 from infra.s3.ports import S3ServerError
 from infra.s3.serve import serve
 from infra.s3.server import SeaweedS3
+from warehouse.storage.loopback import bypass_proxies
 
 
 def main() -> int:
     """Runs one command. Returns 0, or 1 if the server is not running or did not start."""
     arguments = _parser().parse_args()
+    bypass_proxies()
     try:
         if arguments.command == "serve":
             serve(Path(arguments.dir), arguments.bind, arguments.port or 8333, arguments.bucket)

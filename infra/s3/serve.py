@@ -24,7 +24,7 @@ def serve(folder: Path, bind: str, port: int, bucket: str | None) -> None:
     Raises S3ServerError if a key is missing or the server does not start.
     """
     server = SeaweedS3(folder)
-    server.folder.mkdir(parents=True, exist_ok=True)
+    server.make_folder()
     server.remember(_state(server))
     with server:
         if bucket:

@@ -26,6 +26,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from filelock import FileLock
 
+from infra.s3.guard import write_guard, write_private
 from infra.s3.ports import S3ServerError, are_free, free_ports, remove_sockets
 from infra.s3.weed import (
     clean_environment,
@@ -133,7 +134,7 @@ class SeaweedS3:
 
         It is ready once it stores an object: after a restart the port is open up to 20 s earlier.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.make_folder()
         with FileLock(self.folder / "s3dev.lock"):  # a second starter waits and finds it running
             self._state = self._load() or self._state
             if self.is_running:
@@ -190,9 +191,11 @@ class SeaweedS3:
         return None
 
     def _spawn(self, state: State) -> None:
-        self._data.mkdir(exist_ok=True)
+        self._data.mkdir(mode=0o700, exist_ok=True)
+        write_guard(self.folder)
         (self._data / "mini.options").unlink(missing_ok=True)  # it contains old flags
-        _write_private(self.folder / "s3.json", identities(state.access_key, state.secret_key))
+        roles = identities(state.access_key, state.secret_key)
+        write_private(self.folder / "s3.json", json.dumps(roles).encode())
         with (self.folder / "weed.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [weed_binary(), *weed_flags(self.folder, state.port)],
@@ -202,6 +205,7 @@ class SeaweedS3:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=0o077,
                 # The only way to stop it with a test run that is killed.
                 preexec_fn=die_with_parent if self._die_with_parent else None,  # noqa: PLW1509
             )
@@ -229,6 +233,11 @@ class SeaweedS3:
         log = self.folder / "weed.log"
         return log.read_bytes()[-size:].decode(errors="replace") if log.exists() else ""
 
+    def make_folder(self) -> None:
+        """Creates the folder, and closes it to all other users of this machine."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+
     @property
     def _data(self) -> Path:
         return self.folder / "data"
@@ -245,16 +254,11 @@ class SeaweedS3:
 
     def _save(self, state: State) -> None:
         self._state = state
-        _write_private(self.folder / "s3dev.json", state._asdict())
+        write_private(self.folder / "s3dev.json", json.dumps(state._asdict()).encode())
 
 
 def _new_keys() -> tuple[str, str]:
     return f"dev{secrets.token_hex(8)}", secrets.token_hex(20)
-
-
-def _write_private(path: Path, content: dict[str, Any]) -> None:
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(content))
 
 
 def _until(true: Callable[[], bool], timeout: float) -> bool:

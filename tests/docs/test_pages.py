@@ -82,13 +82,9 @@ def test_every_make_target_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", WRITTEN)
 def test_every_setting_is_read(page: str) -> None:
-    from flows.cli.errors import DEBUG
-    from flows.settings import Settings
-    from infra.register import ALERT_ADDRESS
-    from warehouse.database.duckdb_file import MEMORY_LIMIT, THREADS
+    from flows.environment import NAMES
 
-    known = {f"OBSERVATORY_{name.upper()}" for name in Settings.model_fields}
-    known |= {ALERT_ADDRESS, MEMORY_LIMIT, THREADS, DEBUG, "OBSERVATORY_RECORDINGS"}
+    known = {*NAMES, "OBSERVATORY_RECORDINGS"}
     assert set(re.findall(r"OBSERVATORY_[A-Z_]+[A-Z]", WRITTEN[page])) <= known
 
 

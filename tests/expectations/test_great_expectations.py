@@ -8,12 +8,14 @@ import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from expectations.docs import build_docs
 from expectations.rule import Rule
 from tests.conftest import ROOT
+from tests.support.pages import HOSTILE
 from tests.support.validation import KNOWN, MODELS, NO_RULES, alone, models, validate
 
 
@@ -55,11 +57,27 @@ def test_data_docs_show_every_table_of_every_stage(tmp_path: Path) -> None:
     assert "great-expectations-web-assets" not in page + text
 
 
-def test_data_docs_of_the_same_results_are_the_same_bytes(tmp_path: Path) -> None:
+def test_names_from_sources_are_text_in_data_docs(tmp_path: Path) -> None:
+    """Failing rows are shown there: a name that is markup is shown as text."""
+    hostile = HOSTILE.replace("'", "''")
+    path = models(tmp_path, f"UPDATE core.models SET kind = '{hostile}', model_id = '{hostile}'")
+    rule = Rule("named", MODELS.table, "critical", "No <b>.", "SELECT * FROM {batch}")
+    report = validate(path, rules=[rule])
+    assert report.failures("critical")
+    docs = build_docs([report], tmp_path / "docs", date(2026, 8, 15)).parent
+    pages = [p.read_text("utf-8") for p in docs.rglob("*.html")]
+    assert any("&lt;img src=x" in page for page in pages)
+    assert not any("<img src=x" in page or "<b>." in page for page in pages)
+
+
+def test_data_docs_of_the_same_results_are_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = models(tmp_path, "UPDATE core.models SET n = -77, lab_id = 'z', share = 'nan'")
     sites = []
-    for name in ("one", "two"):
-        folder = build_docs([validate(path)], tmp_path / name, date(2026, 8, 15)).parent
+    for zone in ("UTC", "Pacific/Kiritimati"):
+        monkeypatch.setattr("tzlocal.get_localzone", lambda zone=zone: ZoneInfo(zone))
+        folder = build_docs([validate(path)], tmp_path / zone, date(2026, 8, 15)).parent
         found = sorted(p for p in folder.rglob("*") if p.is_file())
         sites.append({p.relative_to(folder): p.read_bytes() for p in found})
     assert sites[0] == sites[1]
@@ -79,6 +97,7 @@ def refuse(*args, **kwargs):
     raise AssertionError("validation opened a network connection")
 
 socket.socket.connect = socket.getaddrinfo = refuse
+from tests.support.pages import HOSTILE
 from tests.support.validation import models, validate
 report = validate(models(Path(sys.argv[1])))
 report.raise_for_critical()

@@ -35,6 +35,8 @@ SOURCES = {
     "raw.hub_datasets": "hub_datasets",
     "raw.hub_trending": "hub_trending",
     "raw.hub_stats_models": "hub_stats",
+    "raw.hub_evolution_counters": "hub_evolution",
+    "raw.hub_trending_feed": "hub_trending_feed",
     "raw.epoch_models": "epoch",
     "raw.epoch_capabilities": "epoch",
     "raw.epoch_organizations": "epoch",

@@ -14,7 +14,13 @@ from expectations.rule_sets.pointers import POINTERS
 from expectations.rules import RULES
 from expectations.validate import validate_database
 from tests.expectations.test_pointer_rules import FAULTS as POINTER_FAULTS
-from tests.support import ai_index_faults, rule_rows_arena, rule_rows_epoch, rule_rows_hub
+from tests.support import (
+    ai_index_faults,
+    rule_rows_arena,
+    rule_rows_epoch,
+    rule_rows_hub,
+    rule_rows_windows,
+)
 from tests.support.rule_rows_arena import WAS, also, observed, rated, refused_line
 from tests.support.validation import (
     BESIDE,
@@ -33,7 +39,7 @@ from tests.support.validation import (
 from tests.warehouse.claims.test_claims_release import FAULTS as LEDGER_FAULTS
 from warehouse.contracts.table import LAYERS, contract, contracts
 
-ROWS = (ai_index_faults, rule_rows_arena, rule_rows_epoch, rule_rows_hub)
+ROWS = (ai_index_faults, rule_rows_arena, rule_rows_epoch, rule_rows_hub, rule_rows_windows)
 RULE_FAULTS = [fault for module in ROWS for fault in module.FAULTS]
 SOUND_ROWS = {table: rows for module in ROWS for table, rows in module.SOUND.items()}
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,69 @@ def test_run_names_have_flow_and_day(pipeline: Any, recorded: Path, tmp_path: Pa
     assert run.name == f"observe-epoch-{DAY}"
 
 
+def test_a_run_across_midnight_has_one_day(
+    pipeline: Any, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name, observation and release: also of a run that waits before it builds."""
+    from prefect.client.orchestration import get_client
+
+    clock = iter([AS_OF, *[AS_OF + timedelta(days=1)] * 9])
+    monkeypatch.setattr(pipeline, "today", lambda: next(clock))
+    days: list[date] = []
+
+    def stop(_settings: Any, day: date, *_: Any, **__: Any) -> None:
+        days.append(day)
+        if len(days) == 2:
+            raise KeyError("the release begins")
+
+    monkeypatch.setattr(pipeline.sequence, "require_own_places", stop)
+    with StandIn(recorded) as server:
+        state = pipeline.observatory(overrides=overrides(server, tmp_path), return_state=True)
+    assert days == [AS_OF, AS_OF]
+    assert [s.snapshot_id for s in Archive(tmp_path / "archive").snapshots()] == [f"epoch/{DAY}"]
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(state.state_details.flow_run_id).name == f"observatory-{DAY}"
+
+
+def test_a_worker_without_a_disk_of_its_own_keeps_the_archive_in_the_copy(
+    pipeline: Any, recorded: Path, tmp_path: Path
+) -> None:
+    copy = {"archive_copy": str(tmp_path / "copy")}
+    for worker in ("first", "second"):
+        with StandIn(recorded) as server:
+            given = overrides(server, tmp_path / worker) | copy
+            pipeline.observe_source("epoch", AS_OF, given)
+            fetched = asked(server)
+        assert Archive(tmp_path / worker / "archive").snapshot("epoch", AS_OF)
+        assert fetched == (worker == "first")
+    assert (tmp_path / "copy" / "archive" / "epoch" / DAY / "snapshot.json").exists()
+
+
 # --- schedules ------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_planned_days_ago_is_filed_under_the_real_minute(
+    pipeline: Any, tmp_path: Path
+) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow
+    from prefect.states import Scheduled
+
+    strip = tmp_path / "recordings" / "hub" / "trending" / f"{DAY}T0000.json"
+    strip.parent.mkdir(parents=True)
+    item = {"repoType": "model", "repoData": {"id": "a/b", "author": "a"}}
+    strip.write_text(json.dumps({"recentlyTrending": [item]}))
+    began = datetime.now(UTC)
+    with StandIn(tmp_path / "recordings") as server, get_client(sync_client=True) as client:
+        given = {"source": "hub_trending", "slot": "scheduled"}
+        given |= {"overrides": overrides(server, tmp_path)}
+        planned = Scheduled(scheduled_time=began - timedelta(days=3))
+        run = client.create_flow_run(pipeline.observe_source, parameters=given, state=planned)
+        run_flow(pipeline.observe_source, flow_run=run, parameters=given)
+    (snapshot,) = Archive(tmp_path / "archive").snapshots()
+    assert snapshot.slot is not None
+    filed = datetime.combine(snapshot.snapshot_date, time.fromisoformat(snapshot.slot), UTC)
+    assert timedelta(minutes=-1) < filed - began < timedelta(minutes=5)
 
 
 def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
@@ -151,7 +213,9 @@ def test_every_source_has_a_schedule_and_the_release_comes_after_them() -> None:
     assert planned.pop("on-demand") == []
     cron = {name: schedule["cron"].split() for name, (schedule,) in planned.items()}
     assert set(cron) == {*DEFAULT_SOURCES, "daily"}
-    assert {name for name, fields in cron.items() if fields[4] != "*"} == {"epoch", "ai_index"}
+    assert {name for name, fields in cron.items() if fields[4] != "*"} == {
+        *("epoch", "ai_index", "hub_evolution")
+    }
     monthly = {name for name, fields in cron.items() if fields[2] != "*"}
     assert monthly == {"lmarena_space", "arena_catalog"}  # frozen
     assert cron["hub_trending"][1] == "0,6,12,18"

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,12 +26,16 @@ import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.schemas.automations import AutomationCore
 
+from infra.automations import automations
 from tests.standin import Answer, Call, StandIn
 from tests.support.prefect_server import (
     ROOT,
     begin,
     below,
+    client_of,
     copy_of_the_code,
     end_of,
     finished,
@@ -47,6 +50,18 @@ from tests.support.recorded_sample import DAY, write_recordings
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TOKEN = "hf_of_the_operator"
+PASSWORD = "the-password-in-an-address"
+TEMPORARY = {
+    "AWS_ACCESS_KEY_ID": "temporary-id",
+    "AWS_SECRET_ACCESS_KEY": "temporary-secret",
+    "AWS_SESSION_TOKEN": "temporary-session",
+}
+GIVEN = TEMPORARY | {
+    "HF_TOKEN": TOKEN,
+    "AWS_PROFILE": "",
+    "OBSERVATORY_EPOCH_URL": f"https://reader:{PASSWORD}@epoch.example",
+    "OBSERVATORY_DUCKDB_MEMORY": "1200MB",
+}
 FIRST = date.fromisoformat(DAY)
 AUTOMATIONS = [
     one["name"]
@@ -167,9 +182,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with (
         prefect_server(tmp_path_factory.mktemp("prefect")) as env,
         catching() as catcher,
-        SyncPrefectClient(env["PREFECT_API_URL"]) as client,
+        client_of(env) as client,
     ):
-        register(env | {"HF_TOKEN": TOKEN, "OBSERVATORY_ALERT_URL": catcher.url})
+        register(env | GIVEN | {"OBSERVATORY_ALERT_URL": catcher.url})
         recordings = write_recordings(tmp_path_factory.mktemp("recordings"))
         publish_boards(recordings, AMERICAN, "2026-07-01", "2026-07-05", "2026-07-09")
         clone = copy_of_the_code(tmp_path_factory.mktemp("clone"))
@@ -192,30 +207,84 @@ def states_of(client: SyncPrefectClient, run: FlowRun) -> list[str]:
 # --- registration ---------------------------------------------------------------------------
 
 
+def references(place: Place, name: str = "observatory/on-demand") -> dict[str, str]:
+    found: dict[str, str] = place.client.read_deployment_by_name(name).job_variables["env"]
+    return found
+
+
 def test_secrets_are_blocks_and_not_in_deployments(place: Place) -> None:
     deployments = place.client.read_deployments()
     assert len(deployments) >= 9
-    for deployment in deployments:
-        text = deployment.model_dump_json()
-        assert TOKEN not in text
-        assert "prefect.blocks.secret.observatory-hf-token" in text
+    stored = [d.model_dump_json() for d in deployments]
+    stored += [v.model_dump_json() for v in place.client.read_variables()]
+    for text in stored:
+        assert not [s for s in (TOKEN, PASSWORD, *TEMPORARY.values()) if s in text]
+    assert all(
+        "prefect.blocks.secret.observatory-hf-token" in t for t in stored[: len(deployments)]
+    )
 
 
-def test_registration_is_idempotent(place: Place) -> None:
+def test_every_given_setting_is_referred_to(place: Place) -> None:
+    found = references(place)
+    for name in (*TEMPORARY, "HF_TOKEN", "OBSERVATORY_EPOCH_URL"):
+        assert "prefect.blocks.secret" in found[name]
+    assert found["OBSERVATORY_DUCKDB_MEMORY"] == "{{ prefect.variables.observatory_duckdb_memory }}"
+    assert "AWS_PROFILE" not in found, "an empty setting is an unset one"
+
+
+def schedules(place: Place, name: str) -> list[tuple[str, bool]]:
+    found = place.client.read_deployment_by_name(name).schedules
+    return [(str(getattr(s.schedule, "cron", "")), s.active) for s in found]
+
+
+@pytest.fixture
+def left_behind(place: Place) -> None:
+    """What an earlier version of the files, and an operator, have left on the server."""
+    hourly = [(CronSchedule(cron="0 * * * *"), True)]
+    on_demand = place.client.read_deployment_by_name("observatory/on-demand")
+    place.client.create_deployment_schedules(on_demand.id, hourly)
+    gone = place.client.create_deployment(
+        flow_id=on_demand.flow_id, name="gone", tags=["observatory"]
+    )
+    place.client.create_deployment_schedules(gone, hourly)
+    daily = place.client.read_deployment_by_name("release/daily")
+    place.client.update_deployment_schedule(daily.id, daily.schedules[0].id, active=False)
+    (old,) = [a for a in automations(None) if a.name == "observatory-late-run"]
+    for name in ("observatory-of-an-earlier-version", "of-somebody-else"):
+        body = old.model_copy(update={"name": name, "tags": [], "enabled": False})
+        place.client.create_automation(AutomationCore(**body.model_dump(exclude={"id"})))
+    (late,) = place.client.read_automations_by_name("observatory-late-run")
+    place.client.pause_automation(late.id)
+
+
+def test_registration_is_idempotent_and_removes_what_the_files_lack(
+    place: Place, left_behind: None
+) -> None:
     def inspected() -> list[dict[str, Any]]:
-        command = [sys.executable, "-m", "prefect", "automation", "inspect", "--json"]
-        wide = place.env | {"COLUMNS": "10000"}  # it wraps JSON to the terminal
-        told = [
-            subprocess.check_output([*command, name], env=wide, text=True) for name in AUTOMATIONS
-        ]
-        return [json.loads(text)[0] for text in told]
+        found = place.client.request("POST", "/automations/filter", json={}).json()
+        return sorted(found, key=lambda a: str(a["name"]))
 
-    before = inspected()
-    register(place.env)
-    after = inspected()
-    assert [a["id"] for a in after] == [a["id"] for a in before]
-    assert [a["actions"] for a in after] == [a["actions"] for a in before]
-    assert all(a["enabled"] for a in after)
+    before = {a["name"]: a for a in inspected()}
+    permanent = {k: v for k, v in TEMPORARY.items() if k != "AWS_SESSION_TOKEN"}
+    told = register(place.env | permanent, "--forget", "OBSERVATORY_EPOCH_URL")
+    after = {a["name"]: a for a in inspected()}
+    stale = "observatory-of-an-earlier-version"
+    assert set(AUTOMATIONS) | {"of-somebody-else"} == set(after)
+    assert set(before) - set(after) == {stale}
+    assert after == {name: a for name, a in before.items() if name != stale}
+    assert not after["observatory-late-run"]["enabled"], "what was paused stays paused"
+    assert schedules(place, "observatory/on-demand") == []
+    assert schedules(place, "observatory/gone") == []
+    assert schedules(place, "release/daily") == [("30 6 * * *", False)]
+    for line in (
+        "removed the schedule 0 * * * * of observatory/on-demand",
+        "removed the schedule 0 * * * * of observatory/gone",
+        f"removed the automation {stale}",
+    ):
+        assert line in told.splitlines()
+    found = references(place)
+    assert "HF_TOKEN" in found, "what the environment lacks stays stored"
+    assert not {"AWS_SESSION_TOKEN", "OBSERVATORY_EPOCH_URL"} & set(found)
 
 
 # --- a run that dies, and its alert ---------------------------------------------------------
@@ -235,11 +304,11 @@ def recovered(place: Place) -> FlowRun:
         wait_for(
             "the crash noticed",
             lambda: "Crashed" in states_of(place.client, run) or None,
-            seconds=240,
+            seconds=480,
         )
         server.may_answer.set()
         with worker(place.clone, env, "second-worker.log"):
-            return end_of(place.client, run, seconds=400)
+            return end_of(place.client, run, seconds=600)
 
 
 @pytest.mark.exhaustive
@@ -295,7 +364,7 @@ def span(client: SyncPrefectClient, run: FlowRun) -> tuple[datetime, datetime]:
 @pytest.mark.timeout(1800)
 def test_concurrent_builds_run_one_after_another(recovered: FlowRun, place: Place) -> None:
     with StandIn(place.recordings) as server, worker(place.clone, place.env | server.exports):
-        ask = {"as_of": DAY, "overrides": place.overrides(server)}
+        ask = {"as_of": DAY, "allow_older": True, "overrides": place.overrides(server)}
         first = begin(place.client, "observatory/on-demand", observe=False, **ask)
         second = begin(place.client, "observatory/on-demand", observe=False, **ask)
         other = begin(place.client, "release/daily", allow_shrink=True, **ask)
@@ -374,7 +443,7 @@ def test_registration_and_a_run_succeed_on_postgresql(
     recordings = write_recordings(tmp_path / "recordings")
     with (
         prefect_server(home, **database) as env,
-        SyncPrefectClient(env["PREFECT_API_URL"]) as client,
+        client_of(env) as client,
         StandIn(recordings) as server,
     ):
         register(env)

@@ -28,6 +28,7 @@ from tests.conftest import ROOT
 from tests.standin import StandIn
 from tests.support.prefect_server import (
     below,
+    client_of,
     copy_of_the_code,
     finished,
     prefect_server,
@@ -58,7 +59,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def client(env: dict[str, str]) -> Iterator[SyncPrefectClient]:
-    with SyncPrefectClient(env["PREFECT_API_URL"]) as client:
+    with client_of(env) as client:
         yield client
 
 

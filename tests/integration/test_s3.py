@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 
 from infra.s3 import SeaweedS3
+from infra.s3.guard import write_private
+from infra.s3.ports import GRPC, SERVICES, socket_path
 from tests.conftest import ROOT
+from tests.support.foreign import (
+    assert_foreign_copies_are_not_replaced,
+    assert_foreign_objects_stay,
+)
 from tests.support.releases import build_warehouse
-from tests.support.s3_places import BUCKET, carry, forget_aws, needs_weed, reader_sees
+from tests.support.s3_places import (
+    BUCKET,
+    add_copy_of_earlier_release,
+    carry,
+    forget_aws,
+    needs_weed,
+    reader_sees,
+)
+from tests.warehouse.archive.test_archive import DAY, NEXT_DAY, file_snapshot
 from tests.warehouse.releases.test_release import digests, stage
-from warehouse.publishing.catalog import releases
+from warehouse.archive import backup
+from warehouse.archive.archive import Archive
+from warehouse.archive.snapshot import SIDECAR
 from warehouse.publishing.channels import latest_manifest, set_pointer
-from warehouse.publishing.pointer import read_pointer, release_log
-from warehouse.publishing.retention import clean
+from warehouse.publishing.pointer import read_pointer
 from warehouse.publishing.upload import read_back, upload
 from warehouse.publishing.verify import verify
 from warehouse.releases.manifest import Manifest, ReleaseError
@@ -144,8 +161,8 @@ def test_stale_copies_are_removed_from_latest(
     storage: Storage, release: tuple[Path, Manifest]
 ) -> None:
     folder, manifest = release
-    storage.put_bytes("latest/mart.gone.parquet", b"stale")
     upload(folder, manifest, storage)
+    add_copy_of_earlier_release(storage, manifest, "mart.gone.parquet")
     set_pointer(storage, manifest.release_id)
     assert "latest/mart.gone.parquet" not in storage.keys("latest/")
     assert len(storage.keys("latest/")) == len(manifest.objects) + 1
@@ -195,44 +212,15 @@ def test_missing_credentials_are_an_error(env: pytest.MonkeyPatch, tmp_path: Pat
     assert_told(open_storage(f"s3://{BUCKET}/x"), "no AWS credentials found", tmp_path)
 
 
-# --- the least that each role needs: infra/s3/policies, enforced by the server -----------------
+# --- copies and swaps ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def place(env: pytest.MonkeyPatch) -> Storage:
-    """The bucket of the test server's roles, empty."""
-    storage = open_storage(f"s3://{BUCKET}")
-    for key in storage.keys(""):
-        storage.delete(key)
-    return storage
-
-
-def as_role(storage: Storage, server: SeaweedS3, env: pytest.MonkeyPatch, role: str) -> Storage:
-    env.setenv("AWS_ACCESS_KEY_ID", f"{server.state.access_key}-{role}")
-    return open_storage(storage.url)
-
-
-def test_a_publisher_can_publish_and_cannot_delete(
-    place: Storage,
-    server: SeaweedS3,
-    env: pytest.MonkeyPatch,
-    release: tuple[Path, Manifest],
-    tmp_path: Path,
+def test_objects_of_others_stay(
+    storage: Storage, release: tuple[Path, Manifest], tmp_path: Path
 ) -> None:
-    folder, old = release
-    new_database = build_warehouse(tmp_path / "new.duckdb", models=60)
-    new = stage(new_database, tmp_path / "new", audience="public")  # leaves stale copies behind
-    publisher = as_role(place, server, env, "publisher")
-    carry(publisher, folder, old, tmp_path / "a")
-    carry(publisher, tmp_path / "new", new, tmp_path / "b")
-    set_pointer(publisher, old.release_id, action="rollback")
-    set_pointer(publisher, new.release_id, "stable", action="promote")
-    assert reader_sees(publisher) == old.release_id
-    for key in (f"releases/{new.release_id}/manifest.json", "latest.json", "journal/latest/1"):
-        with pytest.raises(RefusedError, match="access denied"):
-            publisher.delete(key)
-    with pytest.raises(RefusedError):
-        publisher.put_bytes("elsewhere", b"")
+    new = stage(build_warehouse(tmp_path / "new.duckdb", models=60), tmp_path / "new")
+    assert_foreign_copies_are_not_replaced(storage, release, tmp_path)
+    assert_foreign_objects_stay(storage, release, (tmp_path / "new", new), tmp_path)
 
 
 def test_stale_copies_that_cannot_be_deleted_are_a_warning(
@@ -242,7 +230,7 @@ def test_stale_copies_that_cannot_be_deleted_are_a_warning(
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
 ) -> None:
-    storage.put_bytes("latest/mart.gone.parquet", b"stale")
+    add_copy_of_earlier_release(storage, release[1], "mart.gone.parquet")
 
     def refuse(key: str) -> None:
         raise RefusedError(key, "access denied", "Ask.")
@@ -251,58 +239,6 @@ def test_stale_copies_that_cannot_be_deleted_are_a_warning(
     carry(storage, *release, tmp_path / "back")
     assert reader_sees(storage) == release[1].release_id
     assert "1 copies belong to no table any more" in caplog.text
-
-
-def test_a_reader_can_read_and_verify_and_cannot_write(
-    place: Storage,
-    server: SeaweedS3,
-    env: pytest.MonkeyPatch,
-    release: tuple[Path, Manifest],
-    tmp_path: Path,
-) -> None:
-    carry(place, *release, tmp_path / "back")
-    reader = as_role(place, server, env, "reader")
-    assert reader_sees(reader) == release[1].release_id
-    assert len(release_log(reader, "latest")) == 1
-    assert [r.is_complete for r in releases(reader)] == [True]
-    for write in (
-        lambda: reader.put_bytes("latest.json", b"x"),
-        lambda: reader.copy(f"releases/{release[1].release_id}/manifest.json", "latest/x"),
-        lambda: reader.delete("latest.json"),
-        lambda: set_pointer(reader, release[1].release_id, "stable"),
-    ):
-        with pytest.raises(RefusedError, match="access denied"):
-            write()
-
-
-def test_a_cleaner_can_clean_and_cannot_publish(
-    place: Storage,
-    server: SeaweedS3,
-    env: pytest.MonkeyPatch,
-    release: tuple[Path, Manifest],
-    tmp_path: Path,
-) -> None:
-    carry(place, *release, tmp_path / "back")
-    place.put_bytes("releases/2026-08-15-aaaaaaaaaaaa/x.parquet", b"of an upload that died")
-    server.client().create_multipart_upload(Bucket=BUCKET, Key="releases/big")
-    cleaner = as_role(place, server, env, "cleaner")
-    time.sleep(1.1)  # the times of S3 have a resolution of one second
-    gone = clean(cleaner, keep=1, grace=timedelta(0))
-    assert [r.release_id for r in gone.unfinished] == ["2026-08-15-aaaaaaaaaaaa"]
-    assert [u.key for u in gone.uploads] == ["releases/big"]
-    assert not cleaner.unfinished()
-    assert reader_sees(cleaner) == release[1].release_id
-    for write in (
-        lambda: cleaner.put_bytes("latest.json", b"x"),
-        lambda: cleaner.put_bytes("releases/x/y", b"x"),
-        lambda: cleaner.delete("latest.json"),
-        lambda: cleaner.delete("journal/latest/00000001.json"),
-    ):
-        with pytest.raises(RefusedError, match="access denied"):
-            write()
-
-
-# --- compare and swap ---------------------------------------------------------------------------
 
 
 def test_one_of_many_swaps_from_one_version_succeeds(storage: Storage) -> None:
@@ -427,6 +363,46 @@ def test_another_port_is_used_if_the_first_is_taken(tmp_path: Path) -> None:
             assert server.create_bucket("works")
 
 
+def answers_to_a_stranger(port: int, *, tls: bool) -> bytes:
+    """What an HTTP/2 client without a certificate gets from a gRPC port."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+        stream = context.wrap_socket(raw) if tls else raw
+        stream.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        return stream.recv(9)
+    return b""
+
+
+def test_inner_services_refuse_strangers(server: SeaweedS3) -> None:
+    base = server.state.port
+    for number, name in enumerate(SERVICES):
+        for tls in (False, True):
+            answer = answers_to_a_stranger(base + number + GRPC, tls=tls)
+            assert answer[3:4] != b"\x04", f"{name} accepts gRPC with tls={tls}: {answer!r}"
+    inner = {name: base + number for number, name in enumerate(SERVICES) if name != "s3"}
+    for path in ("/buckets/s3dev-ready/probe", "/dir/assign", "/dir/lookup?volumeId=1", "/1,0"):
+        for name, port in inner.items():
+            found = httpx.get(f"http://127.0.0.1:{port}{path}").status_code
+            assert found in {400, 401, 404}, (name, path)
+
+
+def test_no_other_user_can_read_the_files_of_the_server(
+    server: SeaweedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server.folder.stat().st_mode & 0o077 == 0
+    assert (server.folder / "data").stat().st_mode & 0o077 == 0
+    for name in ("s3.json", "s3dev.json", "security.toml", "weed.key"):
+        path = server.folder / name
+        path.chmod(0o644)  # as an older version may have left it
+        write_private(path, path.read_bytes())
+        assert path.stat().st_mode & 0o777 == 0o600
+    sockets = list(socket_path(server.state.port, "s3").parent.glob(f"*{server.state.port}*.sock"))
+    assert sockets
+    assert all(path.stat().st_mode & 0o077 == 0 for path in sockets)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -450,3 +426,28 @@ def test_objects_have_content_types_for_browsers(
     for folder in "abc":
         told = seen.head_object(Bucket=BUCKET, Key=f"{prefix}/{folder}/{name}")
         assert told["ContentType"] == kind
+
+
+def test_a_restore_from_a_bucket_replaces_nothing_that_is_sealed(
+    storage: Storage, tmp_path: Path
+) -> None:
+    archive = Archive(tmp_path / "archive")
+    file_snapshot(archive, DAY, page=b"same")
+    file_snapshot(archive, NEXT_DAY, second=b"two", page=b"same")
+    sent = backup.push(archive, storage)
+    assert (sent.files, sent.problems) == (2, ())
+    assert backup.push(archive, storage).files == 0
+    key, page = f"archive/hub/{NEXT_DAY}/{SIDECAR}", f"hub/{DAY}/page"
+    digests = hashlib.sha256(b"same").hexdigest(), hashlib.sha256(b"forged").hexdigest()
+    storage.put_bytes(key, storage.get_bytes(key).replace(*(d.encode() for d in digests)))
+    storage.put_bytes(f"archive/{page}", b"forged")
+    (problem,) = backup.push(archive, storage).problems
+    assert "another sealed snapshot" in problem
+    shutil.rmtree(archive.root / "hub" / str(NEXT_DAY))
+    (problem,) = backup.pull(archive, storage).problems
+    assert "sealed here with other bytes" in problem
+    assert (archive.root / page).read_bytes() == b"same"
+    fresh = Archive(tmp_path / "fresh")
+    got = backup.pull(fresh, storage)
+    assert got.snapshots == (f"hub/{NEXT_DAY}",)  # the forged one is whole; the first is damaged
+    assert f"archive/{page} is damaged" in "".join(got.problems)

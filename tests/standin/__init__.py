@@ -8,6 +8,8 @@ up. The layout it reads::
     hub/trending/<UTC minute>.json       bodies of /api/trending
     hub/samples/responses.json           recorded responses of /api/models/{id}
     hub-stats/<day>/models.parquet       a dataset of a third party, a commit per day
+    hub_evolution/**                     files of a study's dataset, at their paths
+    trending_2025/{trending,origins}.csv  a feed on GitHub, a commit per recorded day
     lmarena/leaderboard-dataset/**       files of the dataset, at their paths
     lmarena/space/**                     files of the frozen Space
     lmarena/arena-catalog/<day>/*.json   boards of lmarena/arena-catalog, a commit per day

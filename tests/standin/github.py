@@ -53,7 +53,7 @@ class Catalog:
         """Below /repos/lmarena/arena-catalog: commits?path=data, git/trees/<commit>."""
         match rest:
             case ("commits",):
-                return json_answer(_page(call, self._listed(call)))
+                return json_answer(page(call, self._listed(call)))
             case ("git", "trees", sha):
                 return json_answer(_tree(self._commit(sha), call))
         raise RefusalError(404, "Not Found")
@@ -84,7 +84,8 @@ def _described(commit: Commit) -> dict[str, Any]:
     return {"sha": commit.sha, "commit": {"author": who, "committer": who, "message": "Update"}}
 
 
-def _page(call: Call, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def page(call: Call, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The page of a listing that a call asks for."""
     try:
         size = min(max(int(call.value("per_page") or 30), 1), 100)
         first = (max(int(call.value("page") or 1), 1) - 1) * size

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import parse_qs
 
-from tests.standin import hub
+from tests.standin import hub, trending_feed
 from tests.standin.ai_index import AiIndex
 from tests.standin.dataset import Repo
 from tests.standin.dated import DatedRepo
@@ -28,6 +28,7 @@ from tests.standin.faults import FaultPlan, Faults
 from tests.standin.github import NAME, OWNER, Catalog
 from tests.standin.paged import PagedListing
 from tests.standin.push import Pushes
+from tests.standin.trending_feed import TrendingFeed
 from tests.standin.web import (
     JSON_TYPE,
     Answer,
@@ -124,9 +125,11 @@ class StandIn:
         self.repos = {
             ("datasets", "lmarena-ai", "leaderboard-dataset"): root / "lmarena/leaderboard-dataset",
             ("spaces", "lmarena-ai", "arena-leaderboard"): root / "lmarena/space",
+            ("datasets", "mmpr", "open_model_evolution_data"): root / "hub_evolution",
         }
         self.hub_stats = DatedRepo(root / "hub-stats", "cfahlgren1/hub-stats")
         self.catalog = Catalog(root / "lmarena/arena-catalog")
+        self.feed = TrendingFeed(root / "trending_2025")
         self.epoch = Epoch(root / "epoch", epoch_date)
         self.ai_index = AiIndex(root / "ai_index")
         self.limits = RateLimit(quota, window)
@@ -146,6 +149,10 @@ class StandIn:
             "hub_datasets": self.datasets is not None,
             "hub_trending": self.trending is not None,
             "hub_stats": bool(self.hub_stats.days),
+            "hub_evolution": bool(
+                self._repo("datasets", "mmpr", "open_model_evolution_data").files()
+            ),
+            "hub_trending_feed": bool(self.feed.commits()),
             "lmarena": bool(self._repo("datasets", "lmarena-ai", "leaderboard-dataset").files()),
             "lmarena_space": bool(self._repo("spaces", "lmarena-ai", "arena-leaderboard").files()),
             "arena_catalog": bool(self.catalog.commits()),
@@ -209,10 +216,10 @@ class StandIn:
                 return self._repo(kind, owner, name).resolve(call, revision, "/".join(path))
             case (_, _, "resolve", _, *_):
                 raise RefusalError(404, "Repository not found", "RepoNotFound")
-            case ("github", "api", "repos", owner, name, *rest) if (owner, name) == (OWNER, NAME):
-                return self.catalog.api(call, tuple(rest))
-            case ("github", "raw", owner, name, sha, *path) if (owner, name) == (OWNER, NAME):
-                return self.catalog.raw(call, sha, "/".join(path))
+            case ("github", "api", "repos", owner, name, *rest):
+                return self._github(owner, name).api(call, tuple(rest))
+            case ("github", "raw", owner, name, sha, *path):
+                return self._github(owner, name).raw(call, sha, "/".join(path))
             case ("data", *below):
                 return self.epoch.answer(call, tuple(below))
             case ("ai_index", name):
@@ -248,6 +255,13 @@ class StandIn:
         if listing is None:
             raise RefusalError(404, "No day of this listing is recorded")
         return listing.answer(call, self.url)
+
+    def _github(self, owner: str, name: str) -> Catalog | TrendingFeed:
+        if (owner, name) == (OWNER, NAME):
+            return self.catalog
+        if (owner, name) == (trending_feed.OWNER, trending_feed.NAME):
+            return self.feed
+        raise RefusalError(404, "Not Found")
 
     def _repo(self, kind: str, owner: str, name: str) -> Repo | DatedRepo:
         if (kind, f"{owner}/{name}") == ("datasets", "cfahlgren1/hub-stats"):

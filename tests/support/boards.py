@@ -24,6 +24,7 @@ LABS = rows(
     basis="test",
     reviewer="test",
     confidence="low",
+    evidence_kind="none",
 )
 WIDTH = 1.959963984540054
 

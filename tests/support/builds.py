@@ -18,7 +18,7 @@ MODELS, DAYS = 20_000, 3
 def build_tables(archive: Path, as_of: date, path: Path, history: Path) -> None:
     """Every table of a build, in a file of its own."""
     held, clocks = Archive(archive), build.Clocks(as_of)
-    snapshots = build.chosen_snapshots(held, Settings(archive=archive).sources, as_of)
+    snapshots = build.chosen_snapshots(held, Settings(archive=archive).archived_sources, as_of)
     build.load_raw(path, held, snapshots, history)
     build.transform(path, "core", clocks)
     build.compute_past_shares(path, held, snapshots, clocks, history)

@@ -94,15 +94,18 @@ def raw_trials(*trials: Row) -> pl.LazyFrame:
     return rows("raw.claim_trials", *trials)
 
 
-def ledger(*trials: Row, as_of: date = DAY, **tables: pl.LazyFrame) -> dict[str, dict[str, Any]]:
+def ledger(
+    *trials: Row, as_of: date = DAY, meaning: str = "plain", **tables: pl.LazyFrame
+) -> dict[str, dict[str, Any]]:
     """The two verdicts on the statement `c`, by moment."""
     about = rows(
         "raw.claims",
-        {"claim_id": "c", "as_of": STATED, "within_days": 15},
+        {"claim_id": "c", "as_of": STATED, "within_days": 15, "meaning": meaning},
         **dict.fromkeys(
             ("listed_as", "statement", "publisher", "source", "period", "quantity"), "x"
         ),
         data_needed="more data",
+        source_definition_language="en",
     )
     found = tried(raw_trials(*trials), as_of, **tables)
     made = compute("mart.claims", as_of, raw_claims=about, claim_trials=found.lazy())

@@ -21,6 +21,7 @@ from prefect.client.schemas.objects import FlowRun
 from warehouse.code_version import PACKAGES
 
 ROOT = Path(__file__).parents[2]
+AUTH = "observatory:the-password-of-the-tests"
 T = TypeVar("T")
 
 
@@ -74,26 +75,39 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def is_healthy(api: str) -> bool:
-    with suppress(Exception), SyncPrefectClient(api) as client:
+def client_of(env: dict[str, str]) -> SyncPrefectClient:
+    """A client with the auth string of an environment."""
+    return SyncPrefectClient(env["PREFECT_API_URL"], auth_string=env["PREFECT_API_AUTH_STRING"])
+
+
+def is_healthy(env: dict[str, str]) -> bool:
+    with suppress(Exception), client_of(env) as client:
         return client.api_healthcheck() is None
     return False
 
 
 @contextmanager
 def prefect_server(home: Path, **settings: str) -> Iterator[dict[str, str]]:
-    """A server on loopback; yields the environment in which commands find it."""
+    """A server on loopback as the docs start it, with an auth string and one allowed origin.
+
+    Yields the environment in which commands find it.
+    """
     port = str(free_port())
     theirs = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {
         "DO_NOT_TRACK": "1",
+        "PREFECT_API_AUTH_STRING": AUTH,
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
+    guarded = {
+        "PREFECT_SERVER_API_AUTH_STRING": AUTH,
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
+    }
     start = ("server", "start", "--host", "127.0.0.1", "--port", port, "--no-ui")
-    with running(*start, log=home / "server.log", cwd=home, env=theirs | settings):
-        wait_for("health of the server", lambda: is_healthy(theirs["PREFECT_API_URL"]))
+    with running(*start, log=home / "server.log", cwd=home, env=theirs | guarded | settings):
+        wait_for("health of the server", lambda: is_healthy(theirs) or None, seconds=240)
         assert left_running(home) or not Path("/proc/self/environ").exists()
         yield theirs
     left = left_running(home)
@@ -103,8 +117,8 @@ def prefect_server(home: Path, **settings: str) -> Iterator[dict[str, str]]:
     assert not left, "processes outlived worker and server"
 
 
-def register(env: dict[str, str], *arguments: str) -> None:
-    """Runs `python -m infra.register`, as after a change."""
+def register(env: dict[str, str], *arguments: str) -> str:
+    """Runs `python -m infra.register`, as after a change. Returns what it said."""
     done = subprocess.run(
         [sys.executable, "-m", "infra.register", *arguments],
         cwd=ROOT,
@@ -114,6 +128,7 @@ def register(env: dict[str, str], *arguments: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def copy_of_the_code(folder: Path) -> Path:

@@ -12,13 +12,15 @@ from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot
 
 SAMPLE = ROOT / "warehouse" / "sample"
+SOURCES = ("hub", "lmarena", "epoch")
 DAY = "2026-08-15"  # of its newest Hub listing
 
 
 def write_recordings(folder: Path) -> Path:
-    """Writes the sample as recordings of the Hub, LMArena and Epoch."""
+    """Writes the sample as recordings of the Hub's listing, LMArena and Epoch's newest file."""
     archive = Archive(SAMPLE)
-    for snapshot in archive.snapshots():
+    chosen = [s for source in SOURCES for s in archive.snapshots(source)]
+    for snapshot in (s for s in chosen if s.source != "epoch" or s == archive.newest("epoch")):
         for name, data in _recordings(archive, snapshot).items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

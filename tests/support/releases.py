@@ -137,7 +137,7 @@ def _fill_meta(con: duckdb.DuckDBPyConnection) -> None:
         " ('mart.by_country', 'core.counts')"
     )
     for source in ("open", "strict"):
-        con.execute("INSERT INTO meta.snapshots VALUES (" + ", ".join("?" * 16) + ")", _row(source))
+        con.execute("INSERT INTO meta.snapshots VALUES (" + ", ".join("?" * 18) + ")", _row(source))
 
 
 def _row(source: str) -> list[Any]:
@@ -153,6 +153,8 @@ def _row(source: str) -> list[Any]:
         *counts,
         True,
         False,
+        None,
+        None,
         "5" * 64,
         True,
     ]

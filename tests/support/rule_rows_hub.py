@@ -32,7 +32,7 @@ def shares(**change: Any) -> Rows:
 def labs(**change: Any) -> Rows:
     """A lab that moved on the day of the counters (`change` is to that) and one that never did."""
     ever, day = date(1900, 1, 1), date(2026, 8, 15)
-    on = {"kind": "lab", "confidence": "low"}
+    on = {"kind": "lab", "confidence": "low", "evidence_kind": "none"}
     return [
         {**on, "lab_id": "mover", "country_code": "FR", "valid_from": ever, "valid_to": day},
         {**on, "lab_id": "mover", "country_code": "SG", "valid_from": day, **change},
@@ -63,6 +63,21 @@ def lab_shares(**change: Any) -> Rows:
         for lab, n in (("a", 1), ("b", 2))
     ]
     return [data[0], {**data[1], **change}]
+
+
+def registry_weights(**change: Any) -> Rows:
+    """The weight of a day: two thirds documented, one third not examined."""
+    weights = [
+        {"confidence": "high", "evidence_kind": "specific", "downloads_30d": 2, "share": 2 / 3},
+        {
+            "confidence": "not_examined",
+            "evidence_kind": "not_examined",
+            "downloads_30d": 1,
+            "share": 1 / 3,
+            **change,
+        },
+    ]
+    return [{"n_namespaces": 1, "n_models": 1, **w} for w in weights]
 
 
 def counters(**change: Any) -> Rows:
@@ -163,6 +178,18 @@ FAULTS: list[Fault] = [
         {"attribution": "base", "n_labs": 2},
     ),
     (
+        "mart.registry_weight",
+        "shares_sum_to_one",
+        registry_weights(share=0.34),
+        {"n_rows": 2},
+    ),
+    (
+        "mart.registry_weight",
+        "not_examined_has_no_evidence",
+        registry_weights(confidence="low"),
+        {"confidence": "low", "evidence_kind": "not_examined"},
+    ),
+    (
         "mart.country_share_daily",
         "fractional_shares_sum_to_one",
         shares(**FRACTIONAL, numerator=1.2),
@@ -258,4 +285,5 @@ SOUND: dict[str, Rows] = {
     "core.labs": labs(),
     "mart.lab_share_daily": lab_shares(),
     "mart.country_share_daily": shares(),
+    "mart.registry_weight": registry_weights(),
 }

@@ -14,7 +14,7 @@ from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import Pointer, read_for_update, read_pointer
 from warehouse.publishing.upload import UploadReport, read_back, upload
 from warehouse.publishing.verify import verify
-from warehouse.releases.manifest import Manifest
+from warehouse.releases.manifest import FileEntry, Manifest
 from warehouse.storage.protocol import Storage
 
 BUCKET = PLACE
@@ -72,3 +72,12 @@ def copies_are(storage: Storage, manifest: Manifest) -> bool:
     found = {k: storage.rehash(k).sha256 for k in storage.keys("latest/")}
     found.pop("latest/manifest.json")
     return found == names
+
+
+def add_copy_of_earlier_release(storage: Storage, manifest: Manifest, path: str) -> None:
+    """A copy in latest/ that only the manifest of an earlier release names."""
+    earlier = "2026-08-01-0123456789ab"
+    files = (FileEntry(path=path, bytes=5, sha256="0" * 64),)
+    data = manifest.model_copy(update={"release_id": earlier, "files": files}).to_json()
+    storage.put_bytes(f"releases/{earlier}/manifest.json", data)
+    storage.put_bytes(f"latest/{path}", b"stale")

@@ -68,11 +68,11 @@ class Archive:
         found = map(read_sidecar, self._sidecars(source or "*"))
         return [s for s in found if until is None or s.snapshot_date <= until]
 
-    def all_snapshots(self, sources: Iterable[str] | None = None) -> list[Snapshot]:
-        """Every sealed snapshot, excluded ones too, of all sources or of some."""
-        found = map(read_sidecar, sorted(self.root.glob(f"*/*/{SIDECAR}")))
+    def sidecars(self, sources: Iterable[str] | None = None) -> list[Path]:
+        """The sidecars of all or some sources, unread; those of excluded snapshots too."""
         chosen = None if sources is None else set(sources)
-        return [s for s in found if chosen is None or s.source in chosen]
+        paths = sorted(self.root.glob(f"*/*/{SIDECAR}"))
+        return [p for p in paths if chosen is None or p.parent.parent.name in chosen]
 
     def newest(self, source: str, before: date | None = None) -> Snapshot | None:
         """The last sealed snapshot (before a day) that is not excluded; reads only its sidecar."""
@@ -86,8 +86,8 @@ class Archive:
         return {read_moment(p.parent.name)[0] for p in self._sidecars(safe_name(source))}
 
     def _sidecars(self, source: str) -> list[Path]:
-        pattern = f"{source if source == '*' else safe_name(source)}/*/{SIDECAR}"
-        return [p for p in sorted(self.root.glob(pattern)) if not p.with_name(EXCLUSION).exists()]
+        found = self._recorded(SIDECAR, source if source == "*" else safe_name(source))
+        return [p for p in found if not p.with_name(EXCLUSION).exists()]
 
     def exclusion(self, source: str, day: date, slot: str | None = None) -> Exclusion | None:
         """Why the snapshot of that day was excluded; None if it was not."""
@@ -114,18 +114,28 @@ class Archive:
 
     def excluded(self) -> dict[str, Exclusion]:
         """Every excluded snapshot, by snapshot id."""
-        return self._recorded(EXCLUSION)
+        return self._reasons(EXCLUSION)
 
     def rejected_on_arrival(self) -> dict[str, Exclusion]:
         """Observations with a damaged response that were not sealed since, by snapshot id."""
-        found = self._recorded(REJECTION)
+        found = self._reasons(REJECTION)
         return {
             name: why for name, why in found.items() if not (self.root / name / SIDECAR).exists()
         }
 
-    def _recorded(self, file: str) -> dict[str, Exclusion]:
-        paths = sorted(self.root.glob(f"*/*/{file}"))
+    def _reasons(self, file: str) -> dict[str, Exclusion]:
+        paths = self._recorded(file)
         return {p.parent.relative_to(self.root).as_posix(): read_exclusion(p) for p in paths}
+
+    def _recorded(self, file: str, source: str = "*") -> list[Path]:
+        """The files of this name. Raises ArchiveError for one in a folder that is no day."""
+        paths = sorted(self.root.glob(f"{source}/*/{file}"))
+        for path in paths:
+            try:
+                read_moment(path.parent.name)
+            except ArchiveError as error:
+                raise ArchiveError(f"{path.parent}: {error}; move it out of the archive") from None
+        return paths
 
     def unfinished(self) -> list[Path]:
         """Folders of observations that were started and not sealed."""

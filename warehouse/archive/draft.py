@@ -53,6 +53,7 @@ class Draft:
         self.files: list[ArchivedFile] = self._resume()
         self._names = {file.name for file in self.files}
         self.notes: list[str] = []
+        self.tops: dict[str, int] | None = None  # see Snapshot
         self.is_complete = True  # a source that cannot be sure sets it to False
         self.has_quarantined = False  # whether a response of this attempt was damaged
 
@@ -109,7 +110,7 @@ class Draft:
             "retrieved_at": retrieved_at or datetime.now(UTC),
             "rows_seen": rows_seen,
             "rows_repeated": rows_repeated,
-            "next_url": next_url,
+            "next_url": next_url and redact(next_url),
         }
         if earlier:
             return self._append(earlier.model_copy(update=seen))
@@ -166,7 +167,7 @@ class Draft:
     def record_rejection(self, reason: str) -> None:
         """Records why a response of this attempt was rejected, for builds that run without it."""
         if self.has_quarantined:
-            write_exclusion(self.folder / REJECTION, reason)
+            write_exclusion(self.folder / REJECTION, redact(reason))
 
     def reset(self) -> None:
         """Forgets the stored files, for example if a stored cursor no longer works."""
@@ -183,11 +184,14 @@ class Draft:
             slot=self.slot,
             retrieved_at=max(f.retrieved_at for f in self.files),
             is_complete=self.is_complete,
-            notes=tuple(self.notes),
+            notes=tuple(map(redact, self.notes)),
+            tops=self.tops,
             files=tuple(f.model_copy(update={"next_url": None}) for f in self.files),
             **terms,
         )
-        document = snapshot.model_dump(mode="json", exclude=None if self.slot else {"slot"})
+        fields = ("slot", "tops", "complete_from")
+        unset = {name for name in fields if getattr(snapshot, name) is None}
+        document = snapshot.model_dump(mode="json", exclude=unset)
         for file in document["files"]:  # hardly any file has it
             if file["rows_repeated"] is None:
                 del file["rows_repeated"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,9 @@ EXCLUSION = "refusal.json"
 REJECTION = "arrival.json"  # ignored once the snapshot is sealed
 _SLOT = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d")
 _SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_SIDECAR_TODO = "move it away, then restore the snapshot from a copy of the archive"
+_EXCLUSION_TODO = "delete it, and exclude the snapshot again if it must stay out of builds"
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ArchiveError(RuntimeError):
@@ -69,6 +72,10 @@ class Snapshot(BaseModel):
     retrieved_at: datetime
     is_complete: bool
     is_sample: bool = False
+    # Counter -> N: the listing holds the first N records of the whole source by this counter.
+    tops: dict[str, int] | None = None
+    # A sample may have every record that was published on or after a day.
+    complete_from: date | None = None
     notes: tuple[str, ...] = ()
     files: tuple[ArchivedFile, ...]
 
@@ -103,8 +110,13 @@ class Exclusion(BaseModel):
 
 
 def read_exclusion(path: Path) -> Exclusion:
-    """One exclusion or rejection."""
-    return Exclusion.model_validate_json(path.read_bytes())
+    """One exclusion or rejection. Raises ArchiveError naming the file if it cannot be read."""
+    return parse_exclusion(_bytes(path, _EXCLUSION_TODO), str(path))
+
+
+def parse_exclusion(data: bytes, where: str) -> Exclusion:
+    """An exclusion or rejection from its bytes. Raises ArchiveError naming `where`."""
+    return _parse(Exclusion, data, f"{where} is not a valid exclusion", _EXCLUSION_TODO)
 
 
 def write_exclusion(path: Path, reason: str) -> None:
@@ -134,24 +146,54 @@ def moment(day: date, slot: str | None = None) -> str:
 
 
 def read_moment(name: str) -> tuple[date, str | None]:
-    """Day and slot of an observation's name. Raises ValueError for any other text."""
-    day, separator, slot = name.partition("T")
-    if separator and not _SLOT.fullmatch(slot):
-        raise ValueError(f"invalid observation {name!r}; use YYYY-MM-DD or YYYY-MM-DDTHHMM")
-    return date.fromisoformat(day), slot or None
+    """Day and slot of an observation's name. Raises ArchiveError for any other text."""
+    day, _, slot = name.partition("T")
+    try:
+        found = date.fromisoformat(day), slot or None
+        if moment(*found) == name:  # Python reads 20260815 and 2026-W33-6 as days, too
+            return found
+    except (ValueError, ArchiveError):
+        pass
+    raise ArchiveError(f"{name!r} is not a day; use YYYY-MM-DD or YYYY-MM-DDTHHMM")
 
 
 def read_sidecar(path: Path) -> Snapshot:
     """One sidecar. Raises ArchiveError naming the file if it cannot be read."""
+    folder = "/".join(path.parts[-3:-1])
+    return parse_sidecar(_bytes(path, _SIDECAR_TODO), str(path), folder)
+
+
+def parse_sidecar(data: bytes, where: str, snapshot_id: str) -> Snapshot:
+    """A sidecar from its bytes. Raises ArchiveError if it is not that of `snapshot_id`."""
+    snapshot = _parse(Snapshot, data, f"{where} is not a valid sidecar", _SIDECAR_TODO)
     try:
-        snapshot = Snapshot.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        found = snapshot.snapshot_id
+    except ArchiveError as error:  # an invalid slot
+        raise ArchiveError(f"{where} is not a valid sidecar ({error}); {_SIDECAR_TODO}") from None
+    if found != snapshot_id:
         raise ArchiveError(
-            f"{path} is not a valid sidecar: {error}\n  restore it from a copy of the archive"
-        ) from error
-    if "/".join(path.parts[-3:-1]) != snapshot.snapshot_id:
-        raise ArchiveError(
-            f"{path} is the sidecar of {snapshot.snapshot_id}; move its folder back to "
-            f"{snapshot.snapshot_id} in the archive"
+            f"{where} is the sidecar of {_printable(found)}; move its folder back to "
+            f"{_printable(found)} in the archive"
         )
     return snapshot
+
+
+def _bytes(path: Path, todo: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be read ({error.strerror}); {todo}") from error
+
+
+def _parse(model: type[_Model], data: bytes, what: str, todo: str) -> _Model:
+    """The model, or an ArchiveError with the problems on one line, without the file's values."""
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        reasons = [": ".join([*map(str, problem["loc"]), problem["msg"]]) for problem in found]
+        raise ArchiveError(f"{what} ({_printable('; '.join(reasons))}); {todo}") from error
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:200])

@@ -8,10 +8,10 @@ Readers that have the old file open keep it.
 from __future__ import annotations
 
 import os
-import time
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,7 @@ MACROS = Path(__file__).with_name("macros.sql")
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
 # Environment variables: memory limit of builds, and number of threads of DuckDB.
 MEMORY_LIMIT = "OBSERVATORY_DUCKDB_MEMORY"
+MEMORY_DEFAULT = "1500MB"
 THREADS = "OBSERVATORY_DUCKDB_THREADS"
 
 
@@ -41,7 +42,9 @@ def connect(
     With the machine's zone, casts from a time with a zone to one without would differ. Raises
     duckdb.Error, and WarehouseError for an invalid number of threads.
     """
-    con = duckdb.connect(str(path or ":memory:"), read_only=read_only, config=dict(config))
+    con = duckdb.connect(
+        str(path.absolute()) if path else ":memory:", read_only=read_only, config=dict(config)
+    )
     con.execute("SET GLOBAL TimeZone = 'UTC'")  # GLOBAL: also for its cursors
     if threads := os.environ.get(THREADS):
         _set(con, "threads", THREADS, threads, "number of threads", "4")
@@ -65,7 +68,7 @@ def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
     By default DuckDB takes 80 % of the machine's memory, but Polars needs some too.
     """
-    limit = os.environ.get(MEMORY_LIMIT, "1500MB")
+    limit = os.environ.get(MEMORY_LIMIT, MEMORY_DEFAULT)
     _set(con, "memory_limit", MEMORY_LIMIT, limit, "memory limit", "1500MB or 8GB")
     return con
 
@@ -76,7 +79,7 @@ def create(path: Path) -> duckdb.DuckDBPyConnection:
         old.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     con = bounded(connect(path, storage_compatibility_version=STORAGE_VERSION))
-    con.execute(f"SET temp_directory = {literal(str(path) + '.tmp')}")
+    con.execute(f"SET temp_directory = {literal(str(path.absolute()) + '.tmp')}")
     create_tables(con)
     return con
 
@@ -172,36 +175,46 @@ def open_built(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
+def real_path(warehouse: Path) -> Path:
+    """The file itself: a link to it stays a link, also if it points to another disk."""
+    return Path(os.path.realpath(warehouse))
+
+
 def build_path(warehouse: Path) -> Path:
     """The private file of this process, in the same folder so that swapping is a rename."""
-    return warehouse.with_name(f".{warehouse.name}.{os.getpid()}.build")
+    real = real_path(warehouse)
+    return real.with_name(f".{real.name}.{os.getpid()}.build")
 
 
-def remove_dead_builds(warehouse: Path, older_than: timedelta = timedelta(days=1)) -> list[Path]:
-    """Removes the private files of builds that were killed. Returns them.
-
-    Only files of at least this age are removed: a build may be running in another container, whose
-    process ids mean nothing here.
-    """
-    oldest = time.time() - older_than.total_seconds()
-    found = warehouse.parent.glob(f".{warehouse.name}.*.build*")
-    dead = [p for p in found if p.stat().st_mtime < oldest and not _is_alive(p.name)]
-    for path in dead:
-        path.unlink(missing_ok=True)
-    return dead
-
-
-def _is_alive(name: str) -> bool:
-    pid = name.rpartition(".build")[0].rpartition(".")[2]
-    if not pid.isdigit():
-        return True  # not the name of a build file
+def require_own(warehouse: Path) -> None:
+    """Raises WarehouseError if a file is there that no build wrote: it would be replaced."""
+    if not warehouse.exists():
+        return
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
+        with open_read_only(warehouse):
+            return
+    except WarehouseError as error:
+        raise WarehouseError(
+            f"{error}\n  nothing was built, since a build replaces this file: move it elsewhere, "
+            "or use another --warehouse"
+        ) from error
+
+
+def remove_dead_builds(warehouse: Path) -> list[Path]:
+    """Removes what killed builds of this warehouse left. Returns it.
+
+    The caller holds the warehouse's lock (`warehouse.database.lock`), so no other build is alive,
+    whatever the process ids in the names mean: they may be those of another container.
+    """
+    real, own = real_path(warehouse), build_path(warehouse).name
+    name = re.compile(rf"\.{re.escape(real.name)}\.\d+\.build(\.wal|\.tmp)?")
+    dead = [p for p in real.parent.iterdir() if name.fullmatch(p.name) and p.name != own]
+    for path in dead:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return dead
 
 
 def swap_in(built: Path, warehouse: Path) -> None:
@@ -210,4 +223,10 @@ def swap_in(built: Path, warehouse: Path) -> None:
     if wal.exists():
         raise WarehouseError(f"{built} was not checkpointed ({wal.name} exists); build it again")
     sync_file(built)
-    built.replace(warehouse)
+    try:
+        built.replace(real_path(warehouse))
+    except OSError as error:
+        raise WarehouseError(
+            f"{warehouse} cannot be replaced ({error.strerror}); if the file itself is a mount "
+            "point, mount its folder instead"
+        ) from error

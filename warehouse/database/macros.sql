@@ -92,3 +92,45 @@ WITH matching AS (
 SELECT * EXCLUDE (best) FROM nearest
 WHERE best = CASE named_by WHEN 'row' THEN 1 WHEN 'day' THEN 2 ELSE 3 END
 ORDER BY source, snapshot_date;
+
+-- Downloads and shares of countries in any window, by publisher and all models: counters of the
+-- last day minus those of the first. The window begins after the usable day nearest to `start_` and
+-- ends on the one nearest to `end_` (`first_counter_on`, `last_counter_on`). Models without a
+-- counter on the first day that may have existed then are left out. Windows with bounds, other
+-- populations and attributions are in mart.country_share_window.
+CREATE MACRO mart.share_window(start_, end_, source_ := 'hub_evolution') AS TABLE
+WITH usable AS (
+    SELECT as_of_date AS day FROM core.hub_all_time_days
+    WHERE counter_source = source_ AND is_usable
+), ends AS (
+    SELECT (SELECT day FROM usable ORDER BY abs(day - start_::DATE), day LIMIT 1) AS first_on,
+        (SELECT day FROM usable ORDER BY abs(day - end_::DATE), day LIMIT 1) AS last_on
+), counters AS (
+    SELECT as_of_date AS day, model_id_hf, downloads_all_time AS n, author, created_at
+    FROM core.hub_all_time_counters WHERE counter_source = source_
+    UNION ALL
+    SELECT as_of_date, model_id_hf, downloads_all_time, NULL, NULL
+    FROM core.hub_daily_counters WHERE source_ = 'hub'
+), spans AS (
+    SELECT coalesce(m.author, l.author) AS author, last_on, greatest(l.n - CASE
+            WHEN coalesce(m.created_at, l.created_at)::DATE > first_on THEN 0 ELSE f.n END, 0) AS n
+    FROM ends JOIN counters AS l ON l.day = last_on
+    LEFT JOIN counters AS f ON f.day = first_on AND f.model_id_hf = l.model_id_hf
+    LEFT JOIN core.hub_models AS m ON m.model_id_hf = l.model_id_hf
+    WHERE first_on < last_on AND (f.n IS NOT NULL
+        OR coalesce(m.created_at, l.created_at)::DATE > first_on)
+), labs AS (
+    SELECT lab_id, country_code FROM core.labs, ends
+    WHERE valid_from <= last_on AND (valid_to IS NULL OR last_on < valid_to)
+), names AS (
+    SELECT namespace_key, min(lab_id) AS lab_id FROM core.namespaces, ends
+    WHERE system = 'hub' AND valid_from <= last_on AND (valid_to IS NULL OR last_on < valid_to)
+    GROUP BY ALL
+), summed AS (
+    SELECT coalesce(country_code, 'XX') AS country_code, sum(n)::DOUBLE AS downloads
+    FROM spans LEFT JOIN names ON namespace_key = lower(author) LEFT JOIN labs USING (lab_id)
+    GROUP BY ALL
+)
+SELECT first_on AS first_counter_on, last_on AS last_counter_on, country_code, downloads,
+    downloads / nullif(sum(downloads) OVER (), 0) AS share
+FROM ends, summed ORDER BY downloads DESC, country_code;

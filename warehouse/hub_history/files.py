@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.contracts.table import literal
+from warehouse.database.read_files import parquet
 from warehouse.storage.files import sync_file
 
 # Bits of `status`: which values the snapshot has of a model. In the state, a value without its bit
@@ -83,8 +84,7 @@ def write(con: duckdb.DuckDBPyConnection, query: str, path: Path, level: int = 3
 
 def scan(table: dict[str, str], paths: Iterable[Path]) -> str:
     """SQL that reads files of one kind; it gives no rows if there are none."""
-    listed = ", ".join(literal(str(path)) for path in paths)
-    if listed:
-        return f"SELECT {columns(table)} FROM read_parquet([{listed}])"
+    if files := list(paths):
+        return f"SELECT {columns(table)} FROM {parquet(files)}"
     nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in table.items())
     return f"SELECT {nothing} WHERE false"

@@ -25,7 +25,8 @@ MODULES = ("flows.sources.hub.parse_listing", "warehouse.hub_history.apply")
 CONTRACTS = ("warehouse/contracts/tables/raw/hub_models.yml",)
 # They transport or record the content and do not change it.
 CARRIERS = (
-    *("flows.sources.http", "warehouse.archive", "warehouse.storage"),
+    *("flows.sources.http", "flows.sources.formats.damage"),
+    *("warehouse.archive", "warehouse.storage", "warehouse.database.own_disk"),
     *("warehouse.hub_history.ledger", "warehouse.code_version"),
 )
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 
 from warehouse.publishing.pointer import CHANNELS, Channel, read_pointer, release_log
 from warehouse.publishing.release_objects import find_manifest, parallel_map, read_manifest
-from warehouse.releases.manifest import MANIFEST, Audience, ReleaseError
+from warehouse.releases.manifest import MANIFEST, Audience, ReleaseError, is_release_id
 from warehouse.storage.protocol import MissingObjectError, Storage, Stored
 
 PINS = "pins/"
@@ -48,7 +48,9 @@ def releases(storage: Storage) -> list[Release]:
     """Every release: complete ones first, newest first."""
     found: dict[str, list[Stored]] = defaultdict(list)
     for stored in storage.listing("releases/"):
-        found[stored.key.split("/")[1]].append(stored)
+        _, release_id, *path = stored.key.split("/")
+        if path and is_release_id(release_id):  # anything else is not ours
+            found[release_id].append(stored)
     channels, promoted, pins = _by_channel(storage), _promoted(storage), pinned(storage)
     listed = [
         _release(release_id, objects, channels, promoted, pins)
@@ -128,10 +130,12 @@ def resolve(storage: Storage, name: str) -> str:
 
 def pinned(storage: Storage) -> dict[str, str]:
     """Pinned releases, with the reason."""
-    keys = storage.keys(PINS)
-    reasons = [json.loads(storage.get_bytes(key)).get("reason", "") for key in keys]
-    ids = [key.removeprefix(PINS).removesuffix(".json") for key in keys]
-    return dict(zip(ids, reasons, strict=True))
+    found = {key: key.removeprefix(PINS).removesuffix(".json") for key in storage.keys(PINS)}
+    return {
+        release_id: json.loads(storage.get_bytes(key)).get("reason", "")
+        for key, release_id in found.items()
+        if is_release_id(release_id)
+    }
 
 
 def pin(storage: Storage, release_id: str, reason: str) -> None:

@@ -9,6 +9,8 @@ each file is complete.
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -19,6 +21,7 @@ from warehouse.publishing.pointer import (
     Pointer,
     VersionedPointer,
     compare_and_swap,
+    pointer_key,
     read_for_update,
     read_pointer,
 )
@@ -29,7 +32,13 @@ from warehouse.publishing.release_objects import (
     release_key,
     stored_manifest,
 )
-from warehouse.releases.manifest import MANIFEST, FileEntry, Manifest, ReleaseError
+from warehouse.releases.manifest import (
+    MANIFEST,
+    FileEntry,
+    Manifest,
+    ReleaseError,
+    parse_manifest,
+)
 from warehouse.storage.protocol import (
     MissingObjectError,
     RefusedError,
@@ -40,6 +49,7 @@ from warehouse.storage.protocol import (
 
 log = logging.getLogger("observatory.publish")
 
+_MANIFEST_KEY = rf"releases/[^/]+/{re.escape(MANIFEST)}"
 SYNCS = 5  # how often copies are repeated while other publishers move the pointer
 
 
@@ -68,6 +78,7 @@ def set_pointer(
             "`observatory releases list` shows the complete ones"
         ) from error
     expected = expected or read_for_update(storage, channel, even_damaged=True)
+    require_own_copies(storage, channel, copied_paths(stored))
     digest = sha256(data).hexdigest()
     now = expected.pointer
     if now is None or (now.release_id, now.manifest_sha256) != (release_id, digest):
@@ -135,10 +146,9 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
             storage.copy(release_key(manifest.release_id, entry.path), key)
 
     parallel_map(copy, manifest.objects)
+    stale = stale_copies(storage, channel, manifest, storage.keys(f"{channel}/"))
     own = FileEntry(path=MANIFEST, bytes=len(data), sha256=sha256(data).hexdigest())
     copy(own)  # last: copies that match their manifest are of one release
-    named = copy_keys(channel, manifest)
-    stale = [key for key in storage.keys(f"{channel}/") if key not in named]
     try:
         parallel_map(storage.delete, stale)
     except RefusedError:
@@ -151,9 +161,55 @@ def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: 
         )
 
 
-def copy_keys(channel: Channel, manifest: Manifest) -> set[str]:
-    """Keys of the copies of a release in a channel."""
-    return {f"{channel}/{path}" for path in (MANIFEST, *(e.path for e in manifest.objects))}
+def copied_paths(manifest: Manifest) -> tuple[str, ...]:
+    """Paths of a release's objects that a channel has copies of."""
+    return (MANIFEST, *(entry.path for entry in manifest.objects))
+
+
+def stale_copies(
+    storage: Storage, channel: Channel, manifest: Manifest, keys: Iterable[str]
+) -> list[str]:
+    """Those of the keys that are copies of other releases than the current one.
+
+    Objects that no manifest of this place names belong to somebody else.
+    """
+    others = set(keys) - {f"{channel}/{path}" for path in copied_paths(manifest)}
+    return sorted(own_keys(storage, channel, others))
+
+
+def own_keys(storage: Storage, channel: Channel, keys: Iterable[str]) -> set[str]:
+    """Those of the keys that are copies of a release of this place.
+
+    The manifest among the copies is enough, unless a publisher was interrupted. Before a channel
+    has a pointer, nothing was copied.
+    """
+    asked = {key for key in keys if key.startswith(f"{channel}/")}
+    own = asked & _keys_named(storage, channel, f"{channel}/{MANIFEST}") if asked else asked
+    if own == asked or storage.size(pointer_key(channel)) is None:
+        return own
+    manifests = [k for k in storage.keys("releases/") if re.fullmatch(_MANIFEST_KEY, k)]
+    named = parallel_map(lambda key: _keys_named(storage, channel, key), manifests)
+    return own | (asked & set().union(*named))
+
+
+def require_own_copies(storage: Storage, channel: Channel, paths: Iterable[str]) -> None:
+    """Raises ReleaseError if the copies would replace objects that no release here has."""
+    replaced = set(storage.keys(f"{channel}/")) & {f"{channel}/{path}" for path in paths}
+    if foreign := sorted(replaced - own_keys(storage, channel, replaced)):
+        raise ReleaseError(
+            f"{storage.url}/{foreign[0]} was not published by this program and would be replaced "
+            f"({len(foreign)} such objects); nothing was published: use another --publish-to, or "
+            "move them elsewhere"
+        )
+
+
+def _keys_named(storage: Storage, channel: Channel, key: str) -> set[str]:
+    """Keys of the copies that a manifest names; none if it is not ours, or was just removed."""
+    try:
+        manifest = parse_manifest(storage.get_bytes(key), f"{storage.url}/{key}")
+    except (ReleaseError, MissingObjectError):
+        return set()
+    return {f"{channel}/{path}" for path in copied_paths(manifest)}
 
 
 def latest_manifest(storage: Storage, expected: VersionedPointer | None = None) -> Manifest | None:

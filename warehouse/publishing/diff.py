@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,13 @@ from typing import Any
 
 import duckdb
 
-from warehouse.contracts.table import literal, quote
+from warehouse.contracts.table import quote
 from warehouse.database.duckdb_file import connect
+from warehouse.database.read_files import parquet
 from warehouse.publishing.release_objects import read_manifest, release_key
 from warehouse.releases.manifest import ColumnEntry, Manifest, TableEntry
 from warehouse.storage.protocol import Storage, check_key
+from warehouse.storage.scratch import scratch_folder
 
 SHOWN = 20  # largest changes listed per table
 SHARE = "share"
@@ -57,8 +58,8 @@ def compare(storage: Storage, before: str, after: str) -> Comparison:
     names = sorted(earlier.keys() | later.keys())
     pairs = [(earlier.get(name), later.get(name)) for name in names]
     differ = [(a, b) for a, b in pairs if not (a and b and a.sha256 == b.sha256)]
-    with tempfile.TemporaryDirectory() as scratch, connect() as con:
-        rows = _Rows(con, storage, (old, new), Path(scratch))
+    with scratch_folder("diff") as scratch, connect() as con:
+        rows = _Rows(con, storage, (old, new), scratch)
         tables = tuple(rows.change(a, b) for a, b in differ)
         both = [(a, b) for a, b in differ if a and b and _comparable(a, b)]
         shares = [change for pair in both for change in rows.value_changes(*pair, SHARE)]
@@ -151,8 +152,7 @@ class _Rows:
     def _joined(self, a: TableEntry, b: TableEntry, how: str) -> str:
         on = " AND ".join(f"o.{quote(c)} IS NOT DISTINCT FROM n.{quote(c)}" for c in a.key)
         sides = [
-            f"(SELECT *, true AS here FROM read_parquet({literal(str(self._file(i, t)))}, "
-            "hive_partitioning = false))"
+            f"(SELECT *, true AS here FROM {parquet(self._file(i, t))})"
             for i, t in enumerate((a, b))
         ]
         return f"{sides[0]} o {how} {sides[1]} n ON {on}"

@@ -10,8 +10,11 @@ sees a recent lease skips the release. Times are those of storage, so clocks nee
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from warehouse.releases.manifest import ReleaseError
-from warehouse.storage.protocol import Storage
+from warehouse.storage.protocol import MissingObjectError, Storage
 
 LEASES, REMOVALS = "leases/", "removals/"
 
@@ -26,12 +29,32 @@ def removal_key(release_id: str) -> str:
     return f"{REMOVALS}{release_id}.json"
 
 
-def acquire(storage: Storage, release_id: str) -> None:
+def marked_paths(storage: Storage, key: str) -> tuple[str, ...] | None:
+    """The objects of a release that a lease or the mark of a removal lists.
+
+    Empty if it lists none, as in earlier versions; None if there is no such mark.
+    """
+    try:
+        mark = json.loads(storage.get_bytes(key))
+    except MissingObjectError:
+        return None
+    except ValueError:
+        return ()
+    paths = mark.get("paths", ()) if isinstance(mark, dict) else ()
+    return tuple(map(str, paths))
+
+
+def acquire(storage: Storage, release_id: str, paths: Iterable[str] = ()) -> None:
     """Marks a release as in use for the grace period of `clean`.
 
-    Raises ReleaseError if a cleaner is removing it.
+    `paths` are the objects that an upload is about to store: if it never completes, `clean` removes
+    these. Raises ReleaseError if a cleaner is removing the release, and StorageError if two
+    publishers can overwrite each other there.
     """
-    storage.put_bytes(lease_key(release_id), b"{}\n")
+    storage.require_conditions()
+    names = sorted(paths)
+    mark = {"paths": names} if names else {}
+    storage.put_bytes(lease_key(release_id), json.dumps(mark).encode() + b"\n")
     if storage.size(removal_key(release_id)) is not None:
         raise ReleaseError(
             f"{storage.url}/releases/{release_id} is being removed by a clean-up; run again "

@@ -147,6 +147,7 @@ def release_log(storage: Storage, channel: Channel) -> list[Pointer]:
     logged = {
         key: _parse(storage, key, storage.get_bytes(key))
         for key in storage.keys(f"journal/{channel}/")
+        if _number(key).isdigit()
     }
     now = read_pointer(storage, channel)
     if now:

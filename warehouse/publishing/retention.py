@@ -2,29 +2,48 @@
 
 Kept are the newest releases, those that a pointer names or that were ever stable, pinned ones, and
 everything newer than the grace period, which a publisher may still be using
-(`warehouse.publishing.leases`). Only `releases/`, `leases/`, `removals/`, stale copies and
-unfinished uploads are cleaned. Objects that releases share are kept.
+(`warehouse.publishing.leases`). Removed are only objects that a manifest, a lease or the mark of a
+removal names, copies of such objects, leases, marks and probes, and uploads of ours that never
+finished. Anything else in the place is somebody else's. Objects that releases share are kept.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from warehouse.publishing.catalog import Release, releases
-from warehouse.publishing.channels import copy_keys
-from warehouse.publishing.leases import LEASES, REMOVALS, lease_key, removal_key
+from warehouse.publishing.channels import own_keys, stale_copies
+from warehouse.publishing.leases import (
+    LEASES,
+    REMOVALS,
+    lease_key,
+    marked_paths,
+    removal_key,
+)
 from warehouse.publishing.pointer import CHANNELS, Channel, read_pointer
-from warehouse.publishing.release_objects import find_manifest, parallel_map
-from warehouse.releases.manifest import MANIFEST, ReleaseError
-from warehouse.storage.protocol import Storage, Unfinished
+from warehouse.publishing.release_objects import find_manifest, parallel_map, release_key
+from warehouse.releases.manifest import MANIFEST, ReleaseError, is_release_id
+from warehouse.storage.files import PART
+from warehouse.storage.protocol import PROBES, Storage, Unfinished
 
 log = logging.getLogger("observatory.clean")
 
 KEEP = 30
 GRACE = timedelta(hours=48)
 CLOCK = f"{REMOVALS}clock"
+_PROBE = re.compile(rf"{PROBES}[0-9a-f]{{16}}")
+
+_ID = r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}"
+_OUR_PART = re.compile(rf"\.(.+)\.[0-9a-f]+{re.escape(PART)}")
+_OUR_KEY = re.compile(
+    rf"(latest|stable)\.json|releases/{_ID}/.+|(leases|removals|pins)/({_ID}\.json|clock)"
+    r"|journal/(latest|stable)/\d+\.json|hub_history/.+|archive/\w+/\d{4}-\d{2}-\d{2}.*/.+"
+)
 
 
 @dataclass(frozen=True)
@@ -60,11 +79,17 @@ def plan(
     found = releases(storage)
     newest = {r.release_id for r in [r for r in found if r.is_complete][:keep]}
     kept = {r.release_id: why for r in found if (why := _why_kept(r, newest, old))}
+    begun = {key.rpartition("/")[2] for key in (*storage.keys(LEASES), *storage.keys(REMOVALS))}
+    kept |= {
+        r.release_id: "no publisher of ours began it"
+        for r in found
+        if not (r.is_complete or r.release_id in kept or f"{r.release_id}.json" in begun)
+    }
     removable = [r for r in found if r.release_id not in kept]
     return CleanPlan(
         expired=tuple(r for r in removable if r.is_complete),
         unfinished=tuple(r for r in removable if not r.is_complete),
-        uploads=tuple(u for u in storage.unfinished() if u.started < old),
+        uploads=tuple(u for u in _our_uploads(storage) if u.started < old),
         copies=tuple(key for channel in CHANNELS for key in _stale_copies(storage, channel, old)),
         kept=kept,
     )
@@ -77,8 +102,28 @@ def _stale_copies(storage: Storage, channel: Channel, old: datetime) -> list[str
     manifest = find_manifest(storage, pointer.release_id) if pointer else None
     if manifest is None:
         return []
-    named = copy_keys(channel, manifest)
-    return [o.key for o in listed if o.key not in named and o.modified < old]
+    stale = set(stale_copies(storage, channel, manifest, [o.key for o in listed]))
+    return [o.key for o in listed if o.key in stale and o.modified < old]
+
+
+def _our_uploads(storage: Storage) -> list[Unfinished]:
+    """Unfinished uploads under keys that this program writes."""
+    found = {upload: _final_key(upload.key) for upload in storage.unfinished()}
+    copies = {
+        key
+        for channel in CHANNELS
+        for key in own_keys(storage, channel, (k for k in found.values() if k))
+    }
+    return [u for u, key in found.items() if key and (key in copies or _OUR_KEY.fullmatch(key))]
+
+
+def _final_key(key: str) -> str | None:
+    """The key that an upload would get; None for a partial file that is not ours."""
+    folder, slash, name = key.rpartition("/")
+    if not name.startswith("."):
+        return key
+    part = _OUR_PART.fullmatch(name)
+    return f"{folder}{slash}{part[1]}" if part else None
 
 
 def _why_kept(release: Release, newest: set[str], old: datetime) -> str | None:
@@ -110,7 +155,12 @@ def clean(storage: Storage, *, keep: int = KEEP, grace: timedelta = GRACE) -> Cl
     # The lease of an existing release is kept: its publisher may be renewing it right now.
     in_use = {lease_key(name) for name in (*found.kept, *candidates) if name not in removed}
     for stored in (*storage.listing(LEASES), *storage.listing(REMOVALS)):
-        if stored.modified < now - grace and stored.key not in {CLOCK, *in_use}:
+        release_id = stored.key.rpartition("/")[2].removesuffix(".json")
+        is_ours = is_release_id(release_id) and stored.key not in in_use
+        if is_ours and stored.modified < now - grace:
+            storage.delete(stored.key)
+    for stored in storage.listing(PROBES):
+        if _PROBE.fullmatch(stored.key) and stored.modified < now - grace:
             storage.delete(stored.key)
     return replace(
         found,
@@ -130,8 +180,8 @@ def _remove(storage: Storage, release_id: str, old: datetime) -> bool:
 
     The mark is written before leases are checked: see `warehouse.publishing.leases`.
     """
-    mark = removal_key(release_id)
-    if not storage.put_bytes(mark, b"{}\n", if_absent=True):
+    mark, paths = removal_key(release_id), _own_paths(storage, release_id)
+    if not storage.put_bytes(mark, json.dumps({"paths": paths}).encode() + b"\n", if_absent=True):
         started = _modified(storage, mark)
         if started is None or started >= old:  # another cleaner may still be deleting it
             return False
@@ -139,12 +189,27 @@ def _remove(storage: Storage, release_id: str, old: datetime) -> bool:
         storage.delete(mark)
         log.info("%s/releases/%s is in use and was not removed", storage.url, release_id)
         return False
-    prefix = f"releases/{release_id}/"
-    storage.delete(prefix + MANIFEST)
-    parallel_map(storage.delete, storage.keys(prefix))
+    storage.delete(release_key(release_id, MANIFEST))
+    present = set(storage.keys(release_key(release_id, "")))
+    parallel_map(storage.delete, present & {release_key(release_id, path) for path in paths})
     storage.delete(mark)
-    log.info("%s/%s removed", storage.url, prefix)
+    log.info("%s/releases/%s/ removed", storage.url, release_id)
     return True
+
+
+def _own_paths(storage: Storage, release_id: str) -> list[str]:
+    """The objects of a release: of its manifest, else of an interrupted removal or upload.
+
+    Marks of earlier versions list none: then all objects are of the upload that began here.
+    """
+    with suppress(ReleaseError):  # a damaged manifest names nothing
+        if manifest := find_manifest(storage, release_id):
+            return [entry.path for entry in manifest.objects]
+    for mark in (removal_key(release_id), lease_key(release_id)):
+        if paths := marked_paths(storage, mark):
+            return list(paths)
+    prefix = release_key(release_id, "")
+    return [key.removeprefix(prefix) for key in storage.keys(prefix)]
 
 
 def _is_in_use(storage: Storage, release_id: str, old: datetime) -> bool:

@@ -11,7 +11,6 @@ A reader that follows a pointer to `releases/<release_id>/` always sees one comp
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -35,6 +34,7 @@ from warehouse.publishing.release_objects import (
 from warehouse.releases.manifest import DATABASE, MANIFEST, FileEntry, Manifest, ReleaseError
 from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import Digest, MissingObjectError, Storage, check_key
+from warehouse.storage.scratch import scratch_folder
 
 log = logging.getLogger("observatory.publish")
 
@@ -66,7 +66,7 @@ def upload(
     `before` are copied within storage. Several publishers may upload one release at once, and any
     of them may complete it. Raises ReleaseError, StorageError.
     """
-    acquire(storage, manifest.release_id)
+    acquire(storage, manifest.release_id, (entry.path for entry in manifest.objects))
     if stored := find_manifest(storage, manifest.release_id):
         return _reuse(folder, storage, stored)
     listed = {o.key: o.bytes for o in storage.listing(release_key(manifest.release_id, ""))}
@@ -117,8 +117,8 @@ def _upload_database(
     """
     if storage.put_file(key, path, entry.sha256, if_absent=True):
         return "uploaded", entry
-    with tempfile.TemporaryDirectory(prefix="observatory-found-") as scratch:
-        found = Path(scratch) / DATABASE
+    with scratch_folder("found") as scratch:
+        found = scratch / DATABASE
         storage.download(key, found, durable=False)
         if _has_tables(found, manifest):
             update = {"bytes": found.stat().st_size, "sha256": file_sha256(found)}

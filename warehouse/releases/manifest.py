@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -19,7 +20,13 @@ MANIFEST = "manifest.json"
 DATABASE = "observatory.duckdb"  # has every table of the release
 Audience = Literal["internal", "public"]
 ReleaseId = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[0-9a-f]{12}$")]
+_RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def is_release_id(text: str) -> bool:
+    """Whether a text has the form of a release's id."""
+    return bool(_RELEASE_ID.fullmatch(text))
 
 
 class ReleaseError(RuntimeError):

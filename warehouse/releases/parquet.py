@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.contracts.table import Contract, literal, quote
+from warehouse.database.read_files import parquet
 from warehouse.releases.manifest import ColumnEntry, LicenseEntry, ReleaseError, TableEntry
 from warehouse.storage.files import file_sha256
 
@@ -38,7 +39,7 @@ def write_table(
     query = select_sql(contract, contract.sql_name, rows)
     try:
         written = con.execute(f"COPY ({query}) TO {literal(str(path))} ({OPTIONS})").fetchone()
-        found = con.execute(f"DESCRIBE FROM read_parquet({literal(str(path))})").fetchall()
+        found = con.execute(f"DESCRIBE FROM {parquet(path)}").fetchall()
     except duckdb.Error as error:
         raise ReleaseError(
             f"{contract.table} cannot be written to {path}: {error}\n  check the free disk "

@@ -6,7 +6,6 @@ It reads a finished, validated warehouse file. `warehouse.publishing.upload` upl
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -18,6 +17,7 @@ import duckdb
 
 from warehouse.contracts.source import Card, cards
 from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
+from warehouse.database import read_files
 from warehouse.database.duckdb_file import STORAGE_VERSION, bounded, connect, create_macros
 from warehouse.releases.licensing import (
     ReleasePlan,
@@ -42,6 +42,7 @@ from warehouse.releases.parquet import select_sql, table_entry, write_table
 from warehouse.releases.provenance import left_out, lineage, sources, validation
 from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import check_key
+from warehouse.storage.scratch import scratch_folder
 
 RELEASE = "meta.release"  # written here, since a build does not know the id of its release
 # The tables that the macros read: a release without one of them has no macros.
@@ -143,10 +144,10 @@ def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise ReleaseError(
             f"no warehouse file {database}; `observatory run` or `observatory replay` builds one"
         )
-    with tempfile.TemporaryDirectory() as spill, connect() as con:
-        bounded(con).execute(f"SET temp_directory = {literal(spill)}")
+    with scratch_folder("stage") as spill, connect() as con:
+        bounded(con).execute(f"SET temp_directory = {literal(str(spill))}")
         try:
-            con.execute(f"ATTACH {literal(str(database))} AS built (READ_ONLY)")
+            con.execute(f"ATTACH {read_files.database(database)} AS built (READ_ONLY)")
         except duckdb.Error as error:
             raise ReleaseError(
                 f"{database} cannot be read: {error}\n"
@@ -178,7 +179,7 @@ def _write_database(
     """Writes the DuckDB file from the Parquet files, so that both have the same rows."""
     path = folder / DATABASE
     options = f"STORAGE_VERSION {literal(STORAGE_VERSION)}"
-    con.execute(f"ATTACH {literal(str(path))} AS observatory ({options})")
+    con.execute(f"ATTACH {read_files.database(path)} AS observatory ({options})")
     con.execute("USE observatory")
     try:
         _fill(con, plan, folder)
@@ -198,8 +199,8 @@ def _fill(con: duckdb.DuckDBPyConnection, plan: ReleasePlan, folder: Path) -> No
     for layer in LAYERS:
         con.execute(f"CREATE SCHEMA {quote(layer)}")
     for one in plan.included:
-        parquet = literal(str(folder / f"{one.contract.table}.parquet"))
-        _create(con, one.contract, f"FROM read_parquet({parquet})")
+        file = folder / f"{one.contract.table}.parquet"
+        _create(con, one.contract, f"FROM {read_files.parquet(file)}")
     for name, contract in plan.meta.items():
         built = plan.meta_relation(contract, f"built.{contract.sql_name}")
         rows = select_sql(contract, built, plan.meta_rows(contract))

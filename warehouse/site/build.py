@@ -24,6 +24,7 @@ from warehouse.site.sections.arena import arena
 from warehouse.site.sections.claims import claims
 from warehouse.site.sections.health import health
 from warehouse.site.sections.notable import notable
+from warehouse.site.sections.registry import registry
 from warehouse.site.sections.shares import KINDS, shares, trending
 from warehouse.site.view import view
 
@@ -60,6 +61,7 @@ def gather(manifest: Manifest, tables: Tables, source_cards: dict[str, Card]) ->
         "trending": trending(tables),
         "arena": arena(tables),
         "notable": notable(tables),
+        "registry": registry(tables),
         "claims": claims(tables),
         "health": health(manifest, tables, source_cards),
     }

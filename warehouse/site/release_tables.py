@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from warehouse.contracts.table import contract, literal
+from warehouse.contracts.table import contract
+from warehouse.database import read_files
 from warehouse.database.duckdb_file import connect
 
 
@@ -46,6 +47,6 @@ class Tables:
 def released(database: Path) -> Iterator[Tables]:
     """The tables of a released file, opened read-only."""
     with connect() as con:
-        con.execute(f"ATTACH {literal(str(database))} AS released (READ_ONLY)")
+        con.execute(f"ATTACH {read_files.database(database)} AS released (READ_ONLY)")
         con.execute("USE released")
         yield Tables(con)

@@ -59,6 +59,10 @@ def atomic_writer(
         if durable:
             with suppress(OSError):  # a network file system may not support it; the file is there
                 sync_file(path.parent)
+    except OSError as error:
+        if error.filename is None:  # a full disk is met while writing, without a name
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

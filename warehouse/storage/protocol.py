@@ -15,6 +15,8 @@ from typing import NamedTuple, Protocol
 # No part starts with a dot: this rules out `..`, and hides partially written files.
 _KEY_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+\-]*")
 
+PROBES = "probes/"  # scratch objects that test what a server supports
+
 
 class StorageError(RuntimeError):
     """A storage operation failed: where, what happened, what to do."""
@@ -41,6 +43,10 @@ class MissingObjectError(StorageError):
 
 class RefusedError(StorageError):
     """These credentials, or this user account, lack the permission."""
+
+
+class UnsupportedError(StorageError):
+    """The server does not support this kind of request, or one of its headers."""
 
 
 class Stored(NamedTuple):
@@ -72,6 +78,9 @@ class Storage(Protocol):
     @property
     def url(self) -> str:
         """The address, without a trailing slash."""
+
+    def require_conditions(self) -> None:
+        """Raises StorageError if two writers can overwrite each other unnoticed here."""
 
     def put_bytes(self, key: str, data: bytes, if_absent: bool = False) -> bool:
         """Stores an object. With `if_absent`, returns False and changes nothing if one exists."""

@@ -1,21 +1,20 @@
 """An S3-compatible bucket as storage, through boto3.
 
-Every object is sent with its SHA-256. The server checks it on receipt, part by part, and stores it
-as metadata, so no bytes are fetched to check what is stored.
+Every object is sent with its SHA-256 as a header. The server checks it on receipt, part by part,
+and stores it as metadata, so no bytes are fetched to check what is stored. A server that does not
+know the header still checks the SHA-256 that every request is signed with.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as aws
-from s3transfer.exceptions import RetriesExceededError
 
 from warehouse.storage.content_types import content_type
 from warehouse.storage.files import atomic_writer, file_sha256
@@ -26,19 +25,12 @@ from warehouse.storage.protocol import (
     StorageError,
     Stored,
     Unfinished,
-    check_key,
     is_key,
 )
-from warehouse.storage.s3_client import ATTEMPTS, client, split_url
-from warehouse.storage.s3_errors import (
-    BROKEN_OFF,
-    MISSING,
-    NO_BUCKET,
-    code_of,
-    no_response_error,
-    response_error,
-    without_user,
-)
+from warehouse.storage.s3_client import ATTEMPTS, as_header
+from warehouse.storage.s3_conditions import are_honored
+from warehouse.storage.s3_connection import Connection
+from warehouse.storage.s3_errors import BROKEN_OFF, MISSING, code_of
 
 PARTS = TransferConfig(
     multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4
@@ -55,36 +47,56 @@ class S3Storage:
     """A bucket, or a prefix in one."""
 
     def __init__(self, url: str, *, endpoint: str | None = None) -> None:
-        self.bucket, self._prefix = split_url(url)
-        self.url = f"s3://{self.bucket}/{self._prefix}".rstrip("/")
-        self._server = "AWS"
-        self._bucket_seen = False
-        try:
-            with self._translate_errors(""):
-                self._client = client(endpoint)
-        except ValueError as error:
-            todo = "Use http://host:port."
-            raise StorageError("AWS_ENDPOINT_URL_S3", "invalid address", todo) from error
-        self._server = without_user(self._client.meta.endpoint_url)
+        self._server = Connection(url, endpoint)
+        self.url = self._server.url
+
+    def require_conditions(self) -> None:
+        """Raises StorageError if two writers can overwrite each other unnoticed here."""
+        self._has_conditions()
+
+    def _has_conditions(self) -> bool:
+        return are_honored(self, f"{self.url} on {self._server.address}")
 
     def put_bytes(self, key: str, data: bytes, if_absent: bool = False) -> bool:
         """Stores an object. With `if_absent`, returns False and changes nothing if one exists."""
-        condition = {"IfNoneMatch": "*"} if if_absent else {}
-        return self._put(key, data, sha256_of(data), condition)
+        return self._put(key, data, sha256_of(data), {"IfNoneMatch": "*"} if if_absent else {})
+
+    def put_if(self, key: str, data: bytes, condition: dict[str, str]) -> bool:
+        """Stores an object under a condition. False if the server reports that it is not met."""
+        return self._put_once(key, data, sha256_of(data), condition)
 
     def _put(
         self, key: str, body: bytes | IO[bytes], sha256: str, condition: dict[str, str]
     ) -> bool:
-        """Stores an object in one request. False if the condition is not met."""
-        sent = {
-            "ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode(),
-            "Metadata": {SHA256: sha256},
-            "ContentType": content_type(key),
-        }
-        at = self._at(key)
-        with self._translate_errors(key):
+        """Stores an object in one request. False if the condition is not met.
+
+        If the server ignores conditions, and that was allowed, the existing object is checked
+        before: that is not atomic.
+        """
+        if condition and not self._has_conditions():
+            if not self._is_met(key, condition):
+                return False
+            condition = {}
+        return self._put_once(key, body, sha256, condition)
+
+    def _is_met(self, key: str, condition: dict[str, str]) -> bool:
+        head = self._head(key)
+        return head["ETag"] == condition.get("IfMatch") if head else "IfNoneMatch" in condition
+
+    def _put_once(
+        self, key: str, body: bytes | IO[bytes], sha256: str, condition: dict[str, str]
+    ) -> bool:
+        sent = {"Metadata": {SHA256: sha256}, "ContentType": content_type(key), **condition}
+        at = self._server.at(key)
+
+        def send(checksum: dict[str, str]) -> None:
+            if not isinstance(body, bytes):
+                body.seek(0)
+            self._server.client.put_object(**at, Body=body, **sent, **checksum)
+
+        with self._server.translate_errors(key):
             try:
-                self._client.put_object(**at, Body=body, **sent, **condition)
+                self._server.with_checksum(send, {"ChecksumSHA256": as_header(sha256)})
             except aws.ClientError as error:
                 missing = "IfMatch" in condition and code_of(error) in MISSING
                 if condition and (missing or code_of(error) in _CHANGED):
@@ -101,20 +113,27 @@ class S3Storage:
         sent in one request of up to 5 GB, since boto3 supports no condition on parts.
         """
         sha256 = sha256 or file_sha256(path)
-        at = self._at(key)
-        with path.open("rb") as stream, self._translate_errors(key):
-            if if_absent:
-                return self._put(key, stream, sha256, {"IfNoneMatch": "*"})
-            how = {"ChecksumAlgorithm": "SHA256", "Metadata": {SHA256: sha256}}
-            how["ContentType"] = content_type(key)
-            self._client.upload_fileobj(stream, **at, ExtraArgs=how, Config=PARTS)
+        how = {"Metadata": {SHA256: sha256}, "ContentType": content_type(key)}
+        at = self._server.at(key)
+        with path.open("rb") as stream:
+            if if_absent or path.stat().st_size < PARTS.multipart_threshold:
+                return self._put(key, stream, sha256, {"IfNoneMatch": "*"} if if_absent else {})
+
+            def send(checksum: dict[str, str]) -> None:
+                stream.seek(0)
+                self._server.client.upload_fileobj(
+                    stream, **at, ExtraArgs=how | checksum, Config=PARTS
+                )
+
+            with self._server.translate_errors(key):
+                self._server.with_checksum(send, {"ChecksumAlgorithm": "SHA256"})
         return True
 
     def copy(self, source: str, key: str) -> None:
         """Copies an object on the server. Raises MissingObjectError."""
-        origin, at = self._at(source), self._at(key)
-        with self._translate_errors(source):
-            self._client.copy(origin, **at, Config=WHOLE_COPY)
+        origin, at = self._server.at(source), self._server.at(key)
+        with self._server.translate_errors(source):
+            self._server.client.copy(origin, **at, Config=WHOLE_COPY)
 
     def get_bytes(self, key: str) -> bytes:
         """A whole (small) object. Raises MissingObjectError."""
@@ -132,15 +151,15 @@ class S3Storage:
 
         boto3 does not retry once a response has started, so this does.
         """
-        at = self._at(key)
-        with self._translate_errors(key):
+        at = self._server.at(key)
+        with self._server.translate_errors(key):
             for _ in range(ATTEMPTS - 1):
                 with suppress(*BROKEN_OFF):
                     return self._read_once(at, take)
             return self._read_once(at, take)
 
     def _read_once(self, at: dict[str, str], take: Callable[[Iterable[bytes]], T]) -> tuple[T, str]:
-        answer = self._client.get_object(**at)
+        answer = self._server.client.get_object(**at)
         return take(answer["Body"].iter_chunks(READ)), answer["ETag"]
 
     def swap(self, key: str, data: bytes, version: str | None) -> bool:
@@ -165,9 +184,9 @@ class S3Storage:
 
     def download(self, key: str, path: Path, durable: bool = True) -> None:
         """Writes an object to a local file, atomically. Raises MissingObjectError."""
-        at = self._at(key)
-        with atomic_writer(path, durable=durable) as stream, self._translate_errors(key):
-            self._client.download_fileobj(**at, Fileobj=stream, Config=PARTS)
+        at = self._server.at(key)
+        with atomic_writer(path, durable=durable) as stream, self._server.translate_errors(key):
+            self._server.client.download_fileobj(**at, Fileobj=stream, Config=PARTS)
 
     def rehash(self, key: str) -> Digest:
         """Reads and hashes every byte of an object. Raises MissingObjectError."""
@@ -187,21 +206,25 @@ class S3Storage:
         return None if head is None else int(head["ContentLength"])
 
     def _head(self, key: str) -> dict[str, Any] | None:
-        at = self._at(key)
+        at = self._server.at(key)
         try:
-            with self._translate_errors(key):
-                head: dict[str, Any] = self._client.head_object(**at)
+            with self._server.translate_errors(key):
+                head: dict[str, Any] = self._server.client.head_object(**at)
                 return head
         except MissingObjectError:
             return None
 
     def listing(self, prefix: str = "") -> list[Stored]:
         """Objects whose keys start with `prefix`, sorted: servers list in different orders."""
-        pages = self._client.get_paginator("list_objects_v2")
-        with self._translate_errors(prefix):
+        pages = self._server.client.get_paginator("list_objects_v2")
+        with self._server.translate_errors(prefix):
             found = [
-                Stored(item["Key"].removeprefix(self._base), item["Size"], item["LastModified"])
-                for page in pages.paginate(Bucket=self.bucket, Prefix=self._base + prefix)
+                Stored(
+                    item["Key"].removeprefix(self._server.base), item["Size"], item["LastModified"]
+                )
+                for page in pages.paginate(
+                    Bucket=self._server.bucket, Prefix=self._server.base + prefix
+                )
                 for item in page.get("Contents", ())
             ]
         return sorted(stored for stored in found if is_key(stored.key))
@@ -212,72 +235,30 @@ class S3Storage:
 
     def delete(self, key: str) -> None:
         """Removes an object; a missing one is not an error. Raises RefusedError."""
-        at = self._at(key)
-        with self._translate_errors(key):
-            self._client.delete_object(**at)
+        at = self._server.at(key)
+        with self._server.translate_errors(key):
+            self._server.client.delete_object(**at)
 
     def unfinished(self) -> list[Unfinished]:
         """Multipart uploads that were neither completed nor aborted."""
-        pages = self._client.get_paginator("list_multipart_uploads")
-        with self._translate_errors(""):
+        pages = self._server.client.get_paginator("list_multipart_uploads")
+        with self._server.translate_errors(""):
             found = [
-                Unfinished(u["Key"].removeprefix(self._base), u["Initiated"], u["UploadId"])
-                for page in pages.paginate(Bucket=self.bucket, Prefix=self._base)
+                Unfinished(u["Key"].removeprefix(self._server.base), u["Initiated"], u["UploadId"])
+                for page in pages.paginate(Bucket=self._server.bucket, Prefix=self._server.base)
                 for u in page.get("Uploads", ())
             ]
         return sorted(upload for upload in found if is_key(upload.key))
 
     def abort(self, upload: Unfinished) -> None:
         """Aborts a multipart upload; a missing one is not an error."""
-        at = self._at(upload.key)
-        with self._translate_errors(upload.key):
+        at = self._server.at(upload.key)
+        with self._server.translate_errors(upload.key):
             try:
-                self._client.abort_multipart_upload(**at, UploadId=upload.handle)
+                self._server.client.abort_multipart_upload(**at, UploadId=upload.handle)
             except aws.ClientError as error:
                 if code_of(error) not in {"NoSuchUpload", *MISSING}:
                     raise
-
-    @property
-    def _base(self) -> str:
-        return f"{self._prefix}/" if self._prefix else ""
-
-    def _at(self, key: str) -> dict[str, str]:
-        return {"Bucket": self.bucket, "Key": self._base + check_key(key)}
-
-    @contextmanager
-    def _translate_errors(self, key: str) -> Iterator[None]:
-        """Turns errors of boto3 into a StorageError, without secrets."""
-        where = f"{self.url}/{key}".rstrip("/")
-        try:
-            yield
-        except aws.ClientError as error:
-            if code_of(error) in MISSING:
-                self._require_bucket()
-                raise MissingObjectError(where) from error
-            place = self._bucket_at if code_of(error) == NO_BUCKET else where
-            raise response_error(place, error) from error
-        except aws.BotoCoreError as error:
-            raise no_response_error(where, self._server, error) from error
-        except RetriesExceededError as error:
-            raise no_response_error(where, self._server, error.last_exception) from error
-        except OSError as error:
-            todo = "Check the local disk and its free space."
-            raise StorageError(where, error.strerror or str(error), todo) from error
-
-    def _require_bucket(self) -> None:
-        """Raises StorageError if the bucket is missing: the 404 of a HEAD does not say so."""
-        if self._bucket_seen:
-            return
-        try:
-            self._client.head_bucket(Bucket=self.bucket)
-        except aws.ClientError as error:
-            if code_of(error) in {*MISSING, NO_BUCKET}:
-                raise response_error(self._bucket_at, error) from error
-        self._bucket_seen = True
-
-    @property
-    def _bucket_at(self) -> str:
-        return f"s3://{self.bucket} on {self._server}"
 
 
 def _digest(pieces: Iterable[bytes]) -> Digest:

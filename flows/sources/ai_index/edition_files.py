@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from flows.sources.formats.csv_file import CsvFile, read_csv, stripped
-from flows.sources.formats.zips import members, one_each, open_zip, parts_of
+from flows.sources.formats.zips import members, one_each, open_zip, parts_of, unpacked
 from transforms.ai_index.figures import read_figures
 from warehouse.ai_index.corrections import Csv, Encoding, ai_index_corrections
 from warehouse.ai_index.figures import figure_rows, figures
@@ -57,7 +57,7 @@ def read_files(data: bytes, edition: int) -> Iterator[File]:
             parts = parts_of(member.filename)
             short = parts[-1].lower() if _FILE.fullmatch(parts[-1]) else parts[-1]
             match = _FIGURE.match(short)
-            content = bundle.read(member)
+            content = unpacked(bundle, member)
             text, encoding = _decode(content, edition, short, member.filename)
             try:
                 table = read_csv(text, is_ragged=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from flows.sources.formats.zips import DAMAGED_ZIP, members, open_zip
+from flows.sources.formats.zips import members, open_zip, unpacked
 from flows.sources.http import SourceError
 
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
@@ -46,7 +46,7 @@ class LocalEdition:
     def read(self) -> bytes:
         """The zip's bytes; a folder or several parts are packed into one zip, reproducibly.
 
-        Raises one of DAMAGED_ZIP for a damaged zip, or parts with different files of one name.
+        Raises ValueError for a damaged zip, or parts with different files of one name.
         """
         if not self.numbers and self.paths[0].is_file():
             return self.paths[0].read_bytes()
@@ -80,8 +80,8 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         return
     try:
         with open_zip(path.read_bytes()) as bundle:
-            yield from ((m.filename, bundle.read(m)) for m in members(bundle))
-    except DAMAGED_ZIP as error:
+            yield from ((m.filename, unpacked(bundle, m)) for m in members(bundle))
+    except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
 
 

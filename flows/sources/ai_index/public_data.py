@@ -23,7 +23,7 @@ from flows.sources.ai_index.edition_files import (
     row_records,
 )
 from flows.sources.ai_index.editions import LocalEdition, find_local, unlisted_editions
-from flows.sources.formats.zips import DAMAGED_ZIP
+from flows.sources.formats.damage import DamagedFileError, naming
 from flows.sources.http import SourceError, get
 from flows.sources.quarantine import snapshot_columns
 from warehouse.ai_index.corrections import ai_index_corrections
@@ -99,7 +99,7 @@ class _Edition:
         """Stores an edition from local files."""
         try:
             data = local.read()
-        except DAMAGED_ZIP as error:
+        except ValueError as error:
             raise self._error(str(error), self.url) from error
         self.draft.notes.extend(local.notes())
         self.store(data, None, local)
@@ -108,9 +108,10 @@ class _Edition:
         """Stores the edition, or quarantines it and raises SourceError."""
         name = f"{self.edition}.zip"
         try:
-            files = list(read_files(data, self.edition))
-            self._check(files, local)
-        except DAMAGED_ZIP as error:
+            with naming(name):
+                files = list(read_files(data, self.edition))
+                self._check(files, local)
+        except DamagedFileError as error:
             stored = self.draft.quarantine(name, data)
             if self.edition not in editions():  # no table needs it yet, so the run continues
                 self.draft.notes.append(
@@ -178,12 +179,12 @@ def parse_editions(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: S
     raw.ai_index_rows has one row per record, raw.ai_index_files one per CSV, and
     raw.ai_index_corrections one per known fault, with whether the files still show it.
     """
-    editions = {
-        int(file.name.removesuffix(".zip")): list(
-            read_files(archive.read(file), int(file.name.removesuffix(".zip")))
-        )
-        for file in snapshot.find(suffix=".zip")
-    }
+    editions = {}
+    for file in snapshot.find(suffix=".zip"):
+        edition, data = int(file.name.removesuffix(".zip")), archive.read(file)
+        with naming(file.name):
+            editions[edition] = list(read_files(data, edition))
+            check_cells(edition, editions[edition])
     for edition, files in editions.items():
         _load(con, snapshot, "raw.ai_index_rows", row_records(edition, files))
         _load(con, snapshot, "raw.ai_index_files", _file_records(edition, files))

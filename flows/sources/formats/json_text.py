@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import zstandard
 
+from flows.sources.formats.damage import naming
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchivedFile
 
@@ -77,15 +78,16 @@ def readable_paths(archive: Archive, files: list[ArchivedFile], folder: Path) ->
     The archive keeps the bytes as received. The repaired copies, in `folder`, keep the file names.
     """
     return [
-        _readable(Path(path), archive.read(file), folder)
+        _readable(Path(path), archive.read(file), folder, file.name)
         for path, file in zip(archive.paths(files), files, strict=True)
     ]
 
 
-def _readable(path: Path, content: bytes, folder: Path) -> str:
-    if not read_document(content)[1]:
-        return str(path)
+def _readable(path: Path, content: bytes, folder: Path, name: str) -> str:
+    with naming(name):
+        if not read_document(content)[1]:
+            return str(path)
+        strict = to_strict_json(content)
     copy = folder / path.name
-    strict = to_strict_json(content)
     copy.write_bytes(zstandard.compress(strict) if path.suffix == ".zst" else strict)
     return str(copy)

@@ -3,50 +3,95 @@
 from __future__ import annotations
 
 import io
-import lzma
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
-# What the zip reader raises for bytes that are cut, flipped, encrypted or packed in an odd way.
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
+from flows.sources.formats.damage import describe, is_damage
 
-MAX_BYTES = 2 << 30  # unpacked; the largest zip known, an edition of the AI Index, has 40 MB
+# The largest zip known, an edition of the AI Index, has 400 members and 40 MB unpacked.
+MAX_MEMBERS = 10_000
+MAX_BYTES = 512 << 20  # unpacked
 MAX_RATIO = 500  # of a member above 1 MiB; text packs to a tenth, seldom to a hundredth
+MAX_NAME = 1_000  # characters
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others a reader cannot bound the memory
 
 
-def open_zip(data: bytes) -> zipfile.ZipFile:
-    """A zip that is sound as a whole; raises one of DAMAGED_ZIP.
+class DamagedZipError(ValueError):
+    """A zip that is damaged, unpacks to too much, or is packed in a way that is not read."""
+
+
+@contextmanager
+def _zip_errors() -> Iterator[None]:
+    """Turns what the zip reader raises for cut, flipped and encrypted bytes into one error."""
+    try:
+        yield
+    except DamagedZipError:
+        raise
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        raise DamagedZipError(describe(error)) from error
+
+
+@contextmanager
+def open_zip(data: bytes) -> Iterator[zipfile.ZipFile]:
+    """A zip that is sound as a whole. Raises DamagedZipError; read its members with `unpacked`.
 
     The zip reader ignores members that a damaged directory does not list, so they are counted here.
     Zip bombs and members with a path outside the zip are rejected unread.
     """
-    bundle = zipfile.ZipFile(io.BytesIO(data))
-    end = data.rfind(b"PK\5\6") + 10
-    expected = int.from_bytes(data[end : end + 2], "little")
-    if expected not in (len(bundle.infolist()), 0xFFFF):  # 0xFFFF: more than fits here
-        raise zipfile.BadZipFile(
-            f"its directory lists {len(bundle.infolist())} of {expected} files"
-        )
-    for member in bundle.infolist():
-        _check_member(member)
-    if (size := sum(m.file_size for m in bundle.infolist())) > MAX_BYTES:
-        raise zipfile.BadZipFile(f"unpacks to {size:,} bytes; the limit is {MAX_BYTES:,}")
-    if damaged := bundle.testzip():
-        raise zipfile.BadZipFile(f"{damaged} is damaged")
-    return bundle
+    with _zip_errors():
+        bundle = zipfile.ZipFile(io.BytesIO(data))
+    with bundle:
+        found = bundle.infolist()
+        end = data.rfind(b"PK\5\6") + 10
+        expected = int.from_bytes(data[end : end + 2], "little")
+        if expected not in (len(found), 0xFFFF):  # 0xFFFF: more than fits here
+            raise DamagedZipError(f"its directory lists {len(found)} of {expected} files")
+        if len(found) > MAX_MEMBERS:
+            raise DamagedZipError(f"has {len(found):,} members; the limit is {MAX_MEMBERS:,}")
+        for member in found:
+            _check_member(member)
+        if (size := sum(m.file_size for m in found)) > MAX_BYTES:
+            raise DamagedZipError(f"unpacks to {size:,} bytes; the limit is {MAX_BYTES:,}")
+        for member in found:
+            unpacked(bundle, member)
+        yield bundle
+
+
+def unpacked(bundle: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The bytes of a member, at most as many as the directory says. Raises DamagedZipError."""
+    with _zip_errors(), bundle.open(member) as file:
+        # Without a size the reader would unpack everything before it cuts what is too much.
+        data = file.read(member.file_size + 1)
+        if len(data) != member.file_size:
+            raise DamagedZipError(
+                f"{member.filename!r} has {len(data):,} bytes instead of {member.file_size:,}"
+            )
+        return data
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
+    if len(member.filename) > MAX_NAME:
+        raise DamagedZipError(
+            f"{member.filename[:40]!r}… has a name of {len(member.filename):,} characters; the "
+            f"limit is {MAX_NAME:,}"
+        )
     parts = parts_of(member.filename)
     if ".." in parts or member.filename.startswith(("/", "\\")) or ":" in parts[0]:
-        raise zipfile.BadZipFile(f"{member.filename!r} has a path outside the zip")
+        raise DamagedZipError(f"{member.filename!r} has a path outside the zip")
     if member.flag_bits & 1:
-        raise zipfile.BadZipFile(f"{member.filename!r} is encrypted")
+        raise DamagedZipError(f"{member.filename!r} is encrypted")
+    if member.compress_type not in METHODS:
+        raise DamagedZipError(
+            f"{member.filename!r} is packed by method {member.compress_type}; pack it "
+            "again without compression or with deflate"
+        )
     if member.file_size > max(1 << 20, MAX_RATIO * member.compress_size):
-        raise zipfile.BadZipFile(
+        raise DamagedZipError(
             f"{member.filename!r} unpacks from {member.compress_size:,} to {member.file_size:,} "
-            "bytes"
+            f"bytes; the limit is {MAX_RATIO} times as many"
         )
 
 

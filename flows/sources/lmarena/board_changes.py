@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 from flows.sources.lmarena.board_columns import kind_of, select_list
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchivedFile
-from warehouse.contracts.table import literal
 from warehouse.database.duckdb_file import connect
+from warehouse.database.read_files import parquet
 
 # Lines are compared only for dates whose lines as a whole differ: most often there are none.
 _DIFFERENCE = """
@@ -35,7 +35,7 @@ def changed_rows(archive: Archive, new: ArchivedFile, old: ArchivedFile | None) 
         return f"has the columns of {now.table}, previously those of {was.table}"
     with connect() as con:
         for name, path in zip(("old", "new"), paths, strict=True):
-            lines = f"SELECT {select_list(now, path)} FROM read_parquet({literal(path)})"
+            lines = f"SELECT {select_list(now, path)} FROM {parquet(path)}"
             con.execute(f"CREATE TEMP VIEW {name} AS {lines}")
         con.execute(_DIFFERENCE)
         parts = [_count(con, "gone", "changed or gone"), _count(con, "added", "added or changed")]

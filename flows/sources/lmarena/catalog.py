@@ -18,9 +18,11 @@ import duckdb
 import polars as pl
 
 from flows.settings import Settings
+from flows.sources.formats.damage import naming
+from flows.sources.github import MOMENT, SHA
 from flows.sources.http import SourceError
 from flows.sources.lmarena.catalog_json import Pairs, board_entries
-from flows.sources.lmarena.catalog_repository import MOMENT, NAME, REPO, SHA, CatalogRepository
+from flows.sources.lmarena.catalog_repository import NAME, REPO, CatalogRepository
 from flows.sources.quarantine import load_records
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
@@ -93,7 +95,11 @@ def parse_catalog(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Sn
     Rejected: an entry without a rating, or with one that is not a number. A bound that is not a
     number becomes null and is quarantined.
     """
-    lines = [line for f in snapshot.find(suffix=".json") for line in _lines(f, archive.read(f))]
+    lines: list[tuple[Any, ...]] = []
+    for file in snapshot.find(suffix=".json"):
+        data = archive.read(file)
+        with naming(file.name):
+            lines += _lines(file, data)
     schema = pl.Schema(list(contract(TABLE).polars_schema.items())[2:])
     extra = ("refusal", "record", *(f"{side}_json" for side in _BOUNDS))
     schema |= dict.fromkeys(extra, pl.String())

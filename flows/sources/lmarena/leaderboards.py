@@ -17,9 +17,9 @@ import duckdb
 import pyarrow.parquet as pq
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
-from pyarrow import ArrowInvalid
 
 from flows.settings import Settings
+from flows.sources.formats.damage import describe, is_damage, naming
 from flows.sources.hf_repository import (
     Repository,
     digest_mismatch,
@@ -46,6 +46,7 @@ from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.table import Contract, quote
+from warehouse.database.read_files import parquet
 
 log = logging.getLogger("observatory.lmarena")
 
@@ -143,8 +144,10 @@ def _inspect(data: bytes) -> tuple[int, str, ValueError | str | None]:
     try:
         footer = pq.read_metadata(io.BytesIO(data))
         columns = footer.schema.to_arrow_schema().names
-    except (ArrowInvalid, OSError) as error:
-        return 0, "", f"is not a Parquet file ({error})"
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        return 0, "", f"is not a Parquet file ({describe(error)})"
     try:
         known = source_columns(kind_of(columns))
     except UnknownKindError as error:
@@ -165,8 +168,9 @@ def parse_leaderboards(
     before: Counter[str] = Counter()  # lines of the subset's earlier files, if it has several
     for file in sorted(snapshot.find(suffix=".parquet"), key=lambda file: file.name):
         path = str(archive.verify_file(file))
-        _load_board(con, snapshot, file.name, path, before[_subset(file.name)])
-        before[_subset(file.name)] += pq.read_metadata(path).num_rows
+        with naming(file.name):
+            _load_board(con, snapshot, file.name, path, before[_subset(file.name)])
+            before[_subset(file.name)] += pq.read_metadata(path).num_rows
 
 
 def _load_board(
@@ -190,19 +194,21 @@ def _load_board(
         con,
         snapshot,
         kind.table,
-        """SELECT ?, line, refusal, to_json(source)::VARCHAR
-        FROM read_parquet(?, file_row_number = true) AS source
+        f"""SELECT ?, line, refusal, to_json(source)::VARCHAR FROM {_lines(path)} AS source
         JOIN (SELECT line, refusal FROM board WHERE refusal IS NOT NULL) AS refused
         ON refused.line = source.file_row_number + 1""",
-        [name, path],
+        [name],
     )
-    noted = """(SELECT ? AS file, noted.line AS line, source.* FROM
-        read_parquet(?, file_row_number = true) AS source
+    noted = f"""(SELECT ? AS file, noted.line AS line, source.* FROM {_lines(path)} AS source
         JOIN (SELECT line FROM board WHERE is_noted AND refusal IS NULL) AS noted
         ON noted.line = source.file_row_number + 1)"""
     cells, read = cells_and_values(kind, path)
-    quarantine_cells(con, snapshot, kind, cells, noted, [name, path], read)
+    quarantine_cells(con, snapshot, kind, cells, noted, [name], read)
     con.execute("DROP TABLE board")
+
+
+def _lines(path: str) -> str:
+    return parquet(path, "file_row_number = true")
 
 
 def _check_board(con: duckdb.DuckDBPyConnection, kind: Contract, path: str) -> None:
@@ -217,6 +223,5 @@ def _check_board(con: duckdb.DuckDBPyConnection, kind: Contract, path: str) -> N
         FROM (SELECT file_row_number + 1 AS line, {select_list(kind, path)},
             {refusal(kind, cells, values)} AS misfit,
             {has_unusable_cell(kind, cells, values)} AS is_noted
-            FROM read_parquet(?, file_row_number = true))""",
-        [path],
+            FROM {_lines(path)})"""
     )

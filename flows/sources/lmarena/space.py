@@ -22,21 +22,23 @@ from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
+from flows.sources.arrival import arriving
 from flows.sources.formats.csv_file import check_header, read_csv, stripped, utf8
+from flows.sources.formats.damage import naming
 from flows.sources.hf_repository import (
     Repository,
     digest_mismatch,
     translate_errors,
     tree_digest,
 )
-from flows.sources.http import SourceError, damaged_response
-from flows.sources.lmarena.pickle_reader import PickleError
+from flows.sources.http import SourceError
 from flows.sources.lmarena.space_boards import SCHEMA, boards
 from flows.sources.quarantine import checked, load_records, refusal, typed
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
 from warehouse.contracts.table import contract, quote
+from warehouse.database.read_files import parquet_frame
 
 log = logging.getLogger("observatory.lmarena_space")
 
@@ -100,14 +102,11 @@ def _store_file(
         draft.reuse(known, name=name, url=url)
         return
     data = space.download(file.path)
-    try:
+    do = "run again; if it fails again, the format has changed: adapt lmarena/space.py"
+    with arriving(draft, file.path, data, url, do):
         if problem := digest_mismatch(data, digest):
             raise ValueError(problem)
         content, rows = _content_to_store(file.path, data)
-    except (PickleError, ValueError) as error:
-        do = "run again; if it fails again, the format has changed: adapt lmarena/space.py"
-        what = f"{file.path}: {error}"
-        raise damaged_response(draft, file.path, data, url, what, do) from error
     draft.add_file(name, content, url=url, etag=digest, rows_seen=rows)
     log.info("lmarena_space: %s, %s rows", name, f"{rows:,}")
 
@@ -142,10 +141,16 @@ def parse_space(con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snap
     """
     tables = snapshot.find(suffix=".csv")
     if tables:
-        _load_tables(con, snapshot, {f.name: _records(archive.read(f)) for f in tables})
+        _load_tables(con, snapshot, {f.name: _table(archive, f) for f in tables})
     ratings = snapshot.find(suffix=".parquet")
     if ratings:
         _load_ratings(con, snapshot, {f.name: str(archive.verify_file(f)) for f in ratings})
+
+
+def _table(archive: Archive, file: ArchivedFile) -> list[dict[str, str]]:
+    data = archive.read(file)
+    with naming(file.name):
+        return _records(data)
 
 
 def _table_date(name: str) -> date:
@@ -181,13 +186,21 @@ def _cell(record: dict[str, str], names: Iterable[str]) -> str | None:
     return None if text in _NULLS else text
 
 
+def _ratings(path: str) -> pl.DataFrame:
+    found = parquet_frame(path)
+    if found.schema != SCHEMA:
+        raise ValueError(f"has the columns {found.schema}; expected {SCHEMA}")
+    return found.with_row_index("line", 1)
+
+
 def _load_ratings(
     con: duckdb.DuckDBPyConnection, snapshot: Snapshot, paths: dict[str, str]
 ) -> None:
     frames = []
     for name, path in paths.items():
         pickle = re.sub(r"\.parquet$", ".pkl", name)
-        ratings = pl.read_parquet(path).with_row_index("line", 1)
+        with naming(name):
+            ratings = _ratings(path)
         about = {"file_name": pl.lit(pickle), "table_date": pl.lit(_table_date(pickle))}
         frames.append(
             ratings.with_columns(

@@ -111,7 +111,7 @@ def test_an_env_file_that_is_not_text_is_named(folder: Path) -> None:
     done = call("status")
     assert done.exit_code == 2, done.output
     assert ".env cannot be read" in done.stderr
-    assert "must be a text file of NAME=value lines" in done.stderr
+    assert "it must be a UTF-8 text file of NAME=value lines" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["OBSERVATORY_DUCKDB_THREADS", "OBSERVATORY_DUCKDB_MEMORY"])
@@ -154,8 +154,8 @@ def test_a_file_that_is_not_a_warehouse_is_named(folder: Path, command: str, kin
 
 
 NEEDS_AN_ARCHIVE = {
-    "replay": "has no snapshot of",
-    "as-of 2026-08-15": "has no snapshot of",
+    "replay": "has no snapshot up to",
+    "as-of 2026-08-15": "has no snapshot up to",
     "history status": "has no snapshot of the Hub",
     "history show Qwen/Qwen3-8B": "has no snapshot of the Hub",
     "exclude hub/2026-08-15 --reason=x": "hub/2026-08-15",

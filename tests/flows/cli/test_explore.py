@@ -46,14 +46,17 @@ def test_status_shows_archive_warehouse_and_releases(sampled: tuple[Path, str]) 
     assert done.stderr == ""
     known = [s for s in found["archive"] if s["state"] == "has_data"]
     assert {(s["source"], s["snapshots"], s["newest"]) for s in known} == {
-        ("epoch", 1, "2026-05-02"),
+        ("epoch", 6, "2026-05-02"),
         ("hub", 2, "2026-08-15"),
+        ("hub_evolution", 1, "2026-08-15"),
+        ("hub_trending", 11, "2026-07-21"),
+        ("hub_trending_feed", 29, "2025-02-28"),
         ("lmarena", 1, "2026-06-26"),
     }
-    assert {s["records"] for s in known} == {153, 205, 300}
+    assert {s["records"] for s in known} == {342, 420, 1141, 10, 32527}
     assert all(s["is_sample"] for s in known)
     absent = {s["source"]: s for s in found["archive"] if s["state"] == "no_data"}
-    assert {"hub_trending", "ai_index"} <= set(absent)
+    assert {"hub_namespaces", "ai_index"} <= set(absent)
     assert {(s["snapshots"], s["newest"], s["records"]) for s in absent.values()} == {
         (0, None, None)
     }
@@ -61,7 +64,7 @@ def test_status_shows_archive_warehouse_and_releases(sampled: tuple[Path, str]) 
     pointer = json.loads((folder / "published/latest.json").read_bytes())
     assert found["published"][0]["release_id"] == pointer["release_id"]
     text = flat(call("status", f"--archive={SAMPLE}", *places(folder)).stdout)
-    for part in ("epoch", "2026-05-02", "153", pointer["release_id"]):
+    for part in ("epoch", "2026-05-02", "342", pointer["release_id"]):
         assert part in text
 
 
@@ -81,7 +84,7 @@ def test_tables_lists_every_table_with_its_rows(sampled: tuple[Path, str]) -> No
     found = json.loads(call("tables", places(folder)[0], "--json").stdout)
     rows = {t["table"]: t["rows"] for t in found}
     assert set(rows) == set(contracts()) - {"meta.release"}
-    assert (rows["raw.hub_models"], rows["raw.epoch_models"]) == (410, 153)
+    assert (rows["raw.hub_models"], rows["raw.epoch_models"]) == (840, 1190)
     assert all(t["grain"] and t["description"] for t in found)
     text = call("tables", places(folder)[0]).stdout
     for name in rows:
@@ -168,7 +171,7 @@ def after_a_sample_run(
         ("claims", "best-model-is-open"),
         ("tables", "mart.country_share_daily"),
         ("history update", "snapshots added"),
-        ("trace raw.epoch_models line=1", "sha256"),
+        ("trace raw.hub_evolution_counters line=1", "sha256"),
         ("publish", "was there already, reused"),
     ],
 )

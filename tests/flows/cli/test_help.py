@@ -28,6 +28,15 @@ COMMANDS = {
     "status": ["--archive", "--warehouse", "--publish-to", "--json"],
     "tables": ["--warehouse", "--json"],
     "claims": ["--warehouse", "--id", "--json"],
+    "claims add": [
+        "--file",
+        "--statement",
+        "--url",
+        "--test",
+        "--dry-run",
+        "--warehouse",
+        "--json",
+    ],
     "trace": ["--archive", "--warehouse", "--limit", "--json"],
     "as-of": ["--archive", "--sources", "--json"],
     "history status": ["--archive", "--history", "--json"],
@@ -186,7 +195,8 @@ def test_an_old_option_does_the_same_with_a_notice(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "`--apply` is now `--yes`" in done.stderr
     assert "--yes deletes them" not in done.stdout
-    assert "`--really` is now `--yes`" in call("publish-hub", "a/b", "--really").stderr
+    nothing = f"--warehouse={tmp_path / 'none.duckdb'}"
+    assert "`--really` is now `--yes`" in call("publish-hub", "a/b", "--really", nothing).stderr
 
 
 def test_json_of_an_old_name_stays_json(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_hostile_names_are_data_in_json(
 ) -> None:
     print_summary(with_hostile_names, [], as_json=True)
     text = capsys.readouterr().out
-    assert not {c for c in text if ord(c) < 32 and c != "\n"}
+    assert_harmless(text)
     assert {r["best_model"] for r in json.loads(text)["arena_leaders"]} == {HOSTILE}
 
 

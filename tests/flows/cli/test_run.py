@@ -29,7 +29,7 @@ def test_the_summary_explains_the_numbers(sampled: tuple[Path, str]) -> None:
     folder, text = sampled[0], flat(sampled[1])
     for part in (
         f"SAMPLE of public figures as of {DAY}: a selection, not the whole Hub.",
-        "Share of 30-day downloads on the Hugging Face Hub, 205 of about 2.97 million models "
+        "Share of 30-day downloads on the Hugging Face Hub, 420 of about 2.97 million models "
         f"observed on {DAY}",
         "fractional credit. ZZ: examined, not attributable to one country. XX: not examined yet.",
         "all, by base",
@@ -57,9 +57,12 @@ def test_replaying_again_gives_the_same_release_and_reuses_it(sample: Path) -> N
     assert files_in(sample / "published") == before
     assert found["about"]["is_sample"] is True
     assert {row["source"]: row["records"] for row in found["read"]} == {
-        "epoch": 153,
-        "hub": 410,
-        "lmarena": 300,
+        "epoch": 1703,
+        "hub": 840,
+        "hub_evolution": 1141,
+        "hub_trending": 110,
+        "hub_trending_feed": 290,
+        "lmarena": 32527,
     }
     for table in ("country_share_daily", "arena_leaders", "notable_models_by_country"):
         assert found[table]

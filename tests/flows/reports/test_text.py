@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from datetime import date, datetime
 
 import pytest
 
-from flows.reports.text import display, percent, printable, probability, size
+from flows.reports.text import (
+    display,
+    json_printable,
+    one_line,
+    percent,
+    printable,
+    probability,
+    size,
+)
+from tests.support.command_line import HOSTILE, assert_harmless
+from warehouse.storage.redact import hide, redact_logs
 
 
 @pytest.mark.parametrize(
@@ -68,3 +80,31 @@ def test_a_value_is_readable(value: object, name: str, unit: str | None, text: s
 
 def test_control_characters_are_replaced() -> None:
     assert printable("a\x1b[2Jb\u202ec\nd") == "a\ufffd[2Jb\ufffdc\nd"
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "\x9b2J", "\U000e0041\u200b", "\ud800", "plain"])
+def test_json_has_no_character_that_steers_a_terminal_and_the_same_content(text: str) -> None:
+    written = json_printable(json.dumps({text: [text]}, ensure_ascii=False, indent=1))
+    assert_harmless(written)
+    assert json.loads(written) == {text: [text]}
+
+
+def test_a_message_for_other_programs_is_one_line_without_markup() -> None:
+    shown = one_line(f"{HOSTILE} <!channel> <https://evil|good>")
+    assert_harmless(shown)
+    assert "\n" not in shown
+    assert "<" not in shown
+
+
+def test_names_and_secrets_in_any_log_are_inert(caplog: pytest.LogCaptureFixture) -> None:
+    hide("MarkedSecretOfTheTest")
+    redact_logs(printable)
+    logging.getLogger("observatory.test").warning("%s has %s", HOSTILE, "MarkedSecretOfTheTest")
+    try:
+        raise ValueError("https://me:hunter2@h/x?token=hunter2 MarkedSecretOfTheTest")
+    except ValueError:
+        logging.getLogger("httpx").exception("GET %s", "https://me:hunter2@h/x")
+    assert_harmless(caplog.records[0].getMessage())
+    assert "Traceback" in caplog.text
+    assert "hunter2" not in caplog.text
+    assert "MarkedSecret" not in caplog.text

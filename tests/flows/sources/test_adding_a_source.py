@@ -54,7 +54,7 @@ def test_a_source_is_added_by_its_card_module_and_contract_alone(tmp_path: Path)
 
     found = json.loads(python(tmp_path, "-c", SCRIPT).splitlines()[-1])
     assert found.pop("deployments").count("observe-source/toy") == 1
-    assert found == {"settings": True, "order": 9, "toys": [["ball"]], "docs": True}
+    assert found == {"settings": True, "order": 11, "toys": [["ball"]], "docs": True}
     assert "toy" in python(tmp_path, "-m", "flows.cli", "run", "--help")
 
 

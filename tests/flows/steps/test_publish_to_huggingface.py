@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from flows.steps.publish_to_huggingface import Change, publish_to_hub
 from tests.standin import Answer, Call, RefusalError, StandIn
 from tests.standin.push import Pushes
 from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
-from warehouse.releases.manifest import Manifest, ReleaseError
+from warehouse.releases.manifest import FileEntry, Manifest, ReleaseError
 from warehouse.releases.stage import stage_release
 from warehouse.storage.files import file_sha256
 
@@ -103,16 +104,29 @@ def test_the_same_release_is_not_committed_again(hub: Hub, tmp_path: Path) -> No
 def test_the_next_release_uploads_changes_and_deletes_removed_files(
     hub: Hub, tmp_path: Path
 ) -> None:
-    push(hub, release(tmp_path / "a"))
-    (held(hub) / "mart.gone.parquet").write_bytes(b"of a table that is no more")
+    _, manifest = release(tmp_path / "a")
+    gone = FileEntry(path="mart.gone.parquet", bytes=4, sha256="0" * 64)
+    push(hub, (tmp_path / "a", manifest))
+    listed = manifest.model_copy(update={"files": (*manifest.files, gone)})
+    (held(hub) / "manifest.json").write_bytes(listed.to_json())
+    for name in ("mart.gone.parquet", "theirs.csv"):
+        (held(hub) / name).write_bytes(b"gone")
     staged = release(tmp_path / "b", models=60)
     change = push(hub, staged)
     assert change.deletes == ("mart.gone.parquet",)
     assert "core.counts.parquet" in change.adds
     assert "mart.by_country.parquet" not in change.adds  # the same bytes
     files = {p.relative_to(held(hub)).as_posix() for p in held(hub).rglob("*") if p.is_file()}
-    assert files == {".gitattributes", "README.md", "manifest.json",
+    assert files == {".gitattributes", "README.md", "manifest.json", "theirs.csv",
                      *(o.path for o in staged[1].objects)}  # fmt: skip
+
+
+def test_an_earlier_release_does_not_replace_a_later_one(hub: Hub, tmp_path: Path) -> None:
+    folder, manifest = release(tmp_path / "a")
+    push(hub, (folder, manifest))
+    earlier = manifest.model_copy(update={"as_of": manifest.as_of - timedelta(days=1)})
+    with pytest.raises(ReleaseError, match="nothing was committed: check the clock"):
+        push(hub, (folder, earlier))
 
 
 def test_a_damaged_file_on_the_hub_is_replaced(hub: Hub, tmp_path: Path) -> None:
@@ -150,6 +164,59 @@ def test_a_token_without_write_access_is_an_error_that_does_not_show_it(
         push(hub, release(tmp_path / "a"))
     assert "hf_wrong_one" not in str(caught.value)
     assert not held(hub).exists()
+
+
+def _answers(status: int, body: bytes, headers: dict[str, str]) -> type[Hub]:
+    class Fixed(Hub):
+        def answer(self, call: Call) -> Answer:
+            return Answer(status, body, headers)
+
+    return Fixed
+
+
+FAULTS = {
+    "no server": (None, "cannot be reached (ConnectError"),
+    "a page of a proxy": (
+        _answers(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}),
+        "not a response of the Hub (JSONDecodeError",
+    ),
+    "other JSON": (_answers(200, b"[1]", {}), "not a response of the Hub ("),
+    "redirects without end": (
+        _answers(302, b"", {"Location": "/again"}), "cannot be reached (TooManyRedirects"
+    ),
+    "a redirect to nowhere": (
+        _answers(302, b"", {"Location": "ftp://x/y"}), "cannot be reached (UnsupportedProtocol"
+    ),
+    "damaged encoding": (
+        _answers(200, b"x", {"Content-Encoding": "gzip"}), "not a response of the Hub (JSON"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_hub_that_does_not_answer_as_one_is_an_error_of_publishing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    kind, message = FAULTS[name]
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    (tmp_path / "empty").mkdir()
+    manifest = Manifest.model_construct(audience="public", release_id="x")
+    monkeypatch.setattr("flows.steps.publish_to_huggingface.card", lambda _: "card")
+    with (kind or Hub)(tmp_path / "empty", pushes=Pushes(tmp_path, TOKEN, 1)) as server:
+        url = server.url if kind else "http://127.0.0.1:9"
+        with pytest.raises(ReleaseError) as failed:
+            publish_to_hub(Settings(hub_url=url), REPO, tmp_path, manifest, commit=True)
+    assert str(failed.value).startswith(f"{url}")
+    assert message in str(failed.value)
+    assert TOKEN not in str(failed.value)
+
+
+def test_offline_mode_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "is_offline_mode", lambda: True)
+    manifest = Manifest.model_construct(audience="public", release_id="x")
+    monkeypatch.setattr("flows.steps.publish_to_huggingface.card", lambda _: "card")
+    with pytest.raises(ReleaseError, match="offline mode is on; unset HF_HUB_OFFLINE"):
+        publish_to_hub(Settings(), REPO, tmp_path, manifest, commit=False)
 
 
 def test_of_two_concurrent_commits_the_second_fails(hub: Hub, tmp_path: Path) -> None:

@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 
 from warehouse.archive.archive import Archive
 from warehouse.archive.draft import Draft, open_draft
-from warehouse.archive.snapshot import JOURNAL, SIDECAR, ArchivedFile, ArchiveError, Snapshot
+from warehouse.archive.snapshot import (
+    JOURNAL,
+    SIDECAR,
+    ArchivedFile,
+    ArchiveError,
+    Snapshot,
+    read_moment,
+)
 from warehouse.storage.redact import redact
 
 DAY, NEXT_DAY = date(2026, 8, 14), date(2026, 8, 15)
@@ -101,6 +108,19 @@ def test_files_are_read_back_as_received(received: list[bytes], compress: bool) 
         assert [f.path.endswith(".zst") for f in again.files] == [compress] * len(received)
 
 
+def test_the_depths_of_a_listing_are_in_its_sidecar_only_if_they_are_known(
+    archive: Archive,
+) -> None:
+    for day, tops in ((DAY, None), (NEXT_DAY, {"likes": 300, "downloads_30d": 299})):
+        with open_draft(archive, "hub", day) as draft:
+            keep_pages(draft, list(PAGES))
+            draft.tops = tops
+            sealed = draft.seal(**ABOUT)
+        assert Archive(archive.root).snapshot("hub", day) == sealed
+        assert sealed.tops == tops
+        assert ('"tops"' in archive.sidecar(sealed).read_text("utf-8")) == (tops is not None)
+
+
 def test_a_snapshot_exists_once_it_is_sealed(archive: Archive) -> None:
     with open_draft(archive, "hub", DAY) as draft:
         keep_pages(draft, list(PAGES))
@@ -142,6 +162,14 @@ def test_the_error_names_an_invalid_sidecar(archive: Archive, text: str) -> None
     sidecar.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ArchiveError, match=rf"{DAY}/{SIDECAR} is not a valid sidecar"):
         archive.snapshot("hub", DAY)
+
+
+@pytest.mark.parametrize(
+    "name", ["20260815", "2026-W33-6", "2026-13-45", "2026-8-5", "2026-08-15T2400", "notes", ""]
+)
+def test_a_name_that_is_no_day_fails(name: str) -> None:
+    with pytest.raises(ArchiveError, match="is not a day"):
+        read_moment(name)
 
 
 def test_an_unknown_field_in_a_sidecar_fails(archive: Archive) -> None:

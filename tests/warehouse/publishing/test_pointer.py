@@ -13,7 +13,12 @@ import duckdb
 import pytest
 
 from tests.support.releases import build_warehouse
-from tests.support.s3_places import carry, copies_are, reader_sees
+from tests.support.s3_places import (
+    add_copy_of_earlier_release,
+    carry,
+    copies_are,
+    reader_sees,
+)
 from tests.warehouse.releases.test_release import stage
 from warehouse.publishing import retention
 from warehouse.publishing.catalog import pin, releases, resolve, unpin
@@ -24,7 +29,7 @@ from warehouse.publishing.channels import (
     sync_copies,
 )
 from warehouse.publishing.diff import compare
-from warehouse.publishing.leases import lease_key, removal_key
+from warehouse.publishing.leases import acquire, lease_key, removal_key
 from warehouse.publishing.pointer import (
     PointerConflictError,
     read_for_update,
@@ -349,14 +354,16 @@ def test_clean_keeps_what_is_newer_than_the_grace_period(
     storage: LocalStorage, filled: list[str]
 ) -> None:
     storage.put_bytes("releases/2026-08-15-aaaaaaaaaaaa/core.counts.parquet", b"half of it")
-    (storage.root / "latest" / ".x.parquet.0a1b2c.part").write_bytes(b"half")
+    acquire(storage, "2026-08-15-aaaaaaaaaaaa", ["core.counts.parquet"])
+    part = "latest/.core.counts.parquet.0a1b2c.part"
+    (storage.root / part).write_bytes(b"half")
     found = plan(storage)
     assert (found.unfinished, found.uploads) == ((), ())
     assert found.kept["2026-08-15-aaaaaaaaaaaa"] == "newer than the grace period"
     later = datetime.now(UTC) + timedelta(hours=49)
     found = plan(storage, now=later)
     assert [r.release_id for r in found.unfinished] == ["2026-08-15-aaaaaaaaaaaa"]
-    assert [u.key for u in found.uploads] == ["latest/.x.parquet.0a1b2c.part"]
+    assert [u.key for u in found.uploads] == [part]
     clean(storage, grace=NOW)
     assert not storage.unfinished()
     assert not storage.keys("releases/2026-08-15-aaaaaaaaaaaa/")
@@ -366,7 +373,7 @@ def test_clean_removes_copies_of_removed_tables(
     storage: LocalStorage, staged: list[tuple[Path, Manifest]], filled: list[str]
 ) -> None:
     """A publisher without permission to delete leaves them."""
-    storage.put_bytes("latest/mart.gone.parquet", b"stale")
+    add_copy_of_earlier_release(storage, staged[3][1], "mart.gone.parquet")
     assert plan(storage).copies == ()  # somebody may be about to name it
     grow_old(storage, "latest/mart.gone.parquet", timedelta(hours=50))
     assert clean(storage).copies == ("latest/mart.gone.parquet",)

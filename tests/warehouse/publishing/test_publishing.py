@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -347,17 +346,16 @@ def test_a_public_release_has_data_docs_of_its_own_tables(
     assert pointer.moved_by is None  # public pointers do not name a machine
 
 
-def test_files_of_killed_builds_are_removed_after_a_day(tmp_path: Path) -> None:
+def test_files_of_killed_builds_are_removed(tmp_path: Path) -> None:
     warehouse = tmp_path / "observatory.duckdb"
-    with subprocess.Popen(["true"]) as ended:
-        pass
-    names = [f".observatory.duckdb.{pid}.build" for pid in (ended.pid, os.getpid())]
-    old, living = (tmp_path / name for name in names)
-    wal, stranger = old.with_name(old.name + ".wal"), tmp_path / ".observatory.duckdb.x.build"
-    for path in (old, living, wal, stranger, warehouse):
+    names = [f".observatory.duckdb.{pid}.build" for pid in (1, os.getpid())]
+    dead, own = (tmp_path / name for name in names)
+    wal, spill = (dead.with_name(dead.name + ending) for ending in (".wal", ".tmp"))
+    others = (".observatory.duckdb.x.build", ".other.duckdb.1.build", ".observatory.duckdb.lock")
+    strangers = {tmp_path / name for name in others}
+    for path in (dead, own, wal, *strangers, warehouse):
         path.touch()
-    assert remove_dead_builds(warehouse) == []  # too young: it may live in another container
-    for path in (old, living, wal, stranger):
-        os.utime(path, (0, 0))
-    assert set(remove_dead_builds(warehouse)) == {old, wal}
-    assert set(tmp_path.iterdir()) == {living, stranger, warehouse}
+    spill.mkdir()
+    (spill / "block").touch()
+    assert set(remove_dead_builds(warehouse)) == {dead, wal, spill}
+    assert set(tmp_path.iterdir()) == {own, *strangers, warehouse}

@@ -27,6 +27,7 @@ from tests.support.hub_histories import (
 )
 from tests.support.releases import build_warehouse
 from tests.warehouse.releases.test_release import stage
+from warehouse.archive.snapshot import ArchiveError
 from warehouse.database.duckdb_file import create_tables
 from warehouse.hub_history.files import CHANGES
 from warehouse.hub_history.store import History
@@ -173,3 +174,7 @@ def test_a_release_includes_the_history_or_logs_a_warning(
     sequence.publish(other, [str(tmp_path / "other")], audience)
     assert re.search("the release does not include the Hub's", caplog.text)
     assert not (tmp_path / "other" / "latest" / LIST).exists()
+    without = asked.model_copy(update={"archive": tmp_path / "another"})
+    with pytest.raises(ArchiveError, match="give the archive of that build with --archive"):
+        sequence.publish(without, [str(tmp_path / "third")], audience)
+    assert not (tmp_path / "third").exists()

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
+from tests.support.s3_places import add_copy_of_earlier_release
 from warehouse.contracts.source import CardError, cards, read_card
 from warehouse.contracts.table import Contract, contracts
 from warehouse.publishing.channels import latest_manifest, set_pointer
@@ -340,7 +341,7 @@ def test_every_contract_names_sources_that_have_cards() -> None:
 
 def test_sources_under_strict_terms() -> None:
     strict = {c.id for c in cards().values() if not c.may_share_derived}
-    assert strict == {"ai_index", "arena_catalog"}
+    assert strict == {"ai_index", "arena_catalog", "hub_evolution"}
     assert cards()["arena_catalog"].license.redistribution == "none"
     assert cards()["ai_index"].license.raw == "CC BY-ND 4.0"
 
@@ -446,7 +447,7 @@ def test_latest_has_stable_names_and_the_pointer_names_the_manifest(
     folder, manifest = staged
     assert read_pointer(storage) is None
     assert latest_manifest(storage) is None
-    storage.put_bytes("latest/mart.gone.parquet", b"of a table that is no more")
+    add_copy_of_earlier_release(storage, manifest, "mart.gone.parquet")
     publish(manifest, folder, storage)
     pointer = read_pointer(storage)
     assert pointer is not None

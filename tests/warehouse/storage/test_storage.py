@@ -118,6 +118,34 @@ def test_unsupported_addresses_fail(url: str) -> None:
     assert "hunter2" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "s3:/bucket",
+            "s3:bucket/x",
+            "s3//bucket",
+            "S3:/bucket",
+            " s3:/bucket",
+            "file:/x",
+            "gs:/x",
+        ),
+        *("s3;//bucket", "s3a:/bucket", "https:/host/x", "oss:/x", "s3:\\\\bucket"),
+    ],
+)
+def test_a_misspelled_address_is_not_a_folder(url: str) -> None:
+    with pytest.raises(StorageError, match="is neither a folder nor an address"):
+        open_storage(url)
+
+
+def test_spaces_around_an_address_do_not_make_it_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert open_storage(" s3://bucket/x ").url == "s3://bucket/x"
+    assert open_storage(f" file://{tmp_path} ").url == open_storage(str(tmp_path)).url
+
+
 def test_errors_do_not_repeat_passwords_of_addresses() -> None:
     with pytest.raises(StorageError) as told:
         open_storage("s3://key:hunter2@bucket/x")

@@ -14,7 +14,8 @@ COUNTRIES, YEARS = 6, 12
 def notable(tables: Tables) -> dict[str, Any]:
     """`years`, `sources`, and source -> country -> models per year; null = not printed.
 
-    Only Epoch's file lists every model, so only there a missing count is 0.
+    Only Epoch's file lists every model, so only there a missing count is 0. `differences` are the
+    counts that depend on whether Epoch's countries or the registry's are used.
     """
     frame = tables.read("mart.notable_models_by_country")
     if frame.is_empty():
@@ -44,4 +45,20 @@ def notable(tables: Tables) -> dict[str, Any]:
             s: {c: [at.get((s, c, y), 0 if s in counted else None) for y in years] for c in codes}
             for s in sources
         },
+        "differences": _differences(frame.filter(pl.col("country_code").is_in(codes))),
     }
+
+
+def _differences(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Years and countries with two counts, newest first, and the organizations that decide."""
+    differing = frame.filter(
+        (pl.col("source") == "epoch") & (pl.col("n_models") != pl.col("n_models_other"))
+    ).sort("year", "country_code", descending=[True, False])
+    return differing.select(
+        "year",
+        pl.col("country_code").alias("id"),
+        pl.col("country_name").alias("name"),
+        pl.col("n_models").alias("epoch"),
+        pl.col("n_models_other").alias("registry"),
+        pl.col("differing_organizations").alias("why"),
+    ).to_dicts()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from flows.settings import Settings
-from flows.sources.formats.zips import DAMAGED_ZIP, open_zip
+from flows.sources.formats.zips import DamagedZipError, open_zip
 from flows.sources.http import SourceError
 from flows.steps.observe import observe
 from tests.conftest import DAY, settings_for
@@ -152,7 +152,7 @@ def test_a_zip_with_a_flipped_byte_is_rejected_or_read_unchanged(
         flipped = whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :]
         try:
             assert members(flipped) == sound
-        except DAMAGED_ZIP:
+        except DamagedZipError:
             refusals += 1
     assert len(whole) / 2 < refusals < len(whole)
 
