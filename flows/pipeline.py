@@ -29,7 +29,7 @@ from flows.sources.failures import failure_of_run
 from flows.sources.http import SourceError
 from flows.steps import backfill as backfilling
 from flows.steps import observe as observing
-from flows.steps import sequence
+from flows.steps import own_places, sequence
 from flows.steps.past_shares import PastDay
 from flows.steps.publish import Allowed
 from flows.steps.sequence import Step
@@ -160,16 +160,17 @@ def release(
     allow_shrink: bool = False,
     overrides: dict[str, Any] | None = None,
     allow_older: bool = False,
+    allow_sample: bool = False,
 ) -> list[dict[str, Any]]:
     """Builds the warehouse from the archive and publishes it. Returns one record per target."""
     settings, day = Settings(**overrides or {}), _day(as_of)
+    allowed = Allowed(allow_shrink, allow_older, allow_sample)
     with concurrency(BUILD_LIMIT, occupy=1), alone(settings.warehouse):
-        sequence.require_own_places(settings, day, audience, allow_older=allow_older)
+        own_places.require_own_places(settings, day, audience, allowed)
         sources = settings.archived_sources
         _copy_archive(settings, partial(backup.pull, sources=sources, only_missing=True))
-        built = sequence.build(settings, day, wrap=_as_task)
+        built = sequence.build(settings, day, wrap=_as_task, allowed=allowed)
         prefect_artifacts.create_artifacts(settings, built.report)
-        allowed = Allowed(allow_shrink, allow_older)
         published = sequence.publish(
             settings, settings.publish_to, audience, allowed=allowed, wrap=_as_task
         )
@@ -204,6 +205,7 @@ def observatory(
     observe: bool = True,
     overrides: dict[str, Any] | None = None,
     allow_older: bool = False,
+    allow_sample: bool = False,
 ) -> list[dict[str, Any]]:
     """Observes every source, then builds and publishes.
 
@@ -211,10 +213,11 @@ def observatory(
     others are still archived, but nothing is built, and the run ends with the error.
     """
     day, settings = _day(as_of), Settings(**overrides or {})
-    sequence.require_own_places(settings, day, audience, allow_older=allow_older)
+    allowed = Allowed(allow_shrink, allow_older, allow_sample)
+    own_places.require_own_places(settings, day, audience, allowed)
     if observe:
         _observe_all(settings.sources, day, overrides)
-    return release(day, audience, allow_shrink, overrides, allow_older)
+    return release(day, audience, allow_shrink, overrides, allow_older, allow_sample)
 
 
 def _observe_all(sources: tuple[str, ...], day: date, overrides: dict[str, Any] | None) -> None:

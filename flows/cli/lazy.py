@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flows.reports import validation as validation
     from flows.steps import hub_history as hub_history
     from flows.steps import observe as observe
+    from flows.steps import own_places as own_places
     from flows.steps import publish as publish
     from flows.steps import publish_to_huggingface as publish_to_huggingface
     from flows.steps import sequence as sequence
@@ -59,6 +60,7 @@ MODULES = {
     "validation": "flows.reports.validation",
     "hub_history": "flows.steps.hub_history",
     "observe": "flows.steps.observe",
+    "own_places": "flows.steps.own_places",
     "publish": "flows.steps.publish",
     "publish_to_huggingface": "flows.steps.publish_to_huggingface",
     "sequence": "flows.steps.sequence",

@@ -104,6 +104,13 @@ AllowShrink = Annotated[
 AllowOlder = Annotated[
     bool, flag("--allow-older", help="Publish even if the current release is of a later day.")
 ]
+AllowSample = Annotated[
+    bool,
+    flag(
+        "--allow-sample",
+        help="Replace a warehouse and releases of real observations even if this is the sample.",
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of rows per group.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Reason; it is recorded.")]
 Undo = Annotated[bool, flag("--undo", help="Reverse an earlier call.")]

@@ -15,6 +15,7 @@ from flows.cli.libraries import require_usable_proxies
 from flows.cli.options import (
     SAMPLE,
     AllowOlder,
+    AllowSample,
     AllowShrink,
     ArchiveDir,
     AsJson,
@@ -72,6 +73,7 @@ def run(
     audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
     allow_older: AllowOlder = False,
+    allow_sample: AllowSample = False,
     sample: Sample = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,12 +87,14 @@ def run(
     ) | ({"archive": str(SAMPLE)} if sample else {})
     settings = Settings(**given)
     require_usable_proxies()
+    if sample:
+        as_of = as_of or _newest_date(SAMPLE)
+        allowed = lazy.publish.Allowed(allow_shrink, allow_older, allow_sample)
+        lazy.own_places.require_own_places(settings, as_of, audience, allowed)
     with ends_at_once(), progress("running the Prefect flow (its local server starts first)"):
         provide_server(settings.warehouse.parent / "prefect")
-        if sample:
-            as_of = as_of or _newest_date(SAMPLE)
         published = lazy.pipeline.observatory(
-            as_of, audience, allow_shrink, not sample, given, allow_older
+            as_of, audience, allow_shrink, not sample, given, allow_older, allow_sample
         )
     print_summary(settings, published, as_json=as_json)
 
@@ -126,6 +130,7 @@ def replay(
     audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
     allow_older: AllowOlder = False,
+    allow_sample: AllowSample = False,
     as_json: AsJson = False,
 ) -> None:
     """Build, validate and publish from the archive alone.
@@ -137,10 +142,10 @@ def replay(
     )
     day, places = as_of or today(), settings.publish_to
     lazy.sequence.require_snapshots(settings, day)
-    lazy.sequence.require_own_places(settings, day, audience, allow_older=allow_older)
-    allowed = lazy.publish.Allowed(allow_shrink, allow_older)
+    allowed = lazy.publish.Allowed(allow_shrink, allow_older, allow_sample)
+    lazy.own_places.require_own_places(settings, day, audience, allowed)
     with progress("building and publishing"), lazy.lock.alone(settings.warehouse):
-        lazy.sequence.build(settings, day)
+        lazy.sequence.build(settings, day, allowed=allowed)
         published = lazy.sequence.publish(settings, places, audience, allowed=allowed)
     print_summary(settings, [vars(p) for p in published], as_json=as_json)
 
@@ -152,6 +157,7 @@ def publish(
     audience: ForAudience = "internal",
     allow_shrink: AllowShrink = False,
     allow_older: AllowOlder = False,
+    allow_sample: AllowSample = False,
     as_json: AsJson = False,
 ) -> None:
     """Publish the existing warehouse as a release.
@@ -160,7 +166,7 @@ def publish(
     from.
     """
     settings = settings_to_read(archive=archive, warehouse=warehouse, publish_to=publish_to)
-    allowed = lazy.publish.Allowed(allow_shrink, allow_older)
+    allowed = lazy.publish.Allowed(allow_shrink, allow_older, allow_sample)
     with progress("publishing"):
         published = lazy.sequence.publish(settings, settings.publish_to, audience, allowed=allowed)
     print_published([vars(p) for p in published], as_json=as_json)

@@ -70,7 +70,7 @@ def chosen_snapshots(archive: Archive, sources: tuple[str, ...], as_of: date) ->
 
     A source that stands in for another one is read only for days that the other one lacks.
     """
-    archive.excluded(), archive.rejected_on_arrival()  # a damaged one is reported before the work
+    archive.require_readable_reasons()
     chosen: list[Snapshot] = []
     for source in sources:
         found = archive.snapshots(source, until=as_of)

@@ -59,25 +59,30 @@ class Allowed(NamedTuple):
 
     shrink: bool = False  # tables with fewer rows
     older: bool = False  # an earlier day than the current release
+    sample: bool = False  # the sample in place of real observations
 
 
 NOTHING = Allowed()
 
 
 def check_places(
-    targets: Iterable[str], as_of: date, audience: Audience, *, allow_older: bool = False
+    targets: Iterable[str],
+    as_of: date,
+    audience: Audience,
+    allowed: Allowed = NOTHING,
+    *,
+    sample: bool = False,
 ) -> None:
     """Raises ReleaseError if a release of that day cannot be published in one of the places.
 
     Called before anything is downloaded or built. A place that does not answer is not an error
     here: the build is useful without it.
     """
+    release = _Release(as_of, audience, sample)
     for target in targets:
         storage = open_storage(target)
         try:
-            _require_place(
-                storage, as_of, audience, read_for_update(storage, "latest"), allow_older
-            )
+            _require_place(storage, release, read_for_update(storage, "latest"), allowed)
             names = (MANIFEST, DATABASE, *(f"{table}.parquet" for table in contracts()))
             require_own_copies(storage, "latest", names)
         except StorageError as error:
@@ -100,7 +105,8 @@ def publish_to(
     """
     storage = open_storage(target)
     expected = read_for_update(storage, "latest")
-    _require_place(storage, manifest.as_of, manifest.audience, expected, allowed.older)
+    release = _Release(manifest.as_of, manifest.audience, manifest.is_sample)
+    _require_place(storage, release, expected, allowed)
     require_own_copies(storage, "latest", copied_paths(manifest))
     before = latest_manifest(storage, expected)
     if not allowed.shrink:
@@ -126,21 +132,37 @@ def publish_to(
     )
 
 
+class _Release(NamedTuple):
+    as_of: date
+    audience: Audience
+    is_sample: bool
+
+
 def _require_place(
-    storage: Storage, as_of: date, audience: Audience, found: VersionedPointer, allow_older: bool
+    storage: Storage, release: _Release, found: VersionedPointer, allowed: Allowed
 ) -> None:
-    """Raises ReleaseError if the place's current release has another audience or a later day."""
+    """Raises ReleaseError if the release may not replace the place's current one.
+
+    That is one for another audience, of a later day, or of real observations if this is the sample.
+    """
     now = found.pointer
-    if now and now.audience != audience:
+    if now is None:
+        return
+    if now.audience != release.audience:
         raise ReleaseError(
-            f"{storage.url} has {now.audience} releases and this one is {audience}; nothing "
-            "was published: use a separate target for each audience"
+            f"{storage.url} has {now.audience} releases and this one is {release.audience}; "
+            "nothing was published: use a separate target for each audience"
         )
-    if now and as_of < now.as_of and not allow_older:
+    if release.is_sample and not now.is_sample and not allowed.sample:
+        raise ReleaseError(
+            f"{storage.url}/latest.json names {now.release_id} of real observations, and this run "
+            "is of the sample; nothing was published: use another --publish-to, or --allow-sample"
+        )
+    if release.as_of < now.as_of and not allowed.older:
         raise ReleaseError(
             f"{storage.url}/latest.json names {now.release_id} of {now.as_of}, and this run is of "
-            f"{as_of}, which is earlier; nothing was published: check the clock, return to an "
-            "earlier release with `observatory releases rollback RELEASE`, or use --allow-older"
+            f"{release.as_of}, which is earlier; nothing was published: check the clock, return to "
+            "an earlier release with `observatory releases rollback RELEASE`, or use --allow-older"
         )
 
 

@@ -127,6 +127,11 @@ def _change(
 ) -> Change:
     staged = {CARD, MANIFEST, *(o.path for o in manifest.objects)}
     held = _held(api, repo, there)
+    if held and manifest.is_sample and not held.is_sample:
+        raise ReleaseError(
+            f"{repo} has release {held.release_id} of real observations, and this one is of the "
+            "sample; nothing was committed: use another repository"
+        )
     if held and held.as_of > manifest.as_of:
         raise ReleaseError(
             f"{repo} has release {held.release_id} of {held.as_of}, which is later than "

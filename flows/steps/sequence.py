@@ -25,13 +25,13 @@ from flows.steps import build as steps
 from flows.steps import data_docs
 from flows.steps.hub_history import shared_with_releases
 from flows.steps.own_disk import own_disk_as
+from flows.steps.own_places import failed_docs, require_replaceable
 from flows.steps.publish import (
     NOTHING,
     Allowed,
     Published,
     add_docs,
     add_page,
-    check_places,
     publish_to,
 )
 from transforms.plan import plan
@@ -45,7 +45,6 @@ from warehouse.database.duckdb_file import (
     open_read_only,
     real_path,
     remove_dead_builds,
-    require_own,
     swap_in,
 )
 from warehouse.database.lock import alone, unchanged
@@ -89,39 +88,24 @@ def build(
     *,
     known_at: date = date.max,
     past_days: bool = True,
+    allowed: Allowed = NOTHING,
 ) -> Built:
     """Builds the warehouse file from the archive; replaces the old one only at the very end.
 
     Without `past_days` the shares of days that are no longer loaded are left out. Raises
-    NothingToBuildError, ArchiveError, SourceError, ValidationError; the old warehouse then remains
-    in place, and a build that failed validation is stored next to it for inspection.
+    NothingToBuildError, ArchiveError, SourceError, ValidationError, and WarehouseError if the
+    sample would replace real observations; the old warehouse then remains in place, and a build
+    that failed validation is stored next to it for inspection.
     """
-    require_snapshots(settings, as_of)
-    _require_own_files(settings)
+    found = steps.chosen_snapshots(Archive(settings.archive), settings.archived_sources, as_of)
+    require_replaceable(settings, sample=any(s.is_sample for s in found), allowed=allowed)
     with alone(settings.warehouse):
         return _build(settings, steps.Clocks(as_of, known_at), wrap, past_days)
-
-
-def require_own_places(
-    settings: Settings, as_of: date, audience: Audience, *, allow_older: bool = False
-) -> None:
-    """Raises what is known before a build: files of somebody else, or a later release.
-
-    Raises WarehouseError, DataDocsError, ReleaseError.
-    """
-    _require_own_files(settings)
-    check_places(settings.publish_to, as_of, audience, allow_older=allow_older)
 
 
 def require_snapshots(settings: Settings, as_of: date) -> None:
     """Raises NothingToBuildError before anything is written."""
     steps.chosen_snapshots(Archive(settings.archive), settings.archived_sources, as_of)
-
-
-def _require_own_files(settings: Settings) -> None:
-    require_own(settings.warehouse)
-    for folder in (settings.docs, _failed_docs(settings)):
-        data_docs.listed(folder)
 
 
 def _build(settings: Settings, clocks: steps.Clocks, wrap: Wrap, past_days: bool) -> Built:
@@ -163,7 +147,7 @@ def _finish_and_swap(
         new = scratch / "docs"
         build_docs([report], new, clocks.as_of)
         if report.failures("critical"):
-            data_docs.replace(new, _failed_docs(settings), "failed")
+            data_docs.replace(new, failed_docs(settings), "failed")
         report.raise_for_critical()
         wrap(finish)(path, list(snapshots), report, clocks)
         alerts.save(settings.warehouse, path, settings.warehouse)
@@ -187,11 +171,6 @@ def finish(path: Path, snapshots: list[Snapshot], report: Report, clocks: steps.
     steps.write_lineage(path)
     steps.write_results(path, report.to_frame())
     steps.write_build_info(path, snapshots, clocks)
-
-
-def _failed_docs(settings: Settings) -> Path:
-    """A folder next to the Data Docs: those of a failed build must not be published."""
-    return settings.docs.with_name(f"{settings.docs.name}.failed")
 
 
 def _end_build(path: Path, warehouse: Path, *, keep: bool) -> None:

@@ -157,7 +157,7 @@ def test_a_run_across_midnight_has_one_day(
         if len(days) == 2:
             raise KeyError("the release begins")
 
-    monkeypatch.setattr(pipeline.sequence, "require_own_places", stop)
+    monkeypatch.setattr(pipeline.own_places, "require_own_places", stop)
     with StandIn(recorded) as server:
         state = pipeline.observatory(overrides=overrides(server, tmp_path), return_state=True)
     assert days == [AS_OF, AS_OF]

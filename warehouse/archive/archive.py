@@ -123,6 +123,11 @@ class Archive:
             name: why for name, why in found.items() if not (self.root / name / SIDECAR).exists()
         }
 
+    def require_readable_reasons(self) -> None:
+        """Raises ArchiveError if an exclusion or a rejection is damaged, before any work."""
+        self.excluded()
+        self.rejected_on_arrival()
+
     def _reasons(self, file: str) -> dict[str, Exclusion]:
         paths = self._recorded(file)
         return {p.parent.relative_to(self.root).as_posix(): read_exclusion(p) for p in paths}

@@ -89,7 +89,7 @@ def test_latest_moves_to_an_earlier_day_only_if_that_is_allowed(
     assert reader_sees(storage) == later.release_id
     assert not storage.keys(f"releases/{earlier.release_id}/")
     check_places([storage.url], LATER, "internal")  # the same day
-    check_places([storage.url], AS_OF, "internal", allow_older=True)
+    check_places([storage.url], AS_OF, "internal", Allowed(older=True))
     monkeypatch.setattr("flows.steps.publish.verify_published", lambda *_: None)
     publish_to(storage.url, *pair[0], Allowed(shrink=True, older=True))
     pointer = read_pointer(storage)
