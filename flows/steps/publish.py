@@ -78,7 +78,7 @@ def check_places(
     Called before anything is downloaded or built. A place that does not answer is not an error
     here: the build is useful without it.
     """
-    release = _Release(as_of, audience, sample)
+    release = _Planned(as_of, audience, sample)
     for target in targets:
         storage = open_storage(target)
         try:
@@ -105,8 +105,7 @@ def publish_to(
     """
     storage = open_storage(target)
     expected = read_for_update(storage, "latest")
-    release = _Release(manifest.as_of, manifest.audience, manifest.is_sample)
-    _require_place(storage, release, expected, allowed)
+    _require_place(storage, manifest, expected, allowed)
     require_own_copies(storage, "latest", copied_paths(manifest))
     before = latest_manifest(storage, expected)
     if not allowed.shrink:
@@ -132,14 +131,16 @@ def publish_to(
     )
 
 
-class _Release(NamedTuple):
+class _Planned(NamedTuple):
+    """What is known of a release before it is built."""
+
     as_of: date
     audience: Audience
     is_sample: bool
 
 
 def _require_place(
-    storage: Storage, release: _Release, found: VersionedPointer, allowed: Allowed
+    storage: Storage, release: _Planned | Manifest, found: VersionedPointer, allowed: Allowed
 ) -> None:
     """Raises ReleaseError if the release may not replace the place's current one.
 

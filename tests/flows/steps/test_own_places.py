@@ -1,4 +1,4 @@
-"""The sample replaces real observations, in the warehouse or in a published place, only if asked."""
+"""The sample replaces real observations in a warehouse or published place only if asked."""
 
 from __future__ import annotations
 
