@@ -19,7 +19,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +39,7 @@ from infra.deployments import deployment_names, prefect_file
 from infra.schedules import remove_stale_schedules
 from infra.server import RegisterError, server
 from infra.server_settings import PLAIN, SECRETS, store_settings
+from warehouse.storage.scratch import scratch_folder
 
 INFRA = Path(__file__).parent
 
@@ -132,8 +132,8 @@ def _deploy(pool: dict[str, Any]) -> None:
     written = prefect_file() | {"pull": pool["pull"]}
     for deployment in written["deployments"]:
         deployment["work_pool"]["name"] = pool["name"]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "prefect.yaml"
+    with scratch_folder("deploy") as folder:
+        path = folder / "prefect.yaml"
         path.write_text(yaml.safe_dump(written), encoding="utf-8")
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 PREFIX, LOCK = "observatory-", "lock"
 NEW_SECONDS = 60  # a folder may be this old before its maker holds its lock
+# What a process leaves that is killed before it has the lock.
+_UNLOCKED = re.compile(rf"{PREFIX}\w+-[a-z0-9_]{{8}}")
 
 
 @contextmanager
@@ -36,17 +40,18 @@ def scratch_folder(what: str, parent: Path | None = None) -> Iterator[Path]:
 def _remove_dead(root: Path) -> None:
     """Removes the folders of processes that have ended; those of other users stay."""
     before = time.time() - NEW_SECONDS
-    for lock in root.glob(f"{PREFIX}*/{LOCK}"):
-        folder = lock.parent
-        found = folder.lstat()
-        is_ours = found.st_uid == os.getuid() and not folder.is_symlink()
-        if is_ours and found.st_mtime < before:
-            _remove_if_free(folder)
+    for folder in root.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # removed by another process meanwhile
+            found = folder.lstat()
+            is_ours = found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode)
+            if is_ours and found.st_mtime < before:
+                _remove_if_free(folder)
 
 
 def _remove_if_free(folder: Path) -> None:
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
-    except (Timeout, OSError):  # in use, or removed by another process meanwhile
+    if not (folder / LOCK).exists():
+        if _UNLOCKED.fullmatch(folder.name):
+            folder.rmdir()  # fails if there is anything in it
         return
+    with suppress(Timeout), FileLock(folder / LOCK, timeout=0):
+        shutil.rmtree(folder, ignore_errors=True)

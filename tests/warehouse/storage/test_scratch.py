@@ -70,6 +70,19 @@ def test_other_folders_and_links_stay(tmp_path: Path) -> None:
         assert (elsewhere / scratch.LOCK).exists()
 
 
+def test_what_a_process_leaves_that_was_killed_before_it_had_the_lock_is_removed(
+    tmp_path: Path,
+) -> None:
+    empty, full = (tmp_path / f"{scratch.PREFIX}docs-{name}" for name in ("a1b2c3d_", "abcdefgh"))
+    empty.mkdir()
+    (full / "theirs").mkdir(parents=True)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    with scratch_folder("other", tmp_path):
+        assert not empty.exists()
+        assert full.exists()
+
+
 def test_tmpdir_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with scratch_folder("other") as folder:
