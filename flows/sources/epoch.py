@@ -194,7 +194,8 @@ def _rows(content: CsvFile, source_of: dict[str, str]) -> Iterator[tuple[object,
         texts = [stripped(cell) or None for cell in cells]
         rest = {content.header[i]: text for i in others if (text := texts[i])}
         record = as_json(dict(zip(content.header, cells, strict=True)))
-        yield number, *(texts[i] for i in ours), as_json(rest) if rest else None, record
+        other = as_json(dict(sorted(rest.items()))) if rest else None  # wherever columns move to
+        yield number, *(texts[i] for i in ours), other, record
 
 
 def _source_of(table: Contract, header: list[str]) -> dict[str, str]:

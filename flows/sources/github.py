@@ -89,6 +89,10 @@ def read_commits(content: list[dict[str, Any]], who: str) -> list[Commit]:
     found = []
     for entry in content:
         moment = datetime.fromisoformat(entry["commit"][who]["date"])
+        if moment.tzinfo is None:  # it would be read in the time zone of this machine
+            raise ValueError(f"{moment} has no time zone")
+        if not 1970 <= moment.year < 2200:
+            raise ValueError(f"{moment} is not the time of a commit")
         found.append(Commit(_sha(entry["sha"]), moment.astimezone(UTC)))
     return found
 

@@ -97,21 +97,22 @@ def json_repeated_item(rng: Random, data: bytes) -> tuple[Any, ...]:
 
 
 def json_not_utf8(rng: Random, data: bytes) -> tuple[Any, ...]:
-    document = _load(data)
-    container, key = _some(rng, document)
-    container[key] = _MARK
-    junk = rng.choice((b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\x80abc", b"\xf4\x90\x80\x80"))
-    raw = _dump(document).replace(f'"{_MARK}"'.encode(), b'"' + junk + b'"')
-    return raw, f"{key!r:.30} = {junk!r}", _touched(document, container)
+    return _raw_text(
+        rng, data, (b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\x80abc", b"\xf4\x90\x80\x80")
+    )
 
 
 def json_raw_control(rng: Random, data: bytes) -> tuple[Any, ...]:
+    return _raw_text(rng, data, (b"a\nb", b"a\0b", b"a\x1b[2Jb", b"a\tb", b"a\x01b"))
+
+
+def _raw_text(rng: Random, data: bytes, texts: tuple[bytes, ...]) -> tuple[Any, ...]:
+    """Bytes within quotes that no text in JSON may have."""
     document = _load(data)
     container, key = _some(rng, document)
-    container[key] = _MARK
-    junk = rng.choice((b"\n", b"\0", b"\x1b[2J", b"\t", b"\x01"))
-    raw = _dump(document).replace(f'"{_MARK}"'.encode(), b'"a' + junk + b'b"')
-    return raw, f"{key!r:.30} = {junk!r}", _touched(document, container)
+    container[key], text = _MARK, rng.choice(texts)
+    raw = _dump(document).replace(f'"{_MARK}"'.encode(), b'"' + text + b'"')
+    return raw, f"{key!r:.30} = {text!r}", _touched(document, container)
 
 
 def json_shape(rng: Random, data: bytes) -> tuple[Any, ...]:

@@ -7,11 +7,9 @@ is offered, and not loaded: its columns are not documented.
 
 from __future__ import annotations
 
-import io
 import logging
 
 import duckdb
-import pyarrow.parquet as pq
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
 
@@ -19,6 +17,7 @@ from flows.settings import Settings
 from flows.sources.arrival import arriving
 from flows.sources.formats.damage import naming
 from flows.sources.formats.parquet_cells import as_text
+from flows.sources.formats.parquet_sizes import read_footer
 from flows.sources.hf_repository import Repository, digest_mismatch, translate_errors, tree_digest
 from flows.sources.http import SourceError
 from flows.sources.quarantine import load_records, typed
@@ -75,7 +74,7 @@ def _store(archive: Archive, draft: Draft, repository: Repository, file: RepoFil
 
 def _inspect(name: str, data: bytes) -> tuple[int, list[str]]:
     """Rows of a file, and notes on its columns. Raises ValueError if it cannot be used."""
-    footer = pq.read_metadata(io.BytesIO(data))
+    footer = read_footer(data)
     names = footer.schema.to_arrow_schema().names
     if name != card(NAME).map["file"]:
         return footer.num_rows, [f"{name} is archived and not loaded; its columns: {names}"]

@@ -5,11 +5,9 @@ Optional: observed only when named. A day is read from its commit, never from a 
 
 from __future__ import annotations
 
-import io
 import logging
 
 import duckdb
-import pyarrow.parquet as pq
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import GitCommitInfo, RepoFile
 
@@ -17,6 +15,7 @@ from flows.settings import Settings
 from flows.sources.arrival import arriving
 from flows.sources.formats.damage import naming
 from flows.sources.formats.parquet_cells import as_text
+from flows.sources.formats.parquet_sizes import read_footer
 from flows.sources.hf_repository import Repository, digest_mismatch, translate_errors, tree_digest
 from flows.sources.http import SourceError
 from flows.sources.quarantine import load_records, typed
@@ -65,8 +64,8 @@ def _store_file(draft: Draft, file: RepoFile, data: bytes, url: str) -> None:
     with arriving(draft, file.path, data, url, ADVICE):
         if problem := digest_mismatch(data, tree_digest(file)):
             raise ValueError(problem)
-        table = pq.ParquetFile(io.BytesIO(data))
-        names, rows = table.schema_arrow.names, table.metadata.num_rows
+        footer = read_footer(data)
+        names, rows = footer.schema.to_arrow_schema().names, footer.num_rows
         if _source_column("model_id_hf", names) is None or not rows:
             raise ValueError(
                 f"has {rows} rows and the columns {names}; rows and an id column are required"

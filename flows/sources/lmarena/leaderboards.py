@@ -7,7 +7,6 @@ is not downloaded again; a changed file is compared with the previous one.
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 from collections import Counter
@@ -20,6 +19,7 @@ from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
 from flows.sources.formats.damage import describe, is_damage, naming
+from flows.sources.formats.parquet_sizes import read_footer
 from flows.sources.hf_repository import (
     Repository,
     digest_mismatch,
@@ -142,7 +142,7 @@ class _Boards:
 def _inspect(data: bytes) -> tuple[int, str, ValueError | str | None]:
     """Rows of a Parquet file, columns that are not loaded, and the problem; from its footer."""
     try:
-        footer = pq.read_metadata(io.BytesIO(data))
+        footer = read_footer(data)
         columns = footer.schema.to_arrow_schema().names
     except Exception as error:
         if not is_damage(error):
