@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from infra.bench.results import Results
-from infra.bench.steps import STEPS
+from infra.bench.steps import SIDES, STEPS
 
 Chart: TypeAlias = Any  # altair's types are not more specific
 WIDTH, HEIGHT = 260, 180
@@ -40,12 +40,12 @@ def _by_models(results: Results) -> Chart | None:
         {"step": step.name, "models": models, "side": side, "seconds": seconds}
         for step in STEPS
         for models in results.sizes()
-        for side in ("ours", "floor", "peer")
+        for side in SIDES
         if (seconds := results.median(models, step.name, side)) is not None
     ]
     if not rows:
         return None
-    side = alt.Color("side:N", sort=["ours", "floor", "peer"], title=None)
+    side = alt.Color("side:N", sort=list(SIDES), title=None)
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_line(point=True)

@@ -7,13 +7,14 @@ that the engine needs. Threads and memory are DuckDB's defaults, as in our code.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from expectations.rules import rules_for
+from infra.bench import by_hand
+from infra.bench.generate import FIRST_DAY
 from infra.bench.ours import VALIDATED, WRITTEN, Work
 from infra.bench.places import NEXT_DAY, Place
 from infra.bench.places import load as load_day
@@ -26,6 +27,7 @@ _ITEM = """{'_id': 'VARCHAR', 'id': 'VARCHAR', 'author': 'VARCHAR', 'createdAt':
     'library_name': 'VARCHAR', 'tags': 'VARCHAR', 'baseModels': 'VARCHAR',
     'safetensors': 'STRUCT(total BIGINT)'}"""
 
+ITEM = "* EXCLUDE (safetensors), safetensors.total AS parameters_total"
 MODELS = """
 CREATE TABLE floor_models AS
 SELECT model_id_hf, model_key, object_id_hf, author, created_at, first_seen_date, last_seen_date,
@@ -102,18 +104,19 @@ FROM credited GROUP BY ALL
 
 def load(place: Place, scratch: Path) -> Work:
     """Typed reading of the pages into a table on disk."""
-    size = "maximum_object_size = 268435456"
-    options = ("format = 'array'", f"columns = {_ITEM}", "filename = true", size)
-    pages = read_files.json(place.pages(), *options)
 
     def work() -> None:
         with duckdb.connect(str(scratch / "floor.duckdb")) as con:
-            con.execute(
-                f"""CREATE TABLE models AS SELECT * EXCLUDE (safetensors),
-                safetensors.total AS parameters_total FROM {pages}"""
-            )
+            con.execute(f"CREATE TABLE models AS SELECT {ITEM} FROM {pages_sql(place)}")
 
     return work
+
+
+def pages_sql(place: Place) -> str:
+    """The first day's items, typed."""
+    size = "maximum_object_size = 268435456"
+    options = ("format = 'array'", f"columns = {_ITEM}", "filename = true", size)
+    return read_files.json(place.pages(), *options)
 
 
 def history(place: Place, scratch: Path) -> Work:
@@ -257,21 +260,20 @@ def _copy_tables(place: Place, folder: Path) -> None:
 
 
 def publish(place: Place, scratch: Path) -> Work:
-    """Parquet, a DuckDB file of it, both copied to a folder and read once."""
-    folder, target = scratch / "release", scratch / "published"
-    folder.mkdir()
+    """Parquet and the DuckDB file, each written once in the place, hashed once, read back once."""
+    release, target = scratch / "release", scratch / "published"
 
     def work() -> None:
-        _copy_tables(place, folder)
-        with duckdb.connect(str(folder / "floor.duckdb")) as con:
-            for table in WRITTEN:
-                file = read_files.parquet(folder / f"{table}.parquet")
-                con.execute(f"CREATE TABLE {quote(table)} AS FROM {file}")
-        shutil.copytree(folder, target)
+        release.mkdir()
+        _copy_tables(place, release)
+        (release / place.built.name).hardlink_to(place.built)
+        by_hand.publish(release, str(target))
         os.sync()
-        with duckdb.connect() as con:
-            for table in WRITTEN:
-                file = read_files.parquet(target / f"{table}.parquet")
-                con.execute(f"SELECT count(*) FROM {file}")
 
     return work
+
+
+def whole(place: Place, scratch: Path) -> Work:
+    """One script for the whole run (`infra.bench.by_hand`)."""
+    pages = [Path(page) for page in place.pages()]
+    return lambda: by_hand.run(pages, FIRST_DAY, scratch / "out", str(scratch / "published"))

@@ -38,7 +38,8 @@ def measured(name: str, side: str, place: Place, beside: Path | None) -> dict[st
 
     `beside` is the folder with the packages of the peers.
     """
-    paths = [os.environ.get("PYTHONPATH", ""), str(beside) if side == "peer" and beside else ""]
+    is_peer = side in ("peer", "fast_peer")
+    paths = [os.environ.get("PYTHONPATH", ""), str(beside) if is_peer and beside else ""]
     home = {"PREFECT_HOME": str((place.folder / "prefect").resolve())}
     done = subprocess.run(
         [sys.executable, "-m", "infra.bench.measure", name, side, place.folder, str(place.models)],

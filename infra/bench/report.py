@@ -9,8 +9,8 @@ from pathlib import Path
 
 from infra.bench.charts import write_charts
 from infra.bench.results import Results
-from infra.bench.steps import STEPS
-from infra.bench.targets import Judged, judged, judged_days, near
+from infra.bench.steps import PARTS, SIDES, STEPS
+from infra.bench.targets import Judged, judged, judged_days, near, sum_of
 
 ENGINES = ("duckdb", "polars", "great-expectations", "pandas", "prefect")
 
@@ -28,13 +28,15 @@ def _lines(results: Results, charts: list[Path], packages: Path) -> Iterator[str
     yield "# Scale bench: results"
     yield ""
     yield "Written by `make bench` from its measurements; the models are generated"
-    yield "(`infra/bench/generate.py`). A *floor* is the same work as one hand-written statement"
-    yield "for DuckDB on the same input; a *peer* is dlt (load), pandas (transforms, Parquet) or"
-    yield "Great Expectations on pandas batches (validation). Each side runs in its own process,"
-    yield "alternately; seconds are medians of the rounds, without imports. Seconds of a peer"
-    yield "marked `~` are extrapolated in proportion from the largest size that was measured."
+    yield "(`infra/bench/generate.py`). *By hand* is one script for the whole run"
+    yield "(`infra/bench/by_hand.py`), with the same shares and without quarantine, provenance,"
+    yield "bounds or documents. A *floor* is a step as one hand-written statement for DuckDB. Each"
+    yield "side runs in its own process, alternately; seconds are medians of the rounds, without"
+    yield "imports. Nothing is extrapolated."
     yield ""
     yield f"Machine: {_machine()}. {_versions(packages)}."
+    yield ""
+    yield from _overview(results)
     for chart in charts:
         yield ""
         yield f"![{chart.stem.replace('-', ' ')}]({chart.name})"
@@ -43,15 +45,31 @@ def _lines(results: Results, charts: list[Path], packages: Path) -> Iterator[str
     yield from _days(results)
 
 
+def _overview(results: Results) -> Iterator[str]:
+    """The whole run at each size: what a user wants to know first."""
+    yield "| models | archive to release | peak memory | by hand | times | floors | times |"
+    yield "|---|---|---|---|---|---|---|"
+    for models in results.sizes():
+        whole, hand = (results.median(models, "whole", side) for side in ("ours", "floor"))
+        floors = sum_of(results, models, PARTS, "floor")
+        if whole is not None:
+            cells = [f"{models:,}", _seconds(whole), _memory(results, models, "whole")]
+            cells += [_seconds(hand), _ratio(whole, hand), _seconds(floors), _ratio(whole, floors)]
+            yield f"| {' | '.join(cells)} |"
+
+
 def _size(results: Results, models: int) -> Iterator[str]:
     yield ""
     yield f"## {models:,} models"
     yield ""
-    yield "| step | ours | floor | ours / floor | by CPU | peer | peer / ours | peak memory |"
+    yield "| step | ours | floor | ours / floor | by CPU | peer | peer's fast way | peak memory |"
     yield "|---|---|---|---|---|---|---|---|"
     for step in STEPS:
         if results.median(models, step.name, "ours") is not None:
             yield _row(results, models, step.name)
+    yield ""
+    yield "Peers: dlt (load; with Python objects, and with Arrow from DuckDB), pandas (transforms,"
+    yield "Parquet), Great Expectations on pandas batches (validation)."
     yield from _targets(judged(results, models))
     yield from _where(judged(results, models))
 
@@ -72,20 +90,17 @@ def _targets(targets: list[Judged]) -> Iterator[str]:
 
 
 def _row(results: Results, models: int, step: str) -> str:
-    ours, floor = (results.median(models, step, side) for side in ("ours", "floor"))
+    seconds = [results.median(models, step, side) for side in SIDES]
     cpu = [results.median(models, step, side, "cpu_seconds") for side in ("ours", "floor")]
-    peer, peak = results.peer_seconds(models, step), results.median(models, step, "ours", "peak_gb")
-    cells = [
-        step,
-        _seconds(ours),
-        _seconds(floor),
-        _ratio(ours, floor),
-        _ratio(*cpu),
-        ("~" if peer and peer[1] != models else "") + _seconds(peer[0]) if peer else "",
-        _ratio(peer[0], ours) if peer else "",
-        f"{peak:.2f} GB" if peak is not None else "",
-    ]
+    ours, floor, *peers = seconds
+    cells = [step, _seconds(ours), _seconds(floor), _ratio(ours, floor), _ratio(*cpu)]
+    cells += [*map(_seconds, peers), _memory(results, models, step)]
     return f"| {' | '.join(cells)} |"
+
+
+def _memory(results: Results, models: int, step: str) -> str:
+    peak = results.median(models, step, "ours", "peak_gb")
+    return "" if peak is None else f"{peak:.2f} GB"
 
 
 def _seconds(value: float | None) -> str:

@@ -39,16 +39,6 @@ class Results:
         values = [found[what] for found in self.of(models, step, side)]
         return median(values) if values else None
 
-    def peer_seconds(self, models: int, step: str) -> tuple[float, int] | None:
-        """The peer's seconds and the size at which they were measured.
-
-        If this size was not measured: extrapolated from the largest smaller one.
-        """
-        for size in reversed([s for s in self.sizes() if s <= models]):
-            if (seconds := self.median(size, step, "peer")) is not None:
-                return seconds * models / size, size
-        return None
-
     def days(self) -> dict[str, Any] | None:
         """The cost of the daily updates of the history."""
         path = self.folder / "days.json"

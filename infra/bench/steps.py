@@ -11,6 +11,7 @@ from infra.bench.ours import Work
 from infra.bench.places import Place
 
 Task = Callable[[Place, Path], Work]
+SIDES = ("ours", "floor", "peer", "fast_peer")
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,16 @@ class Step:
     ours: Task
     floor: Task | None = None
     peer: Task | None = None
+    fast_peer: Task | None = None  # the same peer, used in its fastest way
 
     def sides(self) -> dict[str, Task]:
         """The sides, in the order in which they alternate."""
-        found = {"ours": self.ours, "floor": self.floor, "peer": self.peer}
-        return {side: task for side, task in found.items() if task}
+        tasks = (self.ours, self.floor, self.peer, self.fast_peer)
+        return {side: task for side, task in zip(SIDES, tasks, strict=True) if task}
 
 
 STEPS = (
-    Step("load", ours.load, floors.load, peers.load),
+    Step("load", ours.load, floors.load, peers.load, peers.load_arrow),
     Step("history", ours.history, floors.history),
     Step("models", ours.transform("models"), floors.statement(floors.MODELS), peers.models),
     Step("lineage", ours.transform("lineage"), floors.statement(floors.LINEAGE), peers.lineage),
@@ -39,7 +41,7 @@ STEPS = (
     Step("parquet", ours.parquet, floors.parquet, peers.parquet),
     Step("publish", ours.publish, floors.publish),
     Step("year", ours.year),
-    Step("whole", ours.whole),
+    Step("whole", ours.whole, floors.whole),
     Step("prefect", ours.prefect),
 )
 PARTS = ("load", "history", "models", "lineage", "names", "shares", "validation", "publish")

@@ -28,7 +28,7 @@ OTHERS = sorted(name for name, _, _ in OTHER_VARIABLES if "*" not in name)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, empty, without the variables that are tested."""
     monkeypatch.chdir(tmp_path)
-    for name in NAMES:
+    for name in (*NAMES, "no_proxy"):  # which wins over NO_PROXY
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -83,11 +82,9 @@ def test_a_host_that_lets_us_wait_is_not_asked_again(
     monkeypatch.setattr(reachability, "SLOW", 0.1)
     quick = {"http_timeout_seconds": 0.3, "http_first_wait_seconds": 0.01}
     assert failure(silent, **quick).is_unreachable
-    began = time.monotonic()
     again = failure(silent, **quick)
     assert again.is_unreachable
     assert "no connection a moment ago" in str(again)
-    assert time.monotonic() - began < 0.2
     monkeypatch.setattr(reachability, "REMEMBERED", 0.0)
     assert "no connection a moment ago" not in str(failure(silent, **quick))
 

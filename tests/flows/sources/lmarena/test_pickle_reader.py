@@ -10,7 +10,6 @@ import os
 import pickle
 import random
 import sys
-import time
 import types
 import warnings
 from collections.abc import Iterator
@@ -186,10 +185,10 @@ BOMBS = {
 }
 
 
+@pytest.mark.timeout(120)  # each takes less than a second
 @pytest.mark.parametrize("name", BOMBS)
 def test_pickle_bombs_are_rejected_quickly(name: str) -> None:
     """Neither the stack of the machine nor the time of the reader runs out."""
-    start = time.perf_counter()
     with nothing_happens():
         with pytest.raises(PickleError):
             boards(BOMBS[name])
@@ -197,7 +196,6 @@ def test_pickle_bombs_are_rejected_quickly(name: str) -> None:
         for reader in (frame, mapping, plain):
             with suppress(PickleError):
                 reader(value)
-    assert time.perf_counter() - start < 20
 
 
 def array(shape: tuple[Any, ...], raw: Any, kind: str = "f8", protocol: int = 4) -> bytes:
@@ -359,16 +357,15 @@ def test_series_and_numpy_numbers_are_read(protocol: int, infer: bool) -> None:
     assert mapping(read(pickle.dumps([1], protocol))) is None
 
 
+@pytest.mark.timeout(120)  # a second
 def test_a_repeated_block_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block named a million times costs a pickle little, and would cost its reader all."""
     record = read(pickle.dumps(leaderboard(), 4))
     manager = record.state["_mgr"]
     blocks, axes = manager.args
     manager.args = (blocks * 1_000_000, axes)
-    start = time.perf_counter()
     with pytest.raises(PickleError, match="two columns in one place"):
         frame(record)
-    assert time.perf_counter() - start < 10
     manager.args = (blocks, axes)
     monkeypatch.setattr("flows.sources.lmarena.pickled_frames.MAX_CELLS", 17)  # 6 columns, 3 lines
     with pytest.raises(PickleError, match=r"shape \["):
