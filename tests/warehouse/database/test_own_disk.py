@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
@@ -15,6 +16,8 @@ import pytest
 
 from expectations.docs import build_docs
 from flows.cli.exit_codes import exit_code, own_disk_fault
+from flows.cli.options import SAMPLE
+from flows.sources import SOURCES
 from flows.sources.http import SourceError
 from tests.support.command_line import call
 from warehouse.archive.archive import Archive
@@ -142,10 +145,11 @@ def test_other_errors_are_not_of_the_disk(tmp_path: Path) -> None:
 
 
 def test_the_exit_code_says_whose_fault_it_is() -> None:
-    full = OSError(28, "No space left on device", "/tmp/x")
+    temporary = tempfile.gettempdir()
+    full = OSError(28, "No space left on device", f"{temporary}/x")
     source = SourceError("epoch", "cannot be read", "archive", "adapt the parser")
     source.__cause__ = full
-    assert (own_disk_fault(source) or "").startswith("/tmp (TMPDIR): its disk is full")
+    assert (own_disk_fault(source) or "").startswith(f"{temporary} (TMPDIR): its disk")
     place = StorageError("/place", "No space left on device", "Free some.")
     place.__cause__ = full
     assert own_disk_fault(place) is None
@@ -164,3 +168,45 @@ def test_an_archive_that_cannot_be_written_ends_a_command_with_5(tmp_path: Path)
     assert done.exit_code == 5, done.output
     assert done.stderr.count("\n") <= 2
     assert "in /sys/kernel: " in done.stderr
+
+
+# --- complete runs --------------------------------------------------------------------------
+
+
+def replayed(folder: Path, **env: str) -> str:
+    """What a replay of the sample says that ends with exit code 5."""
+    where = (f"--warehouse={folder / 'w.duckdb'}", f"--publish-to={folder / 'published'}")
+    done = call("replay", f"--archive={SAMPLE}", "--as-of=2026-08-15", *where, **env)
+    assert done.exit_code == 5, done.output
+    assert not (folder / "w.duckdb").exists()
+    assert not list(folder.glob(".w.duckdb.*.build*"))
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.stderr.rstrip().endswith(line), "one line, without a traceback"
+    return line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", ["10MB", "30MB"])
+def test_a_run_with_too_little_memory_blames_no_source(tmp_path: Path, memory: str) -> None:
+    line = replayed(tmp_path, OBSERVATORY_DUCKDB_MEMORY=memory)
+    assert f"out of memory with OBSERVATORY_DUCKDB_MEMORY={memory}" in line
+    assert not [source for source in SOURCES if source in line]
+
+
+@pytest.mark.slow
+def test_a_run_with_a_full_disk_for_the_history_names_it(small: Path) -> None:
+    (small / "taken").write_bytes(bytes(1_000_000))
+    (small.parent / "history").symlink_to(small)
+    line = replayed(small.parent)
+    assert f"{small.parent}/history" in line
+    assert "its disk is full" in line
+
+
+@pytest.mark.slow
+def test_publishing_to_a_full_disk_names_it(small: Path, sampled: tuple[Path, str]) -> None:
+    where = (f"--warehouse={sampled[0] / 'observatory.duckdb'}", f"--publish-to={small}")
+    done = call("publish", *where, f"--archive={sampled[0] / 'archive'}")
+    assert done.exit_code == 6, done.output
+    assert str(small) in done.stderr
+    assert "No space left on device" in done.stderr or "its disk is full" in done.stderr
+    assert not (small / "latest.json").exists()
