@@ -26,7 +26,7 @@ from flows.cli.libraries import EnvironmentFaultError
 
 API, HOME, PROFILE = "PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE"
 DATABASES = ("PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL")
-START_SECONDS = 120
+START_SECONDS = 300  # for a busy machine; that it ended is seen at once
 ANSWER_SECONDS = 10  # of a configured server
 NEEDED_BYTES = 10_000_000  # of a new database
 
@@ -139,8 +139,9 @@ def _await(server: subprocess.Popen[bytes], told: IO[Any]) -> None:
         time.sleep(0.1)
     told.seek(0)
     last = told.read().decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    why = f"no answer within {START_SECONDS} s" if server.poll() is None else last[0]
     raise EnvironmentFaultError(
-        f"the temporary Prefect server did not start ({last[0]}); its files are in "
+        f"the temporary Prefect server did not start ({why}); its files are in "
         f"{HOME}={os.environ[HOME]}"
     )
 
