@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from threading import Thread
 
 END_SECONDS = 5  # for open connections
@@ -42,6 +43,9 @@ def _serve(server: object, listening: socket.socket) -> None:
     """Serves in a thread, where uvicorn does not take over the signals."""
     try:
         server.run(sockets=[listening])  # type: ignore[attr-defined]
+    except BaseException:
+        traceback.print_exc()  # its last line is in the parent's error
+        raise
     finally:
         sys.stderr.flush()
         os._exit(0 if server.should_exit and server.started else 3)  # type: ignore[attr-defined]

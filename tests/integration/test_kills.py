@@ -1,8 +1,9 @@
-"""A hundred kills at random points of build and publish; two publishers at once, fifty times.
+"""A hundred kills at random points of a run; two publishers at once, fifty times.
 
 Real processes on the bundled sample, SIGKILL, a folder and a real S3 server. After every kill a
 reader of latest.json gets one whole release, every byte of it verified, and readers of the
-warehouse file the old one. One clean run then gives the very tables of a run that nobody disturbed.
+warehouse file the old one. One clean run then gives the very tables of a run that nobody disturbed,
+and leaves no process and no temporary file of the killed ones.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import duckdb
 import pytest
 
 from infra.s3 import SeaweedS3
-from tests.support.processes import observatory, publish_at_once, until
+from tests.support.prefect_server import wait_for
+from tests.support.processes import observatory, publish_at_once, until, using
 from tests.support.releases import build_warehouse
 from tests.support.s3_places import (
     BUCKET,
@@ -41,6 +43,7 @@ from warehouse.publishing.retention import clean, plan
 from warehouse.releases.manifest import Manifest
 from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import Storage
+from warehouse.storage.scratch import NEW_SECONDS
 
 pytestmark = [
     pytest.mark.integration,
@@ -51,10 +54,12 @@ pytestmark = [
 ]
 
 DAY = date(2026, 8, 15)
-KILLS_OF_PUBLISH, KILLS_OF_BUILD = 40, 20  # the former in each kind of place: a hundred
+# The first in each kind of place: a hundred. A whole run also has a Prefect server.
+KILLS_OF_PUBLISH, KILLS_OF_BUILD, KILLS_OF_RUN = 40, 15, 5
 ROUNDS = 50
-# How often a kill is meant for a phase of a publish; where nothing lasts, little can go wrong.
+# Kills in each phase of a publish, of ten; where nothing lasts, little can go wrong.
 PHASES = {"stage": 1, "upload": 3, "prove": 2, "commit": 4}
+IN_TURN = [phase for phase, kills in PHASES.items() for _ in range(kills)]
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +93,17 @@ class World(NamedTuple):
     env: dict[str, str]
     storage: Storage
 
+    @property
+    def scratch(self) -> Path:
+        """TMPDIR of the processes."""
+        return self.folder / "scratch"
+
     def run(self, name: str, *more: str) -> BaseProcess:
         """`observatory NAME` on this warehouse and storage."""
+        self.scratch.mkdir(exist_ok=True)
         places = [f"--warehouse={self.folder / 'observatory.duckdb'}", f"--publish-to={self.url}"]
-        return observatory([name, *places, *more], self.env, self.folder / "said.log")
+        env = self.env | {"TMPDIR": str(self.scratch)}
+        return observatory([name, *places, *more], env, self.folder / "said.log")
 
     def finish(self, name: str, *more: str) -> None:
         """The same, without interruption."""
@@ -167,7 +179,7 @@ def test_kills_of_publish(world: World, sampled: tuple[Path, str]) -> None:
     seen: list[tuple[str, bool]] = []
     while len(seen) < KILLS_OF_PUBLISH:
         world.look_from(DAY + timedelta(days=2 + len(seen)))
-        phase = rng.choices(list(PHASES), list(PHASES.values()))[0]
+        phase = IN_TURN[len(seen) * 7 % len(IN_TURN)]
         watch, before = Watch(world.storage), read_pointer(world.storage)
         process = world.run("publish")
         until(partial(watch.has_begun, phase), process)
@@ -178,40 +190,56 @@ def test_kills_of_publish(world: World, sampled: tuple[Path, str]) -> None:
         now = reader_sees(world.storage)
         seen.append((phase, before is not None and now != before.release_id))
         released.add(now)
-    assert {phase for phase, _ in seen} == set(PHASES)
     assert {moved for phase, moved in seen if phase == "commit"} == {True}
     assert {moved for phase, moved in seen if phase == "stage"} == {False}
     world.look_from(DAY)
+    _wait_until_old(world.scratch)
     world.finish("publish", "--allow-older")
     undisturbed = latest_manifest(open_storage(str(sampled[0] / "published")))
     _assert_as_if_nothing_had_happened(world, undisturbed)
     assert {p.release_id for p in release_log(world.storage, "latest")} >= released
 
 
-def test_kills_of_build(sampled: tuple[Path, str], tmp_path: Path, env: dict[str, str]) -> None:
+@pytest.mark.parametrize("whole", [False, True], ids=["replay", "run"])
+def test_kills_of_build(
+    whole: bool, sampled: tuple[Path, str], tmp_path: Path, env: dict[str, str]
+) -> None:
     rng = random.Random(7)
     folder = shutil.copytree(sampled[0], tmp_path / "world", ignore=_published)
     url = str(tmp_path / "published")
     world = World(folder, url, env, open_storage(url))
-    again = (f"--archive={folder / 'archive'}", f"--as-of={DAY}")
+    command = ("replay", f"--archive={folder / 'archive'}", f"--as-of={DAY}")
+    if whole:
+        world.env["PREFECT_HOME"] = str(folder / "prefect")
+        command = ("run", "--sample")
     began = time.monotonic()
-    world.finish("replay", *again)
+    world.finish(*command)
     span = time.monotonic() - began
-    warehouse, kills = folder / "observatory.duckdb", 0
-    while kills < KILLS_OF_BUILD:
-        process = world.run("replay", *again)
+    warehouse, left = folder / "observatory.duckdb", KILLS_OF_RUN if whole else KILLS_OF_BUILD
+    while left:
+        process = world.run(*command)
         process.join(rng.random() * span)
-        kills += kill(process)
+        left -= kill(process)
         reader_sees(world.storage)
         with duckdb.connect(str(warehouse), read_only=True) as con:
             assert con.execute("SELECT as_of FROM meta.build").fetchall() == [(DAY,)]
             con.execute("SELECT count(*) FROM mart.country_share_daily").fetchall()
-    world.finish("replay", *again)
+    _wait_until_old(world.scratch)
+    world.finish(*command)
     undisturbed = latest_manifest(open_storage(str(sampled[0] / "published")))
     _assert_as_if_nothing_had_happened(world, undisturbed)
 
 
+def _wait_until_old(scratch: Path) -> None:
+    """Until all that killed processes left may be removed: younger folders may be in use."""
+    newest = max((path.lstat().st_mtime for path in scratch.iterdir()), default=0)
+    time.sleep(max(0, newest + NEW_SECONDS + 1 - time.time()))
+
+
 def _assert_as_if_nothing_had_happened(world: World, undisturbed: Manifest | None) -> None:
+    assert [path.name for path in world.scratch.iterdir()] == []
+    assert [path.name for path in world.folder.glob(".observatory.duckdb.*.build*")] == []
+    wait_for("the end of all processes", lambda: not using(world.folder), seconds=30)
     manifest = latest_manifest(world.storage)
     assert manifest is not None
     assert undisturbed is not None

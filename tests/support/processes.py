@@ -8,8 +8,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -28,9 +30,24 @@ def observatory(arguments: list[str], env: dict[str, str], log: Path) -> BasePro
 def _command(arguments: list[str], env: dict[str, str], log: str) -> None:
     _say_to(log)
     os.environ.update(env)
+    tempfile.tempdir = None  # TMPDIR of `env`, not that of the process before the fork
     from flows.cli.app import app
 
     app(arguments)
+
+
+def using(folder: Path) -> dict[int, str]:
+    """Other processes with a file below a folder open, or in it, or with its name in a command."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            links = [*(process / "fd").iterdir(), process / "cwd"]
+            paths = [str(link.readlink()) for link in links if link.is_symlink()]
+            is_using = any(path.startswith(f"{folder}/") for path in paths)
+            if int(process.name) != os.getpid() and (is_using or str(folder) in command):
+                found[int(process.name)] = command
+    return found
 
 
 def publish_at_once(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-PREFIX, LOCK = "observatory-", "lock"
+PREFIX, LOCK, FILES = "observatory-", "lock", "files"
 NEW_SECONDS = 60  # a folder may be this old before its maker holds its lock
 # What a process leaves that is killed before it has the lock.
 _UNLOCKED = re.compile(rf"{PREFIX}\w+-[a-z0-9_]{{8}}")
@@ -32,9 +32,12 @@ def scratch_folder(what: str, parent: Path | None = None) -> Iterator[Path]:
         tempfile.TemporaryDirectory(prefix=f"{PREFIX}{what}-", dir=root) as folder,
         FileLock(Path(folder, LOCK)),
     ):
-        files = Path(folder, "files")
+        files = Path(folder, FILES)
         files.mkdir()
-        yield files
+        try:
+            yield files
+        finally:
+            shutil.rmtree(files, ignore_errors=True)  # before the lock, which says whose they are
 
 
 def _remove_dead(root: Path) -> None:
@@ -54,4 +57,5 @@ def _remove_if_free(folder: Path) -> None:
             folder.rmdir()  # fails if there is anything in it
         return
     with suppress(Timeout), FileLock(folder / LOCK, timeout=0):
+        shutil.rmtree(folder / FILES, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)

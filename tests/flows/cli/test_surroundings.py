@@ -205,6 +205,22 @@ def test_a_server_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert "PREFECT_API_URL: no Prefect server answers at http://127.0.0.1:9/api" in line
 
 
+@pytest.mark.slow
+def test_a_temporary_server_that_ends_says_why(tmp_path: Path) -> None:
+    (tmp_path / "docket.py").write_text("raise ImportError('no such package')")  # Prefect needs it
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.cli.temporary_server"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "PREFECT_HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.wait(300) == 3
+        assert server.stderr is not None
+        assert server.stderr.read().splitlines()[-1] == "ImportError: no such package"
+
+
 # --- signals -------------------------------------------------------------------------------------
 
 
