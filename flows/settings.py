@@ -15,8 +15,10 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flows import defaults
 from flows.credentials import GITHUB, HUB, separate, set_home
-from warehouse.contracts.source import card, observed_sources
+from warehouse.contracts.source import card
+from warehouse.contracts.source_order import observed_sources
 from warehouse.database.usable_paths import require_usable, require_usable_temporary_folder
 from warehouse.storage.local import LocalStorage
 from warehouse.storage.open import open_storage
@@ -44,16 +46,14 @@ class Settings(BaseSettings):
         validate_default=True,  # relative paths are below the current folder
     )
 
-    archive: Path = Field(Path("data/archive"), description="Archive folder.")
-    warehouse: Path = Field(
-        Path("data/observatory.duckdb"), description="DuckDB file that a build writes."
-    )
+    archive: Path = Field(defaults.ARCHIVE, description="Archive folder.")
+    warehouse: Path = Field(defaults.WAREHOUSE, description="DuckDB file that a build writes.")
     docs: Path = Field(
         Path("data/validation"),
         description="Folder of Great Expectations' Data Docs of the last build.",
     )
     history: Path = Field(
-        Path("data/history"),
+        defaults.HISTORY,
         description="Folder of the Hub history, which is derived from the archive.",
     )
     archive_copy: str | None = Field(
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         Path("data/backfills.yml"), description="File in which every backfill is recorded."
     )
     publish_to: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("data/published",),
+        defaults.PUBLISH_TO,
         description="Published places: comma-separated folders and s3:// addresses.",
     )
     publisher: str | None = Field(

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import yaml
 
-from warehouse.contracts.source import Card, card, observed_sources
+from warehouse.contracts.source import Card, card
+from warehouse.contracts.source_order import observed_sources
 
 FILE = Path(__file__).parent / "prefect.yaml"
 

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import archive, claims, explore, history, registry, releases, run, staging
+from flows.cli import archive, claims, explore, history, lazy, registry, releases, run, staging
 from flows.cli.groups import ARCHIVE, EXPLORE, REGISTRY, RELEASES, RUN, Commands
 from flows.cli.libraries import quiet_libraries
 from flows.cli.options import flag
 from flows.cli.output import log_to_stderr
-from flows.environment import prepare_environment
 
 HELP = """Where open AI models come from and how they rank.
 
@@ -60,7 +59,7 @@ Version = Annotated[
 def prepare(version: Version = False) -> None:
     """Runs before every command."""
     log_to_stderr()
-    prepare_environment()
+    lazy.environment.prepare_environment()
     quiet_libraries()
 
 

@@ -21,7 +21,6 @@ from flows.cli.options import (
 )
 from flows.cli.output import print_json, print_line, progress
 from flows.reports.text import size
-from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import StorageError
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _copy(direction: str, url: str, archive: ArchiveDir, sources: Sources, as_js
     with progress("copying snapshots"):
         done = copy(
             lazy.archive.Archive(settings.archive),
-            open_storage(url),
+            lazy.storage.open_storage(url),
             settings.sources if sources else None,
         )
     if not done.found:
@@ -74,7 +73,7 @@ def _copy(direction: str, url: str, archive: ArchiveDir, sources: Sources, as_js
 def _empty_copy(url: str, sources: Sources) -> StorageError:
     named = f" of {sources}" if sources else ""
     return StorageError(
-        open_storage(url).url,
+        lazy.storage.open_storage(url).url,
         f"the copy has no snapshot{named}",
         "Check the address: a copy has its snapshots below archive/.",
     )

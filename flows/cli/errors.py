@@ -15,13 +15,11 @@ from contextlib import contextmanager
 from errno import EPIPE
 
 import typer
-from pydantic import ValidationError
 
 from flows.cli import lazy
 from flows.cli.libraries import EnvironmentFaultError, proxy_problem
 from flows.cli.output import print_error, stop_progress
 from flows.reports.text import printable
-from flows.settings import Settings
 from warehouse.storage.redact import redact
 
 DEBUG = "OBSERVATORY_DEBUG"
@@ -100,12 +98,12 @@ def _end_at_once(*_: object) -> None:
 
 def _report(error: Exception) -> int:
     """Prints the message of an error and returns its exit code."""
-    if isinstance(error, ValidationError) and error.title == Settings.__name__:
-        for line in _invalid_settings(error):
-            print_error(line)
-        return 2
     if isinstance(error, EnvironmentFaultError):
         print_error(str(error))
+        return 2
+    if problems := lazy.exit_codes.settings_problems(error):
+        for problem in problems:
+            print_error(problem)
         return 2
     if fault := lazy.exit_codes.own_disk_fault(error):
         print_error(fault)
@@ -120,17 +118,11 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and error.strerror:
         print_error(f"{error.filename or 'operating system'}: {error.strerror}")
         return 1
-    if isinstance(error, ImportError | ValueError) and (problem := proxy_problem()):
-        print_error(problem)
+    if isinstance(error, ImportError | ValueError) and (proxy := proxy_problem()):
+        print_error(proxy)
         return 2
     print_error(_unexpected(error))
     return 1
-
-
-def _invalid_settings(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        where = ".".join(map(str, problem["loc"])) or "settings"
-        yield f"{where}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _unexpected(error: Exception) -> str:

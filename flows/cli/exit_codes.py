@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import duckdb
+from pydantic import ValidationError as InvalidError
 
 from expectations.report import ValidationError
 from flows.environment import EnvironmentFileError
 from flows.reports.tables import UnknownTableError
+from flows.settings import Settings
 from flows.sources.http import SourceError
 from flows.steps.build import NothingToBuildError, TransformError
 from flows.steps.data_docs import DataDocsError
@@ -47,6 +49,17 @@ CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
 FILE_ERRORS = (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException)
 # What it raises for a table or column that the file does not have.
 VERSION_ERRORS = (duckdb.BinderException, duckdb.CatalogException)
+
+
+def settings_problems(error: Exception) -> list[str]:
+    """What is wrong with the settings, one line a problem; none for any other error."""
+    if not isinstance(error, InvalidError) or error.title != Settings.__name__:
+        return []
+    return [
+        f"{'.'.join(map(str, problem['loc'])) or 'settings'}: "
+        f"{problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors()
+    ]
 
 
 def own_disk_fault(error: Exception) -> str | None:

@@ -26,8 +26,6 @@ from flows.cli.output import print_fields, print_json, print_line, print_rows, p
 from flows.cli.summary import print_headline
 from flows.cli.trace_output import print_trace
 from flows.reports.text import NOTHING, minute
-from flows.settings import Settings
-from warehouse.storage.scratch import scratch_folder
 
 TableName = Annotated[
     str | None,
@@ -150,14 +148,14 @@ def as_of_day(
     releases are unchanged.
     """
     known = settings_to_read(archive=archive)
-    with scratch_folder("as-of") as scratch:
+    with lazy.scratch.scratch_folder("as-of") as scratch:
         given = overrides(
             archive=known.archive,
             warehouse=scratch / "then.duckdb",
             history=known.history if known.history.is_dir() else scratch / "history",
             sources=sources,
         )
-        settings = Settings(**given)
+        settings = lazy.settings.Settings(**given)
         with progress(f"building as of {day}"):
             lazy.sequence.build(settings, day, known_at=day, past_days=False)
         print_headline(settings, [], as_json=as_json)

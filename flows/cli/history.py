@@ -16,7 +16,6 @@ from flows.cli.options import (
 )
 from flows.cli.output import print_json, print_line, print_rows, progress
 from flows.reports.text import size
-from flows.settings import today
 
 app = typer.Typer(
     help="Show and maintain the daily history of Hub counters.\n\n"
@@ -83,7 +82,9 @@ def show(
     The current id or any older id of the model can be given.
     """
     settings = settings_to_read(archive=archive, history=history)
-    rows: list[dict[str, Any]] = lazy.hub_history.model_series(settings, model, as_of or today())
+    rows: list[dict[str, Any]] = lazy.hub_history.model_series(
+        settings, model, as_of or lazy.settings.today()
+    )
     if as_json:
         print_json({"model": model, "days": rows})
     else:

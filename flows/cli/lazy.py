@@ -13,7 +13,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flows import environment as environment
     from flows import pipeline as pipeline
+    from flows import settings as settings
     from flows.cli import exit_codes as exit_codes
     from flows.reports import claim_verdict as claim_verdict
     from flows.reports import claims as claims
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from warehouse.archive import backup as backup
     from warehouse.claims import claim_edit as claim_edit
     from warehouse.claims import predicates as predicates
+    from warehouse.contracts import vocabulary as vocabulary
     from warehouse.database import duckdb_file as duckdb_file
     from warehouse.database import lock as lock
     from warehouse.publishing import catalog as catalog
@@ -46,9 +49,12 @@ if TYPE_CHECKING:
     from warehouse.registry import edit as edit
     from warehouse.registry import load as load
     from warehouse.site import i18n as i18n
+    from warehouse.storage import scratch as scratch
 
 MODULES = {
+    "environment": "flows.environment",
     "pipeline": "flows.pipeline",
+    "settings": "flows.settings",
     "exit_codes": "flows.cli.exit_codes",
     "claim_verdict": "flows.reports.claim_verdict",
     "claims": "flows.reports.claims",
@@ -81,6 +87,9 @@ MODULES = {
     "edit": "warehouse.registry.edit",
     "load": "warehouse.registry.load",
     "i18n": "warehouse.site.i18n",
+    "storage": "warehouse.storage.open",
+    "scratch": "warehouse.storage.scratch",
+    "vocabulary": "warehouse.contracts.vocabulary",
 }
 
 

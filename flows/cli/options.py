@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import warehouse as package
+from flows import defaults
 from flows.cli import lazy
 from flows.cli.output import only_json
-from flows.settings import ALL_SOURCES, Settings
-from warehouse.releases.manifest import Audience
+from warehouse.contracts.source_order import observed_sources
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
 
 log = logging.getLogger("observatory.cli")
 
+ALL_SOURCES = observed_sources()
 SAMPLE = Path(package.__file__).parent / "sample"  # the archive that comes with the package
 
 
@@ -40,24 +44,20 @@ def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: ANN401  as in typ
     return typer.Option(*names, metavar="", help=help, **more)
 
 
-def _default(name: str) -> str:
-    return f"Default: {Settings.model_fields[name].default}."
-
-
 ArchiveDir = Annotated[
     Path | None,
-    typer.Option("--archive", metavar="DIR", help=f"Archive folder. {_default('archive')}"),
+    typer.Option("--archive", metavar="DIR", help=f"Archive folder. Default: {defaults.ARCHIVE}."),
 ]
 WarehouseFile = Annotated[
     Path | None,
     typer.Option(
-        "--warehouse", metavar="FILE", help=f"DuckDB warehouse file. {_default('warehouse')}"
+        "--warehouse", metavar="FILE", help=f"DuckDB warehouse file. Default: {defaults.WAREHOUSE}."
     ),
 ]
 HistoryDir = Annotated[
     Path | None,
     typer.Option(
-        "--history", metavar="DIR", help=f"Folder of the Hub history. {_default('history')}"
+        "--history", metavar="DIR", help=f"Folder of the Hub history. Default: {defaults.HISTORY}."
     ),
 ]
 PublishTo = Annotated[
@@ -66,7 +66,7 @@ PublishTo = Annotated[
         "--publish-to",
         metavar="URL",
         help="Published place: a folder or s3://bucket/prefix. Repeat it for several places. "
-        f"Default: {', '.join(Settings.model_fields['publish_to'].default)}.",
+        f"Default: {', '.join(defaults.PUBLISH_TO)}.",
     ),
 ]
 AsOf = Annotated[
@@ -92,7 +92,7 @@ AsJson = Annotated[
     flag("--json", help="Print one JSON document.", callback=only_json),
 ]
 ForAudience = Annotated[
-    Audience,
+    Literal["internal", "public"],
     typer.Option(
         metavar="NAME",
         help="internal: all tables. public: only tables whose license allows sharing.",
@@ -145,7 +145,7 @@ def overrides(
 
 def settings_from(**given: Any) -> Settings:  # noqa: ANN401  those of `overrides`
     """Settings with the options of the command line."""
-    return Settings(**overrides(**given))
+    return lazy.settings.Settings(**overrides(**given))
 
 
 def settings_to_read(**given: Any) -> Settings:  # noqa: ANN401  those of `overrides`

@@ -8,16 +8,17 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from flows.reports.text import display, json_printable, printable
 from warehouse.storage.redact import redact
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 must not end a run
@@ -38,6 +39,8 @@ class _Printable(logging.Formatter):
 
 def log_to_stderr() -> None:
     """Show the log of the steps on stderr as they run."""
+    from rich.logging import RichHandler  # noqa: PLC0415  `--help` logs nothing
+
     handler = RichHandler(console=err, show_path=False, show_level=False, markup=False)
     handler.setFormatter(_Printable("%(message)s", datefmt="[%X]"))
     log.handlers[:] = [handler]
@@ -56,6 +59,13 @@ def only_json(as_json: bool) -> bool:
 def progress(text: str) -> Iterator[None]:
     """A spinner with the elapsed time on a terminal, else a log line; nothing with --json."""
     if err.is_terminal and log.isEnabledFor(logging.INFO):
+        from rich.progress import (  # noqa: PLC0415  slow, and for terminals only
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
         with Progress(*columns, console=err, transient=True, redirect_stdout=False) as bar:
             bar.add_task(text, total=None)

@@ -13,7 +13,6 @@ from flows.cli import lazy
 from flows.cli.options import AsJson, date_of, flag
 from flows.cli.output import print_json, print_line, print_notice
 from flows.cli.registry_prompts import ask_for_missing
-from flows.settings import today
 from warehouse.registry.entry import Entry
 
 SYSTEMS = ("hub", "lmarena", "epoch")
@@ -148,7 +147,7 @@ def _entry(given: Given, supersede: bool, since: date | None) -> Entry:
     evidence = ("basis", "evidence_url", "evidence_read_on", "reviewer", "confidence", "note")
     return Entry(
         lab_id=given.lab or "",
-        known_from=today(),
+        known_from=lazy.settings.today(),
         evidence={c: getattr(given, c) or "" for c in evidence},
         lab=about,
         names=tuple(map(_name_of, given.names)),

@@ -9,8 +9,6 @@ import typer
 
 from flows.cli import lazy
 from flows.cli.output import print_notice
-from flows.settings import today
-from warehouse.contracts.vocabulary import vocabulary
 
 LEVELS = ("high", "medium", "low")
 
@@ -36,7 +34,7 @@ def _warn_of_similar(lab: str) -> None:
 def _lab(given: dict[str, Any]) -> dict[str, Any]:
     return {
         "lab_name": given["lab_name"] or _text("Display name"),
-        "kind": given["kind"] or _one_of("Kind", tuple(vocabulary("kind")), "lab"),
+        "kind": given["kind"] or _one_of("Kind", tuple(lazy.vocabulary.vocabulary("kind")), "lab"),
         "country_code": given["country_code"] or _text("Country (ISO 3166-1 alpha-2, ZZ = none)"),
         "parent_lab_id": _or_ask(given["parent_lab_id"], "Lab that owns it (empty = none)"),
     }
@@ -54,7 +52,7 @@ def _evidence(given: dict[str, Any]) -> dict[str, Any]:
     url = _or_ask(given["evidence_url"], "Page that says so, https://... (empty = none)")
     read = given["evidence_read_on"]
     if url and not read:
-        read = _text("Day you read it, YYYY-MM-DD", today().isoformat())
+        read = _text("Day you read it, YYYY-MM-DD", lazy.settings.today().isoformat())
     level = "medium" if url else "low"
     return {
         "basis": basis,

@@ -12,7 +12,6 @@ from flows.cli import lazy
 from flows.cli.options import AsJson, PublishTo, Reason, Undo, Yes, require_reason, settings_from
 from flows.cli.output import print_json, print_line, print_rows, progress
 from flows.reports.text import minute, pairs, size
-from warehouse.storage.open import open_storage
 
 if TYPE_CHECKING:
     from warehouse.publishing.diff import Comparison
@@ -41,7 +40,7 @@ Grace = Annotated[
 
 def _places(publish_to: list[str] | None) -> Iterator[Storage]:
     """Every place of the command line or the settings."""
-    yield from map(open_storage, settings_from(publish_to=publish_to).publish_to)
+    yield from map(lazy.storage.open_storage, settings_from(publish_to=publish_to).publish_to)
 
 
 @app.command("list")

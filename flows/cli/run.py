@@ -13,6 +13,7 @@ from flows.cli import lazy
 from flows.cli.errors import ends_at_once
 from flows.cli.libraries import require_usable_proxies
 from flows.cli.options import (
+    ALL_SOURCES,
     SAMPLE,
     AllowOlder,
     AllowSample,
@@ -37,7 +38,6 @@ from flows.cli.output import print_json, print_line, progress
 from flows.cli.prefect_server import provide_server
 from flows.cli.summary import print_published, print_summary
 from flows.reports.text import display
-from flows.settings import ALL_SOURCES, Settings, today
 
 Sample = Annotated[
     bool, flag("--sample", help="Use the bundled sample instead of the sources; no network.")
@@ -85,7 +85,7 @@ def run(
     given = overrides(
         archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
     ) | ({"archive": str(SAMPLE)} if sample else {})
-    settings = Settings(**given)
+    settings = lazy.settings.Settings(**given)
     require_usable_proxies()
     if sample:
         as_of = as_of or _newest_date(SAMPLE)
@@ -113,7 +113,7 @@ def observe(
     settings = settings_from(archive=archive)
     require_usable_proxies()
     with progress(f"downloading {source}"):
-        observation = lazy.observe.observe(source, settings, as_of or today(), at)
+        observation = lazy.observe.observe(source, settings, as_of or lazy.settings.today(), at)
     if as_json:
         found = observation.snapshot.model_dump(mode="json", exclude={"files"})
         print_json(found | {"is_reused": observation.is_reused})
@@ -140,7 +140,7 @@ def replay(
     settings = settings_from(
         archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
     )
-    day, places = as_of or today(), settings.publish_to
+    day, places = as_of or lazy.settings.today(), settings.publish_to
     lazy.sequence.require_snapshots(settings, day)
     allowed = lazy.publish.Allowed(allow_shrink, allow_older, allow_sample)
     lazy.own_places.require_own_places(settings, day, audience, allowed)
@@ -215,7 +215,7 @@ def backfill(
     given = overrides(archive=archive, warehouse=warehouse)
     require_usable_proxies()
     with ends_at_once(), progress("running the Prefect flow on Dask"):
-        provide_server(Settings(**given).warehouse.parent / "prefect")
+        provide_server(lazy.settings.Settings(**given).warehouse.parent / "prefect")
         entry = lazy.pipeline.backfill(first, last, reason, as_of, workers, scheduler, given)
     if as_json:
         print_json(entry)

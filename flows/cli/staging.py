@@ -18,7 +18,6 @@ from flows.cli.options import (
 )
 from flows.cli.output import print_json, print_line, progress
 from flows.reports.text import size
-from warehouse.storage.scratch import scratch_folder
 
 
 def _repository(text: str) -> str:
@@ -48,7 +47,7 @@ def publish_hub(
     settings = settings_to_read(warehouse=warehouse)
     with (
         progress("staging the release"),
-        scratch_folder("hub") as scratch,
+        lazy.scratch.scratch_folder("hub") as scratch,
     ):
         folder = scratch / "release"
         manifest = lazy.sequence.stage(settings, folder, "public")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from flows import defaults
 from flows.cli import lazy
 from flows.cli.output import out, print_json, print_line, print_rows, print_table
 from flows.reports.text import size
-from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
 
 
 def print_summary(settings: Settings, published: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -67,7 +70,7 @@ def print_published(published: list[dict[str, Any]], *, as_json: bool) -> None:
 def next_steps(settings: Settings, found: dict[str, Any]) -> list[tuple[str, str]]:
     """Commands that work on this warehouse, with what each of them shows."""
     command, place = program(), ""
-    if settings.warehouse != Settings.model_fields["warehouse"].default:
+    if settings.warehouse != defaults.WAREHOUSE:
         place = f" --warehouse {settings.warehouse}"
     steps = [
         (f"{command} tables mart.country_share_daily{place}", "what each column means"),

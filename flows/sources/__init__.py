@@ -11,7 +11,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from warehouse.contracts.source import CardError, card, observed_sources
+from warehouse.contracts.source import CardError, card
+from warehouse.contracts.source_order import observed_sources
 
 if TYPE_CHECKING:
     import duckdb

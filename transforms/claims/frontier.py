@@ -33,11 +33,11 @@ def frontier_lag(
     Any record that a vintage lacks could have been the first of a level.
     """
     wanted = for_tests(requests, "frontier_lag")
-    models = _scored(raw_epoch_capabilities, spellings)
+    models = _scored(raw_epoch_capabilities, spellings).cache()
     every = raw_epoch_capabilities.select(pl.col("snapshot_date").alias("observed_on"))
     held = vintages(every, sizes, meta_snapshots, "epoch_capabilities_index")
     days = models.select(pl.col("snapshot_date").alias("observed_on")).unique()
-    dated = nearest(wanted, days, [])
+    dated = nearest(wanted, days, []).cache()
     lags = pl.concat([_by_level(dated, models), _by_day(dated, models)])
     return to_answers(
         lags.group_by("request", "observed_on")

@@ -23,7 +23,7 @@ def top_overlap(
     """
     wanted = for_tests(requests, "top_overlap")
     observed = hub_daily_counters.rename({"as_of_date": DAY})
-    dated = nearest(wanted, _days_with_both(wanted, observed), ["request"])
+    dated = nearest(wanted, _days_with_both(wanted, observed), ["request"]).cache()
     # Few days of many: the whole Hub is ranked on those only.
     needed = observed.join(dated, on=DAY, how="semi")
     placed = _ranked(needed, hub_listing_coverage.rename({"as_of_date": DAY}))

@@ -17,6 +17,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from warehouse.contracts.table import Strict
+from warehouse.contracts.yaml_files import read_yaml
 
 CORRECTIONS = Path(__file__).with_name("corrections.yml")
 
@@ -161,7 +162,7 @@ def ai_index_corrections() -> tuple[Correction, ...]:
 def read_corrections(path: Path) -> tuple[Correction, ...]:
     """The corrections of one file, each id once. Raises CorrectionError naming file and error."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
         found = TypeAdapter(tuple[Correction, ...]).validate_python(document)
     except (ValidationError, yaml.YAMLError) as error:
         raise CorrectionError(f"{path}: {error}") from error

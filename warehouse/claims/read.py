@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from warehouse.claims.claim import Claim, Definition, Measure
 from warehouse.claims.predicates import BY_NAME, TESTS
+from warehouse.contracts.yaml_files import parse_yaml
 
 CLAIMS = Path(__file__).parent / "statements"
 EXAMPLES = {
@@ -33,7 +34,7 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
 def parse_claims(text: str, name: str) -> tuple[Claim, ...]:
     """The claims of a text; `name` is what errors call it. Raises ClaimError."""
     try:
-        return TypeAdapter(tuple[Claim, ...]).validate_python(yaml.safe_load(text))
+        return TypeAdapter(tuple[Claim, ...]).validate_python(parse_yaml(text))
     except yaml.YAMLError as error:
         raise ClaimError(f"{name}: {error}") from error
     except ValidationError as error:

@@ -14,9 +14,9 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from warehouse.contracts.source_order import SOURCES, observed_sources
 from warehouse.contracts.table import Strict
-
-SOURCES = Path(__file__).parent / "sources"
+from warehouse.contracts.yaml_files import read_yaml
 
 
 class CardError(ValueError):
@@ -111,7 +111,7 @@ class Card(Strict):
 def read_card(path: Path) -> Card:
     """One card. Raises CardError naming the file and what is wrong in it."""
     try:
-        card = Card.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
+        card = Card.model_validate(read_yaml(path))
     except (ValidationError, yaml.YAMLError) as error:
         raise CardError(f"{path}: {error}") from error
     if card.id != path.stem:
@@ -122,7 +122,11 @@ def read_card(path: Path) -> Card:
 @cache
 def cards() -> dict[str, Card]:
     """Every source card by id, sorted."""
-    return {card.id: card for card in map(read_card, sorted(SOURCES.glob("*.yml")))}
+    found = {card.id: card for card in map(read_card, sorted(SOURCES.glob("*.yml")))}
+    places = {card.id: card.order for card in found.values() if card.order is not None}
+    if len({*places.values()}) < len(places):
+        raise CardError(f"{SOURCES}: two source cards have the same `order`: {places}")
+    return found
 
 
 def card(source: str) -> Card:
@@ -131,14 +135,6 @@ def card(source: str) -> Card:
         return cards()[source]
     except KeyError:
         raise CardError(f"no source card warehouse/contracts/sources/{source}.yml") from None
-
-
-def observed_sources() -> tuple[str, ...]:
-    """Ids of the sources that a run can observe, in the order of a run."""
-    places = {card.id: card.order for card in cards().values() if card.order is not None}
-    if len({*places.values()}) < len(places):
-        raise CardError(f"{SOURCES}: two source cards have the same `order`: {places}")
-    return tuple(sorted(places, key=places.__getitem__))
 
 
 def sources_table() -> str:

@@ -23,7 +23,8 @@ from pydantic import (
 
 from warehouse.contracts.formats import FORMATS, default_format
 from warehouse.contracts.usage_warnings import WARNINGS, warnings
-from warehouse.contracts.vocabulary import explained, read_yaml, with_shared_columns
+from warehouse.contracts.vocabulary import explained, with_shared_columns
+from warehouse.contracts.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict
+
+from warehouse.contracts.yaml_files import read_yaml
 
 WARNINGS = Path(__file__).with_name("warnings.yml")
 
@@ -27,5 +28,5 @@ class UsageWarning(BaseModel):
 @cache
 def warnings() -> dict[str, UsageWarning]:
     """Every warning by code, in the order of the file."""
-    found = yaml.safe_load(WARNINGS.read_text(encoding="utf-8"))
+    found = read_yaml(WARNINGS)
     return {code: UsageWarning.model_validate(about) for code, about in found.items()}

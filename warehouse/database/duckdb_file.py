@@ -13,13 +13,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import polars as pl
-from polars.io.plugins import register_io_source
 
 from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
 from warehouse.storage.files import sync_file
+
+if TYPE_CHECKING:  # whoever only opens the file does not wait for Polars
+    import polars as pl
 
 BATCH_ROWS = 122_880  # one row group of DuckDB, so a table is never in memory twice
 MACROS = Path(__file__).with_name("macros.sql")
@@ -118,6 +120,9 @@ def scan(con: duckdb.DuckDBPyConnection, table: Contract, where: str = "true") -
     Conditions are not pushed below the cache: Polars 2.1 pushes the common part of the conditions
     of several branches and drops the rest. `map_batches` lets only the choice of columns through.
     """
+
+    import polars as pl  # noqa: PLC0415
+    from polars.io.plugins import register_io_source  # noqa: PLC0415
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from warehouse.contracts.table import literal
+
+if TYPE_CHECKING:  # SQL is made without it
+    import polars as pl
 
 PathLike = str | Path
 
@@ -30,11 +32,15 @@ def json(paths: PathLike | Iterable[PathLike], *options: str) -> str:
 
 def parquet_frame(path: PathLike) -> pl.DataFrame:
     """The rows of a Parquet file as a frame."""
+    import polars as pl  # noqa: PLC0415
+
     return pl.read_parquet(path, glob=False, hive_partitioning=False)
 
 
 def csv_frame(path: PathLike) -> pl.DataFrame:
     """The records of a CSV file as a frame of texts."""
+    import polars as pl  # noqa: PLC0415
+
     return pl.read_csv(path, infer_schema=False, glob=False)
 
 

@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
+
+from warehouse.contracts.yaml_files import read_yaml
 
 TEXT = Path(__file__).parent / "text"
 LANGUAGES = ("en", "hi")
@@ -97,5 +98,5 @@ class Words:
 @cache
 def words(language: str) -> Words:
     """The texts of a language."""
-    data = yaml.safe_load((TEXT / f"{language}.yml").read_text(encoding="utf-8"))
+    data = read_yaml(TEXT / f"{language}.yml")
     return Words(language, data["texts"], data["countries"])

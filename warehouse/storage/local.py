@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock
-
 from warehouse.storage.files import PART, atomic_writer, file_sha256, sha256
 from warehouse.storage.protocol import (
     Digest,
@@ -78,6 +76,8 @@ class LocalStorage:
 
         It compares and renames under a lock, which the system releases if the process dies.
         """
+        from filelock import FileLock  # noqa: PLC0415  brings asyncio, and readers swap nothing
+
         path = self._path(key)
         with _translate_errors(key, self.url):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -124,27 +124,36 @@ def test_a_shell_can_complete_commands() -> None:
     assert (done.stdout.split(), done.stderr) == (["claims"], "")
 
 
-def test_help_is_quick() -> None:
-    """The first calls of a newcomer import neither Prefect nor Great Expectations."""
+def test_help_status_and_tables_are_quick(tmp_path: Path, sampled: tuple[Path, str]) -> None:
+    """The first calls of a newcomer import no library that they do not use.
+
+    Help needs none of ours, status and tables need settings and DuckDB, and no more of the cards
+    and contracts than one reading.
+    """
     code = (
         "import sys; from typer.testing import CliRunner; from flows.cli.app import app\n"
-        "assert CliRunner().invoke(app, ['run', '--help']).exit_code == 0\n"
-        "print(*{m.split('.')[0] for m in sys.modules}, '|')\n"
-        "assert CliRunner().invoke(app, ['status', '--json']).exit_code == 0\n"
-        "print(*{m.split('.')[0] for m in sys.modules})"
+        "for call in (['--help'], ['status', '--json'], ['tables', '--json', sys.argv[1]]):\n"
+        "    done = CliRunner().invoke(app, call)\n"
+        "    assert done.exit_code == 0, done.output\n"
+        "    print(*{m.split('.')[0] for m in sys.modules}, '|')\n"
+        "from warehouse.contracts import source, table\n"
+        "print(source.cards.cache_info().misses, table.contracts.cache_info().misses)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, f"--warehouse={sampled[0] / 'observatory.duckdb'}"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
-    for_help, for_status = done.stdout.split("|")
-    slow = {"prefect", "great_expectations", "boto3"}
-    assert not (slow | {"huggingface_hub", "pandas"}) & set(for_help.split())
-    assert not slow & set(for_status.split())
+    for_help, for_status, for_tables, parses = done.stdout.split("|")
+    slow = {"prefect", "great_expectations", "boto3", "huggingface_hub", "httpx2"}
+    slow |= {"polars", "pandas", "pyarrow", "jinja2"}
+    assert not (slow | {"pydantic", "duckdb", "filelock"}) & set(for_help.split())
+    assert {"pydantic", "duckdb"} <= set(for_status.split())
+    assert not slow & {*for_status.split(), *for_tables.split()}
+    assert parses.split() == ["1", "1"]
 
 
 def test_lazy_modules_are_those_that_the_type_checker_sees() -> None:
