@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from filelock import FileLock
 from typer.testing import CliRunner
 
@@ -205,6 +208,21 @@ def built_days(recorded_days: Path, shared: Shared) -> Callable[[date], Path]:
     return built
 
 
+def record_parses(patch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Counts how often each YAML text is parsed from now on, by its first line and length."""
+    parsed: dict[str, int] = {}
+    load = yaml.load
+
+    def counted(text: Any, loader: Any) -> Any:
+        data = text if isinstance(text, bytes) else str(text).encode()
+        name = f"{data.splitlines()[0].decode()} ({len(data)})"
+        parsed[name] = parsed.get(name, 0) + 1
+        return load(text, loader)
+
+    patch.setattr(yaml, "load", counted)
+    return parsed
+
+
 @pytest.fixture(scope="session")
 def sampled(shared: Shared) -> tuple[Path, str]:
     """The bundled sample replayed: a folder with archive, warehouse and release, and the output."""
@@ -216,8 +234,11 @@ def sampled(shared: Shared) -> tuple[Path, str]:
         places = [f"--archive={folder / 'archive'}", f"--publish-to={folder / 'published'}"]
         places.append(f"--warehouse={folder / 'observatory.duckdb'}")
         env = {"COLUMNS": "200"}
-        done = CliRunner().invoke(app, ["replay", *places, f"--as-of={DAY}"], env=env)
+        with pytest.MonkeyPatch.context() as patch:
+            parsed = record_parses(patch)
+            done = CliRunner().invoke(app, ["replay", *places, f"--as-of={DAY}"], env=env)
         assert done.exit_code == 0, done.output
+        (folder / "parsed.json").write_text(json.dumps(parsed), "utf-8")
         (folder / "said.txt").write_text(done.stdout, "utf-8")
 
     folder = shared("sampled", fill)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from expectations import context as context
     from flows import environment as environment
     from flows import pipeline as pipeline
     from flows import settings as settings
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from warehouse.storage import scratch as scratch
 
 MODULES = {
+    "context": "expectations.context",
     "environment": "flows.environment",
     "pipeline": "flows.pipeline",
     "settings": "flows.settings",

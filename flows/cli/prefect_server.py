@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from errno import ENOSPC
 from importlib.util import find_spec
@@ -31,12 +31,12 @@ ANSWER_SECONDS = 10  # of a configured server
 NEEDED_BYTES = 10_000_000  # of a new database
 
 
-def provide_server(default_home: Path) -> None:
+def provide_server(default_home: Path, meanwhile: Callable[[], object] | None = None) -> None:
     """Gives Prefect's client a server that answers, before Prefect is imported.
 
     Without PREFECT_API_URL (environment, `.env`, prefect.toml, profile) it is a temporary one. Its
     database is in PREFECT_HOME, or in `default_home`: one that other programs share may be of
-    another version. Raises EnvironmentFaultError, OSError.
+    another version. `meanwhile` is called while it starts. Raises EnvironmentFaultError, OSError.
     """
     if "prefect" in sys.modules:  # the program that imported it has decided
         return
@@ -53,7 +53,7 @@ def provide_server(default_home: Path) -> None:
         raise OSError(ENOSPC, os.strerror(ENOSPC), str(home / "prefect.db"))
     if not any(name in given for name in DATABASES):
         _require_known_version(home / "prefect.db")
-    _start(given)
+    _start(given, meanwhile)
 
 
 def _configured(given: Mapping[str, str]) -> bool:
@@ -105,7 +105,7 @@ def _require_known_version(database: Path) -> None:
         )
 
 
-def _start(given: Mapping[str, str]) -> None:
+def _start(given: Mapping[str, str], meanwhile: Callable[[], object] | None) -> None:
     """Starts the temporary server, and stops it when this program ends."""
     told = tempfile.TemporaryFile()  # noqa: SIM115  for as long as the server runs
     server = subprocess.Popen(
@@ -128,6 +128,8 @@ def _start(given: Mapping[str, str]) -> None:
     os.environ[API] = f"http://127.0.0.1:{port}/api"
     import prefect  # noqa: F401, PLC0415  while the server starts
 
+    if meanwhile:
+        meanwhile()
     _await(server, told)
 
 

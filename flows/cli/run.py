@@ -92,7 +92,7 @@ def run(
         allowed = lazy.publish.Allowed(allow_shrink, allow_older, allow_sample)
         lazy.own_places.require_own_places(settings, as_of, audience, allowed)
     with ends_at_once(), progress("running the Prefect flow (its local server starts first)"):
-        provide_server(settings.warehouse.parent / "prefect")
+        provide_server(settings.warehouse.parent / "prefect", meanwhile=_import_libraries)
         published = lazy.pipeline.observatory(
             as_of, audience, allow_shrink, not sample, given, allow_older, allow_sample
         )
@@ -222,6 +222,12 @@ def backfill(
     else:
         days, computed = entry["days"], entry["computed"]
         print_line(f"{display(computed)} days computed, {display(days - computed)} already there")
+
+
+def _import_libraries() -> None:
+    """What a run needs in any case: seconds, which the start of a server leaves to another core."""
+    _ = lazy.pipeline
+    lazy.context.load_library()
 
 
 def _newest_date(archive: Path) -> date:

@@ -7,18 +7,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import httpx2
-from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.hf_api import RepoFile
 
 from flows.sources.formats.damage import describe, is_damage
 from flows.sources.http import SourceError
 from flows.sources.reachability import is_lost
 from warehouse.storage.files import git_blob_id, sha256
 from warehouse.storage.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+
+def hub_api(endpoint: str) -> HfApi:
+    """The client of the Hub. It takes long to import, and what only parses does not need it."""
+    from huggingface_hub import HfApi  # noqa: PLC0415
+
+    return HfApi(endpoint=endpoint)
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class Repository:
 
     def files(self) -> list[RepoFile]:
         """Every file of the tree, by path."""
+        from huggingface_hub.hf_api import RepoFile  # noqa: PLC0415
+
         tree = self.api.list_repo_tree(
             self.repo, recursive=True, revision=self.commit, repo_type=self.kind
         )

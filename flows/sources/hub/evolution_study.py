@@ -8,17 +8,22 @@ is offered, and not loaded: its columns are not documented.
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import duckdb
-from huggingface_hub import HfApi
-from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
 from flows.sources.arrival import arriving
 from flows.sources.formats.damage import naming
 from flows.sources.formats.parquet_cells import as_text
 from flows.sources.formats.parquet_sizes import read_footer
-from flows.sources.hf_repository import Repository, digest_mismatch, translate_errors, tree_digest
+from flows.sources.hf_repository import (
+    Repository,
+    digest_mismatch,
+    hub_api,
+    translate_errors,
+    tree_digest,
+)
 from flows.sources.http import SourceError
 from flows.sources.quarantine import load_records, typed
 from warehouse.archive.archive import Archive
@@ -27,6 +32,9 @@ from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card
 from warehouse.contracts.table import contract, literal, quote
 from warehouse.database.read_files import parquet
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile
 
 log = logging.getLogger("observatory.hub_evolution")
 
@@ -42,7 +50,7 @@ def fetch_study(settings: Settings, archive: Archive, draft: Draft) -> None:
     repo, wanted = terms["repository"], terms["file"]
     address = f"{settings.hub_url}/datasets/{repo}"
     with translate_errors(NAME, draft.day, address):
-        repository = Repository.newest(HfApi(endpoint=settings.hub_url), repo, "dataset")
+        repository = Repository.newest(hub_api(settings.hub_url), repo, "dataset")
         offered = {f.path: f for f in repository.files()}
         draft.reset()  # an unfinished draft may be of another commit
         if wanted not in offered:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import httpx2
-from huggingface_hub import HfApi
 
 from flows.settings import Settings
+from flows.sources.hf_repository import hub_api
 from flows.sources.http import SourceError, get
 from flows.sources.hub.columns import BAD_REQUEST, find_rejected, optional, without
 from flows.sources.hub.rate_limit import Pace
@@ -21,7 +21,7 @@ class HubClient:
     def __init__(self, source: str, settings: Settings) -> None:
         self.source, self.settings = source, settings
         self.pace = Pace(source, settings)
-        self.headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
+        self.headers = hub_api(settings.hub_url)._build_hf_headers()
         self.left_out: list[str] = []
 
     def get(self, url: str) -> httpx2.Response:

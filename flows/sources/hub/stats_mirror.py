@@ -6,17 +6,22 @@ Optional: observed only when named. A day is read from its commit, never from a 
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import duckdb
-from huggingface_hub import HfApi
-from huggingface_hub.hf_api import GitCommitInfo, RepoFile
 
 from flows.settings import Settings
 from flows.sources.arrival import arriving
 from flows.sources.formats.damage import naming
 from flows.sources.formats.parquet_cells import as_text
 from flows.sources.formats.parquet_sizes import read_footer
-from flows.sources.hf_repository import Repository, digest_mismatch, translate_errors, tree_digest
+from flows.sources.hf_repository import (
+    Repository,
+    digest_mismatch,
+    hub_api,
+    translate_errors,
+    tree_digest,
+)
 from flows.sources.http import SourceError
 from flows.sources.quarantine import load_records, typed
 from warehouse.archive.archive import Archive
@@ -25,6 +30,9 @@ from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card
 from warehouse.contracts.table import contract, literal, quote
 from warehouse.database.read_files import parquet
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import GitCommitInfo, RepoFile
 
 log = logging.getLogger("observatory.hub_stats")
 
@@ -36,7 +44,7 @@ def fetch_revision(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Stores the models' file of the day's last commit."""
     repo, path = card(NAME).map["repository"], card(NAME).map["file"]
     address = f"{settings.hub_url}/datasets/{repo}"
-    api = HfApi(endpoint=settings.hub_url)
+    api = hub_api(settings.hub_url)
     draft.reset()
     with translate_errors(NAME, draft.day, address):
         commits = api.list_repo_commits(repo, repo_type="dataset")

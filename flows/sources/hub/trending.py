@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
-from huggingface_hub import HfApi
 
 from flows.settings import Settings
 from flows.sources.formats.damage import naming
 from flows.sources.formats.json_text import read_document, to_strict_json
+from flows.sources.hf_repository import hub_api
 from flows.sources.http import SourceError, get
 from flows.sources.quarantine import load_records, typed
 from warehouse.archive.archive import Archive
@@ -42,7 +42,7 @@ def fetch_trending(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Stores the strip as one file. An empty or damaged response is retried."""
     draft.reset()  # the strip is of one moment: one that was stored but not sealed is fetched again
     url = f"{settings.hub_url}/api/trending"
-    headers = HfApi(endpoint=settings.hub_url)._build_hf_headers()
+    headers = hub_api(settings.hub_url)._build_hf_headers()
     for _ in range(TRIES):
         response = get(
             "hub_trending",

@@ -11,11 +11,10 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow.parquet as pq
-from huggingface_hub import HfApi
-from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
 from flows.sources.formats.damage import describe, is_damage, naming
@@ -23,6 +22,7 @@ from flows.sources.formats.parquet_sizes import read_footer
 from flows.sources.hf_repository import (
     Repository,
     digest_mismatch,
+    hub_api,
     translate_errors,
     tree_digest,
 )
@@ -48,6 +48,9 @@ from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.table import Contract, quote
 from warehouse.database.read_files import parquet
 
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile
+
 log = logging.getLogger("observatory.lmarena")
 
 NAME, REPO = "lmarena", "lmarena-ai/leaderboard-dataset"
@@ -59,7 +62,7 @@ def fetch_leaderboards(settings: Settings, archive: Archive, draft: Draft) -> No
     """Stores `<subset>/full-*.parquet` of every subset at one commit of the dataset."""
     address = f"{settings.hub_url}/datasets/{REPO}"
     with translate_errors(NAME, draft.day, address):
-        repository = Repository.newest(HfApi(endpoint=settings.hub_url), REPO, "dataset")
+        repository = Repository.newest(hub_api(settings.hub_url), REPO, "dataset")
         tree = repository.files()
         files = [f for f in tree if _FULL.fullmatch(f.path)]
         draft.reset()  # an unfinished draft may be of another commit

@@ -14,12 +14,11 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import TYPE_CHECKING
 
 import duckdb
 import orjson
 import polars as pl
-from huggingface_hub import HfApi
-from huggingface_hub.hf_api import RepoFile
 
 from flows.settings import Settings
 from flows.sources.arrival import arriving
@@ -28,6 +27,7 @@ from flows.sources.formats.damage import naming
 from flows.sources.hf_repository import (
     Repository,
     digest_mismatch,
+    hub_api,
     translate_errors,
     tree_digest,
 )
@@ -39,6 +39,9 @@ from warehouse.archive.draft import Draft
 from warehouse.archive.snapshot import ArchivedFile, Snapshot
 from warehouse.contracts.table import contract, quote
 from warehouse.database.read_files import parquet_frame
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile
 
 log = logging.getLogger("observatory.lmarena_space")
 
@@ -54,7 +57,7 @@ def fetch_space(settings: Settings, archive: Archive, draft: Draft) -> None:
     """Stores every table of the Space, and the ratings of its pickles if the setting says so."""
     address = f"{settings.hub_url}/spaces/{REPO}"
     with translate_errors(NAME, draft.day, address):
-        space = Repository.newest(HfApi(endpoint=settings.hub_url), REPO, "space")
+        space = Repository.newest(hub_api(settings.hub_url), REPO, "space")
         wanted = [f for f in space.files() if _is_wanted(f.path, settings.space_pickles)]
         _reset_if_changed(draft, wanted)
         earlier = {(f.name, f.http_etag): f for s in archive.snapshots(NAME) for f in s.files}

@@ -44,6 +44,13 @@ def test_the_summary_explains_the_numbers(sampled: tuple[Path, str]) -> None:
     assert manifest["is_sample"] is True
 
 
+def test_a_run_parses_no_file_twice(sampled: tuple[Path, str]) -> None:
+    """Contracts, cards, statements and texts: a process reads each of them once."""
+    parsed = json.loads((sampled[0] / "parsed.json").read_bytes())
+    assert parsed, "the statements at least are read within the run"
+    assert {name: n for name, n in parsed.items() if n > 1} == {}
+
+
 @pytest.mark.slow
 def test_replaying_again_gives_the_same_release_and_reuses_it(sample: Path) -> None:
     before = files_in(sample / "published")
