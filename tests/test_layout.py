@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -38,6 +39,7 @@ OUTSIDE = {  # who may speak to what
 }
 
 
+@cache
 def imported(source: str, where: str = "") -> set[str]:
     """Every module that a file imports, anywhere in it, as `package.module`."""
     found: set[str] = set()
@@ -59,6 +61,7 @@ def within(module: str, allowed: set[str]) -> bool:
     return any(module == a or module.startswith(a + ".") for a in allowed)
 
 
+@cache
 def python_files(package: str) -> dict[str, str]:
     return {
         p.relative_to(ROOT).as_posix(): p.read_text("utf-8")
