@@ -58,7 +58,7 @@ def _copy(direction: str, url: str, archive: ArchiveDir, sources: Sources, as_js
     with progress("copying snapshots"):
         done = copy(
             lazy.archive.Archive(settings.archive),
-            lazy.storage.open_storage(url),
+            lazy.open.open_storage(url),
             settings.sources if sources else None,
         )
     if not done.found:
@@ -73,7 +73,7 @@ def _copy(direction: str, url: str, archive: ArchiveDir, sources: Sources, as_js
 def _empty_copy(url: str, sources: Sources) -> StorageError:
     named = f" of {sources}" if sources else ""
     return StorageError(
-        lazy.storage.open_storage(url).url,
+        lazy.open.open_storage(url).url,
         f"the copy has no snapshot{named}",
         "Check the address: a copy has its snapshots below archive/.",
     )

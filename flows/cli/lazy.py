@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from warehouse.registry import edit as edit
     from warehouse.registry import load as load
     from warehouse.site import i18n as i18n
+    from warehouse.storage import open as open
     from warehouse.storage import scratch as scratch
 
 MODULES = {
@@ -89,7 +90,7 @@ MODULES = {
     "edit": "warehouse.registry.edit",
     "load": "warehouse.registry.load",
     "i18n": "warehouse.site.i18n",
-    "storage": "warehouse.storage.open",
+    "open": "warehouse.storage.open",
     "scratch": "warehouse.storage.scratch",
     "vocabulary": "warehouse.contracts.vocabulary",
 }

@@ -40,7 +40,7 @@ Grace = Annotated[
 
 def _places(publish_to: list[str] | None) -> Iterator[Storage]:
     """Every place of the command line or the settings."""
-    yield from map(lazy.storage.open_storage, settings_from(publish_to=publish_to).publish_to)
+    yield from map(lazy.open.open_storage, settings_from(publish_to=publish_to).publish_to)
 
 
 @app.command("list")
