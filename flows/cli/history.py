@@ -1,4 +1,4 @@
-"""`observatory history`: the counters of every Hub snapshot, stored as changes."""
+"""`observatory history`: the counters of every Hub snapshot."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def status(archive: ArchiveDir = None, history: HistoryDir = None, as_json: AsJs
         return
     print_rows(f"history {found['folder']}", found["days"])
     print_line(
-        f"{found['models']:,} models in total; {size(found['bytes'])} in change files, "
-        f"{size(found['state_bytes'])} in state files; "
+        f"{found['models']:,} models in total; {size(found['bytes'])} in files of days, "
+        f"{size(found['state_bytes'])} for the next update; "
         f"{found['bytes_per_change']:.1f} bytes per change"
     )
     if found["missing"]:

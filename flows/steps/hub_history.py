@@ -17,7 +17,7 @@ from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import ArchiveError, Snapshot
 from warehouse.contracts.source import card
 from warehouse.database import duckdb_file
-from warehouse.hub_history.ledger import HistoryError, Sweep
+from warehouse.hub_history.ledger import DAILY, HistoryError, Sweep
 from warehouse.hub_history.series import series
 from warehouse.hub_history.store import History
 from warehouse.releases.hub_history_export import LIST, list_json, shared_files
@@ -127,8 +127,7 @@ def shared_with_releases(
             archive.root,
         )
         return {}, []
-    shared = [(file, local) for file, local, _ in shared_files(history, entries)]
-    return {LIST: list_json(history, entries)}, shared
+    return {LIST: list_json(entries)}, shared_files(history, entries)
 
 
 def _built_from(warehouse: Path) -> dict[str, str]:
@@ -156,7 +155,8 @@ def summary(settings: Settings) -> dict[str, Any]:
     entries = history.ledger.entries
     applied = {e.sweep for e in entries}
     changed = sum(e.counts["models_changed"] for e in entries)
-    change_bytes = sum(e.changes.bytes for e in entries)
+    change_bytes = sum(e.files["counters"].bytes for e in entries)
+    immutable = sum(f.bytes for e in entries for f in e.immutable.values())
     return {
         "folder": str(history.folder),
         "days": [
@@ -165,14 +165,14 @@ def summary(settings: Settings) -> dict[str, Any]:
                 "whole sweep": e.sweep.is_whole,
                 "models": e.counts["models"],
                 **{c: e.counts[f"models_{c}"] for c in ("changed", "new", "left")},
-                "bytes": e.changes.bytes + e.models.bytes,
-                "state kept": bool(e.state),
+                "bytes": sum(e.files[kind].bytes for kind in DAILY),
+                "checkpoint": e.is_checkpoint,
             }
             for e in entries
         ],
         "models": entries[-1].counts["keys"] if entries else 0,
-        "bytes": sum(f.bytes for f in history.files()),
-        "state_bytes": sum(f.bytes for e in entries for f in e.state),
+        "bytes": immutable,
+        "state_bytes": sum(f.bytes for f in history.files()) - immutable,
         "bytes_per_change": change_bytes / changed if changed else 0.0,
         "missing": [s.snapshot_id for s in history.sweeps if s not in applied],
     }
@@ -197,7 +197,7 @@ def verify(settings: Settings) -> int:
             f"{history.folder}: these files do not match the ledger: {', '.join(wrong)}\n"
             "  make them again from the archive with `observatory history rebuild`"
         )
-    return len(history.files()) + sum(len(e.state) for e in history.ledger.entries)
+    return len(history.files())
 
 
 def model_series(settings: Settings, model: str, until: date) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def days(models: int, n_days: int) -> dict[str, Any]:
             seconds.append(perf_counter() - begin)
             listed.append(entry.counts["models"])
             changed.append(entry.counts["models_changed"])
-            change_bytes.append(entry.changes.bytes)
+            change_bytes.append(entry.files["counters"].bytes)
             sizes.append(sum(p.stat().st_size for p in root.rglob("*") if p.is_file()))
         con.close()
     return {

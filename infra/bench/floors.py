@@ -120,7 +120,7 @@ def pages_sql(place: Place) -> str:
 
 
 def history(place: Place, scratch: Path) -> Work:
-    """What changed from one day to the next, and the new day's counters, as Parquet."""
+    """As Parquet: the counters and the records that changed, and the new day's counters."""
     path = scratch / "loaded.duckdb"
     load_day(place, path, NEXT_DAY)
     counters = "coalesce(object_id_hf, model_id_hf) AS id, downloads_30d, downloads_all_time, likes"
@@ -128,13 +128,21 @@ def history(place: Place, scratch: Path) -> Work:
         f"SELECT {counters} FROM before.raw.hub_models",
         f"SELECT {counters} FROM raw.hub_models",
     )
-    statement = f"COPY ({now} EXCEPT {before} ORDER BY id) TO {literal(str(scratch / 'c.parquet'))}"
+    record = f"""SELECT object_id_hf, hash(object_id_hf, model_id_hf, author, created_at,
+        pipeline_tag, library_name, gated, parameters_total, tags_json, base_models_json) AS digest"""
+    queries = {
+        "changed": f"{now} EXCEPT {before} ORDER BY id",
+        "records": f"""FROM raw.hub_models SEMI JOIN (({record} FROM raw.hub_models)
+            ANTI JOIN ({record} FROM before.raw.hub_models) USING (object_id_hf, digest))
+            USING (object_id_hf) ORDER BY object_id_hf""",
+        "counters": f"{now} ORDER BY id",
+    }
 
     def work() -> None:
         with duckdb.connect(str(path)) as con:
             con.execute(f"ATTACH {literal(str(place.built))} AS before (READ_ONLY)")
-            con.execute(statement)
-            con.execute(f"COPY ({now} ORDER BY id) TO {literal(str(scratch / 'd.parquet'))}")
+            for name, query in queries.items():
+                con.execute(f"COPY ({query}) TO {literal(str(scratch / name))} (FORMAT parquet)")
 
     return work
 

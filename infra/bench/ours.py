@@ -21,10 +21,11 @@ from flows.settings import Settings
 from flows.steps import build, sequence
 from flows.steps.sequence import Step
 from infra.bench.generate import FIRST_DAY
-from infra.bench.places import NEXT_DAY, Place, empty, fill, keep_history
+from infra.bench.places import NEXT_DAY, Place, empty, fill, history_of
 from infra.bench.places import load as load_day
 from transforms.plan import plan
 from warehouse.contracts.table import LAYERS, contract, contracts
+from warehouse.database import duckdb_file
 from warehouse.releases.parquet import write_table
 
 Work = Callable[[], object]
@@ -60,7 +61,15 @@ def history(place: Place, scratch: Path) -> Work:
     path, root = scratch / "loaded.duckdb", scratch / "history"
     load_day(place, path, NEXT_DAY)
     shutil.copytree(place.history, root)
-    return lambda: keep_history(place, path, root, NEXT_DAY)
+
+    def work() -> None:
+        with (
+            duckdb_file.bounded(duckdb.connect(str(path))) as con,
+            history_of(place, root, con, NEXT_DAY),
+        ):
+            pass
+
+    return work
 
 
 def transform(step: str) -> Callable[[Place, Path], Work]:

@@ -103,7 +103,7 @@ def test_every_query_and_recipe_runs(place: Path, answer: list[str], block: Bloc
     elif block.heading == DIGESTS:
         assert re.fullmatch(r"2026-08-15-[0-9a-f]{12}: \d+ tables as published", lines[0])
     elif block.heading == PAST_DAY:
-        assert re.fullmatch(r"2026-08-07: \d+ models listed, most downloads: [\w./-]+", lines[0])
+        assert len(lines) > 100 and all("/" in line for line in lines[:3])
     elif block.heading == MEANING:
         assert any(line.startswith("share_upper: ") for line in lines)
 

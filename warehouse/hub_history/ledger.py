@@ -1,27 +1,25 @@
 """The ledger of the history: which snapshots were applied, in which order, and to which files.
 
-<history>/<archive>/ledger.json                  the commit point: lists every valid file
-<history>/<archive>/changes/<date>.parquet       counters of the models that changed, immutable
-<history>/<archive>/models/<date>.parquet        attributes of the models that changed, immutable
-<history>/<archive>/state/<date>/*.parquet       the complete state after a snapshot: the newest,
-                                                 and the last one of every month as a checkpoint
+<history>/<archive>/ledger.json             the commit point: lists every valid file
+<history>/<archive>/<kind>/<date>.parquet   the files, one folder for each kind
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import date
 from pathlib import Path
 
 import duckdb
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from warehouse.code_version import digest_of
 from warehouse.storage.files import file_sha256, write_atomically
 
 LEDGER = "ledger.json"
 # What decides the content of the files: when it changes, the history is rebuilt.
-MODULES = ("flows.sources.hub.parse_listing", "warehouse.hub_history.apply")
+MODULES = ("flows.sources.hub.parse_listing", "warehouse.hub_history.update")
 CONTRACTS = ("warehouse/contracts/tables/raw/hub_models.yml",)
 # They transport or record the content and do not change it.
 CARRIERS = (
@@ -29,6 +27,9 @@ CARRIERS = (
     *("warehouse.archive", "warehouse.storage", "warehouse.database.own_disk"),
     *("warehouse.hub_history.ledger", "warehouse.code_version"),
 )
+DAILY = ("counters", "models")  # of every snapshot, immutable
+CHECKPOINT = ("counters_checkpoint", "models_checkpoint")  # of the first one in a month, immutable
+NEWEST = ("state", "absences")  # of the last one; the absences of a checkpoint are kept too
 
 
 class HistoryError(RuntimeError):
@@ -57,18 +58,33 @@ class HistoryFile(_Record):
 
 
 class Entry(_Record):
-    """One applied snapshot: its counts and its files."""
+    """One applied snapshot: its counts, and its files by kind."""
 
     sweep: Sweep
     counts: dict[str, int]
-    changes: HistoryFile
-    models: HistoryFile
-    state: tuple[HistoryFile, ...]  # () once a later snapshot of the month replaced it
+    files: dict[str, HistoryFile]
 
     @property
     def day(self) -> date:
         """Day of the snapshot."""
         return self.sweep.snapshot_date
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether it has the row of every model."""
+        return CHECKPOINT[0] in self.files
+
+    @property
+    def immutable(self) -> dict[str, HistoryFile]:
+        """The files that never change, by kind; once published they need no second upload."""
+        return {k: self.files[k] for k in (*DAILY, *CHECKPOINT) if k in self.files}
+
+    def superseded(self) -> Entry:
+        """The entry once a later snapshot is applied: without the files of the newest one."""
+        old = NEWEST[:1] if self.is_checkpoint else NEWEST
+        return self.model_copy(
+            update={"files": {k: f for k, f in self.files.items() if k not in old}}
+        )
 
 
 class Ledger(_Record):
@@ -89,17 +105,22 @@ def code_digest() -> str:
 
 
 def read_ledger(folder: Path) -> Ledger:
-    """The ledger of a history; empty if there is none, or if other code wrote it."""
+    """The ledger of a history; without entries if there is none, or if other code wrote it.
+
+    The code is then that of the file, which may be in an older format.
+    """
     path = folder / LEDGER
     if not path.exists():
         return Ledger(code=code_digest())
     try:
-        found = Ledger.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        code = json.loads(path.read_bytes())["code"]
+        if code != code_digest():
+            return Ledger(code=code)
+        return Ledger.model_validate_json(path.read_bytes())
+    except (ValueError, LookupError, TypeError) as error:  # also ValidationError
         raise HistoryError(
             f"cannot read {path}: {error}; delete {folder}, and the next build recreates it"
         ) from error
-    return found if found.code == code_digest() else Ledger(code=code_digest())
 
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:

@@ -11,9 +11,9 @@ import polars as pl
 from warehouse.contracts.table import contract, literal, quote
 from warehouse.database.duckdb_file import insert_frame
 from warehouse.hub_history.earlier import earlier_counters
-from warehouse.hub_history.files import CHANGES, HAS_30D, HAS_ALL_TIME, LISTED, STATUS, scan
+from warehouse.hub_history.files import COUNTERS, scan
 from warehouse.hub_history.ledger import Entry
-from warehouse.hub_history.past import absences_on, models_on, states_on
+from warehouse.hub_history.past import absences_on, models_on
 from warehouse.hub_history.store import History
 
 WINDOW = timedelta(days=30)  # of the counter `downloads`
@@ -29,14 +29,12 @@ def load_history(
     entries = history.ledger.until(until)
     if not entries:
         return
-    # The newest snapshot has a state, and a state is sorted by its key.
-    is_sorted = bool(entries[-1].state)
-    _insert(con, "raw.hub_known_models", known_models(history, entries[-1].day), is_sorted)
+    _insert(con, "raw.hub_known_models", known_models(history, entries[-1].day))
     insert_frame(con, contract("raw.hub_history_days"), history_days(entries))
     _insert(con, "raw.hub_absences", absences_on(history, until))
     for entry in entries:
         if entry.day in loaded:
-            _load_steps(con, history, entry)
+            _insert(con, "raw.hub_counter_steps", _counter_steps(history, entry))
             _insert(con, "raw.hub_earlier_counters", earlier_counters(con, history, entry))
 
 
@@ -47,14 +45,12 @@ def known_models(history: History, day: date) -> str:
         FROM ({models_on(history, day)})"""
 
 
-def _insert(
-    con: duckdb.DuckDBPyConnection, table: str, query: str, is_sorted: bool = False
-) -> None:
+def _insert(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
     """Insert the rows of a query into a raw table, by column name, in the order of its key."""
     target = contract(table)
     names = ", ".join(quote(c) for c in target.columns)
-    order = "" if is_sorted else "ORDER BY " + ", ".join(quote(c) for c in target.key)
-    con.execute(f"INSERT INTO {target.sql_name} SELECT {names} FROM ({query}) {order}")
+    order = ", ".join(quote(c) for c in target.key)
+    con.execute(f"INSERT INTO {target.sql_name} SELECT {names} FROM ({query}) ORDER BY {order}")
 
 
 def history_days(entries: Sequence[Entry]) -> pl.DataFrame:
@@ -75,59 +71,51 @@ def history_days(entries: Sequence[Entry]) -> pl.DataFrame:
     return frame.select(*table.columns)
 
 
-def _load_steps(con: duckdb.DuckDBPyConnection, history: History, entry: Entry) -> None:
-    """raw.hub_counter_steps of one snapshot: its changes, with the values before and after."""
-    before = _day_before(history, entry)
-    leaving = _leaving(history, entry, before)
-    now, was = f"s.status & {LISTED} > 0", f"was & {LISTED} > 0"
-    _insert(
-        con,
-        "raw.hub_counter_steps",
-        f"""WITH changes AS ({scan(CHANGES, [history.folder / entry.changes.path])}),
-        leaving AS ({leaving}),
-        moved AS (SELECT model_key, s.*, c.* EXCLUDE (model_key, trending_score),
-                xor(s.status, c.status_flips & {STATUS}) AS was
-            FROM changes AS c JOIN ({states_on(history, entry.day)}) AS s USING (model_key))
-        SELECT {literal(entry.sweep.snapshot_id)} AS snapshot_id, snapshot_date,
-            {_day(before)} AS previous_date, model_id_hf,
-            s.model_key > {before.counts["keys"] if before else 0} AS is_new,
-            {was} AS was_listed,
-            CASE WHEN s.status & {HAS_30D} > 0 THEN downloads_30d END AS downloads_30d,
-            CASE WHEN {was} AND was & {HAS_30D} > 0 THEN downloads_30d - downloads_30d_change END
+def _counter_steps(history: History, entry: Entry) -> str:
+    """SQL of raw.hub_counter_steps of one snapshot: the rows of its file with repository ids."""
+    entries = history.ledger.until(entry.day)
+    before = entries[-2] if len(entries) > 1 else None
+    rows = scan(COUNTERS, [history.folder / entry.files["counters"].path])
+    previous = f"DATE {literal(str(before.day))}" if before else "NULL::DATE"
+    return f"""WITH changed AS (FROM ({rows}) WHERE is_listed),
+        leaving AS ({_leaving(history, entries)})
+        SELECT {literal(entry.sweep.snapshot_id)} AS snapshot_id, c.snapshot_date,
+            {previous} AS previous_date, model_id_hf,
+            model_key > {before.counts["keys"] if before else 0} AS is_new, was_listed,
+            downloads_30d, CASE WHEN was_listed THEN downloads_30d_before END
                 AS downloads_30d_before,
-            CASE WHEN s.status & {HAS_ALL_TIME} > 0 THEN downloads_all_time END
-                AS downloads_all_time,
-            CASE WHEN {was} AND was & {HAS_ALL_TIME} > 0
-                THEN downloads_all_time - downloads_all_time_change END
+            downloads_all_time, CASE WHEN was_listed THEN downloads_all_time_before END
                 AS downloads_all_time_before,
             l.change AS downloads_all_time_change_30d_ago
-        FROM moved AS s JOIN ({models_on(history, entry.day)}) AS m USING (model_key)
+        FROM changed AS c JOIN ({models_on(history, entry.day, among="changed")}) AS m
+            USING (model_key)
         LEFT JOIN leaving AS l USING (model_key)
-        WHERE {now} AND m.is_current""",
-    )
+        WHERE m.is_current"""
 
 
-def _day_before(history: History, entry: Entry) -> Entry | None:
-    entries = history.ledger.until(entry.day)
-    return entries[-2] if len(entries) > 1 else None
+def _leaving(history: History, entries: Sequence[Entry]) -> str:
+    """SQL of the all-time change of models on the day that leaves the 30-day window of the last.
 
-
-def _leaving(history: History, entry: Entry, before: Entry | None) -> str:
-    """SQL of the all-time change of every model on the day that leaves the 30-day window.
-
-    Only where that day, the one before it and the one before `entry` were all observed.
+    Of the models in `changed`, if that day, the one before it and the one before the last were all
+    observed. Models without a row of that day had no change, unless they had no counter then: the
+    next row of such a model says so.
     """
-    then = history.entry(entry.day - WINDOW)
-    eve = history.entry(entry.day - WINDOW - timedelta(days=1))
-    follows = before is not None and before.day == entry.day - timedelta(days=1)
-    if then is None or eve is None or not follows:
+    last, one = entries[-1].day, timedelta(days=1)
+    days = [e.day for e in entries]
+    then = last - WINDOW
+    if not {then, then - one, last - one} <= set(days):
         return "SELECT NULL::INTEGER AS model_key, NULL::BIGINT AS change WHERE false"
-    changes = scan(CHANGES, [history.folder / then.changes.path])
-    seen = LISTED | HAS_ALL_TIME  # in both snapshots
-    return f"""SELECT s.model_key, coalesce(c.downloads_all_time_change, 0) AS change
-        FROM ({states_on(history, then.day)}) AS s LEFT JOIN ({changes}) AS c USING (model_key)
-        WHERE s.status & xor(s.status, coalesce(c.status_flips, 0) & {STATUS}) & {seen} = {seen}"""
-
-
-def _day(entry: Entry | None) -> str:
-    return f"DATE {literal(str(entry.day))}" if entry else "NULL::DATE"
+    on, *later = (history.folder / e.files["counters"].path for e in entries[days.index(then) :])
+    had = "was_listed AND downloads_all_time_before IS NOT NULL"
+    return f"""WITH on_day AS (
+            SELECT model_key, true AS is_there, CASE WHEN is_listed AND was_listed
+                THEN downloads_all_time - downloads_all_time_before END AS change
+            FROM ({scan(COUNTERS, [on])})),
+        since AS (SELECT model_key, snapshot_date, {had} AS had FROM ({scan(COUNTERS, later)})),
+        without AS (SELECT model_key, true AS had_none
+            FROM since SEMI JOIN (FROM since WHERE NOT had) AS odd USING (model_key)
+            GROUP BY model_key HAVING NOT arg_min(had, snapshot_date))
+        SELECT model_key,
+            CASE WHEN is_there THEN on_day.change WHEN had_none THEN NULL ELSE 0 END AS change
+        FROM (SELECT model_key FROM changed) LEFT JOIN on_day USING (model_key)
+        LEFT JOIN without USING (model_key)"""

@@ -8,7 +8,6 @@ on how many came before it.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,22 +17,26 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock
 
-from warehouse.hub_history.apply import OutputPaths, PreviousState, apply
 from warehouse.hub_history.ledger import (
+    CHECKPOINT,
+    DAILY,
+    NEWEST,
     Entry,
     HistoryError,
     HistoryFile,
     Ledger,
     Sweep,
+    code_digest,
     describe,
     read_ledger,
     write_ledger,
 )
+from warehouse.hub_history.update import PreviousState, update
 from warehouse.storage.files import file_sha256
 
 log = logging.getLogger("observatory.history")
 
-STATE = ("models", "counters", "absences")
+SHARES = "shares"  # a folder of flows.steps.past_shares
 
 
 class History:
@@ -62,46 +65,44 @@ class History:
         A snapshot that was excluded, included again or archived late changes all later entries: the
         history goes back to the last checkpoint before it.
         """
+        if self.ledger.code != code_digest():
+            log.info(
+                "history: other code made %s, so it is made again from the archive", self.folder
+            )
+            self._delete_files()
         entries, sizes = self.ledger.until(self.sweeps[-1].snapshot_date), self._sizes()
         same = 0
         for entry, sweep in zip(entries, self.sweeps, strict=False):
-            if entry.sweep != sweep or not _are_there(sizes, entry):
+            if entry.sweep != sweep or not _are_there(sizes, entry.immutable.values()):
                 break
             same += 1
-        if same < len(entries) or self._lacks_newest_state():
-            same = self._go_back(same)
+        newest = self.ledger.entries[-1:]
+        if same < len(entries) or not all(_is_usable(sizes, entry) for entry in newest):
+            same = self._go_back(same, sizes)
         self._remove_unlisted_files()
         return self.sweeps[same:]
 
     def is_whole(self, entries: Iterable[Entry]) -> bool:
         """Whether the immutable files of these snapshots are all there."""
         sizes = self._sizes()
-        return all(_are_there(sizes, entry) for entry in entries)
+        return all(_are_there(sizes, entry.immutable.values()) for entry in entries)
 
     def _sizes(self) -> dict[str, int]:
-        """Bytes of every immutable file by path; listed at once, since there may be thousands."""
+        """Bytes of every file by path, also of those that the ledger does not list."""
         sizes: dict[str, int] = {}
-        for kind in ("changes", "models"):
-            if (self.folder / kind).is_dir():
-                with os.scandir(self.folder / kind) as files:
-                    for file in files:
-                        with suppress(FileNotFoundError):  # a temporary file of another run
-                            sizes[f"{kind}/{file.name}"] = file.stat().st_size
+        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
+            if folder.is_dir() and folder.name != SHARES:
+                for file in folder.rglob("*"):
+                    with suppress(FileNotFoundError):  # a temporary file of another run
+                        if file.is_file():
+                            path = file.relative_to(self.folder).as_posix()
+                            sizes[path] = file.stat().st_size
         return sizes
 
-    def _lacks_newest_state(self) -> bool:
-        """Whether the newest state is missing, without which nothing can be applied."""
-        entries = self.ledger.entries
-        return bool(entries) and not all(self._is_there(f) for f in entries[-1].state)
-
-    def _is_there(self, file: HistoryFile) -> bool:
-        path = self.folder / file.path
-        return path.is_file() and path.stat().st_size == file.bytes
-
-    def _go_back(self, same: int) -> int:
-        """Shorten the ledger to the newest state within its first entries; returns its length."""
+    def _go_back(self, same: int, sizes: Mapping[str, int]) -> int:
+        """Shorten the ledger to the newest usable entry of its first ones; returns its length."""
         kept = self.ledger.entries[:same]
-        while kept and not (kept[-1].state and all(map(self._is_there, kept[-1].state))):
+        while kept and not _is_usable(sizes, kept[-1]):
             kept = kept[:-1]
         log.warning(
             "history: %d of %d snapshots are outdated and will be applied again",
@@ -112,98 +113,91 @@ class History:
         return len(kept)
 
     def _commit(self, entries: tuple[Entry, ...]) -> None:
-        self.ledger = Ledger(code=self.ledger.code, entries=entries)
+        self.ledger = Ledger(code=code_digest(), entries=entries)
         write_ledger(self.folder, self.ledger)
 
     def _remove_unlisted_files(self) -> None:
-        """Remove files that the ledger does not list, left over from a run that was killed."""
-        named = {f.path for f in self.files()}
-        for path in self._sizes().keys() - named:
+        """Remove files that the ledger does not list, of a killed run or an older format."""
+        for path in self._sizes().keys() - {f.path for f in self.files()}:
             (self.folder / path).unlink()
-        listed = {f.path for e in self.ledger.entries for f in e.state}
-        for file in (self.folder / "state").rglob("*"):
-            if file.is_file() and file.relative_to(self.folder).as_posix() not in listed:
-                file.unlink()
 
     def apply(self, con: duckdb.DuckDBPyConnection, sweep: Sweep) -> Entry:
         """Apply the rows of raw.hub_models of one snapshot and commit.
 
         On any failure before the commit the history is unchanged. A snapshot is applied only once.
         """
-        if done := [e for e in self.ledger.entries if e.sweep == sweep]:
+        entries = self.ledger.entries
+        if done := [e for e in entries if e.sweep == sweep]:
             return done[0]
-        if self.ledger.entries and self.ledger.entries[-1].day >= sweep.snapshot_date:
+        if entries and entries[-1].day >= sweep.snapshot_date:
             raise HistoryError(
                 f"{sweep.snapshot_id} is not later than the last snapshot of the history; apply "
                 "snapshots in the order of their days"
             )
-        last = self.ledger.entries[-1] if self.ledger.entries else None
-        after = self._paths(sweep.snapshot_date)
-        counts = apply(con, sweep, self._before(last), after)
-        entry = self._entry(sweep, counts, after)
-        self._commit((*self._without_old_state(entry.day), entry))
-        self._remove_old_states()
+        day = sweep.snapshot_date
+        is_first_of_month = bool(entries) and f"{entries[-1].day:%Y%m}" != f"{day:%Y%m}"
+        kinds = (*DAILY, *NEWEST, *(CHECKPOINT if is_first_of_month else ()))
+        after = {kind: self.folder / kind / f"{day}.parquet" for kind in kinds}
+        counts = update(con, sweep, self._previous(), after)
+        files = {kind: describe(self.folder, path) for kind, path in after.items()}
+        entry = Entry(sweep=sweep, counts=counts, files=files)
+        self._commit((*entries[:-1], *(e.superseded() for e in entries[-1:]), entry))
+        self._remove_unlisted_files()
         return entry
 
-    def _paths(self, day: date) -> OutputPaths:
-        state = self.folder / "state" / str(day)
-        return OutputPaths(
-            self.folder / "changes" / f"{day}.parquet",
-            self.folder / "models" / f"{day}.parquet",
-            *(state / f"{name}.parquet" for name in STATE),
-        )
-
-    def _before(self, last: Entry | None) -> PreviousState:
-        if last is None:
+    def _previous(self) -> PreviousState:
+        if not self.ledger.entries:
             return PreviousState(None, 0)
-        paths = [(self.folder / f.path,) for f in last.state]
-        return PreviousState(last.day, last.counts["keys"], *paths)
-
-    def _entry(self, sweep: Sweep, counts: dict[str, int], after: OutputPaths) -> Entry:
-        state = (after.models, after.counters, after.absences)
-        return Entry(
-            sweep=sweep,
-            counts=counts,
-            changes=describe(self.folder, after.changes),
-            models=describe(self.folder, after.changed_models),
-            state=tuple(describe(self.folder, path) for path in state),
+        last = self.ledger.entries[-1]
+        files = {kind: self.folder / file.path for kind, file in last.files.items()}
+        return PreviousState(
+            day=last.day,
+            keys=last.counts["keys"],
+            models=self.paths("models", last.day),
+            state=files.get("state"),
+            checkpoint=files.get("counters_checkpoint"),
+            absences=(files["absences"],),
         )
 
-    def _without_old_state(self, day: date) -> tuple[Entry, ...]:
-        """The entries so far; the last one keeps its state only if it is the last of its month."""
-        entries = self.ledger.entries
-        if not entries or entries[-1].day.replace(day=1) != day.replace(day=1):
-            return entries
-        return (*entries[:-1], entries[-1].model_copy(update={"state": ()}))
-
-    def _remove_old_states(self) -> None:
-        days = {str(e.day) for e in self.ledger.entries if e.state}
-        for folder in (self.folder / "state").iterdir():
-            if folder.name not in days:
-                shutil.rmtree(folder)
+    def paths(self, kind: str, day: date) -> tuple[Path, ...]:
+        """The files with the rows of a day: of the last checkpoint, and of the days after it."""
+        entries = self.ledger.until(day)
+        at = max((n for n, e in enumerate(entries) if e.is_checkpoint), default=0)
+        files = [e.files.get(f"{kind}_checkpoint", e.files[kind]) for e in entries[at:]]
+        return tuple(self.folder / file.path for file in files)
 
     def clear(self) -> None:
         """Delete everything; it can be recreated from the archive."""
+        self._delete_files()
+        shutil.rmtree(self.folder / SHARES, ignore_errors=True)
+
+    def _delete_files(self) -> None:
         self._commit(())
-        self._remove_unlisted_files()
-        shutil.rmtree(self.folder / "shares", ignore_errors=True)
+        for folder in self.folder.iterdir():
+            if folder.is_dir() and folder.name != SHARES:
+                shutil.rmtree(folder)
 
     def entry(self, day: date) -> Entry | None:
         """The entry of one day."""
         return next((e for e in self.ledger.entries if e.day == day), None)
 
     def files(self) -> tuple[HistoryFile, ...]:
-        """The immutable files, oldest first; once published they need no second upload."""
-        return tuple(f for e in self.ledger.entries for f in (e.changes, e.models))
+        """Every file, oldest first."""
+        return tuple(f for e in self.ledger.entries for f in e.files.values())
 
     def verify(self) -> list[str]:
         """Paths of files that differ from the ledger; [] if there are none."""
-        named = [*self.files(), *(f for e in self.ledger.entries for f in e.state)]
-        return [f.path for f in named if not self._is_unchanged(f)]
+        return [f.path for f in self.files() if not self._is_unchanged(f)]
 
     def _is_unchanged(self, file: HistoryFile) -> bool:
-        return self._is_there(file) and file_sha256(self.folder / file.path) == file.sha256
+        path = self.folder / file.path
+        return path.is_file() and file_sha256(path) == file.sha256
 
 
-def _are_there(sizes: Mapping[str, int], entry: Entry) -> bool:
-    return all(sizes.get(file.path) == file.bytes for file in (entry.changes, entry.models))
+def _are_there(sizes: Mapping[str, int], files: Iterable[HistoryFile]) -> bool:
+    return all(sizes.get(file.path) == file.bytes for file in files)
+
+
+def _is_usable(sizes: Mapping[str, int], entry: Entry) -> bool:
+    """Whether the next snapshot can be applied to the files of this one."""
+    return "absences" in entry.files and _are_there(sizes, entry.files.values())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -35,7 +36,7 @@ from tests.support.hub_histories import (
 )
 from tests.support.hub_oracle import earlier_counters, known_models
 from warehouse.database.duckdb_file import create_tables
-from warehouse.hub_history.ledger import HistoryError
+from warehouse.hub_history.ledger import Entry, HistoryError
 from warehouse.hub_history.load import load_history
 from warehouse.hub_history.past import absences_on, counters_on, models_on
 from warehouse.hub_history.series import series
@@ -268,7 +269,7 @@ def test_build_of_an_earlier_day_keeps_later_entries(
     assert contents(earlier) == contents(history)
 
 
-@pytest.mark.parametrize("lost", ["state", "changes", "models"])
+@pytest.mark.parametrize("lost", ["state", "absences", "counters", "models", "counters_checkpoint"])
 def test_missing_file_is_recreated(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, lost: str
 ) -> None:
@@ -276,9 +277,8 @@ def test_missing_file_is_recreated(
     sweeps = [sweep(when) for when in three_days()]
     history = applied(warehouse, tmp_path, sweeps)
     before = contents(history)
-    entry = history.ledger.entries[-1 if lost == "state" else 2]
-    file = {"state": entry.state and entry.state[0], "changes": entry.changes}
-    (history.folder / file.get(lost, entry.models).path).unlink()
+    newest = [e for e in history.ledger.entries if lost in e.files][-1]
+    (history.folder / newest.files[lost].path).unlink()
     assert history.verify() != []
     assert contents(applied(warehouse, tmp_path, sweeps)) == before
 
@@ -293,6 +293,26 @@ def test_changed_code_rebuilds_the_history(
     history = History(tmp_path, sweeps)
     with history.locked():
         assert history.missing() == tuple(sweeps)
+    assert contents(history) == {}
+
+
+def test_history_of_an_older_format_is_made_again_with_one_line_in_the_log(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw(warehouse, three_days())
+    sweeps = [sweep(when) for when in three_days()]
+    fresh = applied(warehouse, tmp_path / "fresh", sweeps)
+    folder = tmp_path / "old" / fresh.folder.name
+    for name in ("changes/2026-01-25.parquet", "state/2026-01-25/models.parquet"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(b"of the format with differences")
+    old = {"code": "c" * 64, "entries": [{"sweep": {}, "changes": {"path": "changes/x"}}]}
+    (folder / "ledger.json").write_text(json.dumps(old), encoding="utf-8")
+    with caplog.at_level("INFO", "observatory.history"):
+        history = applied(warehouse, tmp_path / "old", sweeps)
+    assert contents(history) == contents(fresh)
+    (line,) = caplog.messages
+    assert str(folder) in line and "made again from the archive" in line
 
 
 # ---- crash safety -------------------------------------------------------------------
@@ -391,50 +411,78 @@ def reads_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     from warehouse.hub_history import files
 
     read: list[Path] = []
-    plain: Callable[..., str] = files.scan
+    plain: Callable[..., str] = files.parquet
 
-    def scan(table: dict[str, str], paths: Any) -> str:
-        listed = list(paths)
-        read.extend(listed)
-        return plain(table, listed)
+    def parquet(paths: Iterable[Path]) -> str:
+        read.extend(listed := list(paths))
+        return plain(listed)
 
-    for module in ("apply", "past", "load"):
-        monkeypatch.setattr(f"warehouse.hub_history.{module}.scan", scan)
+    monkeypatch.setattr(files, "parquet", parquet)
     yield read
 
 
-@pytest.mark.slow
-@pytest.mark.exhaustive
-@pytest.mark.timeout(1800)  # a minute or two, on a machine that does nothing else
-def test_cost_of_a_day_does_not_grow_over_a_year(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Bytes read and written by an update, and bytes kept for a changed model-day."""
-    raw(warehouse, {})
-    world(warehouse)
-    sweeps = [sweep(day(n)) for n in range(365)]
-    history = History(tmp_path, sweeps)
+def year(
+    con: duckdb.DuckDBPyConnection, root: Path, n_days: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[History, list[int]]:
+    """A history of so many days, and the bytes that each update read and wrote."""
+    raw(con, {})
+    world(con)
+    history = History(root, [sweep(day(n)) for n in range(n_days)])
     work: list[int] = []
     with history.locked(), reads_counted(monkeypatch) as read:
-        for each in sweeps:
-            next_day(warehouse, each.snapshot_date)
+        for each in history.sweeps:
+            next_day(con, each.snapshot_date)
             read.clear()
-            entry = history.apply(warehouse, each)
-            written = [entry.changes, entry.models, *entry.state]
-            sizes = sum(p.stat().st_size for p in set(read) if p.exists())
-            work.append(sizes + sum(f.bytes for f in written))
-    late, second = sorted(work[355:])[5], work[1]
-    assert late <= 1.2 * second
+            before = {f.path: f.bytes for f in history.files()}
+            entry = history.apply(con, each)
+            sizes = sum(before[p.relative_to(history.folder).as_posix()] for p in set(read))
+            work.append(sizes + sum(f.bytes for f in entry.files.values()))
+    return history, work
+
+
+@pytest.mark.parametrize("n_days", [45, pytest.param(365, marks=pytest.mark.exhaustive)])
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # a minute or two for a year, on a machine that does nothing else
+def test_cost_of_a_day_does_not_grow(
+    warehouse: duckdb.DuckDBPyConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    n_days: int,
+) -> None:
+    """Bytes read and written by an update, and bytes kept for a changed model-day."""
+    history, work = year(warehouse, tmp_path, n_days, monkeypatch)
+    assert sorted(work[-10:])[5] <= 1.1 * work[1]
     later = history.ledger.entries[1:]
     changed = sum(e.counts["models_changed"] for e in later)
     assert 0.05 * MODELS < changed / len(later) < 0.5 * MODELS
     # a file of some hundred rows is mostly its footer: that part does not grow with the models
-    footer = min(e.changes.bytes for e in later)
-    assert sum(e.changes.bytes - footer for e in later) <= 10 * changed
-    # any past day reads at most one month of changes
-    for when in (day(3), day(200), day(364)):
+    sizes = [e.files["counters"].bytes for e in later]
+    assert sum(size - footer_bytes(history, e) for size, e in zip(sizes, later, strict=True)) <= (
+        10 * changed
+    )
+    # any past day reads a checkpoint and at most a month of days, of both tables
+    for when in (day(3), day(n_days // 2), day(n_days - 1)):
         with reads_counted(monkeypatch) as read:
             counters_on(history, when)
-        assert len(read) <= 2 * 31 + 2
-    states = [e for e in history.ledger.entries if e.state]
-    assert len(states) <= 14
+        assert len(read) <= 2 * 32
+    checkpoints = [e.day for e in history.ledger.entries if e.is_checkpoint]
+    assert len(checkpoints) == len({when.replace(day=1) for when in map(day, range(n_days))}) - 1
+
+
+def footer_bytes(history: History, entry: Entry) -> int:
+    """Bytes of a file that are not data: the footer, its length twice and the magic numbers."""
+    path = history.folder / entry.files["counters"].path
+    return int.from_bytes(path.read_bytes()[-8:-4], "little") + 12
+
+
+def test_loading_a_day_reads_the_files_of_a_month_once(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the counters, only the days that a spike is compared with: no checkpoint, no state."""
+    history, _ = year(warehouse, tmp_path, 40, monkeypatch)
+    with reads_counted(monkeypatch) as read:
+        load_history(warehouse, history, day(39), [day(39)])
+    counters = {p.stem for p in read if p.parent.name == "counters"}
+    assert counters == {str(day(n)) for n in range(39 - 30, 40)}
+    kinds = {p.parent.name for p in read}
+    assert kinds == {"counters", "models", "models_checkpoint", "absences"}

@@ -7,6 +7,7 @@ import re
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -28,19 +29,20 @@ from tests.support.hub_histories import (
 from tests.support.releases import build_warehouse
 from tests.warehouse.releases.test_release import stage
 from warehouse.archive.snapshot import ArchiveError
+from warehouse.contracts.table import literal
 from warehouse.database.duckdb_file import create_tables
-from warehouse.hub_history.files import CHANGES
 from warehouse.hub_history.store import History
 from warehouse.publishing.release_objects import DamagedError
 from warehouse.publishing.upload import upload
 from warehouse.publishing.verify import verify
-from warehouse.releases.hub_history_export import CHANGES_MEAN, LIST, list_json, shared_files
+from warehouse.releases.hub_history_export import LIST, list_json, shared_files
 from warehouse.releases.manifest import Audience, Manifest
 from warehouse.releases.stage import add_files
+from warehouse.storage.files import sha256
 from warehouse.storage.local import LocalStorage
 
 RECIPES = (ROOT / "docs" / "reading-a-release.md").read_text(encoding="utf-8")
-RECIPE = RECIPES.split("## Any past day of the whole Hub", 1)[1].split('"""')[1]
+RECIPE = RECIPES.split("## Any past day of the whole Hub", 1)[1].split("```sql")[1].split("```")[0]
 SAMPLE = ROOT / "warehouse" / "sample"
 
 
@@ -51,22 +53,24 @@ def con() -> duckdb.DuckDBPyConnection:
     return found
 
 
-def published(history: History, place: Path) -> dict[str, dict]:
-    """The shared files in storage, and their entries in the list."""
+def published(history: History, place: Path) -> dict[str, Any]:
+    """Publishes the shared files and the list, and returns the list."""
     entries = history.ledger.entries
-    for entry, path, _ in shared_files(history, entries):
+    for entry, path in shared_files(history, entries):
         target = place / entry.path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    return json.loads(list_json(history, entries))["tables"]
+    (place / "latest").mkdir(exist_ok=True)
+    (place / "latest" / LIST).write_bytes(list_json(entries))
+    return json.loads(list_json(entries))
 
 
-def told_by_the_recipe(tables: dict[str, dict], place: Path, when: date) -> list[tuple]:
-    files = {
-        kind: [str(place / f["path"]) for f in table["files"] if f["snapshot_date"] <= str(when)]
-        for kind, table in tables.items()
-    }
-    return duckdb.execute(RECIPE, files).fetchall()
+def found_by_the_recipe(place: Path, when: date) -> list[tuple[Any, ...]]:
+    """What the query of the documentation gives, with DuckDB alone."""
+    assert RECIPE.count("'data/published'") == RECIPE.count("'2026-08-07'") == 1
+    query = RECIPE.replace("'data/published'", literal(str(place)))
+    with duckdb.connect() as con:
+        return con.execute(query.replace("2026-08-07", str(when))).fetchall()
 
 
 @settings(PROPERTY, max_examples=15)
@@ -79,25 +83,29 @@ def test_the_recipe_gives_any_day_from_the_files(
     raw(con, listings)
     history = applied(con, tmp_path_factory.mktemp("history"), [sweep(when) for when in listings])
     place = tmp_path_factory.mktemp("place")
-    tables = published(history, place)
+    published(history, place)
     for when, models in listings.items():
-        expected = sorted((name, downloads) for name, downloads, *_ in given_counters(models))
-        assert sorted(told_by_the_recipe(tables, place, when)) == expected, when
+        assert sorted(found_by_the_recipe(place, when)) == given_counters(models), when
 
 
 def test_every_column_of_the_files_has_a_description(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    assert list(CHANGES_MEAN) == list(CHANGES)
     raw(con, three_days())
     history = applied(con, tmp_path / "history", [sweep(when) for when in three_days()])
-    for table in published(history, tmp_path / "place").values():
+    listed = published(history, tmp_path / "place")
+    for table in listed["tables"]:
         assert all(column["description"] for column in table["columns"])
-        first = str(tmp_path / "place" / table["files"][0]["path"])
-        found = duckdb.execute(
-            "DESCRIBE FROM read_parquet(?, hive_partitioning = false)", [first]
-        ).fetchall()
-        assert [(c["name"], c["type"]) for c in table["columns"]] == [(n, t) for n, t, *_ in found]
+        columns = [(c["name"], c["type"]) for c in table["columns"]]
+        files = [f for f in listed["files"] if f["table"] == table["name"]]
+        assert [f["snapshot_date"] for f in files if f["is_checkpoint"]] == [
+            "2026-01-25", "2026-02-01",
+        ]  # fmt: skip
+        for file in files:
+            path = tmp_path / "place" / file["path"]
+            found = duckdb.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall()
+            assert [(name, kind) for name, kind, *_ in found] == columns
+            assert sha256(path.read_bytes()) == file["sha256"]
 
 
 # ---- in storage ------------------------------------------------------------------------------
@@ -109,8 +117,8 @@ def staged(database: Path, folder: Path, history: History, days: int) -> Manifes
         database,
         folder,
         code={"version": "1", "digest": str(days)},
-        documents={LIST: list_json(history, entries)},
-        shared=[(entry, path) for entry, path, _ in shared_files(history, entries)],
+        documents={LIST: list_json(entries)},
+        shared=shared_files(history, entries),
     )
 
 
@@ -163,12 +171,12 @@ def test_a_release_includes_the_history_or_logs_a_warning(
     sequence.build(asked, date(2026, 8, 15))
     sequence.publish(asked, asked.publish_to, audience)
     place = tmp_path / "place"
-    tables = json.loads((place / "latest" / LIST).read_text(encoding="utf-8"))["tables"]
     day = date(2026, 8, 7)
     with duckdb.connect(str(asked.warehouse), read_only=True) as con:
-        query = "SELECT model_id_hf, downloads_30d FROM raw.hub_models WHERE snapshot_date = ?"
+        query = """SELECT model_id_hf, downloads_30d, downloads_all_time, likes, trending_score
+            FROM raw.hub_models WHERE snapshot_date = ?"""
         recorded = con.execute(query, [day]).fetchall()
-    assert recorded and sorted(told_by_the_recipe(tables, place, day)) == sorted(recorded)
+    assert recorded and sorted(found_by_the_recipe(place, day)) == sorted(recorded)
     assert "goes without" not in caplog.text
     other = asked.model_copy(update={"history": tmp_path / "none"})
     sequence.publish(other, [str(tmp_path / "other")], audience)
