@@ -128,8 +128,8 @@ def history(place: Place, scratch: Path) -> Work:
         f"SELECT {counters} FROM before.raw.hub_models",
         f"SELECT {counters} FROM raw.hub_models",
     )
-    record = f"""SELECT object_id_hf, hash(object_id_hf, model_id_hf, author, created_at,
-        pipeline_tag, library_name, gated, parameters_total, tags_json, base_models_json) AS digest"""
+    record = """SELECT object_id_hf, hash(model_id_hf, author, created_at, pipeline_tag,
+        library_name, gated, parameters_total, tags_json, base_models_json) AS digest"""
     queries = {
         "changed": f"{now} EXCEPT {before} ORDER BY id",
         "records": f"""FROM raw.hub_models SEMI JOIN (({record} FROM raw.hub_models)

@@ -88,7 +88,7 @@ def _suspects(n_earlier: int) -> str:
     return f"""WITH low AS (
             SELECT model_key, newest, bool_or(is_away AND NOT is_new) AS was_away,
                 {n_earlier} - coalesce(max(nth) FILTER (is_new), 0) AS n_days,
-                sum(days) FILTER (NOT is_new AND 10 * coalesce(earlier, 0) < newest) AS low_days
+                sum(days) FILTER (NOT is_new AND 10 * earlier < newest) AS low_days
             FROM history_runs GROUP BY ALL)
         SELECT model_key, newest FROM low
         WHERE low_days > 0 AND (was_away OR 2 * low_days >= n_days)"""
