@@ -88,7 +88,7 @@ def test_history_depends_on_what_decides_its_content_and_on_little_else() -> Non
         "flows/sources/quarantine.py",
         "warehouse/contracts/formats.py",
         "warehouse/contracts/table.py",
-        "warehouse/hub_history/apply.py",
+        "warehouse/hub_history/update.py",
         "warehouse/hub_history/files.py",
     }
     assert len(found) <= 14, sorted(found)
