@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import UTC, date, datetime, time
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from expectations.context import GxObject, ephemeral_context
-from expectations.report import Report
+from expectations.report import Page, Report
 from warehouse.storage.scratch import scratch_folder
 
 # The pages load their logo from there, with the build time and the context's id in the URL.
@@ -30,6 +31,7 @@ def build_docs(reports: Sequence[Report], folder: Path, as_of: date) -> Path:
     """
     with scratch_folder("docs") as built, ephemeral_context() as context:
         _use_site(context, str(built))
+        _keep_objects(context.validation_results_store)
         for report in reports:
             for page in report.pages:
                 _store(context, page, datetime.combine(as_of, time(), UTC))
@@ -49,13 +51,12 @@ def _reproducible(html: str, as_of: date) -> str:
     return _RANDOM_ID.sub(lambda m: numbers.setdefault(m[0], f"part-{len(numbers) + 1}"), html)
 
 
-def _inert(found: Mapping[str, Any]) -> dict[str, Any]:
+def _inert(found: GxObject) -> GxObject:
     """A result whose texts are not markup: Great Expectations shows values of rows as they are."""
-    config = found["expectation_config"]
-    if isinstance(text := config.get("description"), str):
-        config = {**config, "description": escape(text, quote=False)}
-    values = {k: _escaped(found.get(k)) for k in ("result", "exception_info")}
-    return {**found, **values, "expectation_config": config}
+    config, shown = found.expectation_config, copy(found)
+    shown.expectation_config = config.described(_escaped(config.description))
+    shown.result, shown.exception_info = _escaped(found.result), _escaped(found.exception_info)
+    return shown
 
 
 def _escaped(value: Any) -> Any:  # noqa: ANN401  any JSON
@@ -82,24 +83,29 @@ def _use_site(context: GxObject, folder: str) -> None:
     )
 
 
-def _store(context: GxObject, page: Mapping[str, Any], run_time: datetime) -> None:
+def _store(context: GxObject, page: Page, run_time: datetime) -> None:
     """Stores the results of one table, as a checkpoint named after the stage would."""
     import great_expectations.core as gx_core  # noqa: PLC0415 - see ephemeral_context
     from great_expectations.data_context.types import resource_identifiers  # noqa: PLC0415
 
-    stage, table = page["stage"], page["suite_name"]
-    time_meta = {
-        "run_id": {"run_name": stage, "run_time": run_time.isoformat()},
+    run_id = gx_core.RunIdentifier(run_name=page.stage, run_time=run_time)
+    result, table = copy(page.results), page.results.suite_name
+    result.results = [_inert(found) for found in result.results]
+    result.meta = {
+        **result.meta,
+        "run_id": {"run_name": page.stage, "run_time": run_time.isoformat()},
         "validation_time": run_time.isoformat(),
         "batch_markers": {},
+        "batch_spec": dict(sorted(result.meta["batch_spec"].items())),
     }
-    result = {k: v for k, v in page.items() if k != "stage"}
-    result["results"] = [_inert(found) for found in page["results"]]
-    result["meta"] = {**page["meta"], **time_meta}
-    loaded = gx_core.ExpectationSuiteValidationResultSchema().load(result)
     key = resource_identifiers.ValidationResultIdentifier(
         expectation_suite_identifier=resource_identifiers.ExpectationSuiteIdentifier(name=table),
-        run_id=gx_core.RunIdentifier(run_name=stage, run_time=run_time),
+        run_id=run_id,
         batch_identifier=table,
     )
-    context.validation_results_store.set(key, loaded)
+    context.validation_results_store.set(key, result)
+
+
+def _keep_objects(store: GxObject) -> None:
+    """The results stay in memory; as JSON and back they take longer than their validation."""
+    store.serialize = store.deserialize = lambda result: result

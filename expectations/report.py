@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field, fields
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import polars as pl
 
+from expectations.context import GxObject
 from expectations.suites import Severity
 from warehouse.contracts.table import contract
 
@@ -44,15 +45,22 @@ class Result:
         return self.stage, self.table_name, self.expectation, self.column_name or ""
 
 
+class Page(NamedTuple):
+    """Great Expectations' own results of one table, for the Data Docs."""
+
+    stage: str
+    results: GxObject
+
+
 @dataclass(frozen=True)
 class Report:
     """The results of one stage, or of several added up, in the order of their key.
 
-    `pages` are Great Expectations' own results, one per table, for the Data Docs.
+    There is one page per table.
     """
 
     results: tuple[Result, ...]
-    pages: tuple[Mapping[str, Any], ...] = field(default=(), repr=False, compare=False)
+    pages: tuple[Page, ...] = field(default=(), repr=False, compare=False)
 
     def __add__(self, other: Report) -> Report:
         results = sorted((*self.results, *other.results), key=lambda r: r.sort_key)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from expectations.suites import Check, Severity
+from expectations.suites import Check, Severity, count_where
 
+# A rule on single rows: the columns to show and a condition, nothing else.
+_ON_ROWS = re.compile(r"\s*SELECT (?!DISTINCT\b)(.*?)\sFROM batch\s+WHERE\s(.*)", re.S | re.I)
+_NOT_ON_ROWS = re.compile(
+    r"\b(SELECT|FROM|GROUP|HAVING|QUALIFY|ORDER|LIMIT|UNION|EXCEPT|INTERSECT|WINDOW|OVER)\b", re.I
+)
 _OTHER_TABLE = re.compile(r'\b"?(raw|core|mart|meta)"?\s*\.\s*"?\w', re.IGNORECASE)
 
 
@@ -32,7 +37,23 @@ class Rule:
     def check(self) -> Check:
         """The rule as a check."""
         sql = self.sql.replace("{batch}", "batch")
-        return Check(self.name, self.severity, self.description, failing_rows=sql)
+        condition = _condition(sql)
+        return Check(
+            self.name,
+            self.severity,
+            self.description,
+            failing_rows=sql,
+            aggregate=None if condition is None else count_where(condition),
+        )
+
+
+def _condition(sql: str) -> str | None:
+    """The condition of a rule on single rows; None for all others."""
+    if (found := _ON_ROWS.fullmatch(sql)) is None:
+        return None
+    columns, condition = found.groups()
+    rest = re.sub(r"\bDISTINCT FROM\b", "", f"{columns} {condition}", flags=re.I)
+    return None if _NOT_ON_ROWS.search(rest) else condition.strip()
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,11 @@ do not support DuckDB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from expectations.context import GxObject
 from warehouse.contracts.table import Column, Contract, literal, quote
-
-if TYPE_CHECKING:
-    import great_expectations as gx
 
 Severity = Literal["critical", "warning"]
 
@@ -30,7 +26,11 @@ class Check:
 
     `failing_rows` is SQL that selects the failing rows from `batch`, the table under validation,
     keys first; None where the table as a whole fails. `arguments` are those of Great Expectations'
-    class of that `name` (`counting.CLASSES`); None = run `failing_rows` itself.
+    class of that `name` (`counting.CLASSES`); None = the query of `failing_rows`.
+
+    `aggregate` is a SQL aggregate over the table: the number of failing rows if `is_counted`, else
+    a number that is 0 only if there are none. Without it, `failing_rows` is counted. `types` are
+    promised types by column.
     """
 
     name: str
@@ -39,6 +39,14 @@ class Check:
     column: str | None = None
     failing_rows: str | None = None
     arguments: Mapping[str, Any] | None = None
+    aggregate: str | None = None
+    is_counted: bool = True
+    types: Mapping[str, str] | None = None
+
+
+def count_where(condition: str) -> str:
+    """The aggregate that counts the rows of a condition."""
+    return f"count(*) FILTER (WHERE {condition})"
 
 
 def checks_for(contract: Contract, *, with_references: bool = True) -> list[Check]:
@@ -51,37 +59,12 @@ def checks_for(contract: Contract, *, with_references: bool = True) -> list[Chec
     return checks
 
 
-def suite_for(name: str, checks: Sequence[Check]) -> gx.ExpectationSuite:
-    """The checks as a suite. `meta.position` links a result to its check."""
-    import great_expectations as gx  # noqa: PLC0415 - takes 3 to 5 s; `--help` must not wait
-
-    return gx.ExpectationSuite(
-        name, expectations=[_expectation(check, at) for at, check in enumerate(checks)]
-    )
-
-
-def select_failing_rows(batch: str, sql: str) -> str:
+def select_failing_rows(batch: str, sql: str, what: str = "*") -> str:
     """A whole statement: the failing rows of `batch`, a SQL table expression."""
     # Materializing would copy a million rows for a rule that reads the table twice.
     return (
-        f"WITH batch AS NOT MATERIALIZED (SELECT * FROM {batch}) SELECT * FROM ({sql}) AS failing"
-    )
-
-
-def _expectation(check: Check, position: int) -> GxObject:
-    from expectations.counting import CLASSES, QueryFindsNoRows  # noqa: PLC0415 - see suite_for
-
-    arguments = check.arguments
-    kind = QueryFindsNoRows if arguments is None else CLASSES[check.name]
-    if arguments is None:
-        # Escape what Great Expectations reads as {fields} and SQLAlchemy as :parameters.
-        sql = (check.failing_rows or "").replace("{", "{{").replace("}", "}}").replace(":", r"\:")
-        arguments = {"unexpected_rows_query": select_failing_rows("{batch}", sql)}
-    return kind(
-        **arguments,
-        severity=check.severity,
-        description=check.description,
-        meta={"position": position},
+        f"WITH batch AS NOT MATERIALIZED (SELECT * FROM {batch}) "
+        f"SELECT {what} FROM ({sql}) AS failing"
     )
 
 
@@ -97,6 +80,7 @@ def _table_checks(contract: Contract) -> Iterator[Check]:
         "critical",
         f"The columns of {contract.table} have the types of its contract.",
         failing_rows=_other_types(contract),
+        types={name: column.type for name, column in contract.columns.items()},
     )
     least = contract.thresholds.min_rows
     yield Check(
@@ -112,6 +96,9 @@ def _table_checks(contract: Contract) -> Iterator[Check]:
         f"No two rows of {contract.table} share the key ({', '.join(contract.key)}).",
         failing_rows=f"SELECT {keys}, count(*) AS n_rows FROM batch GROUP BY {keys} "
         "HAVING count(*) > 1",
+        # Different hashes are different keys; only equal hashes need a second look.
+        aggregate=f"count(*) - count(DISTINCT hash({keys}))",
+        is_counted=False,
     )
 
 
@@ -158,14 +145,15 @@ def _values(
     promise: str,
     arguments: Mapping[str, Any] | None = None,
 ) -> Check:
-    column = contract.columns[name]
+    violation = _violation(check, quote(name), contract.columns[name])
     return Check(
         check,
         "critical",
         f"{name} of {contract.table} {promise}.",
         column=name,
-        failing_rows=_rows_where(contract, name, _violation(check, quote(name), column)),
+        failing_rows=_rows_where(contract, name, violation),
         arguments=None if arguments is None else {"column": name, **arguments},
+        aggregate=count_where(violation),
     )
 
 

@@ -11,12 +11,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.answers import Question
 from expectations.context import GxObject, ephemeral_context
-from expectations.report import Outcome, Report, Result, ValidationError
+from expectations.report import Outcome, Page, Report, Result, ValidationError
 from expectations.rule import Rule
 from expectations.rules import rules_for
 from expectations.suites import (
@@ -25,7 +25,6 @@ from expectations.suites import (
     Check,
     checks_for,
     select_failing_rows,
-    suite_for,
 )
 from warehouse.contracts.table import Contract, ContractError, contracts
 
@@ -34,21 +33,13 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 20
 CELL_LENGTH = 200
+_BATCH = "all"
 # Without the last two a finished query is rolled back and its result lost ("[]").
 _ENGINE: Mapping[str, object] = {
     "connect_args": {"read_only": True},
     "isolation_level": "AUTOCOMMIT",
     "skip_autocommit_rollback": True,
 }
-
-
-@dataclass(frozen=True)
-class _Target:
-    """One table: where its rows are (a SQL table expression), and its checks."""
-
-    table: str
-    rows: str
-    checks: Sequence[Check]
 
 
 def validate_database(
@@ -69,15 +60,15 @@ def validate_database(
     """
     if not path.is_file():
         raise ValidationError(f"stage {stage}: no database at {path}; build it first")
-    targets = []
+    questions = []
     for table in tables:
         promised = _contract(table, known)
         runnable = [r for r in rules_for(promised, rules) if not (alone and r.needs_database)]
         checks = checks_for(promised, with_references=not alone)
-        targets.append(
-            _Target(table, promised.sql_name, [*checks, *(rule.check() for rule in runnable)])
+        questions.append(
+            Question(table, promised.sql_name, [*checks, *(rule.check() for rule in runnable)])
         )
-    return _validate(path, targets, stage)
+    return ask(path, questions, stage)
 
 
 def _contract(table: str, known: Mapping[str, Contract] | None) -> Contract:
@@ -89,35 +80,51 @@ def _contract(table: str, known: Mapping[str, Contract] | None) -> Contract:
         ) from None
 
 
-def _validate(database: Path, targets: Sequence[_Target], stage: str) -> Report:
+def ask(database: Path, questions: Sequence[Question], stage: str) -> Report:
+    """Great Expectations' results of one suite per table.
+
+    Raises ValidationError if the file cannot be opened.
+    """
     results: list[Result] = []
-    pages: list[Mapping[str, Any]] = []
-    with ephemeral_context() as context, _datasource(context, database) as (datasource, engine):
-        for target in targets:
-            page = _run_checks(datasource, target)
-            pages.append({**page, "stage": stage})
-            results += _results(engine, target, page, stage)
+    pages: list[Page] = []
+    with ephemeral_context() as context, opened(context, database, questions) as datasource:
+        for question in questions:
+            found = _run_checks(datasource, question)
+            results += _results(datasource.get_engine(), question, found, stage)
+            pages.append(Page(stage, found))
     return Report(tuple(sorted(results, key=lambda r: r.sort_key)), tuple(pages))
 
 
 @contextmanager
-def _datasource(context: GxObject, database: Path) -> Iterator[tuple[GxObject, Engine]]:
-    """A data source on a DuckDB file and its engine; closed at the end."""
+def opened(context: GxObject, database: Path, questions: Sequence[Question]) -> Iterator[GxObject]:
+    """A data source on a DuckDB file with one asset per table; closed at the end.
+
+    All assets are added at once: each addition would write the whole configuration again.
+    """
+    assets = [
+        {
+            "name": each.table,
+            "type": "query",
+            "query": f"SELECT * FROM {each.rows}",
+            "batch_definitions": [{"name": _BATCH}],
+        }
+        for each in questions
+    ]
+    address = _address(str(database))
     try:
         datasource = context.data_sources.add_sql(
-            "warehouse", connection_string=_address(str(database)), kwargs=_ENGINE
+            "warehouse", connection_string=address, kwargs=_ENGINE, assets=assets
         )
     except ConnectionError as error:
         raise ValidationError(
             f"{database} cannot be opened for validation: {_plain(str(error))}. "
             "Close every connection to it first, also in this process."
         ) from error
-    engine = datasource.get_engine()
     try:
-        yield datasource, engine
+        yield datasource
     finally:
         # Both keep the file open, and then nothing in this process can write to it.
-        engine.dispose()
+        datasource.get_engine().dispose()
         datasource.get_execution_engine().engine.dispose()
 
 
@@ -132,30 +139,30 @@ def _address(database: str) -> str:
     return URL.create("duckdb", database=database).render_as_string()
 
 
-def _run_checks(datasource: GxObject, target: _Target) -> dict[str, Any]:
+def _run_checks(datasource: GxObject, question: Question) -> GxObject:
     """All checks of one table at once. A checkpoint would take 50 % longer."""
-    asset = datasource.add_query_asset(target.table, query=f"SELECT * FROM {target.rows}")
-    batch = asset.add_batch_definition_whole_table("all").get_batch()
-    suite = suite_for(target.table, target.checks)
-    page: dict[str, Any] = batch.validate(suite, result_format="BASIC").to_json_dict()
-    return page
+    from great_expectations.validator.v1_validator import Validator  # noqa: PLC0415
+
+    from expectations.counting import suite_for  # noqa: PLC0415 - see ephemeral_context
+
+    batch = datasource.get_asset(question.table).get_batch_definition(_BATCH)
+    validator = Validator(batch_definition=batch, result_format="BASIC")
+    return validator.validate_expectation_suite(suite_for(question))
 
 
-def _results(
-    engine: Engine, target: _Target, page: Mapping[str, Any], stage: str
-) -> Iterator[Result]:
-    """One record per check; the failing rows are added to the page's results."""
-    found = {r["expectation_config"]["meta"]["position"]: r for r in page["results"]}
-    results = [(check, found[at]) for at, check in enumerate(target.checks)]
-    n_rows = next(r["result"].get("observed_value") for c, r in results if c.name == ROW_COUNT)
+def _results(engine: Engine, question: Question, found: GxObject, stage: str) -> Iterator[Result]:
+    """One record per check; the failing rows are added to Great Expectations' results."""
+    by_position = {each.expectation_config.meta["position"]: each for each in found.results}
+    results = [(check, by_position[at]) for at, check in enumerate(question.checks)]
+    n_rows = next((r.result.get("observed_value") for c, r in results if c.name == ROW_COUNT), None)
     for check, result in results:
         outcome, count, details = _outcome(check, result)
         if outcome == "failed" and check.failing_rows is not None:
-            details = _failing_rows(engine, target, check.failing_rows)
-            _show_rows(check, result["result"], details)
+            details = _failing_rows(engine, question, check.failing_rows)
+            _show_rows(check, result.result, details)
         yield Result(
             stage,
-            target.table,
+            question.table,
             check.name,
             check.column,
             check.severity,
@@ -176,16 +183,16 @@ def _show_rows(check: Check, result: dict[str, Any], details: Mapping[str, Any])
         result["partial_unexpected_list"] = rows
 
 
-def _outcome(check: Check, found: Mapping[str, Any]) -> tuple[Outcome, int | None, dict[str, Any]]:
+def _outcome(check: Check, found: GxObject) -> tuple[Outcome, int | None, dict[str, Any]]:
     """Outcome, number of failing rows, and what else is known without another query."""
-    error = _error(found["exception_info"])
+    error = _error(found.exception_info)
     if error is not None:
         return "not_run", None, {"error": error}
-    result = found["result"]
+    result = found.result
     count = None
     if check.failing_rows is not None:  # an empty table has no count at all
         count = result.get("observed_value" if check.arguments is None else "unexpected_count", 0)
-    if found["success"]:
+    if found.success:
         return "passed", count, {}
     return "failed", count, _observed(check, result)
 
@@ -216,11 +223,11 @@ def _plain(message: str) -> str:
     return " ".join(re.split(r"\[SQL:|\(Background on", message, maxsplit=1)[0].split())
 
 
-def _failing_rows(engine: Engine, target: _Target, sql: str) -> dict[str, Any]:
+def _failing_rows(engine: Engine, question: Question, sql: str) -> dict[str, Any]:
     """Up to 20 failing rows, always the same ones; Great Expectations would take any."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see ephemeral_context
 
-    query = f"{select_failing_rows(target.rows, sql)} ORDER BY ALL LIMIT {ROWS_SHOWN}"
+    query = f"{select_failing_rows(question.rows, sql)} ORDER BY ALL LIMIT {ROWS_SHOWN}"
     try:
         with engine.connect() as connection:
             rows = connection.exec_driver_sql(query).mappings().all()

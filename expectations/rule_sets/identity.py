@@ -11,7 +11,10 @@ IDENTITY: tuple[Rule, ...] = (
         "is the display name of the other's key, or if they differ by case alone.",
         "SELECT system, model_id, min(name) AS one_name, max(name) AS other_name, "
         "count(DISTINCT lower(trim(name))) AS n_names, count(DISTINCT lower(trim(name))) "
-        "FILTER (rule IN ('raw', 'normal_form')) AS n_own FROM {batch} GROUP BY system, model_id "
+        "FILTER (rule IN ('raw', 'normal_form')) AS n_own FROM {batch} "
+        # Most keys occur once; only the others are grouped.
+        "WHERE hash(system, model_id) IN (SELECT hash(system, model_id) FROM {batch} "
+        "GROUP BY ALL HAVING count(*) > 1) GROUP BY system, model_id "
         "HAVING n_names > 1 AND (n_own > 1 OR (n_own = 1 AND bool_or(rule = 'alias')))",
     ),
     on("core.model_families").warning(

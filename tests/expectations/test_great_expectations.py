@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from expectations.answers import Question
+from expectations.context import ephemeral_context
 from expectations.docs import build_docs
 from expectations.rule import Rule
+from expectations.suites import checks_for
+from expectations.validate import opened
 from tests.conftest import ROOT
 from tests.support.pages import HOSTILE
 from tests.support.validation import KNOWN, MODELS, NO_RULES, alone, models, validate
@@ -119,37 +123,57 @@ def test_validation_sends_no_analytics_and_opens_no_connection(tmp_path: Path) -
     assert (int(done.stdout) > 0, done.stderr) == (True, "")
 
 
-def test_expectation_computes_its_configuration_once() -> None:
-    from expectations.counting import CLASSES, Expectation, QueryFindsNoRows
+def test_expectations_of_a_table_share_one_metric() -> None:
+    from expectations.counting import METRIC, suite_for
 
-    arguments = {
-        "unexpected_rows_query": "SELECT 1",
-        "severity": "warning",
-        "meta": {"position": 3},
-    }
-    made = QueryFindsNoRows(**arguments)
-    assert made.configuration is made.configuration
-    assert made.configuration == Expectation.configuration.fget(made)
-    assert made.configuration.kwargs["unexpected_rows_query"] == "SELECT 1"
-    for kind in CLASSES.values():
-        assert kind.configuration is QueryFindsNoRows.configuration, kind
+    suite = suite_for(Question("core.models", MODELS.sql_name, checks_for(MODELS)))
+    needed = {id(each.get_validation_dependencies()) for each in suite.expectations}
+    (metric,) = suite.expectations[0].get_validation_dependencies().get_metric_configurations()
+    assert len(suite.expectations) > 10 and len(needed) == 1
+    assert metric.metric_name == METRIC
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("expect_column_values_to_not_be_null", {}),
-        ("expect_column_values_to_be_in_set", {"value_set": [1]}),
-        ("expect_column_values_to_be_between", {"min_value": 1}),
-    ],
+def test_configuration_is_computed_once_and_copies_share_the_expectation() -> None:
+    from expectations.counting import Expectation, suite_for
+
+    suite = suite_for(Question("core.models", MODELS.sql_name, checks_for(MODELS)))
+    for made in suite.expectations:
+        known = made.configuration
+        assert known is made.configuration
+        assert known.to_json_dict() == Expectation.configuration.fget(made).to_json_dict()
+        copied = deepcopy(known)
+        copied.kwargs["batch_id"] = "other"
+        assert copied.to_domain_obj() is made and "batch_id" not in known.kwargs
+
+
+FAULTS = (
+    "UPDATE core.models SET n = -1, kind = NULL WHERE model_id = 'b'",
+    "UPDATE core.models SET n = NULL, kind = 'its', share = -1 WHERE model_id = 'b'",
+    "UPDATE core.models SET kind = NULL, share = NULL",
+    "DELETE FROM core.models",
 )
-def test_failing_values_are_counted_and_not_fetched(name: str, arguments: dict[str, Any]) -> None:
-    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 
-    from expectations.counting import CLASSES
 
-    made = CLASSES[name](column="n", **arguments)
-    engine = SqlAlchemyExecutionEngine(connection_string="duckdb:///:memory:")
-    metrics = made.get_validation_dependencies(execution_engine=engine).metric_configurations
-    assert f"{made.map_metric}.unexpected_count" in metrics
-    assert f"{made.map_metric}.unexpected_values" not in metrics
+@pytest.mark.parametrize("fault", FAULTS)
+def test_results_are_those_of_great_expectations_own_metrics(tmp_path: Path, fault: str) -> None:
+    """Every class of it that we answer from the one statement of a table."""
+    from expectations.counting import CLASSES, gxe
+
+    path = models(tmp_path, fault)
+    ours = {
+        r.expectation_config.meta["position"]: r for r in validate(path).pages[0].results.results
+    }
+    with (
+        ephemeral_context() as context,
+        opened(context, path, [Question("core.models", MODELS.sql_name, [])]) as source,
+    ):
+        batch = source.get_asset("core.models").get_batch_definition("all").get_batch()
+        for at, check in enumerate(checks_for(MODELS)):
+            if check.arguments is not None:
+                kind = getattr(gxe, "".join(map(str.capitalize, check.name.split("_"))))
+                assert issubclass(CLASSES[check.name], kind)
+                theirs = batch.validate(kind(**check.arguments), result_format="BASIC")
+                expected = {k: v for k, v in theirs.result.items() if not k.startswith("partial_")}
+                found = dict(ours[at].result)
+                found.pop("partial_unexpected_list", None)
+                assert (ours[at].success, found) == (theirs.success, expected), check.name
