@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field, fields
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import polars as pl
 
@@ -45,7 +45,8 @@ class Result:
         return self.stage, self.table_name, self.expectation, self.column_name or ""
 
 
-class Page(NamedTuple):
+@dataclass(frozen=True)
+class Page:
     """Great Expectations' own results of one table, for the Data Docs."""
 
     stage: str

@@ -63,12 +63,17 @@ def validate_database(
     questions = []
     for table in tables:
         promised = _contract(table, known)
-        runnable = [r for r in rules_for(promised, rules) if not (alone and r.needs_database)]
-        checks = checks_for(promised, with_references=not alone)
-        questions.append(
-            Question(table, promised.sql_name, [*checks, *(rule.check() for rule in runnable)])
-        )
+        checks = checks_of(promised, alone=alone, rules=rules)
+        questions.append(Question(table, promised.sql_name, checks))
     return ask(path, questions, stage)
+
+
+def checks_of(
+    promised: Contract, *, alone: bool = False, rules: Sequence[Rule] | None = None
+) -> list[Check]:
+    """Every check of a table; with `alone`, without those that read other tables."""
+    runnable = [r for r in rules_for(promised, rules) if not (alone and r.needs_database)]
+    return [*checks_for(promised, with_references=not alone), *(r.check() for r in runnable)]
 
 
 def _contract(table: str, known: Mapping[str, Contract] | None) -> Contract:

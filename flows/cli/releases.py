@@ -132,7 +132,16 @@ def _print_comparison(found: Comparison) -> None:
 
 @app.command()
 def verify(
-    release: ReleaseName = "latest", publish_to: PublishTo = None, as_json: AsJson = False
+    release: ReleaseName = "latest",
+    publish_to: PublishTo = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Also compare the DuckDB file with the Parquet files and re-run all expectations.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read every byte of a release and compare it with the manifest."""
     with progress(f"reading every file of {release}"):
@@ -151,6 +160,19 @@ def verify(
             "  what to do: point readers to a complete release with `observatory releases "
             "rollback`, then publish again; missing files are uploaded again"
         )
+    if full:
+        _check_again(release, publish_to, is_shown=not as_json)
+
+
+def _check_again(release: str, publish_to: list[str] | None, *, is_shown: bool) -> None:
+    for place in _places(publish_to):
+        with progress(f"checking every table of {release}"):
+            report = lazy.publish.check_again(place, lazy.catalog.resolve(place, release))
+        found = report.summary()
+        if is_shown:
+            counts = f"{found['passed']} of {found['expectations']} expectations passed"
+            print_line(f"{place.url}: {counts}")
+        report.raise_for_critical()
 
 
 def _print_verification(url: str, found: Verification) -> None:

@@ -1,9 +1,9 @@
-"""Publishing: uploads a staged release, validates what storage returns, moves the pointer."""
+"""Publishing: proves a staged release, uploads and verifies it, moves the pointer."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from expectations.copies import validate_copies
 from expectations.docs import build_docs
-from expectations.validate import validate_database
+from expectations.report import Report
+from expectations.suites import Check
+from expectations.validate import checks_of
 from warehouse.contracts.table import contracts
 from warehouse.publishing.channels import (
     copied_paths,
@@ -20,8 +22,9 @@ from warehouse.publishing.channels import (
     set_pointer,
 )
 from warehouse.publishing.pointer import VersionedPointer, read_for_update
-from warehouse.publishing.release_objects import DamagedError
+from warehouse.publishing.release_objects import DamagedError, release_key
 from warehouse.publishing.upload import read_back, repair, upload
+from warehouse.publishing.verify import database_entry, require_intact
 from warehouse.releases.manifest import (
     DATABASE,
     MANIFEST,
@@ -95,14 +98,17 @@ def publish_to(
     manifest: Manifest,
     allowed: Allowed = NOTHING,
     publisher: str | None = None,
-    validated: set[str] | None = None,
+    proved: set[str] | None = None,
 ) -> Published:
-    """Uploads a staged release, validates what storage returns, then moves `latest`.
+    """Uploads a staged release, verifies what storage returns, then moves `latest`.
 
-    The pointer moves only if it is still the one that this release was compared with. `validated`
-    are digests of tables that passed in this run; those that pass here are added. Raises
-    ReleaseError, StorageError, ValidationError.
+    The pointer moves only if it is still the one that this release was compared with. `proved` are
+    digests of DuckDB files that equal the Parquet files (`prove`); those that pass here are added.
+    Raises ReleaseError, StorageError, ValidationError.
     """
+    proved = set() if proved is None else proved
+    if database_entry(manifest).sha256 not in proved:
+        prove(folder, manifest, proved)
     storage = open_storage(target)
     expected = read_for_update(storage, "latest")
     _require_place(storage, manifest, expected, allowed)
@@ -111,11 +117,7 @@ def publish_to(
     if not allowed.shrink:
         _require_no_shrink(target, manifest, before)
     sent = upload(folder, manifest, storage, before=before)
-    validated = set() if validated is None else validated
-    verify_published(
-        storage, sent.manifest, folder, validated | _validated_before(manifest, before)
-    )
-    validated |= {table.sha256 for table in sent.manifest.tables}
+    verify_published(storage, sent.manifest, folder, proved)
     set_pointer(storage, manifest.release_id, expected=expected, moved_by=publisher)
     size = f"{sent.uploaded_bytes:,} bytes uploaded"
     how = "already complete, reused" if sent.already_complete else size
@@ -176,46 +178,73 @@ def _require_no_shrink(target: str, manifest: Manifest, before: Manifest | None)
         )
 
 
-def verify_published(
-    storage: Storage, manifest: Manifest, folder: Path, validated: set[str]
-) -> None:
-    """Reads a release back, every byte of its tables and DuckDB file, and validates them.
+def verify_published(storage: Storage, manifest: Manifest, folder: Path, proved: set[str]) -> None:
+    """Hashes every table and the DuckDB file of a release in storage, and compares the two.
 
-    Each Parquet file must have the same rows and columns as its table in the DuckDB file. Great
-    Expectations validates the tables whose digests are not in `validated`. Damaged objects are
-    uploaded again if the staged folder has the right bytes. Raises ReleaseError, ValidationError.
+    What was staged and what storage returns have the same SHA-256, so what `prove` found in the
+    staged folder holds for both. Only the DuckDB file of another publisher is downloaded: its bytes
+    differ. Damaged objects are uploaded again if the staged folder has the right bytes. Raises
+    ReleaseError, ValidationError.
     """
-    with scratch_folder("readback") as scratch:
-        try:
-            files = read_back(storage, manifest.release_id, scratch)
-        except DamagedError as error:
-            log.warning("%s", error)
-            repair(folder, storage, manifest, trust_checksums=False)
-            files = read_back(storage, manifest.release_id, scratch)
-        new = [t.name for t in manifest.tables if t.sha256 not in validated]
-        database = scratch / DATABASE
-        report = validate_copies(database, files, manifest.release_id, "published")
-        report += validate_database(database, new, "published", alone=True)
+    try:
+        require_intact(storage, manifest)
+    except DamagedError as error:
+        log.warning("%s", error)
+        repair(folder, storage, manifest, trust_checksums=False)
+        require_intact(storage, manifest)
+    database = database_entry(manifest)
+    if database.sha256 not in proved:
+        with scratch_folder("readback") as scratch:
+            path = scratch / DATABASE
+            storage.download(release_key(manifest.release_id, DATABASE), path, durable=False)
+            _compare_copies(path, folder, manifest).raise_for_critical()
+        proved.add(database.sha256)
+
+
+def prove(folder: Path, manifest: Manifest, proved: set[str] | None = None) -> Report:
+    """Compares the DuckDB file of a staged release with its Parquet files, table by table.
+
+    Every expectation was checked on these rows in the build, before the warehouse was replaced. Of
+    a table without the rows that a license excludes, all are checked again: its rows are others.
+    The digest of a file that passes is added to `proved`. Raises ValidationError.
+    """
+    known = contracts()
+    cut = {x.table for x in manifest.left_out if x.predicate is not None} & set(known)
+    again = {table: checks_of(known[table], alone=True) for table in sorted(cut)}
+    report = _compare_copies(folder / DATABASE, folder, manifest, again)
     report.raise_for_critical()
+    if proved is not None:
+        proved.add(database_entry(manifest).sha256)
+    return report
 
 
-def _validated_before(manifest: Manifest, before: Manifest | None) -> set[str]:
-    """Digests of tables that the same code published: they passed its expectations."""
-    if before is None or before.code["digest"] != manifest.code["digest"]:
-        return set()
-    return {table.sha256 for table in before.tables}
+def _compare_copies(
+    database: Path,
+    folder: Path,
+    manifest: Manifest,
+    again: Mapping[str, Sequence[Check]] | None = None,
+) -> Report:
+    files = {table.name: folder / table.path for table in manifest.tables}
+    return validate_copies(database, files, manifest.release_id, "published", also=again)
 
 
-def add_docs(folder: Path, manifest: Manifest, validated: set[str] | None = None) -> Manifest:
-    """Adds Data Docs of the tables in a staged public release.
+def check_again(storage: Storage, release_id: str) -> Report:
+    """Every expectation on a release in storage, such as one that was taken from elsewhere.
 
-    The Data Docs of the build may show rows that a license excludes. The digests of tables that
-    pass are added to `validated`.
+    Tables and DuckDB file are downloaded and compared. References and rules that read other tables
+    are left out, since the release may not have those. Raises DamagedError, ValidationError.
     """
-    tables = [t.name for t in manifest.tables]
-    report = validate_database(folder / DATABASE, tables, "published", alone=True)
-    if validated is not None and not report.failures("critical"):
-        validated |= {table.sha256 for table in manifest.tables}
+    with scratch_folder("verify") as scratch:
+        files = read_back(storage, release_id, scratch)
+        again = {table: checks_of(contracts()[table], alone=True) for table in files}
+        return validate_copies(scratch / DATABASE, files, release_id, "published", also=again)
+
+
+def add_docs(folder: Path, manifest: Manifest, report: Report) -> Manifest:
+    """Adds Data Docs of the tables in a staged public release: what `prove` found.
+
+    The Data Docs of the build may show rows that a license excludes.
+    """
     build_docs([report], folder / DOCS, manifest.as_of)
     return add_files(folder, manifest)
 

@@ -32,6 +32,7 @@ from flows.steps.publish import (
     Published,
     add_docs,
     add_page,
+    prove,
     publish_to,
 )
 from transforms.plan import plan
@@ -197,13 +198,11 @@ def publish(
     Raises ReleaseError, StorageError, ValidationError; the target's `latest` is then unchanged.
     """
     publisher = settings.signature(audience)
-    validated: set[str] = set()
+    proved: set[str] = set()
     with scratch_folder("release") as scratch:
         folder = scratch / "release"
-        manifest = stage(settings, folder, audience, wrap, with_history=True, validated=validated)
-        return [
-            wrap(publish_to)(t, folder, manifest, allowed, publisher, validated) for t in targets
-        ]
+        manifest = stage(settings, folder, audience, wrap, with_history=True, proved=proved)
+        return [wrap(publish_to)(t, folder, manifest, allowed, publisher, proved) for t in targets]
 
 
 @own_disk_as(ReleaseError)
@@ -214,16 +213,16 @@ def stage(
     wrap: Wrap = plain,
     *,
     with_history: bool = False,
-    validated: set[str] | None = None,
+    proved: set[str] | None = None,
 ) -> Manifest:
     """Stages the warehouse file as a release in an empty folder, with Data Docs and page.
 
-    `with_history` adds the history's files, which releases in one storage share. The digests of
-    tables that pass validation here are added to `validated`. Raises ReleaseError.
+    `with_history` adds the history's files, which releases in one storage share. The digest of the
+    DuckDB file is added to `proved`. Raises ReleaseError, ValidationError.
     """
     _about(settings.warehouse)  # nothing is locked beside a file that is no warehouse
     with unchanged(settings.warehouse):
-        return _stage(settings, folder, audience, wrap, with_history, validated)
+        return _stage(settings, folder, audience, wrap, with_history, proved)
 
 
 def _stage(
@@ -232,7 +231,7 @@ def _stage(
     audience: Audience,
     wrap: Wrap,
     with_history: bool,
-    validated: set[str] | None,
+    proved: set[str] | None,
 ) -> Manifest:
     as_of, is_sample = _about(settings.warehouse)
     documents = _documents(settings) if audience == "internal" else {}
@@ -250,8 +249,9 @@ def _stage(
         documents=documents,
         shared=shared,
     )
+    report = wrap(prove)(folder, manifest, proved)
     if audience == "public":
-        manifest = wrap(add_docs)(folder, manifest, validated)
+        manifest = wrap(add_docs)(folder, manifest, report)
     return wrap(add_page)(folder, manifest)
 
 

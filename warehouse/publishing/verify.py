@@ -7,13 +7,16 @@ from hashlib import sha256
 
 from warehouse.publishing.pointer import CHANNELS, read_pointer
 from warehouse.publishing.release_objects import (
+    DamagedError,
     digest_of,
     parallel_map,
     release_key,
     stored_manifest,
 )
-from warehouse.releases.manifest import MANIFEST, FileEntry
+from warehouse.releases.manifest import DATABASE, MANIFEST, FileEntry, Manifest
 from warehouse.storage.protocol import MissingObjectError, Storage, check_key
+
+OK = "intact"
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,29 @@ def verify(storage: Storage, release_id: str) -> Verification:
     )
 
 
+def require_intact(storage: Storage, manifest: Manifest) -> None:
+    """Hashes every table and the DuckDB file of a release in storage. Raises DamagedError."""
+    entries = [*manifest.tables, database_entry(manifest)]
+    keys = [release_key(manifest.release_id, entry.path) for entry in entries]
+    found = parallel_map(lambda keyed: _check(storage, *keyed), zip(keys, entries, strict=True))
+    if wrong := [f"{key} is {what}" for key, what in zip(keys, found, strict=True) if what != OK]:
+        raise DamagedError(
+            f"{storage.url}: {', '.join(wrong)}; publish again to upload what differs from the "
+            "manifest"
+        )
+
+
+def database_entry(manifest: Manifest) -> FileEntry:
+    """The entry of the release's DuckDB file."""
+    return next(entry for entry in manifest.files if entry.path == DATABASE)
+
+
 def _check(storage: Storage, key: str, entry: FileEntry) -> str:
     try:
         digest = storage.rehash(check_key(key))
     except MissingObjectError:
         return "missing"
-    return "intact" if digest == digest_of(entry) else "damaged"
+    return OK if digest == digest_of(entry) else "damaged"
 
 
 def _matches_pointers(storage: Storage, release_id: str, digest: str) -> bool:

@@ -216,34 +216,99 @@ def test_an_invalid_duckdb_file_is_replaced(
 # --- the command line, on the sample -------------------------------------------------------------
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
-    """The tables of each validation of a release."""
-    times: list[set[str]] = []
-    real = publish.validate_database
+def test_a_release_of_several_places_is_compared_once(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What storage returns is proved by SHA-256, so nothing is downloaded."""
+    compared: list[Path] = []
+    real = publish.validate_copies
 
-    def spy(path: Path, tables: list[str], stage: str, *, alone: bool) -> Any:
-        times.append(set(tables))
-        return real(path, tables, stage, alone=alone)
+    def spy(database: Path, *arguments: Any, **more: Any) -> Any:
+        compared.append(database)
+        return real(database, *arguments, **more)
 
-    monkeypatch.setattr(publish, "validate_database", spy)
-    return times
+    monkeypatch.setattr(publish, "validate_copies", spy)
+    monkeypatch.setattr(LocalStorage, "download", None)
+    warehouse = f"--warehouse={sample / 'observatory.duckdb'}"
+    places = [f"--publish-to={tmp_path / name}" for name in "ab"]
+    done = CliRunner().invoke(app, ["publish", warehouse, *places], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert len(compared) == 1
+    ids = {reader_sees(LocalStorage(tmp_path / name)) for name in "ab"}
+    assert len(ids) == 1
 
 
-def test_only_new_tables_are_validated_again(sample: Path, asked: list[set[str]]) -> None:
-    storage = LocalStorage(sample / "published")
-    before = latest_manifest(storage)
-    assert before is not None
-    with duckdb.connect(str(sample / "observatory.duckdb")) as con:
-        con.execute("UPDATE mart.arena_leaders SET best_model = best_model || ' '")
-    second = publish_as_of(sample, date(2026, 8, 16))
-    assert asked == [{"mart.arena_leaders"}]
-    after = latest_manifest(storage)
-    assert after is not None
-    assert after.release_id == second == reader_sees(storage)
-    # Other code may have other expectations: everything is validated.
-    other = before.model_copy(update={"code": before.code | {"digest": "other"}})
-    assert publish._validated_before(after, other) == set()
+def swap_row(file: Path) -> None:
+    """A Parquet file with the same number of rows, one of them another."""
+    new = file.with_suffix(".new")
+    with duckdb.connect() as con:
+        con.execute(
+            f"COPY (SELECT * REPLACE (coalesce(downloads, 0) + (row_number() OVER () = 1)::INT "
+            f"AS downloads) FROM '{file}') TO '{new}'"
+        )
+    new.replace(file)
+
+
+def drop_row(file: Path) -> None:
+    new = file.with_suffix(".new")
+    with duckdb.connect() as con:
+        con.execute(f"COPY (FROM '{file}' OFFSET 1) TO '{new}'")
+    new.replace(file)
+
+
+def change_table(file: Path) -> None:
+    with duckdb.connect(str(file.parent / "observatory.duckdb")) as con:
+        con.execute("UPDATE core.counts SET downloads = downloads + 1 WHERE day = '2026-08-01'")
+
+
+@pytest.mark.parametrize("fault", [swap_row, drop_row, change_table])
+def test_a_staged_release_whose_copies_differ_is_not_published(
+    staged: Staged, tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
+    folder, manifest = staged
+    fault(folder / "core.counts.parquet")
+    with pytest.raises(ValidationError, match=f"core.counts: {SAME_ROWS} failed"):
+        publish.publish_to(str(tmp_path / "published"), folder, manifest)
+    assert not (tmp_path / "published" / "latest.json").exists()
+    assert not LocalStorage(tmp_path / "published").keys("releases/")
+
+
+class Flipping(LocalStorage):
+    """Storage that changes one byte of an object when it is stored, as often as it is stored."""
+
+    def put_file(
+        self, key: str, path: Path, sha256: str | None = None, if_absent: bool = False
+    ) -> bool:
+        done = super().put_file(key, path, sha256, if_absent)
+        if key.endswith("core.counts.parquet"):
+            stored = self.root / key
+            data = bytearray(stored.read_bytes())
+            data[len(data) // 2] ^= 1
+            stored.write_bytes(data)
+        return done
+
+
+def test_a_byte_flipped_in_storage_is_an_error_and_the_pointer_stays(
+    staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Flipping(tmp_path / "published")
+    monkeypatch.setattr(publish, "open_storage", lambda _: storage)
+    with pytest.raises(DamagedError, match=r"core\.counts\.parquet is damaged"):
+        publish.publish_to(storage.url, *staged)
+    assert read_pointer(storage) is None
+
+
+def test_the_duckdb_file_of_another_publisher_is_compared_too(
+    staged: Staged, other: Staged, tmp_path: Path
+) -> None:
+    """It has the right number of rows, so it is not replaced; one of them is another."""
+    storage = LocalStorage(tmp_path / "published")
+    key = f"releases/{staged[1].release_id}/observatory.duckdb"
+    change_table(other[0] / "core.counts.parquet")
+    storage.put_file(key, other[0] / "observatory.duckdb")
+    with pytest.raises(ValidationError, match=f"core.counts: {SAME_ROWS} failed"):
+        publish.publish_to(storage.url, *staged)
+    assert read_pointer(storage) is None
 
 
 # Two countries in each other's place: other shares, and every rule still holds.
@@ -303,6 +368,9 @@ def test_damage_in_storage_is_an_error_and_the_pointer_stays(sample: Path) -> No
     assert done.exit_code == 0
     assert f"release {first} intact" in done.stdout
     key = f"releases/{first}/mart.arena_leaders.parquet"
+    done = call(sample, "releases", "verify", "--full")
+    assert done.exit_code == 0, done.output
+    assert "expectations passed" in done.stdout
     path = storage.root / key
     path.write_bytes(path.read_bytes()[:-4] + b"PAR2")
     done = call(sample, "releases", "verify", first)
@@ -319,9 +387,7 @@ def test_damage_in_storage_is_an_error_and_the_pointer_stays(sample: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_public_release_has_data_docs_of_its_own_tables(
-    sample: Path, tmp_path: Path, asked: list[set[str]]
-) -> None:
+def test_a_public_release_has_data_docs_of_its_own_tables(sample: Path, tmp_path: Path) -> None:
     place = tmp_path / "open"
     warehouse = f"--warehouse={sample / 'observatory.duckdb'}"
     done = CliRunner().invoke(
@@ -334,9 +400,8 @@ def test_a_public_release_has_data_docs_of_its_own_tables(
     pages = [e.path for e in manifest.files if e.path.startswith("validation/")]
     assert "validation/index.html" in pages
     tables = {t.name for t in manifest.tables}
-    assert asked == [tables, set()]  # for the docs; what is read back has the same bytes
     shown = {p.rsplit("/", 1)[1].removesuffix(".html") for p in pages if "/validations/" in p}
-    assert shown == tables
+    assert shown == {*tables, "meta.release"}
     left_out = {x.table for x in manifest.left_out if x.predicate is None}
     text = storage.get_bytes("latest/validation/index.html").decode()
     assert left_out
