@@ -239,12 +239,12 @@ def test_a_release_of_several_places_is_compared_once(
 
 
 def swap_row(file: Path) -> None:
-    """A Parquet file with the same number of rows, one of them another."""
+    """A Another value in one row of a Parquet file."""
     new = file.with_suffix(".new")
     with duckdb.connect() as con:
         con.execute(
             f"COPY (SELECT * REPLACE (coalesce(downloads, 0) + (row_number() OVER () = 1)::INT "
-            f"AS downloads) FROM '{file}') TO '{new}'"
+            f"AS downloads) FROM '{file}') TO '{new}' (FORMAT parquet)"
         )
     new.replace(file)
 
@@ -252,7 +252,7 @@ def swap_row(file: Path) -> None:
 def drop_row(file: Path) -> None:
     new = file.with_suffix(".new")
     with duckdb.connect() as con:
-        con.execute(f"COPY (FROM '{file}' OFFSET 1) TO '{new}'")
+        con.execute(f"COPY (FROM '{file}' OFFSET 1) TO '{new}' (FORMAT parquet)")
     new.replace(file)
 
 
