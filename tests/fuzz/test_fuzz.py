@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -42,6 +44,20 @@ def test_a_mutant_is_read_quarantined_or_refused_by_name(tmp_path: Path) -> None
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_thousands_of_mutants_of_the_sample(tmp_path: Path) -> None:
     assert list(violations(SAMPLE, tmp_path / "mutants", range(300, 6000))) == []
+
+
+def test_a_column_that_moves_within_a_file_of_epoch_changes_no_row(tmp_path: Path) -> None:
+    judge = Judge(parse_snapshot, tmp_path / "moved")
+    (sound,) = (each for each in inputs(SAMPLE) if each.source == "epoch")
+    before = judge.load(sound).rows
+    for name, data in sound.files.items():
+        for column in (0, 3, 9):
+            rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+            text = io.StringIO()
+            csv.writer(text).writerows(
+                [*row[:column], *row[column + 1 :], row[column]] for row in rows
+            )
+            assert judge.load(sound.with_file(name, text.getvalue().encode())).rows == before
 
 
 def test_an_undamaged_input_loads_every_record(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from flows.sources.formats.damage import DamagedFileError
 from flows.sources.formats.json_text import readable_paths
 from flows.sources.hub.page import NEWEST
 from flows.sources.quarantine import (
@@ -72,6 +73,9 @@ def load_items(
     that does not have the format in its contract becomes null and is quarantined.
     """
     pages = snapshot.find("pages/")
+    for page in pages:
+        if not page.bytes:  # DuckDB reads it as a page without items
+            raise DamagedFileError(f"{page.name}: is empty")
     paths = archive.paths(pages)
     target = _Target(con, snapshot, contract(table))
     with scratch_folder("listing") as folder:

@@ -96,7 +96,7 @@ def _load(
     con: duckdb.DuckDBPyConnection, archive: Archive, snapshot: Snapshot, file: ArchivedFile
 ) -> None:
     table = contract("raw.hub_trending")
-    read_document(archive.read(file))  # DuckDB also reads several documents one after another
+    _strip(archive.read(file))  # DuckDB also reads several documents, and one without the key
     try:
         _read(con, archive.paths([file])[0])
     except duckdb.InvalidInputException:  # half a surrogate, or a repeated key
