@@ -55,10 +55,11 @@ def _check(what: str, count: int, size: int) -> None:
 
 def _chunk(data: bytes, column: pq.ColumnChunkMetaData) -> tuple[int, int]:
     """Unpacked bytes and values of a column in one row group."""
-    if not column.total_compressed_size:  # a row group without rows has no page
+    if not column.total_compressed_size:
         return 0, 0
     first = (column.dictionary_page_offset if column.has_dictionary_page else 0) or 0
-    at = first if 0 < first < column.data_page_offset else column.data_page_offset
+    # Without rows there may be a dictionary and no data page.
+    at = min((offset for offset in (first, column.data_page_offset) if offset > 0), default=0)
     end, unpacked, values = at + column.total_compressed_size, 0, 0
     if not 0 < at <= end <= len(data):
         raise DamagedParquetError(f"column {column.path_in_schema!r:.60} is outside the file")
