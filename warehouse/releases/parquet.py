@@ -5,6 +5,7 @@ DuckDB writes it, not Polars: Power BI cannot read the encodings that Polars use
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -14,8 +15,9 @@ from warehouse.database.read_files import parquet
 from warehouse.releases.manifest import ColumnEntry, LicenseEntry, ReleaseError, TableEntry
 from warehouse.storage.files import file_sha256
 
-# Every BI tool reads zstd and V1 pages. The row group size is fixed because it changes the bytes.
-OPTIONS = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE 122880"
+ROW_GROUP = 122_880  # rows; fixed because it changes the bytes
+# Every BI tool reads zstd and V1 pages.
+OPTIONS = f"FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V1, ROW_GROUP_SIZE {ROW_GROUP}"
 
 
 def select_sql(contract: Contract, relation: str, rows: str = "true") -> str:
@@ -25,8 +27,38 @@ def select_sql(contract: Contract, relation: str, rows: str = "true") -> str:
     """
     rest = [c for c in contract.columns if c not in contract.key]
     order = ", ".join(f"{quote(c)} ASC NULLS LAST" for c in (*contract.key, *rest))
+    return f"{_unsorted_sql(contract, relation, rows)} ORDER BY {order}"
+
+
+def _unsorted_sql(contract: Contract, relation: str, rows: str) -> str:
     columns = ", ".join(quote(c) for c in contract.columns)
-    return f"FROM {relation} SELECT {columns} WHERE {rows} ORDER BY {order}"
+    return f"FROM {relation} SELECT {columns} WHERE {rows}"
+
+
+def is_in_order(con: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
+    """Whether the key of every row is greater than that of the row stored before it.
+
+    The stored order is then the one that `select_sql` sorts by: no key is null and none occurs
+    twice. False also for a table from which rows were deleted, and for one so small that it is
+    sorted faster than checked.
+    """
+    table, key = contract.sql_name, [quote(c) for c in contract.key]
+    n_rows = con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+    if n_rows <= ROW_GROUP:
+        return False
+    before = ", ".join(f"lag({c}) OVER () AS b{n}" for n, c in enumerate(key))
+    falls = f"""SELECT 1 FROM (
+        SELECT {", ".join(key)}, {before}, rowid AS r, lag(rowid) OVER () AS rb FROM {table})
+        WHERE r > 0 AND NOT coalesce(r = rb + 1 AND {_follows(key)}, false) LIMIT 1"""
+    return not con.execute(falls).fetchall()
+
+
+def _follows(key: Sequence[str], at: int = 0) -> str:
+    """SQL: whether a row's key is greater than the previous one; null if a column is null."""
+    greater = f"{key[at]} > b{at}"
+    if at == len(key) - 1:
+        return greater
+    return f"({greater} OR ({key[at]} = b{at} AND {_follows(key, at + 1)}))"
 
 
 def write_table(
@@ -34,10 +66,12 @@ def write_table(
 ) -> int:
     """Writes the rows of a table that meet a SQL condition, sorted by key. Returns their number.
 
-    Raises ReleaseError if the table does not match its contract.
+    A table that is stored in that order is not sorted again: COPY keeps the stored order (DuckDB's
+    `preserve_insertion_order`). Raises ReleaseError if the table does not match its contract.
     """
-    query = select_sql(contract, contract.sql_name, rows)
     try:
+        select = _unsorted_sql if is_in_order(con, contract) else select_sql
+        query = select(contract, contract.sql_name, rows)
         written = con.execute(f"COPY ({query}) TO {literal(str(path))} ({OPTIONS})").fetchone()
         found = con.execute(f"DESCRIBE FROM {parquet(path)}").fetchall()
     except duckdb.Error as error:
