@@ -27,6 +27,7 @@ from expectations.suites import (
     select_failing_rows,
 )
 from warehouse.contracts.table import Contract, ContractError, contracts
+from warehouse.database.duckdb_file import attach_unpublished, unpublished_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -126,6 +127,9 @@ def opened(context: GxObject, database: Path, questions: Sequence[Question]) -> 
             "Close every connection to it first, also in this process."
         ) from error
     try:
+        if unpublished_path(database).exists():
+            with datasource.get_engine().connect() as connection:
+                connection.exec_driver_sql(attach_unpublished(database, read_only=True))
         yield datasource
     finally:
         # Both keep the file open, and then nothing in this process can write to it.

@@ -264,7 +264,7 @@ def _opened(build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     con = duckdb_file.bounded(duckdb_file.connect(build))
     try:
         yield con
-        con.execute("CHECKPOINT")
+        duckdb_file.checkpoint(con)
     finally:
         con.close()
 

@@ -11,7 +11,8 @@ from flows.steps import data_docs
 from flows.steps.build import NothingToBuildError, chosen_snapshots
 from flows.steps.publish import NOTHING, Allowed, check_places
 from warehouse.archive.archive import Archive
-from warehouse.database.duckdb_file import WarehouseError, require_own
+from warehouse.database.build_files import require_own
+from warehouse.database.duckdb_file import WarehouseError
 from warehouse.releases.manifest import Audience
 
 

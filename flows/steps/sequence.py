@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -40,14 +39,13 @@ from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot
 from warehouse.code_version import code_version
 from warehouse.contracts.table import contracts
-from warehouse.database.duckdb_file import (
+from warehouse.database.build_files import (
     build_path,
-    open_built,
-    open_read_only,
-    real_path,
+    move,
     remove_dead_builds,
     swap_in,
 )
+from warehouse.database.duckdb_file import open_built, open_read_only, real_path, remove
 from warehouse.database.lock import alone, unchanged
 from warehouse.database.own_disk import DiskError
 from warehouse.releases.manifest import Audience, FileEntry, Manifest, ReleaseError
@@ -176,12 +174,9 @@ def finish(path: Path, snapshots: list[Snapshot], report: Report, clocks: steps.
 
 def _end_build(path: Path, warehouse: Path, *, keep: bool) -> None:
     """Keeps a build that failed validation for inspection, and no other: it may fill the disk."""
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)
-    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
-    if not keep:
-        path.unlink(missing_ok=True)
-    elif path.exists():
-        path.replace(path.with_name(f"{real_path(warehouse).stem}.failed.duckdb"))
+    if keep and path.exists():
+        move(path, path.with_name(f"{real_path(warehouse).stem}.failed.duckdb"))
+    remove(path)
 
 
 @own_disk_as(ReleaseError)

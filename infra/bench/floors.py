@@ -19,7 +19,7 @@ from infra.bench.ours import VALIDATED, WRITTEN, Work
 from infra.bench.places import NEXT_DAY, Place
 from infra.bench.places import load as load_day
 from warehouse.contracts.table import Column, Contract, contract, literal, quote
-from warehouse.database import read_files
+from warehouse.database import duckdb_file, read_files
 
 _ITEM = """{'_id': 'VARCHAR', 'id': 'VARCHAR', 'author': 'VARCHAR', 'createdAt': 'TIMESTAMP',
     'lastModified': 'TIMESTAMP', 'downloads': 'BIGINT', 'downloadsAllTime': 'BIGINT',
@@ -33,7 +33,7 @@ CREATE TABLE floor_models AS
 SELECT model_id_hf, model_key, object_id_hf, author, created_at, first_seen_date, last_seen_date,
     pipeline_tag, library_name, license, gated, parameters_total,
     pipeline_tag IN ('text-generation', 'image-text-to-text', 'any-to-any') AS is_llm_vlm
-FROM raw.hub_known_models ORDER BY model_id_hf;
+FROM unpublished.raw.hub_known_models ORDER BY model_id_hf;
 CREATE TABLE floor_counters AS
 SELECT snapshot_date AS as_of_date, model_id_hf, downloads_30d, downloads_all_time, likes,
     trending_score FROM raw.hub_models ORDER BY 1, 2
@@ -139,7 +139,7 @@ def history(place: Place, scratch: Path) -> Work:
     }
 
     def work() -> None:
-        with duckdb.connect(str(path)) as con:
+        with duckdb_file.connect(path) as con:
             con.execute(f"ATTACH {literal(str(place.built))} AS before (READ_ONLY)")
             for name, query in queries.items():
                 con.execute(f"COPY ({query}) TO {literal(str(scratch / name))} (FORMAT parquet)")
@@ -152,7 +152,7 @@ def names(place: Place, scratch: Path) -> Work:
     path = place.copy_of_built(scratch)
 
     def work() -> None:
-        with duckdb.connect(str(path)) as con:
+        with duckdb_file.connect(path) as con:
             con.execute(_families_sql(con))
             con.execute(
                 """CREATE TABLE floor_identities AS
@@ -195,7 +195,7 @@ def statement(sql: str) -> Callable[[Place, Path], Work]:
         path = place.copy_of_built(scratch)
 
         def work() -> None:
-            with duckdb.connect(str(path)) as con:
+            with duckdb_file.connect(path) as con:
                 con.execute(sql)
 
         return work
@@ -208,7 +208,7 @@ def validation(place: Place, scratch: Path) -> Work:
     queries = [checks_sql(contract(table)) for table in VALIDATED]
 
     def work() -> None:
-        with duckdb.connect(str(place.built), read_only=True) as con:
+        with duckdb_file.connect(place.built, read_only=True) as con:
             for query in queries:
                 con.execute(query).fetchall()
 
@@ -258,7 +258,7 @@ def parquet(place: Place, scratch: Path) -> Work:
 
 
 def _copy_tables(place: Place, folder: Path) -> None:
-    with duckdb.connect(str(place.built), read_only=True) as con:
+    with duckdb_file.connect(place.built, read_only=True) as con:
         for table in map(contract, WRITTEN):
             keys, path = ", ".join(map(quote, table.key)), folder / f"{table.table}.parquet"
             con.execute(

@@ -14,8 +14,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import cast
 
-import duckdb
-
 from expectations.validate import validate_database
 from flows.settings import Settings
 from flows.steps import build, sequence
@@ -77,7 +75,7 @@ def transform(step: str) -> Callable[[Place, Path], Work]:
 
     def task(place: Place, scratch: Path) -> Work:
         path = place.copy_of_built(scratch)
-        with duckdb.connect(str(path)) as con:
+        with duckdb_file.connect(path) as con:
             for table in TABLES[step]:
                 con.execute(f"TRUNCATE {contract(table).sql_name}")
         return lambda: _compute(path, TABLES[step])
@@ -108,7 +106,7 @@ def parquet(place: Place, scratch: Path) -> Work:
     """The Hub's tables as sorted Parquet files."""
 
     def work() -> None:
-        with duckdb.connect(str(place.built), read_only=True) as con:
+        with duckdb_file.connect(place.built, read_only=True) as con:
             for table in WRITTEN:
                 write_table(con, contracts()[table], scratch / f"{table}.parquet")
 
@@ -122,14 +120,14 @@ def year(place: Place, scratch: Path) -> Work:
     """
     path = place.copy_of_built(scratch)
     shares = contract("mart.country_share_daily").sql_name
-    with duckdb.connect(str(path)) as con:
+    with duckdb_file.connect(path) as con:
         con.execute(
             f"""INSERT INTO {shares} SELECT s.* REPLACE ((as_of_date - n::INTEGER) AS as_of_date)
             FROM {shares} AS s CROSS JOIN range(1, {YEAR}) AS earlier(n) ORDER BY as_of_date"""
         )
 
     def work() -> None:
-        with duckdb.connect(str(path), read_only=True) as con:
+        with duckdb_file.connect(path, read_only=True) as con:
             con.execute(
                 f"""SELECT as_of_date, population, metric, attribution, credit, country_code, share,
                 share_lower, share_upper FROM {shares} ORDER BY ALL"""

@@ -14,6 +14,7 @@ from infra.bench.floors import ITEM, pages_sql
 from infra.bench.ours import VALIDATED, WRITTEN, Work
 from infra.bench.places import Place
 from warehouse.contracts.table import contract
+from warehouse.database import duckdb_file
 
 MAX_DEPTH = 32
 Frame: TypeAlias = Any  # pandas and Great Expectations have no types
@@ -56,7 +57,7 @@ def _run_dlt(scratch: Path, rows: Callable[[], Iterator[Frame]], **options: obje
 
 def _frame(place: Place, sql: str) -> Frame:
     """A query as a pandas frame, in the fastest way."""
-    with duckdb.connect(str(place.built), read_only=True) as con:
+    with duckdb_file.connect(place.built, read_only=True) as con:
         return con.sql(sql).to_arrow_table().to_pandas()
 
 

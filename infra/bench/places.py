@@ -18,6 +18,8 @@ from infra.bench.generate import FIRST_DAY, GeneratedHub
 from warehouse.archive.archive import Archive
 from warehouse.archive.snapshot import Snapshot
 from warehouse.database import duckdb_file
+from warehouse.database.build_files import move
+from warehouse.database.duckdb_file import unpublished_path
 from warehouse.hub_history.load import load_history
 from warehouse.hub_history.store import History
 from warehouse.registry.load import load_reference
@@ -62,14 +64,16 @@ class Place:
 
     def copy_of_built(self, scratch: Path) -> Path:
         """A copy of the built warehouse, for writing."""
-        return Path(shutil.copyfile(self.built, scratch / "built.duckdb"))
+        copy = Path(shutil.copyfile(self.built, scratch / "built.duckdb"))
+        shutil.copyfile(unpublished_path(self.built), unpublished_path(copy))
+        return copy
 
     def prepare(self) -> None:
         """Makes the inputs that do not exist yet."""
         hub = GeneratedHub(self.models)
         for day in (FIRST_DAY, NEXT_DAY):
             hub.archive_day(self.archive, day)
-        if not self.built.exists():
+        if not unpublished_path(self.built).exists():
             part = self.folder / "part.duckdb"
             shutil.rmtree(self.history, ignore_errors=True)
             load(self, part)
@@ -78,10 +82,10 @@ class Place:
             for layer in ("core", "mart", "meta"):
                 build.transform(part, layer, clocks)
             build.write_build_info(part, [self.snapshot()], clocks)
-            part.replace(self.built)
+            move(part, self.built)
         # If the code has changed, the history is rebuilt here and not while measuring.
         with (
-            duckdb.connect(str(self.built), read_only=True) as con,
+            duckdb_file.connect(self.built, read_only=True) as con,
             history_of(self, self.history, con, FIRST_DAY),
         ):
             pass
@@ -98,22 +102,22 @@ def empty(path: Path) -> duckdb.DuckDBPyConnection:
     """A fresh warehouse file with the registry alone."""
     con = duckdb_file.create(path)
     load_reference(con)
-    con.execute("CHECKPOINT")
+    duckdb_file.checkpoint(con)
     return con
 
 
 def fill(con: duckdb.DuckDBPyConnection, place: Place, day: date = FIRST_DAY) -> None:
     """One day of the Hub, from its pages to the disk."""
     parse_models(con, place.archive, place.snapshot(day))
-    con.execute("CHECKPOINT")
+    duckdb_file.checkpoint(con)
 
 
 def keep_history(place: Place, path: Path, root: Path, day: date = FIRST_DAY) -> None:
     """Updates the history to the day that the warehouse file has loaded."""
-    with duckdb_file.bounded(duckdb.connect(str(path))) as con:
+    with duckdb_file.bounded(duckdb_file.connect(path)) as con:
         with history_of(place, root, con, day) as history:
             load_history(con, history, day, [day])
-        con.execute("CHECKPOINT")
+        duckdb_file.checkpoint(con)
 
 
 @contextmanager

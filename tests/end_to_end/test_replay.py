@@ -26,7 +26,7 @@ from flows.steps import sequence
 from tests.conftest import DAY, ROOT
 from warehouse.archive.archive import Archive
 from warehouse.contracts.table import contract
-from warehouse.database import duckdb_file, read_files
+from warehouse.database import build_files, duckdb_file, read_files
 from warehouse.database.duckdb_file import WarehouseError
 
 # Runs before the program: every socket that leaves the machine's own files is refused.
@@ -275,12 +275,12 @@ def test_a_reader_keeps_the_old_data_while_the_new_file_is_swapped_in(tmp_path: 
     warehouse = small_warehouse(tmp_path / "observatory.duckdb", old)
     with duckdb.connect(str(warehouse), read_only=True) as reader:
         assert days_seen(reader) == [(old,)]
-        build = small_warehouse(duckdb_file.build_path(warehouse), new)
+        build = small_warehouse(build_files.build_path(warehouse), new)
         assert days_seen(reader) == [(old,)]
-        duckdb_file.swap_in(build, warehouse)
+        build_files.swap_in(build, warehouse)
         assert days_seen(reader) == [(old,)]
         assert reader.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [
-            (len(duckdb_file.contracts()),)
+            (sum(one.published for one in duckdb_file.contracts().values()),)
         ]
     assert not build.exists()
     with duckdb_file.open_read_only(warehouse) as reader:
@@ -304,7 +304,7 @@ def test_whoever_opens_the_file_finds_a_whole_one(tmp_path: Path) -> None:
     """Another process opens it again and again while it is replaced thirty times."""
     warehouse = small_warehouse(tmp_path / "observatory.duckdb", date(2026, 8, 1))
     other = small_warehouse(tmp_path / "other.duckdb", date(2026, 8, 2))
-    first = shutil.copy(warehouse, tmp_path / "first.duckdb")
+    first = small_warehouse(tmp_path / "first.duckdb", date(2026, 8, 1))
     stop = tmp_path / "stop"
     with subprocess.Popen(
         [sys.executable, "-c", LOOK, str(warehouse), str(stop)], stdout=subprocess.PIPE, text=True
@@ -312,8 +312,14 @@ def test_whoever_opens_the_file_finds_a_whole_one(tmp_path: Path) -> None:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "reading\n"
         for turn in range(30):
-            build = shutil.copy(first if turn % 2 else other, duckdb_file.build_path(warehouse))
-            duckdb_file.swap_in(Path(build), warehouse)
+            build = build_files.build_path(warehouse)
+            for given, copy in zip(
+                duckdb_file.files_of(first if turn % 2 else other)[:2],
+                duckdb_file.files_of(build),
+                strict=False,
+            ):
+                shutil.copy(given, copy)
+            build_files.swap_in(build, warehouse)
             threading.Event().wait(0.03)
         stop.touch()
         told, _ = reader.communicate(timeout=60)
@@ -326,16 +332,16 @@ def test_whoever_opens_the_file_finds_a_whole_one(tmp_path: Path) -> None:
 def test_a_build_that_was_not_checkpointed_is_not_swapped_in(tmp_path: Path) -> None:
     warehouse = small_warehouse(tmp_path / "observatory.duckdb", date(2026, 8, 1))
     before = warehouse.read_bytes()
-    build = small_warehouse(duckdb_file.build_path(warehouse), date(2026, 8, 2))
+    build = small_warehouse(build_files.build_path(warehouse), date(2026, 8, 2))
     build.with_name(build.name + ".wal").write_bytes(b"what is not in the file yet")
     with pytest.raises(WarehouseError, match="not checkpointed"):
-        duckdb_file.swap_in(build, warehouse)
+        build_files.swap_in(build, warehouse)
     assert warehouse.read_bytes() == before
 
 
 def test_a_build_starts_with_an_empty_file(tmp_path: Path) -> None:
     """What a build that died left behind is not built upon."""
-    build = duckdb_file.build_path(tmp_path / "observatory.duckdb")
+    build = build_files.build_path(tmp_path / "observatory.duckdb")
     small_warehouse(build, date(2026, 8, 1))
     build.with_name(build.name + ".wal").write_bytes(b"left behind")
     con = duckdb_file.create(build)

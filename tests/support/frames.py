@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from tests.support.hub_oracle import FROM_HISTORY, with_history
 from tests.support.reckoning import differing
 from transforms.plan import Step, plan
-from warehouse.contracts.table import LAYERS, Contract, contract
-from warehouse.database.duckdb_file import connect, scan
+from warehouse.contracts.table import Contract, contract
+from warehouse.database.duckdb_file import connect, create_schemas, scan
 from warehouse.registry.load import countries
 
 DAY = date(2026, 8, 15)
@@ -119,7 +119,7 @@ def through_scan(
 ) -> pl.DataFrame:
     """The result of a transform that reads its inputs from DuckDB."""
     with connect() as con:
-        con.execute(";".join(f"CREATE SCHEMA {layer}" for layer in LAYERS))
+        create_schemas(con)
         scans = {}
         for parameter, frame in frames.items():
             source = contract(wanted.inputs[parameter])

@@ -40,8 +40,8 @@ def sweep(when: date, *, whole: bool = True, sidecar: str = "") -> Sweep:
 def raw(con: duckdb.DuckDBPyConnection, listings: dict[date, Listing]) -> pl.LazyFrame:
     """raw.hub_models with these snapshots; all other raw tables are empty."""
     for table in ("models", "known_models", "history_days", "absences", "counter_steps"):
-        con.execute(f"TRUNCATE raw.hub_{table}")
-    con.execute("TRUNCATE raw.hub_earlier_counters")
+        con.execute(f"TRUNCATE {contract(f'raw.hub_{table}').sql_name}")
+    con.execute(f"TRUNCATE {contract('raw.hub_earlier_counters').sql_name}")
     held = contract("raw.hub_models")
     rows = [
         {

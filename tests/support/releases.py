@@ -10,7 +10,8 @@ import duckdb
 import yaml
 
 from warehouse.contracts.source import Card
-from warehouse.contracts.table import LAYERS, Contract, contracts
+from warehouse.contracts.table import Contract, contracts
+from warehouse.database.duckdb_file import create
 
 AS_OF = date(2026, 8, 15)
 CODE = {"version": "0.1.0", "digest": "c0de" * 16}
@@ -100,11 +101,7 @@ def build_warehouse(
 ) -> Path:
     """A warehouse file with the small tables filled; `backwards` only changes the order of rows."""
     order = "DESC" if backwards else "ASC"
-    with duckdb.connect(str(path)) as con:
-        for layer in LAYERS:
-            con.execute(f"CREATE SCHEMA {layer}")
-        for contract in (tables or small_tables()).values():
-            con.execute(contract.create_sql())
+    with create(path, tables or small_tables()) as con:
         con.execute(
             "INSERT INTO raw.figures FROM (VALUES ('1.1', 'US', 59.5), ('1.1', 'CN', 35.25)) v"
             f" ORDER BY 2 {order}"

@@ -33,6 +33,9 @@ TABLES = Path(__file__).parent / "tables"
 
 Layer = Literal["raw", "core", "mart", "meta"]
 LAYERS: tuple[Layer, ...] = ("raw", "core", "mart", "meta")
+# The attached database with the tables that no release includes: they are in a file of their own,
+# so that the warehouse file has not a byte of them and can be released as it is.
+UNPUBLISHED = "unpublished"
 
 # Types that common BI tools read from Parquet; many of them cannot read lists and structs.
 # Each with its name in Polars.
@@ -189,8 +192,9 @@ class Contract(Strict):
 
     @property
     def sql_name(self) -> str:
-        """`"layer"."name"`, quoted for SQL."""
-        return f"{quote(self.layer)}.{quote(self.name)}"
+        """`"layer"."name"`, quoted for SQL; after the name of its database if not published."""
+        name = f"{quote(self.layer)}.{quote(self.name)}"
+        return name if self.published else f"{quote(UNPUBLISHED)}.{name}"
 
     @property
     def polars_schema(self) -> pl.Schema:
@@ -207,16 +211,22 @@ class Contract(Strict):
         )
         return f"CREATE TABLE {self.sql_name} ({columns})"
 
-    def comment_sql(self) -> list[str]:
-        """`COMMENT ON` statements for the table and every column."""
+    def comments(self) -> dict[str | None, str]:
+        """What each column means, by its name; that of None is about the table."""
         about = f"{self.description} Grain: {self.grain}."
         if self.warnings:
             about += f" Warnings: {', '.join(self.warnings)}."
-        statements = [f"COMMENT ON TABLE {self.sql_name} IS {literal(about)}"]
-        for name, column in self.columns.items():
-            text = column.description + (f" Unit: {column.unit}." if column.unit else "")
-            statements.append(f"COMMENT ON COLUMN {self.sql_name}.{quote(name)} IS {literal(text)}")
-        return statements
+        units = {name: f" Unit: {c.unit}." if c.unit else "" for name, c in self.columns.items()}
+        return {None: about} | {n: c.description + units[n] for n, c in self.columns.items()}
+
+    def comment_sql(self) -> list[str]:
+        """`COMMENT ON` statements for the table and every column."""
+        return [
+            f"COMMENT ON COLUMN {self.sql_name}.{quote(name)} IS {literal(text)}"
+            if name
+            else f"COMMENT ON TABLE {self.sql_name} IS {literal(text)}"
+            for name, text in self.comments().items()
+        ]
 
     def check_frame(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
         """Raises ContractError unless names, order and types are those of the contract."""

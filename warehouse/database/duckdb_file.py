@@ -1,24 +1,26 @@
 """The DuckDB warehouse: built in a private file from the contracts, then swapped in.
 
+Tables that are not published are in a second file beside it, `<warehouse>.unpublished`, which
+`connect` attaches as the database `unpublished`.
+
 DuckDB locks the whole file for its one writer, so the file that readers open is never written: a
-build writes `.<warehouse>.<pid>.build` in the same folder, and `swap_in` replaces the old file.
-Readers that have the old file open keep it.
+build writes a private file, and `warehouse.database.build_files.swap_in` replaces the old one.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import duckdb
 
-from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
-from warehouse.storage.files import sync_file
+from warehouse.contracts.table import LAYERS, UNPUBLISHED, Contract, contracts, literal, quote
+from warehouse.database import read_files
 
 if TYPE_CHECKING:  # whoever only opens the file does not wait for Polars
     import polars as pl
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # whoever only opens the file does not wait for Polars
 BATCH_ROWS = 122_880  # one row group of DuckDB, so a table is never in memory twice
 MACROS = Path(__file__).with_name("macros.sql")
 STORAGE_VERSION = "v1.4.0"  # readable by DuckDB 1.4 and newer
+BUILD_ID = "main.build_id"  # a view with one random id, the same in both files of a build
 # Environment variables: memory limit of builds, and number of threads of DuckDB.
 MEMORY_LIMIT = "OBSERVATORY_DUCKDB_MEMORY"
 MEMORY_DEFAULT = "1500MB"
@@ -50,7 +53,33 @@ def connect(
     con.execute("SET GLOBAL TimeZone = 'UTC'")  # GLOBAL: also for its cursors
     if threads := os.environ.get(THREADS):
         _set(con, "threads", THREADS, threads, "number of threads", "4")
+    if path and unpublished_path(path).exists():
+        con.execute(attach_unpublished(path, read_only=read_only))
+        if not _of_one_build(con):
+            con.execute(f"DETACH {UNPUBLISHED}")
     return con
+
+
+def _of_one_build(con: duckdb.DuckDBPyConnection) -> bool:
+    """False if a run was killed between the renames of the two files, or one was copied alone."""
+    query = f"SELECT count(*) FROM {BUILD_ID} JOIN {UNPUBLISHED}.{BUILD_ID} USING (id)"
+    try:
+        return con.execute(query).fetchall() == [(1,)]
+    except duckdb.CatalogException:  # an older warehouse, which has all tables in one file
+        return False
+
+
+def unpublished_path(path: Path) -> Path:
+    """The file with the unpublished tables of a warehouse file, which may be a link."""
+    real = real_path(path)
+    return real.with_name(f"{real.name}.{UNPUBLISHED}")
+
+
+def attach_unpublished(path: Path, *, read_only: bool) -> str:
+    """SQL that attaches the unpublished tables of a warehouse file."""
+    options = "READ_ONLY" if read_only else f"STORAGE_VERSION {literal(STORAGE_VERSION)}"
+    file = read_files.database(unpublished_path(path))
+    return f"ATTACH IF NOT EXISTS {file} AS {UNPUBLISHED} ({options})"
 
 
 def _set(
@@ -75,30 +104,64 @@ def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def create(path: Path) -> duckdb.DuckDBPyConnection:
-    """A new warehouse file with an empty table for every contract."""
-    for old in (path, path.with_name(path.name + ".wal")):
-        old.unlink(missing_ok=True)
+def create(path: Path, tables: Mapping[str, Contract] | None = None) -> duckdb.DuckDBPyConnection:
+    """A new warehouse file with an empty table for every contract, or only for those given."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove(path)
     con = bounded(connect(path, storage_compatibility_version=STORAGE_VERSION))
     con.execute(f"SET temp_directory = {literal(str(path.absolute()) + '.tmp')}")
-    create_tables(con)
+    con.execute(attach_unpublished(path, read_only=False))
+    create_tables(con, tables)
+    build_id = uuid4().hex
+    for database in ("", f"{UNPUBLISHED}."):
+        con.execute(f"CREATE VIEW {database}{BUILD_ID} AS SELECT {literal(build_id)} AS id")
     return con
 
 
-def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Creates schemas, tables, comments and macros, in one transaction for speed."""
-    statements = [f"CREATE SCHEMA {quote(layer)}" for layer in LAYERS]
-    for table in contracts().values():
-        statements += [table.create_sql(), *table.comment_sql()]
-    con.execute(";\n".join(["BEGIN", *statements]))
-    create_macros(con)
-    con.execute("COMMIT")
+def create_tables(
+    con: duckdb.DuckDBPyConnection, tables: Mapping[str, Contract] | None = None
+) -> None:
+    """Creates schemas, tables, comments and macros, in two transactions for speed."""
+    create_schemas(con)
+    for published in (False, True):  # a transaction writes to one database
+        statements = ["BEGIN"]
+        for table in (contracts() if tables is None else tables).values():
+            if table.published == published:
+                statements += [table.create_sql(), *table.comment_sql()]
+        con.execute(";\n".join([*statements, "COMMIT"]))
+    if tables is None:
+        create_macros(con)
+
+
+def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
+    """Creates the schemas of all tables. Without a file, unpublished tables are in memory."""
+    con.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {UNPUBLISHED}")
+    for database in (f"{UNPUBLISHED}.", ""):
+        con.execute(";".join(f"CREATE SCHEMA {database}{layer}" for layer in LAYERS))
 
 
 def create_macros(con: duckdb.DuckDBPyConnection) -> None:
     """Creates the table macros for analysts (macros.sql)."""
     con.execute(MACROS.read_text(encoding="utf-8"))
+
+
+def checkpoint(con: duckdb.DuckDBPyConnection) -> None:
+    """Writes everything to the files, so that no write-ahead log remains."""
+    con.execute("CHECKPOINT")
+    con.execute(f"CHECKPOINT {UNPUBLISHED}")
+
+
+def files_of(path: Path) -> list[Path]:
+    """The warehouse file and the files beside it, also those of an interrupted build."""
+    both = [path, unpublished_path(path)]
+    return [*both, *(file.with_name(file.name + ".wal") for file in both)]
+
+
+def remove(path: Path) -> None:
+    """Removes a warehouse file and the files beside it."""
+    for file in files_of(path):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
 
 
 def insert_frame(con: duckdb.DuckDBPyConnection, table: Contract, frame: pl.DataFrame) -> int:
@@ -183,55 +246,3 @@ def open_built(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def real_path(warehouse: Path) -> Path:
     """The file itself: a link to it stays a link, also if it points to another disk."""
     return Path(os.path.realpath(warehouse))
-
-
-def build_path(warehouse: Path) -> Path:
-    """The private file of this process, in the same folder so that swapping is a rename."""
-    real = real_path(warehouse)
-    return real.with_name(f".{real.name}.{os.getpid()}.build")
-
-
-def require_own(warehouse: Path) -> None:
-    """Raises WarehouseError if a file is there that no build wrote: it would be replaced."""
-    if not warehouse.exists():
-        return
-    try:
-        with open_read_only(warehouse):
-            return
-    except WarehouseError as error:
-        raise WarehouseError(
-            f"{error}\n  nothing was built, since a build replaces this file: move it elsewhere, "
-            "or use another --warehouse"
-        ) from error
-
-
-def remove_dead_builds(warehouse: Path) -> list[Path]:
-    """Removes what killed builds of this warehouse left. Returns it.
-
-    The caller holds the warehouse's lock (`warehouse.database.lock`), so no other build is alive,
-    whatever the process ids in the names mean: they may be those of another container.
-    """
-    real, own = real_path(warehouse), build_path(warehouse).name
-    name = re.compile(rf"\.{re.escape(real.name)}\.\d+\.build(\.wal|\.tmp)?")
-    dead = [p for p in real.parent.iterdir() if name.fullmatch(p.name) and p.name != own]
-    for path in dead:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    return dead
-
-
-def swap_in(built: Path, warehouse: Path) -> None:
-    """Replaces the warehouse by a closed, checkpointed build, atomically."""
-    wal = built.with_name(built.name + ".wal")
-    if wal.exists():
-        raise WarehouseError(f"{built} was not checkpointed ({wal.name} exists); build it again")
-    sync_file(built)
-    try:
-        built.replace(real_path(warehouse))
-    except OSError as error:
-        raise WarehouseError(
-            f"{warehouse} cannot be replaced ({error.strerror}); if the file itself is a mount "
-            "point, mount its folder instead"
-        ) from error

@@ -39,8 +39,7 @@ def is_in_order(con: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
     """Whether the key of every row is greater than that of the row stored before it.
 
     The stored order is then the one that `select_sql` sorts by: no key is null and none occurs
-    twice. False also for a table from which rows were deleted, and for one so small that it is
-    sorted faster than checked.
+    twice. False also for a table so small that it is sorted faster than checked.
     """
     table, key = contract.sql_name, [quote(c) for c in contract.key]
     n_rows = con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
@@ -49,7 +48,7 @@ def is_in_order(con: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
     before = ", ".join(f"lag({c}) OVER () AS b{n}" for n, c in enumerate(key))
     falls = f"""SELECT 1 FROM (
         SELECT {", ".join(key)}, {before}, rowid AS r, lag(rowid) OVER () AS rb FROM {table})
-        WHERE r > 0 AND NOT coalesce(r = rb + 1 AND {_follows(key)}, false) LIMIT 1"""
+        WHERE rb IS NOT NULL AND NOT coalesce(r > rb AND {_follows(key)}, false) LIMIT 1"""
     return not con.execute(falls).fetchall()
 
 

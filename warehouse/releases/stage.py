@@ -16,9 +16,10 @@ from typing import NamedTuple
 import duckdb
 
 from warehouse.contracts.source import Card, cards
-from warehouse.contracts.table import LAYERS, Contract, contracts, literal, quote
+from warehouse.contracts.table import Contract, contracts, literal
 from warehouse.database import read_files
-from warehouse.database.duckdb_file import STORAGE_VERSION, bounded, connect, create_macros
+from warehouse.database.duckdb_file import bounded, connect
+from warehouse.releases.database_file import RELEASE, write_database
 from warehouse.releases.licensing import (
     ReleasePlan,
     TableScope,
@@ -38,20 +39,12 @@ from warehouse.releases.manifest import (
 )
 from warehouse.releases.metadata import FILES as METADATA
 from warehouse.releases.metadata import write_metadata
-from warehouse.releases.parquet import select_sql, table_entry, write_table
+from warehouse.releases.parquet import table_entry, write_table
 from warehouse.releases.provenance import left_out, lineage, sources, validation
 from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import check_key
 from warehouse.storage.scratch import scratch_folder
 
-RELEASE = "meta.release"  # written here, since a build does not know the id of its release
-# The tables that the macros read: a release without one of them has no macros.
-MACRO_TABLES = {
-    "mart.country_share_daily",
-    "core.arena_ratings",
-    "core.hub_model_roots",
-    "raw.registry_namespaces",
-}
 ENGINES = ("duckdb", "polars", "great-expectations")
 
 
@@ -115,7 +108,8 @@ def _stage(
 ) -> Manifest:
     tables = tuple(_write(con, one, folder) for one in plan.included)
     release_id = make_release_id(tables, as_of=head.as_of, audience=head.audience, code=head.code)
-    _write_database(con, plan, folder, release_id, head)
+    row = (release_id, *head[:3], head.code["version"], head.code["digest"])
+    write_database(con, plan, folder, row)
     manifest = Manifest(
         release_id=release_id,
         **head._asdict(),
@@ -171,50 +165,6 @@ def _write(con: duckdb.DuckDBPyConnection, one: TableScope, folder: Path) -> Tab
     path = folder / f"{one.contract.table}.parquet"
     rows = write_table(con, one.contract, path, one.included_rows)
     return table_entry(one.contract, path, rows, one.licenses)
-
-
-def _write_database(
-    con: duckdb.DuckDBPyConnection, plan: ReleasePlan, folder: Path, release_id: str, head: Head
-) -> None:
-    """Writes the DuckDB file from the Parquet files, so that both have the same rows."""
-    path = folder / DATABASE
-    options = f"STORAGE_VERSION {literal(STORAGE_VERSION)}"
-    con.execute(f"ATTACH {read_files.database(path)} AS observatory ({options})")
-    con.execute("USE observatory")
-    try:
-        _fill(con, plan, folder)
-        if RELEASE in plan.meta:
-            row = [release_id, *head[:3], head.code["version"], head.code["digest"]]
-            con.execute("INSERT INTO meta.release VALUES (?, ?, ?, ?, ?, ?)", row)
-    except duckdb.Error as error:
-        raise ReleaseError(
-            f"{path} cannot be written: {error}\n  check the free disk space"
-        ) from error
-    con.execute("USE built")
-    con.execute("CHECKPOINT observatory")
-    con.execute("DETACH observatory")
-
-
-def _fill(con: duckdb.DuckDBPyConnection, plan: ReleasePlan, folder: Path) -> None:
-    for layer in LAYERS:
-        con.execute(f"CREATE SCHEMA {quote(layer)}")
-    for one in plan.included:
-        file = folder / f"{one.contract.table}.parquet"
-        _create(con, one.contract, f"FROM {read_files.parquet(file)}")
-    for name, contract in plan.meta.items():
-        built = plan.meta_relation(contract, f"built.{contract.sql_name}")
-        rows = select_sql(contract, built, plan.meta_rows(contract))
-        _create(con, contract, None if name == RELEASE else rows)
-    if {one.contract.table for one in plan.included} >= MACRO_TABLES:
-        create_macros(con)
-
-
-def _create(con: duckdb.DuckDBPyConnection, contract: Contract, rows: str | None) -> None:
-    con.execute(contract.create_sql())
-    for comment in contract.comment_sql():
-        con.execute(comment)
-    if rows:
-        con.execute(f"INSERT INTO {contract.sql_name} {rows}")
 
 
 def _put_documents(folder: Path, documents: Mapping[str, Path | bytes]) -> None:

@@ -121,9 +121,9 @@ def test_a_claim_is_traced_to_its_statement_in_the_code(folder: Path) -> None:
 
 
 def test_a_computed_raw_row_says_what_made_it(folder: Path) -> None:
-    with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
-        query = "SELECT snapshot_id, model_id_hf FROM raw.hub_counter_steps ORDER BY ALL LIMIT 1"
-        ((snapshot, model),) = con.execute(query).fetchall()
+    with open_read_only(folder / "observatory.duckdb") as con:
+        query = "SELECT snapshot_id, model_id_hf FROM unpublished.raw.hub_counter_steps"
+        ((snapshot, model),) = con.execute(f"{query} ORDER BY ALL LIMIT 1").fetchall()
     found = trace(folder, f"raw.hub_counter_steps snapshot_id={snapshot} model_id_hf={model}")
     (record,) = records(found, "raw.hub_counter_steps")
     assert record["note"] == (

@@ -24,6 +24,7 @@ from tests.support.frames import PROPERTY, REVIEWED, Row, all_countries, compute
 from transforms.registry.attribution import with_lab_and_country
 from transforms.registry.bitemporal import as_known
 from warehouse.archive.archive import Archive
+from warehouse.database.duckdb_file import connect
 from warehouse.registry import load
 
 SAMPLE = ROOT / "warehouse" / "sample"
@@ -178,9 +179,9 @@ def correct(folder: Path) -> None:
 def build(path: Path, known_at: date) -> Path:
     archive, clocks = Archive(SAMPLE), steps.Clocks(DAY, known_at)
     steps.load_raw(path, archive, archive.snapshots("hub"))
-    with duckdb.connect(str(path)) as con:  # the sample's listings say nothing of parents; by base
+    with connect(path) as con:  # the sample's listings say nothing of parents; by base
         con.execute("UPDATE raw.hub_history_days SET has_lineage = true")  # there would be no share
-        con.execute("UPDATE raw.hub_known_models SET lineage_recorded = true")
+        con.execute("UPDATE unpublished.raw.hub_known_models SET lineage_recorded = true")
     for layer in ("core", "mart"):
         steps.transform(path, layer, clocks)
     steps.write_build_info(path, archive.snapshots("hub"), clocks)

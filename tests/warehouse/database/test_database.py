@@ -17,7 +17,14 @@ from tests.conftest import ROOT
 from tests.support.frames import PROPERTY
 from warehouse.contracts.table import contract
 from warehouse.database import duckdb_file
-from warehouse.database.duckdb_file import WarehouseError, connect, create, insert_frame, scan
+from warehouse.database.duckdb_file import (
+    WarehouseError,
+    connect,
+    create,
+    insert_frame,
+    scan,
+    unpublished_path,
+)
 
 COUNTERS = contract("core.hub_daily_counters")
 downloads, likes, day = pl.col("downloads_30d"), pl.col("likes"), pl.col("as_of_date")
@@ -83,6 +90,21 @@ def test_connections_use_utc_and_the_configured_threads(
         WarehouseError, match="invalid number of threads 'many' in OBSERVATORY_DUCKDB_THREADS"
     ):
         connect()
+
+
+def test_unpublished_tables_of_another_build_are_not_attached(tmp_path: Path) -> None:
+    """A killed run can leave the old warehouse beside the new unpublished tables."""
+    old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
+    query = "SELECT count(*) FROM unpublished.core.hub_credits"
+    for path in (old, new):
+        create(path).close()
+        with connect(path, read_only=True) as con:
+            assert con.execute(query).fetchall() == [(0,)]
+    unpublished_path(new).replace(unpublished_path(old))
+    with connect(old, read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM meta.build").fetchall() == [(0,)]
+        with pytest.raises(duckdb.Error, match='"unpublished" does not exist'):
+            con.execute(query)
 
 
 def test_no_module_opens_duckdb_in_the_local_time_zone() -> None:

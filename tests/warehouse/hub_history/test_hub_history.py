@@ -72,13 +72,13 @@ def test_any_day_equals_its_snapshot(
         assert_spikes(warehouse, until, when)
         for table in ("known_models", "history_days", "absences", "counter_steps"):
             warehouse.execute(f"TRUNCATE raw.hub_{table}")
-        warehouse.execute("TRUNCATE raw.hub_earlier_counters")
+        warehouse.execute("TRUNCATE unpublished.raw.hub_earlier_counters")
     assert history.verify() == []
 
 
 def assert_known(con: duckdb.DuckDBPyConnection, listing: pl.LazyFrame) -> None:
     """The state is what an aggregation over every row ever seen gives."""
-    found = con.sql("FROM raw.hub_known_models").pl().lazy()
+    found = con.sql("FROM unpublished.raw.hub_known_models").pl().lazy()
     expected = known_models(listing)
     for table in ("core.hub_models", "core.hub_renames"):
         made = compute(table, raw_hub_known_models=found)
@@ -94,7 +94,7 @@ def assert_spikes(con: duckdb.DuckDBPyConnection, listing: pl.LazyFrame, when: d
     """Leaving out who cannot be a spike leaves out no spike."""
     of_day = listing.filter(pl.col("snapshot_date") == when)
     counters = compute("core.hub_daily_counters", raw_hub_models=of_day).lazy()
-    by_history = con.sql("FROM raw.hub_earlier_counters").pl().lazy()
+    by_history = con.sql("FROM unpublished.raw.hub_earlier_counters").pl().lazy()
     made, expected = (
         compute("core.hub_counter_spikes", hub_daily_counters=counters, raw_hub_earlier_counters=e)
         for e in (
@@ -151,7 +151,7 @@ def test_recorded_days_are_exact(recordings: Path, tmp_path: Path) -> None:
     # lists of the most downloaded: who leaves one is not gone
     assert made["models_left"].sum() > 0
     assert not made["is_whole_sweep"].any()
-    assert con.execute("SELECT count(*) FROM raw.hub_absences").fetchall() == [(0,)]
+    assert con.execute("SELECT count(*) FROM unpublished.raw.hub_absences").fetchall() == [(0,)]
 
 
 # ---- identity -------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from flows.steps import publish
 from tests.support.releases import build_warehouse
 from tests.support.s3_places import reader_sees
 from tests.warehouse.releases.test_release import stage
-from warehouse.database.duckdb_file import remove_dead_builds
+from warehouse.database.build_files import remove_dead_builds
 from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import read_pointer
 from warehouse.publishing.release_objects import DamagedError
@@ -415,12 +415,13 @@ def test_files_of_killed_builds_are_removed(tmp_path: Path) -> None:
     warehouse = tmp_path / "observatory.duckdb"
     names = [f".observatory.duckdb.{pid}.build" for pid in (1, os.getpid())]
     dead, own = (tmp_path / name for name in names)
-    wal, spill = (dead.with_name(dead.name + ending) for ending in (".wal", ".tmp"))
+    endings = (".wal", ".unpublished", ".unpublished.wal", ".tmp")
+    *files, spill = (dead.with_name(dead.name + ending) for ending in endings)
     others = (".observatory.duckdb.x.build", ".other.duckdb.1.build", ".observatory.duckdb.lock")
     strangers = {tmp_path / name for name in others}
-    for path in (dead, own, wal, *strangers, warehouse):
+    for path in (dead, own, *files, *strangers, warehouse):
         path.touch()
     spill.mkdir()
     (spill / "block").touch()
-    assert set(remove_dead_builds(warehouse)) == {dead, wal, spill}
+    assert set(remove_dead_builds(warehouse)) == {dead, *files, spill}
     assert set(tmp_path.iterdir()) == {own, *strangers, warehouse}

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
-from warehouse.database import duckdb_file
+from warehouse.database import build_files, duckdb_file
 from warehouse.releases.stage import stage_release
 
 ALLOWED = {"BOOLEAN", "INT32", "INT64", "DOUBLE", "BYTE_ARRAY"}
@@ -299,8 +299,7 @@ print(wrong, len(seen), sum(seen.values()))
 
 
 def _build(path: Path, turn: int) -> Path:
-    with duckdb.connect(str(path)) as con:
-        con.execute("CREATE SCHEMA mart")
+    with duckdb_file.create(path, {}) as con:
         con.execute(f"CREATE TABLE mart.t AS SELECT {turn} AS turn FROM range(1000)")
     return path
 
@@ -321,6 +320,6 @@ def test_ten_thousand_queries_succeed_while_ten_builds_swap_in(tmp_path: Path) -
                 break
             if int(said[0]) >= (turn + 1) * QUERIES // (BUILDS + 1):
                 turn += 1
-                duckdb_file.swap_in(_build(duckdb_file.build_path(warehouse), turn), warehouse)
+                build_files.swap_in(_build(build_files.build_path(warehouse), turn), warehouse)
     assert reader.returncode == 0
     assert said == ["0", str(BUILDS + 1), str(QUERIES)]
