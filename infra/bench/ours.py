@@ -62,7 +62,7 @@ def history(place: Place, scratch: Path) -> Work:
 
     def work() -> None:
         with (
-            duckdb_file.bounded(duckdb.connect(str(path))) as con,
+            duckdb_file.bounded(duckdb_file.connect(path)) as con,
             history_of(place, root, con, NEXT_DAY),
         ):
             pass

@@ -209,7 +209,10 @@ def _unchanged(frame: pl.DataFrame) -> pl.DataFrame:
 
 @contextmanager
 def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse for reading. Raises WarehouseError if it is missing or invalid."""
+    """The warehouse for reading. Raises WarehouseError if it is missing or invalid.
+
+    Also if an unpublished table is read, and the file with those tables is missing.
+    """
     if not path.exists():
         raise WarehouseError(
             f"no warehouse at {path}; `observatory run` or `observatory replay` builds one"
@@ -229,6 +232,13 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 f"{path} is not an Origin Observatory warehouse: {error}\n  check --warehouse"
             ) from error
         yield con
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
+        if f'"{UNPUBLISHED}" does not exist' not in str(error):
+            raise
+        raise WarehouseError(
+            f"{path} has no unpublished tables: {unpublished_path(path).name} is missing or of "
+            "another build\n  copy both files together, or build the warehouse again"
+        ) from error
     finally:
         con.close()
 
