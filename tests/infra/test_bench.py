@@ -20,6 +20,7 @@ from infra.s3 import SeaweedS3
 from tests.conftest import Shared
 from tests.support.s3_places import aws_environment, needs_weed
 from warehouse.contracts.table import contract
+from warehouse.database.duckdb_file import connect
 from warehouse.storage.open import open_storage
 
 pytestmark = pytest.mark.slow  # `.ci/run` runs the bench itself too
@@ -39,7 +40,7 @@ def after(task: object, place: Place, scratch: Path) -> duckdb.DuckDBPyConnectio
     """The warehouse's copy on which a task worked."""
     scratch.mkdir()
     task(place, scratch)()  # type: ignore[operator]
-    return duckdb.connect(str(scratch / "built.duckdb"))
+    return connect(scratch / "built.duckdb")
 
 
 def test_floor_and_ours_find_the_same_roots(place: Place, tmp_path: Path) -> None:

@@ -17,13 +17,12 @@ from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, sm
 from tests.support.s3_places import add_copy_of_earlier_release
 from warehouse.contracts.source import CardError, cards, read_card
 from warehouse.contracts.table import Contract, contracts
-from warehouse.database.duckdb_file import connect
 from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import read_pointer
 from warehouse.publishing.release_objects import DamagedError, read_manifest
 from warehouse.publishing.upload import UploadReport, read_back, upload
 from warehouse.releases.manifest import Manifest, ReleaseError, compare_with_previous
-from warehouse.releases.parquet import is_in_order, write_table
+from warehouse.releases.parquet import write_table
 from warehouse.releases.stage import stage_release
 from warehouse.storage.local import LocalStorage
 from warehouse.storage.protocol import StorageError
@@ -94,50 +93,6 @@ def test_parquet_does_not_depend_on_threads_or_row_order(tmp_path: Path) -> None
                 assert write_table(con, contract, path) == 300_009
             found.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(found) == 1
-
-
-def test_a_table_stored_in_the_order_of_its_key_gives_the_same_bytes_unsorted(
-    tmp_path: Path,
-) -> None:
-    contract = small_tables()["core.counts"]
-    found = {}
-    for order in ("day, model", "day DESC, model", "hash(model), day"):
-        database = build_warehouse(tmp_path / "wh.duckdb", models=130_000)
-        with duckdb.connect(str(database)) as con:
-            con.execute(f"CREATE TABLE held AS FROM core.counts ORDER BY {order}")
-            con.execute("TRUNCATE core.counts; INSERT INTO core.counts FROM held")
-            con.execute("DELETE FROM core.counts WHERE model = 'lab/m7'")
-            for threads in (1, 4):
-                con.execute(f"SET threads = {threads}")
-                path = tmp_path / "out.parquet"
-                assert write_table(con, contract, path, "downloads IS NOT NULL") > 100_000
-                in_order = is_in_order(con, contract)
-                found[(order, threads)] = in_order, hashlib.sha256(path.read_bytes()).hexdigest()
-    assert [in_order for in_order, _ in found.values()] == [True, True, *[False] * 4]
-    assert len({digest for _, digest in found.values()}) == 1
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "INSERT INTO core.counts FROM core.counts SELECT * ORDER BY day DESC, model DESC LIMIT 1",
-        "INSERT INTO core.counts FROM core.counts SELECT * LIMIT 1",
-        "ALTER TABLE core.counts ALTER model DROP NOT NULL;"
-        "UPDATE core.counts SET model = NULL WHERE model = 'lab/m7'",
-    ],
-    ids=["falls", "key twice", "null"],
-)
-def test_a_table_is_sorted_unless_every_key_follows_the_one_before(
-    tmp_path: Path, fault: str
-) -> None:
-    contract = small_tables()["core.counts"]
-    database = build_warehouse(tmp_path / "wh.duckdb", models=130_000)
-    with duckdb.connect(str(database)) as con:
-        con.execute("CREATE TABLE held AS FROM core.counts ORDER BY day, model")
-        con.execute("TRUNCATE core.counts; INSERT INTO core.counts FROM held")
-        assert is_in_order(con, contract)
-        con.execute(fault)
-        assert not is_in_order(con, contract)
 
 
 def test_parquet_is_readable_by_bi_tools(staged: tuple[Path, Manifest]) -> None:
@@ -334,47 +289,6 @@ def test_no_byte_of_a_public_release_has_a_forbidden_value(tmp_path: Path) -> No
     stage(database, internal)
     assert _holding(internal, b"forbidden-value")  # else this test could not fail
     assert _holding(public, b"forbidden-value") == []
-
-
-def test_no_byte_of_a_release_has_a_value_of_an_unpublished_table(tmp_path: Path) -> None:
-    database = build_warehouse(tmp_path / "wh.duckdb")
-    with connect(database) as con:
-        con.execute("INSERT INTO unpublished.raw.refused VALUES ('unpublished-value')")
-        con.execute("INSERT INTO raw.figures VALUES ('9.9', 'published-value', 1)")
-    stage(database, tmp_path / "release")
-    assert "wh.duckdb.unpublished" in _holding(tmp_path, b"unpublished-value")
-    assert _holding(tmp_path / "release", b"unpublished-value") == []
-    assert "observatory.duckdb" in _holding(tmp_path / "release", b"published-value")
-
-
-def test_no_byte_of_an_older_warehouse_with_all_tables_in_one_file_is_copied(
-    tmp_path: Path,
-) -> None:
-    database = build_warehouse(tmp_path / "wh.duckdb")
-    with connect(database) as con:
-        con.execute("CREATE TABLE raw.refused AS SELECT 'unpublished-value' AS record")
-        con.execute("CREATE TABLE mine AS SELECT 'dropped-value' AS a; CHECKPOINT; DROP TABLE mine")
-        con.execute("DROP VIEW main.build_id")
-    stage(database, tmp_path / "release")
-    for text in (b"unpublished-value", b"dropped-value"):
-        assert "wh.duckdb" in _holding(tmp_path, text)
-        assert _holding(tmp_path / "release", text) == []
-
-
-def test_the_duckdb_file_of_a_complete_release_is_a_copy_of_the_warehouse(tmp_path: Path) -> None:
-    database = build_warehouse(tmp_path / "wh.duckdb", models=130_000)
-    blocks = []
-    for audience in ("internal", "public"):
-        stage(database, tmp_path / audience, audience)
-        with duckdb.connect(str(tmp_path / audience / "observatory.duckdb"), read_only=True) as con:
-            con.execute(f"ATTACH '{database}' AS built (READ_ONLY)")
-            query = """FROM pragma_storage_info('{}core.counts')
-                SELECT row_group_id, column_name, block_id WHERE block_id >= 0 ORDER BY ALL"""
-            blocks += [con.execute(query.format(place)).fetchall() for place in ("", "built.")]
-            query = "FROM duckdb_views() SELECT database_name WHERE NOT internal"
-            assert con.execute(query).fetchall() == [("built",)]
-    assert blocks[0] == blocks[1]
-    assert blocks[2] != blocks[3]  # else this test could not fail
 
 
 def _holding(folder: Path, text: bytes) -> list[str]:
