@@ -1,4 +1,4 @@
-"""The DuckDB file of a release: a copy of the warehouse, without a byte of what is not published."""
+"""The DuckDB file of a release: a copy of the warehouse, and no byte of unpublished tables."""
 
 from __future__ import annotations
 
