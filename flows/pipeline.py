@@ -172,7 +172,12 @@ def release(
         built = sequence.build(settings, day, wrap=_as_task, allowed=allowed)
         prefect_artifacts.create_artifacts(settings, built.report)
         published = sequence.publish(
-            settings, settings.publish_to, audience, allowed=allowed, wrap=_as_task
+            settings,
+            settings.publish_to,
+            audience,
+            allowed=allowed,
+            wrap=_as_task,
+            just_built=True,
         )
         for place in published:
             prefect_artifacts.record_assets(place.url)

@@ -146,7 +146,9 @@ def replay(
     lazy.own_places.require_own_places(settings, day, audience, allowed)
     with progress("building and publishing"), lazy.lock.alone(settings.warehouse):
         lazy.sequence.build(settings, day, allowed=allowed)
-        published = lazy.sequence.publish(settings, places, audience, allowed=allowed)
+        published = lazy.sequence.publish(
+            settings, places, audience, allowed=allowed, just_built=True
+        )
     print_summary(settings, [vars(p) for p in published], as_json=as_json)
 
 

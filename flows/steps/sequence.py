@@ -187,16 +187,26 @@ def publish(
     *,
     allowed: Allowed = NOTHING,
     wrap: Wrap = plain,
+    just_built: bool = False,
 ) -> list[Published]:
     """Stages the warehouse file as a release once and publishes it to every target.
 
+    Unless this run has `just_built` the warehouse, its tables are validated again.
     Raises ReleaseError, StorageError, ValidationError; the target's `latest` is then unchanged.
     """
     publisher = settings.signature(audience)
     proved: set[str] = set()
     with scratch_folder("release") as scratch:
         folder = scratch / "release"
-        manifest = stage(settings, folder, audience, wrap, with_history=True, proved=proved)
+        manifest = stage(
+            settings,
+            folder,
+            audience,
+            wrap,
+            with_history=True,
+            proved=proved,
+            just_built=just_built,
+        )
         return [wrap(publish_to)(t, folder, manifest, allowed, publisher, proved) for t in targets]
 
 
@@ -209,6 +219,7 @@ def stage(
     *,
     with_history: bool = False,
     proved: set[str] | None = None,
+    just_built: bool = False,
 ) -> Manifest:
     """Stages the warehouse file as a release in an empty folder, with Data Docs and page.
 
@@ -217,16 +228,15 @@ def stage(
     """
     _about(settings.warehouse)  # nothing is locked beside a file that is no warehouse
     with unchanged(settings.warehouse):
-        return _stage(settings, folder, audience, wrap, with_history, proved)
+        manifest = _stage(settings, folder, audience, wrap, with_history)
+    report = wrap(prove)(folder, manifest, proved, just_built=just_built)
+    if audience == "public":
+        manifest = wrap(add_docs)(folder, manifest, report)
+    return wrap(add_page)(folder, manifest)
 
 
 def _stage(
-    settings: Settings,
-    folder: Path,
-    audience: Audience,
-    wrap: Wrap,
-    with_history: bool,
-    proved: set[str] | None,
+    settings: Settings, folder: Path, audience: Audience, wrap: Wrap, with_history: bool
 ) -> Manifest:
     as_of, is_sample = _about(settings.warehouse)
     documents = _documents(settings) if audience == "internal" else {}
@@ -234,7 +244,7 @@ def _stage(
     if with_history:
         listed, shared = shared_with_releases(settings, as_of, audience)
         documents |= listed
-    manifest = wrap(stage_release)(
+    return wrap(stage_release)(
         settings.warehouse,
         folder,
         audience=audience,
@@ -244,10 +254,6 @@ def _stage(
         documents=documents,
         shared=shared,
     )
-    report = wrap(prove)(folder, manifest, proved)
-    if audience == "public":
-        manifest = wrap(add_docs)(folder, manifest, report)
-    return wrap(add_page)(folder, manifest)
 
 
 def _documents(settings: Settings) -> dict[str, Path | bytes]:

@@ -152,7 +152,7 @@ def publish(place: Place, scratch: Path) -> Work:
     """Parquet, DuckDB file and page into a folder, read back and validated."""
     chosen = settings(place, scratch)
     shutil.copyfile(place.built, chosen.warehouse)
-    return lambda: sequence.publish(chosen, chosen.publish_to)
+    return lambda: sequence.publish(chosen, chosen.publish_to, just_built=True)
 
 
 def whole(place: Place, scratch: Path) -> Work:
@@ -176,7 +176,7 @@ def whole(place: Place, scratch: Path) -> Work:
 
     def work() -> dict[str, float]:
         sequence.build(chosen, FIRST_DAY, timed)
-        sequence.publish(chosen, chosen.publish_to, wrap=timed)
+        sequence.publish(chosen, chosen.publish_to, wrap=timed, just_built=True)
         return seconds
 
     return work

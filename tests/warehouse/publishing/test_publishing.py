@@ -113,6 +113,22 @@ def test_an_invalid_database_file_is_an_error(staged: Staged) -> None:
         copies(staged)
 
 
+def test_a_warehouse_changed_after_its_build_is_not_published(
+    sampled: tuple[Path, str], tmp_path: Path
+) -> None:
+    """A run trusts what it has just built; `publish` cannot know who opened the file since."""
+    folder = shutil.copytree(sampled[0], tmp_path / "sampled")
+    with duckdb.connect(str(folder / "observatory.duckdb")) as con:
+        con.execute("UPDATE mart.country_share_daily SET share = 2 WHERE country_code = 'CN'")
+    places = [f"--archive={folder / 'archive'}", f"--publish-to={tmp_path / 'elsewhere'}"]
+    places.append(f"--warehouse={folder / 'observatory.duckdb'}")
+    done = CliRunner().invoke(app, ["publish", *places], env={"COLUMNS": "200"})
+    assert done.exit_code == 4
+    assert "mart.country_share_daily" in done.stderr
+    assert "share" in done.stderr
+    assert not (tmp_path / "elsewhere" / "latest.json").exists()
+
+
 # --- damage is mended where the bytes are at hand ------------------------------------------------
 
 
