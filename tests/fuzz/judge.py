@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import math
+import re
 import resource
 import shutil
 import time
@@ -214,12 +215,13 @@ def _parquet_records(data: bytes) -> int:
 
 def _zip_records(data: bytes) -> int:
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
-        found = [
-            n
-            for n in bundle.namelist()
-            if "data/" in n.lower() and n.lower().endswith(".csv") and "__MACOSX" not in n
-        ]
-        return sum(_rows_of(bundle.read(n)) for n in found)
+        named: dict[str, str] = {}  # of several with one name, the one in the fewest folders counts
+        for n in bundle.namelist():
+            parts = n.replace("\\", "/").lower().split("/")
+            if "data" in parts[:-1] and n.lower().endswith(".csv") and "__MACOSX" not in n:
+                key = "/".join(parts[-3:])
+                named[key] = min(named.get(key, n), n, key=lambda n: len(re.split(r"[/\\]", n)))
+        return sum(_rows_of(bundle.read(n)) for n in named.values())
 
 
 def _rows_of(data: bytes) -> int:

@@ -11,6 +11,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -172,8 +173,9 @@ def parse_leaderboards(
     for file in sorted(snapshot.find(suffix=".parquet"), key=lambda file: file.name):
         path = str(archive.verify_file(file))
         with naming(file.name):
+            footer = read_footer(Path(path).read_bytes())  # also of a file from a backup
             _load_board(con, snapshot, file.name, path, before[_subset(file.name)])
-            before[_subset(file.name)] += pq.read_metadata(path).num_rows
+            before[_subset(file.name)] += footer.num_rows
 
 
 def _load_board(
