@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from tests.conftest import DAY
 from tests.support.builds import GENERATED, LATER, build_tables
 from tests.support.reckoning import as_written, differing, reckoned
+from tests.support.releases import copied_warehouse
 from transforms.plan import plan
 
 Right = dict[tuple[object, ...], str]
@@ -63,8 +63,7 @@ FAULTS = {
 def test_one_wrong_value_is_found_in_its_table(
     sampled: tuple[Path, str], tmp_path: Path, table: str
 ) -> None:
-    copy = tmp_path / "copy.duckdb"
-    shutil.copy(sampled[0] / "observatory.duckdb", copy)
+    copy = copied_warehouse(sampled[0] / "observatory.duckdb", tmp_path / "copy.duckdb")
     change = FAULTS[table]
     with duckdb.connect(str(copy)) as con:
         assert con.execute(f"UPDATE {table} {change}").fetchall()[0][0] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 
 from warehouse.contracts.source import Card
 from warehouse.contracts.table import Contract, contracts
-from warehouse.database.duckdb_file import create
+from warehouse.database.duckdb_file import create, unpublished_path
 
 AS_OF = date(2026, 8, 15)
 CODE = {"version": "0.1.0", "digest": "c0de" * 16}
@@ -135,6 +136,12 @@ def _fill_meta(con: duckdb.DuckDBPyConnection) -> None:
     )
     for source in ("open", "strict"):
         con.execute("INSERT INTO meta.snapshots VALUES (" + ", ".join("?" * 18) + ")", _row(source))
+
+
+def copied_warehouse(warehouse: Path, copy: Path) -> Path:
+    """A copy of a warehouse with both of its files."""
+    shutil.copyfile(unpublished_path(warehouse), unpublished_path(copy))
+    return Path(shutil.copyfile(warehouse, copy))
 
 
 def _row(source: str) -> list[Any]:

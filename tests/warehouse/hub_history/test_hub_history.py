@@ -35,6 +35,7 @@ from tests.support.hub_histories import (
     three_days,
 )
 from tests.support.hub_oracle import earlier_counters, known_models
+from warehouse.contracts.table import contract
 from warehouse.database.duckdb_file import create_tables
 from warehouse.hub_history.ledger import HistoryError
 from warehouse.hub_history.load import load_history
@@ -70,9 +71,9 @@ def test_any_day_equals_its_snapshot(
         load_history(warehouse, history, when, [when])
         assert_known(warehouse, until)
         assert_spikes(warehouse, until, when)
-        for table in ("known_models", "history_days", "absences", "counter_steps"):
-            warehouse.execute(f"TRUNCATE raw.hub_{table}")
-        warehouse.execute("TRUNCATE unpublished.raw.hub_earlier_counters")
+        for name in ("known_models", "history_days", "absences", "counter_steps"):
+            warehouse.execute(f"TRUNCATE {contract(f'raw.hub_{name}').sql_name}")
+        warehouse.execute(f"TRUNCATE {contract('raw.hub_earlier_counters').sql_name}")
     assert history.verify() == []
 
 
