@@ -23,22 +23,26 @@ def require_own_places(
 
     Raises WarehouseError, DataDocsError, ReleaseError.
     """
-    sample = _is_of_sample(settings, as_of)
-    require_replaceable(settings, sample=sample, allowed=allowed)
+    sample = require_replaceable(settings, as_of, allowed)
     check_places(settings.publish_to, as_of, audience, allowed, sample=sample)
 
 
-def require_replaceable(settings: Settings, *, sample: bool, allowed: Allowed) -> None:
-    """Raises WarehouseError or DataDocsError if the build may not replace what is there."""
+def require_replaceable(settings: Settings, as_of: date, allowed: Allowed) -> bool:
+    """Raises WarehouseError or DataDocsError if the build may not replace what is there.
+
+    Returns whether a build of that day would read the sample.
+    """
     require_own(settings.warehouse)
     for folder in (settings.docs, failed_docs(settings)):
         data_docs.listed(folder)
+    sample = _is_of_sample(settings, as_of)
     real = settings.warehouse.exists() and not is_sample(settings.warehouse)
     if sample and real and not allowed.sample:
         raise WarehouseError(
             f"{settings.warehouse} has real observations, and {settings.archive} has the sample; "
             "nothing was built: use another --warehouse, or --allow-sample to replace it"
         )
+    return sample
 
 
 def failed_docs(settings: Settings) -> Path:

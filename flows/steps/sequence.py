@@ -96,8 +96,8 @@ def build(
     sample would replace real observations; the old warehouse then remains in place, and a build
     that failed validation is stored next to it for inspection.
     """
-    found = steps.chosen_snapshots(Archive(settings.archive), settings.archived_sources, as_of)
-    require_replaceable(settings, sample=any(s.is_sample for s in found), allowed=allowed)
+    require_replaceable(settings, as_of, allowed)
+    require_snapshots(settings, as_of)
     with alone(settings.warehouse):
         return _build(settings, steps.Clocks(as_of, known_at), wrap, past_days)
 

@@ -55,9 +55,18 @@ def connect(
         _set(con, "threads", THREADS, threads, "number of threads", "4")
     if path and unpublished_path(path).exists():
         con.execute(attach_unpublished(path, read_only=read_only))
-        if not _of_one_build(con):
+        if _of_one_build(con):
+            _find_by_table_name(con)
+        else:
             con.execute(f"DETACH {UNPUBLISHED}")
     return con
+
+
+def _find_by_table_name(con: duckdb.DuckDBPyConnection) -> None:
+    """From now on `raw.hub_absences` finds an unpublished table too, without its database."""
+    own = quote(con.execute("SELECT current_catalog()").fetchall()[0][0])
+    path = [f"{name}.{schema}" for name in (own, UNPUBLISHED) for schema in ("main", *LAYERS)]
+    con.execute(f"SET search_path = {literal(','.join(path))}")
 
 
 def _of_one_build(con: duckdb.DuckDBPyConnection) -> bool:
@@ -138,6 +147,7 @@ def create_schemas(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {UNPUBLISHED}")
     for database in (f"{UNPUBLISHED}.", ""):
         con.execute(";".join(f"CREATE SCHEMA {database}{layer}" for layer in LAYERS))
+    _find_by_table_name(con)
 
 
 def create_macros(con: duckdb.DuckDBPyConnection) -> None:

@@ -133,7 +133,7 @@ def test_a_computed_raw_row_says_what_made_it(folder: Path) -> None:
 
 
 def test_every_mart_can_be_traced(folder: Path) -> None:
-    with duckdb.connect(str(folder / "observatory.duckdb"), read_only=True) as con:
+    with open_read_only(folder / "observatory.duckdb") as con:
         for contract in contracts().values():
             if contract.layer != "mart":
                 continue

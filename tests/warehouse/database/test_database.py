@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.support.frames import PROPERTY
-from warehouse.contracts.table import contract
+from warehouse.contracts.table import contract, contracts
 from warehouse.database import duckdb_file
 from warehouse.database.duckdb_file import (
     WarehouseError,
@@ -270,3 +270,12 @@ def test_a_query_reads_each_column_once_for_all_branches(
         assert beside(branches).collect(engine=engine).width == 36
         (query,) = counted.asked
         assert "downloads_30d" in query and "trending_score" not in query
+
+
+@pytest.mark.parametrize("name", ["a.b.duckdb", 'it"s, a.duckdb', ".observatory.duckdb.1.build"])
+def test_tables_are_found_by_their_name_in_both_files(tmp_path: Path, name: str) -> None:
+    """Whatever the file is called: its name is the name of a database in the search path."""
+    create(tmp_path / name).close()
+    with connect(tmp_path / name, read_only=True) as con:
+        for table in contracts():
+            assert con.execute(f"SELECT count(*) FROM {table}").fetchall() == [(0,)]
