@@ -62,9 +62,9 @@ def test_publishing_the_sample_does_not_replace_a_real_release(
 
 @pytest.mark.slow
 def test_the_sample_replaces_a_real_warehouse_if_asked(real: Path) -> None:
-    done = call(*COMMANDS[1], "--publish-to=data/published", "--allow-sample")
+    done = call(*COMMANDS[1], "--publish-to=elsewhere", "--allow-sample")
     assert done.exit_code == 0, done.output
     with duckdb.connect(WAREHOUSE, read_only=True) as con:
         assert con.execute("SELECT is_sample FROM meta.build").fetchall() == [(True,)]
-    again = call(*COMMANDS[1], "--publish-to=data/published")
+    again = call(*COMMANDS[1], "--publish-to=elsewhere")
     assert again.exit_code == 0, "a sample replaces a sample"
