@@ -14,6 +14,7 @@ from flows.sources.hub.models import parse_models
 from flows.steps.hub_history import up_to_date
 from infra.bench.generate import FIRST_DAY, GeneratedHub
 from warehouse.archive.archive import Archive
+from warehouse.contracts.table import contracts
 from warehouse.database import duckdb_file
 from warehouse.hub_history.load import load_history
 
@@ -60,9 +61,6 @@ def days(models: int, n_days: int) -> dict[str, Any]:
 
 def _empty(con: duckdb.DuckDBPyConnection) -> None:
     """Empties the raw tables of the Hub."""
-    found = con.execute(
-        "SELECT table_name FROM duckdb_tables() "
-        "WHERE schema_name = 'raw' AND starts_with(table_name, 'hub_')"
-    ).fetchall()
-    for (table,) in found:
-        con.execute(f'TRUNCATE raw."{table}"')
+    for table in contracts().values():
+        if table.layer == "raw" and table.name.startswith("hub_"):
+            con.execute(f"TRUNCATE {table.sql_name}")

@@ -22,6 +22,7 @@ from transforms.plan import plan as steps
 from warehouse.contracts.source import cards
 from warehouse.contracts.table import ContractError, contracts, read_contract
 from warehouse.contracts.usage_warnings import warnings
+from warehouse.database.duckdb_file import connect
 from warehouse.releases.licensing import inherit
 from warehouse.releases.manifest import Manifest, ReleaseError
 from warehouse.releases.metadata import FILES
@@ -292,14 +293,14 @@ def test_no_public_release_contains_figures_under_a_strict_license(
     manifest = stage_release(
         built.warehouse, folder, audience="public", as_of=date(2026, 8, 15), code=CODE, sample=False
     )
-    with duckdb.connect(str(built.warehouse), read_only=True) as con:
+    with connect(built.warehouse, read_only=True) as con:
         secret = _numbers(con, "SELECT record_json FROM raw.ai_index_rows")
         free = set()
         for contract in contracts().values():
             if contract.layer == "raw" and not {"ai_index", "arena_catalog"} & set(
                 contract.license_inputs
             ):
-                free |= _numbers(con, f"SELECT to_json(t)::VARCHAR FROM {contract.table} AS t")
+                free |= _numbers(con, f"SELECT to_json(t)::VARCHAR FROM {contract.sql_name} AS t")
         catalog = _numbers(con, "SELECT rating::VARCHAR FROM raw.arena_catalog_ratings")
     secret = (secret | catalog) - free
     assert len(secret) > 1000
