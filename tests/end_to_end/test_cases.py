@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from expectations.report import Report
@@ -22,6 +21,7 @@ from expectations.validate import validate_database
 from flows.steps import sequence
 from tests.conftest import ROOT
 from warehouse.contracts.table import contracts
+from warehouse.database.duckdb_file import connect
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def _own_process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _tables_with_rows(path: Path, tables: Sequence[str], stage: str) -> Report:
     """Most tables of a case are empty, and what is asked of them takes half of its time."""
-    with duckdb.connect(str(path), read_only=True) as con:
+    with connect(path, read_only=True) as con:
         names = {table: contracts()[table].sql_name for table in tables}
         filled = [t for t, name in names.items() if con.sql(f"FROM {name} LIMIT 1").fetchone()]
     return validate_database(path, filled, stage)

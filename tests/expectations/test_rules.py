@@ -37,7 +37,8 @@ from tests.support.validation import (
     validate,
 )
 from tests.warehouse.claims.test_claims_release import FAULTS as LEDGER_FAULTS
-from warehouse.contracts.table import LAYERS, contract, contracts
+from warehouse.contracts.table import contract, contracts
+from warehouse.database.duckdb_file import create
 
 ROWS = (ai_index_faults, rule_rows_arena, rule_rows_epoch, rule_rows_hub, rule_rows_windows)
 RULE_FAULTS = [fault for module in ROWS for fault in module.FAULTS]
@@ -200,11 +201,7 @@ def test_shorter_hub_listing_is_a_warning(tmp_path: Path) -> None:
 def test_every_contract_can_be_validated(tmp_path: Path) -> None:
     """On empty tables: every rule names only columns that its contract has."""
     path = tmp_path / "empty.build"
-    with duckdb.connect(str(path)) as con:
-        for layer in LAYERS:
-            con.execute(f"CREATE SCHEMA {layer}")
-        for table in contracts().values():
-            con.execute(table.create_sql())
+    create(path).close()
     report = validate_database(path, list(contracts()), "empty")
     assert {r.expectation for r in report.results if r.outcome != "passed"} <= {ROW_COUNT}
     assert {r.table_name for r in report.results} == set(contracts())

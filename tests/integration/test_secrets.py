@@ -144,7 +144,9 @@ def test_no_secret_is_in_any_file(told: Path) -> None:
 
 def test_no_secret_is_in_any_row(told: Path) -> None:
     """Files of DuckDB and Parquet are compressed, so their rows are searched too."""
-    for database in told.rglob("*.duckdb"):
+    found = [path for ending in ("", ".unpublished") for path in told.rglob(f"*.duckdb{ending}")]
+    assert {path.suffix for path in found} == {".duckdb", ".unpublished"}
+    for database in found:
         with duckdb.connect(str(database), read_only=True) as con:
             tables = con.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
             for table in (".".join(map(quoted, names)) for names in tables):

@@ -20,6 +20,7 @@ from warehouse.archive.draft import open_draft
 from warehouse.archive.snapshot import Snapshot
 from warehouse.contracts.source import card, cards
 from warehouse.contracts.table import contracts
+from warehouse.database.duckdb_file import connect
 
 FIRST = date(2026, 8, 1)
 N_DAYS = 6
@@ -92,7 +93,7 @@ def built(
 
 def content(path: Path) -> dict[str, list[Any]]:
     """Every row of every raw, core and mart table, in the order of the file."""
-    with duckdb.connect(str(path), read_only=True) as con:
+    with connect(path, read_only=True) as con:
         return {
             c.table: con.execute(f"FROM {c.sql_name}").fetchall()
             for c in contracts().values()

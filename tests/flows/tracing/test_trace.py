@@ -138,7 +138,7 @@ def test_every_mart_can_be_traced(folder: Path) -> None:
             if contract.layer != "mart":
                 continue
             keys = ", ".join(f'"{c}"::VARCHAR' for c in contract.key)
-            rows = con.execute(f"SELECT {keys} FROM {contract.table} LIMIT 1").fetchall()
+            rows = con.execute(f"SELECT {keys} FROM {contract.sql_name} LIMIT 1").fetchall()
             for row in rows:
                 pairs = [f"{c}={v}" for c, v in zip(contract.key, row, strict=True)]
                 options = ["--limit=1", f"--warehouse={folder / 'observatory.duckdb'}"]
@@ -228,8 +228,9 @@ def test_traces_are_valid_sql_on_their_tables() -> None:
         for contract in contracts().values():
             for table, condition in contract.traces.items():
                 assert table in inputs[contract.table], (contract.table, table)
+                given = contracts()[table].sql_name
                 con.execute(
-                    f"EXPLAIN SELECT * FROM {table} AS it JOIN {contract.table} AS this "
+                    f"EXPLAIN SELECT * FROM {given} AS it JOIN {contract.sql_name} AS this "
                     f"ON {condition}"
                 )
 
