@@ -46,7 +46,8 @@ CREATE TABLE roots AS WITH RECURSIVE walk AS (
     SELECT key, parent, weight * part, step + 1 FROM walk JOIN edges ON child = node WHERE step < 32
 ), ends AS (SELECT key, node AS root, sum(weight) AS weight
     FROM walk ANTI JOIN edges ON child = node GROUP BY ALL)
-FROM ends UNION ALL SELECT key, key, 1.0 FROM models ANTI JOIN ends USING (key) ORDER BY ALL;
+SELECT key, root, weight / sum(weight) OVER (PARTITION BY key) AS weight FROM ends -- circles end
+UNION ALL SELECT key, key, 1.0 FROM models ANTI JOIN ends USING (key) ORDER BY ALL;
 CREATE TABLE families AS SELECT model_id, CASE {cases} END AS family_id
 FROM models WHERE regexp_matches(name, {any_pattern}, 'i') ORDER BY ALL;
 CREATE TABLE country_share AS WITH flagged AS (

@@ -29,7 +29,8 @@ def derivative_count(
     parents may have been declared later.
     """
     wanted = _dated(for_tests(requests, "derivative_count"), hub_listing_coverage)
-    edges = _edges(hub_models, hub_base_models, hub_model_roots)
+    # Collected, since Polars would join them again for each of the three branches.
+    edges = _edges(hub_models, hub_base_models, hub_model_roots).collect().lazy()
     holders = pl.concat(
         [
             _by_base(wanted, edges),

@@ -26,7 +26,11 @@ def top_overlap(
     dated = nearest(wanted, _days_with_both(wanted, observed), ["request"]).cache()
     # Few days of many: the whole Hub is ranked on those only.
     needed = observed.join(dated, on=DAY, how="semi")
-    placed = _ranked(needed, hub_listing_coverage.rename({"as_of_date": DAY}))
+    last = dated.group_by(DAY).agg(pl.col("top_n").max().alias("last_place"))
+    # Collected, since Polars would rank the Hub again for each of the branches that read it.
+    placed = (
+        _ranked(needed, hub_listing_coverage.rename({"as_of_date": DAY}), last).collect().lazy()
+    )
     mine = dated.join(placed, on=["metric", DAY])
     theirs = placed.rename({"metric": "other_metric"})
     pairs = mine.join(theirs, on=["other_metric", DAY, "model_id_hf"], suffix="_other")
@@ -58,12 +62,16 @@ def _days_with_both(wanted: pl.LazyFrame, observed: pl.LazyFrame) -> pl.LazyFram
     )
 
 
-def _ranked(observed: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per day, counter and model: count, place, and the floor of the day's listing."""
+def _ranked(observed: pl.LazyFrame, coverage: pl.LazyFrame, last: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per day, counter and model: count, place, and the floor of the day's listing.
+
+    Only down to the `last_place` of each day.
+    """
     each = []
     for counter in COUNTERS:
-        counts = places(observed, counter)
-        floor = floors(counts, coverage, counter)
+        every = places(observed, counter)
+        floor = floors(every, coverage, counter)
+        counts = every.join(last, on=DAY).filter(pl.col("place") <= pl.col("last_place"))
         count = pl.col(counter).alias("count")
         each.append(
             observed.select(DAY, "model_id_hf", count)

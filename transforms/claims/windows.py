@@ -11,7 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.claims.requests import NEEDED, to_answers
-from transforms.claims.window_requests import WINDOW, chosen_windows, observed_part
+from transforms.claims.window_requests import OF_NEW, WINDOW, chosen_windows, observed_part
 from transforms.hub.counted_panels import EXCERPT, WHOLE
 from transforms.hub.definitions import NO_FAMILY, UNEXAMINED
 from transforms.hub.window_shares import (
@@ -22,6 +22,7 @@ from transforms.hub.window_shares import (
     totals,
     with_bounds,
 )
+from transforms.hub.windows import TURNING
 from transforms.numeric.exact_sums import exactly, how_many
 from transforms.registry.attribution import NOT_EXAMINED
 
@@ -35,12 +36,26 @@ BOUNDS = (*INNER, *OUTER)
 def window_answers(requests: pl.LazyFrame, counted: Counted) -> pl.LazyFrame:
     """Answers: a share, an amount, a lead or a rank in a window of time."""
     chosen = chosen_windows(requests, counted.days).collect()
-    windows = chosen.select(WINDOW).unique(maintain_order=True).with_row_index("window_no")
+    windows = (
+        chosen.group_by(WINDOW, maintain_order=True).agg(_born_after()).with_row_index("window_no")
+    )
     asked = chosen.join(windows, on=WINDOW, nulls_equal=True)
     found = [_held(chunk, asked.lazy(), counted) for chunk in chunks(windows, counted.days)]
     if not found:
         return to_answers(asked.lazy().select("request", value=pl.lit(None, pl.Float64)))
     return to_answers(_values(asked.lazy(), pl.concat(found).lazy()))
+
+
+def _born_after() -> pl.Expr:
+    """Models that are not newer count for no request about the window; null = all count."""
+    start, population = pl.col("start").first(), pl.col("population")
+    return (
+        pl.when((population == OF_NEW[0]).all())
+        .then(start)
+        .when(population.is_in(list(OF_NEW)).all())
+        .then(start - TURNING)
+        .alias("born_after")
+    )
 
 
 def _held(windows: pl.LazyFrame, asked: pl.LazyFrame, counted: Counted) -> pl.DataFrame:
@@ -53,7 +68,10 @@ def _held(windows: pl.LazyFrame, asked: pl.LazyFrame, counted: Counted) -> pl.Da
     parts = []
     for by, attribution in cuts:
         cut = here.filter(pl.col("by") == by, pl.col("attribution") == attribution)
-        sums = by_holder(models, attribution, HOLDERS[by], counted).filter(
+        wanted = cut.select("window_no", "population").collect()
+        mine = models.filter(pl.col("window_no").is_in(wanted["window_no"].unique().implode()))
+        populations = wanted["population"].unique().sort().to_list()
+        sums = by_holder(mine, attribution, HOLDERS[by], counted, populations).filter(
             pl.col("credit") == "fractional"
         )
         parts.append(_bounded(sums, of_all, cut, by).collect())

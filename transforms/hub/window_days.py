@@ -42,17 +42,22 @@ def every_window(days: pl.LazyFrame, asked: pl.LazyFrame) -> pl.DataFrame:
 
 
 def in_bases(windows: pl.LazyFrame, has_both: pl.Expr) -> pl.LazyFrame:
-    """The windows by basis, with `start`: the day after which their downloads count."""
+    """The windows by basis, with `start`: the day after which their downloads count.
+
+    `born_after` is that of transforms.hub.windows.spans.
+    """
     is_started = (pl.col("start_on") < pl.col("end_on")).fill_null(False)
     start = pl.coalesce(pl.when(is_started).then("start_on"), "window_start")
     given = windows.with_columns(
         start.alias("start"), pl.when(is_started).then("start_on").alias("start_on")
     )
+    none = pl.lit(None, pl.Date)
     differences = given.filter(is_started).with_columns(basis=pl.lit(BASES[0]))
     of_new = given.filter(~is_started | has_both).with_columns(
-        start_on=pl.lit(None, pl.Date), basis=pl.lit(BASES[1])
+        start_on=none, basis=pl.lit(BASES[1])
     )
-    return pl.concat([differences, of_new])
+    # Older models stay, so that both bases have a row for each country.
+    return pl.concat([differences, of_new]).with_columns(born_after=none)
 
 
 def with_nearest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -21,6 +21,14 @@ POPULATIONS: dict[str, tuple[str, pl.Expr]] = {
 CREDITS = ("fractional", "full")
 CUT = ["window_no", "population", "attribution", "credit"]
 SUMS = ("value", "low", "high")
+OF_HOLDER = (*SUMS, "n_models")
+_OF_UPLOADER = ["window_no", "end_on", "author", "lineage_recorded"]
+_STUDY = ["study_country_codes", "study_base_country_codes"]
+_OF_MODEL = ["model_id_hf", *_OF_UPLOADER, *_STUDY]
+_OF_SPAN = [
+    *("counter_source", "is_llm_vlm", "is_new", "lacks_first", "lacks_last", "first", "last"),
+    *(f"{what}{bound}" for what in ("downloads", "young") for bound in ("", "_low", "_high")),
+]
 CHUNK = 4_000_000  # models of windows that are computed together
 
 
@@ -66,32 +74,70 @@ def in_windows(windows: pl.LazyFrame, counted: Counted) -> pl.LazyFrame:
     found = spans(windows, counted.counters, counted.hub_models, usable)
     has_any = (pl.col("downloads_high") > 0) | (pl.col("young_high") > 0)
     is_odd = pl.col("lacks_last") | (pl.col("last") < pl.col("first")).fill_null(False)
-    return found.filter(has_any | is_odd).with_row_index("span_no").collect().lazy()
+    kept = found.filter(has_any | is_odd).select(*_OF_MODEL, *_OF_SPAN)
+    return kept.with_row_index("span_no").collect().lazy()
 
 
-def by_holder(models: pl.LazyFrame, attribution: str, by: str, counted: Counted) -> pl.LazyFrame:
+def by_holder(
+    models: pl.LazyFrame,
+    attribution: str,
+    by: str,
+    counted: Counted,
+    populations: Sequence[str] = tuple(POPULATIONS),
+) -> pl.LazyFrame:
     """Sums per window, population, attribution, credit, holder and certainty.
 
     `value` leaves out what is not known, `low` and `high` bound it; `n_models` are those with a
     value. A cut can have two rows per holder: of models with one owner, and of parts of models.
     """
-    owners = owned(models, attribution, counted.hub_model_roots, counted.namespaces, counted.labs)
+    rows = _added_up(models, attribution, by, counted, _values(populations)).collect().lazy()
+    owners = owned(rows, attribution, counted.hub_model_roots, counted.namespaces, counted.labs)
     held = _held(owners, by, counted).collect().lazy()
-    values = models.select("span_no", *_values()).collect().lazy()
+    values = rows.select("span_no", *_values(populations))
     index = ["window_no", "attribution", "holder", "is_certain"]
     is_whole = pl.col("weight") == 1.0
     # Most models have one owner. Integers add up faster than parts.
     whole, parts = (
-        rows.join(values, on="span_no")
+        some.join(values, on="span_no")
         .group_by("window_no", "holder", "is_certain")
         .agg(sums)
         .with_columns(attribution=pl.lit(attribution))
-        for rows, sums in (
-            (held.filter(is_whole), _whole_sums()),
-            (_once_per_holder(held.filter(~is_whole)), _part_sums()),
+        for some, sums in (
+            (held.filter(is_whole), _whole_sums(populations)),
+            (_once_per_holder(held.filter(~is_whole)), _part_sums(populations)),
         )
     )
-    return pl.concat([_long(whole, index), _long(parts, index)])
+    return pl.concat([_long(rows, index, populations) for rows in (whole, parts)])
+
+
+def _added_up(
+    models: pl.LazyFrame,
+    attribution: str,
+    by: str,
+    counted: Counted,
+    values: dict[str, pl.Expr],
+) -> pl.LazyFrame:
+    """The models with their values; those whose uploader alone decides are added up by uploader."""
+    each = [e.alias(name) for name, e in values.items()]
+    if attribution not in ("publisher", "base"):
+        return models.select("span_no", *_OF_MODEL, *each)
+    alone = _decided_alone(attribution, by, counted)
+    others = models.join(alone, on="model_id_hf", how="anti")
+    uploaders = others.group_by(_OF_UPLOADER).agg(total(e).alias(n) for n, e in values.items())
+    rest = models.join(alone, on="model_id_hf", how="semi")
+    both = [uploaders, rest.select("model_id_hf", *_OF_UPLOADER, *each)]
+    return pl.concat(both, how="diagonal").with_row_index("span_no")
+
+
+def _decided_alone(attribution: str, by: str, counted: Counted) -> pl.LazyFrame:
+    """The models of which more than the uploader must be known: their roots or their family."""
+    roots = counted.hub_model_roots
+    derived = roots.filter(pl.col("root_model_id_hf") != pl.col("model_id_hf"))
+    ids = [(derived if attribution == "base" else derived.clear()).select("model_id_hf")]
+    if by == "family_id":
+        assert counted.makers is not None, "families need their makers"
+        ids.append(counted.makers.select(pl.col("model_name").alias("model_id_hf")))
+    return pl.concat(ids).unique()
 
 
 def _held(owners: pl.LazyFrame, by: str, counted: Counted) -> pl.LazyFrame:
@@ -110,56 +156,59 @@ def _once_per_holder(parts: pl.LazyFrame) -> pl.LazyFrame:
     return parts.group_by(key).agg(exactly(pl.col("weight")).alias("weight"))
 
 
-def _values() -> list[pl.Expr]:
-    """Per population: the value of each model, its bounds, 0 for those that do not belong."""
-    found: list[pl.Expr] = []
-    for name, (column, member) in POPULATIONS.items():
+def _values(populations: Sequence[str]) -> dict[str, pl.Expr]:
+    """Columns `population what` of each model: its value, the bounds, and 1 if it has a value.
+
+    0 for models that do not belong to the population.
+    """
+    found: dict[str, pl.Expr] = {}
+    for name in populations:
+        column, member = POPULATIONS[name]
         low, high = pl.col(f"{column}_low"), pl.col(f"{column}_high")
-        found += [
-            pl.when(member.fill_null(False)).then(column).alias(f"{name} value"),
-            pl.when(member.fill_null(False)).then(low).otherwise(0).alias(f"{name} low"),
-            pl.when(member.fill_null(True)).then(high).otherwise(0).alias(f"{name} high"),
-        ]
+        value = pl.when(member.fill_null(False)).then(column)
+        found[f"{name} value"] = value
+        found[f"{name} low"] = pl.when(member.fill_null(False)).then(low).otherwise(0)
+        found[f"{name} high"] = pl.when(member.fill_null(True)).then(high).otherwise(0)
+        found[f"{name} n_models"] = (value > 0).cast(pl.Int64)
     return found
 
 
-def _whole_sums() -> list[pl.Expr]:
+def _whole_sums(populations: Sequence[str]) -> list[pl.Expr]:
     """Sums of models that one holder has alone: the same by either credit."""
     return [
-        e.cast(pl.Float64).alias(f"{population} {credit} {what}")
-        for population in POPULATIONS
+        total(pl.col(f"{population} {what}"))
+        .cast(pl.Float64)
+        .alias(f"{population} {credit} {what}")
+        for population in populations
         for credit in CREDITS
-        for what, e in (
-            *((what, total(pl.col(f"{population} {what}"))) for what in SUMS),
-            ("n_models", how_many(pl.col(f"{population} value") > 0)),
-        )
+        for what in OF_HOLDER
     ]
 
 
-def _part_sums() -> list[pl.Expr]:
+def _part_sums(populations: Sequence[str]) -> list[pl.Expr]:
     """Sums of parts of models; by full credit each holder of a part has all of the model."""
     weights = {"fractional": pl.col("weight"), "full": pl.lit(1.0)}
     return [
         e.cast(pl.Float64).alias(f"{population} {credit} {what}")
-        for population in POPULATIONS
+        for population in populations
         for credit, weight in weights.items()
         for what, e in (
             *((what, exactly(pl.col(f"{population} {what}") * weight)) for what in SUMS),
-            ("n_models", how_many(pl.col(f"{population} value") > 0)),
+            ("n_models", total(pl.col(f"{population} n_models"))),
         )
     ]
 
 
-def _long(wide: pl.LazyFrame, index: list[str]) -> pl.LazyFrame:
+def _long(wide: pl.LazyFrame, index: list[str], populations: Sequence[str]) -> pl.LazyFrame:
     """Columns named `population credit what` as rows, with a column per `what`."""
     parts = [
         wide.select(
             *index,
             pl.lit(population).alias("population"),
             pl.lit(credit).alias("credit"),
-            *(pl.col(f"{population} {credit} {what}").alias(what) for what in (*SUMS, "n_models")),
+            *(pl.col(f"{population} {credit} {what}").alias(what) for what in OF_HOLDER),
         )
-        for population in POPULATIONS
+        for population in populations
         for credit in CREDITS
     ]
     return pl.concat(parts)
@@ -171,7 +220,7 @@ def totals(models: pl.LazyFrame) -> pl.LazyFrame:
     `n_without_first` models lack the counter of the first day; they had `without_first` downloads
     at most. `n_without_last` lack that of the last day; nothing bounds their downloads.
     """
-    values = models.with_columns(_values())
+    values = models.with_columns(e.alias(n) for n, e in _values(tuple(POPULATIONS)).items())
     parts = [
         values.group_by("window_no")
         .agg(_totals(name, *about))

@@ -20,6 +20,7 @@ from transforms.hub.definitions import YEAR_DAYS
 NEAR_DAYS = 7  # largest distance of a counter from the day for which it is used
 SPAN = ["window_no", "model_id_hf"]
 _DAY = ["counter_source", "as_of_date"]
+TURNING = pl.duration(days=YEAR_DAYS - 1)  # from its creation to the last day of a model's year
 _SIDES = ("before", "after")  # of the day on which a model turns a year old
 # Of the models, from the counters' source where the Hub's listing lacks them.
 _OWN = ("author", "created_at", "study_country_codes", "study_base_country_codes")
@@ -43,41 +44,62 @@ def spans(
     """One row per window and model with a counter at either end of it.
 
     `windows`: `window_no`, `counter_source`, `start` (null = from the beginning), `start_on` (the
-    day of the first counters; null = none is used) and `end_on`. `days`: the usable days by source.
+    day of the first counters; null = none is used), `end_on` and `born_after` (models that are not
+    newer are left out of a window without first counters; null = none). `days`: the usable days by
+    source.
     `downloads` and `young` are null where a first counter is missing (`lacks_first`) or the last
     one is (`lacks_last`); `_low` and `_high` bound them all the same, but for a missing last one.
     """
-    both = _with_both_ends(windows, counters)
-    created = pl.col("created_at").dt.date()
+    created, start = pl.col("created_at").dt.date(), pl.col("start")
+    is_new = pl.when(start.is_null()).then(True).otherwise(created > start)
+    # Collected, since Polars would compute them again for each of the branches that read them.
+    known = _described(windows, counters, hub_models).collect().lazy()
+    dated = _with_both_ends(windows, known).with_columns(
+        is_new.alias("is_new"), turns_on=created + TURNING
+    )
+    return _young(_differences(dated).collect().lazy(), counters, days)
+
+
+def _described(
+    windows: pl.LazyFrame, counters: pl.LazyFrame, hub_models: pl.LazyFrame
+) -> pl.LazyFrame:
+    """The counters at the ends of windows, with what is known about their models."""
+    ends = [
+        windows.select("counter_source", pl.col(c).alias("as_of_date"))
+        for c in ("start_on", "end_on")
+    ]
     about = hub_models.select(
         "model_id_hf", "is_llm_vlm", "lineage_recorded",
         author_listed="author", created_listed="created_at",
     )  # fmt: skip
-    known = both.join(about, on="model_id_hf", how="left").with_columns(
-        pl.coalesce(
-            "author_listed", "author", pl.col("model_id_hf").str.extract(r"^([^/]+)/")
-        ).alias("author"),
-        pl.coalesce("created_listed", "created_at").alias("created_at"),
+    author = pl.coalesce("author_listed", "author", pl.col("model_id_hf").str.extract(r"^([^/]+)/"))
+    # Before the windows repeat each model.
+    return (
+        counters.join(pl.concat(ends).unique(), on=_DAY, how="semi")
+        .join(about, on="model_id_hf", how="left")
+        .with_columns(
+            author.alias("author"), created_at=pl.coalesce("created_listed", "created_at")
+        )
+        .drop("author_listed", "created_listed")
     )
-    start = pl.col("start")
-    is_new = pl.when(start.is_null()).then(True).otherwise(created > start)
-    dated = known.with_columns(
-        is_new.alias("is_new"), turns_on=created + pl.duration(days=YEAR_DAYS - 1)
-    ).drop("author_listed", "created_listed")
-    return _young(_differences(dated), counters, days)
 
 
 def _with_both_ends(windows: pl.LazyFrame, counters: pl.LazyFrame) -> pl.LazyFrame:
     """First and last counter of every model of each window."""
-    last = windows.join(counters, left_on=["counter_source", "end_on"], right_on=_DAY).rename(
-        {"downloads_all_time": "last"}
-    )
-    first = windows.join(counters, left_on=["counter_source", "start_on"], right_on=_DAY).rename(
-        {"downloads_all_time": "first"}
-    )
+
+    def at(day: str, name: str, some: pl.LazyFrame) -> pl.LazyFrame:
+        found = some.join(counters, left_on=["counter_source", day], right_on=_DAY)
+        return found.rename({"downloads_all_time": name})
+
+    is_started = pl.col("start_on").is_not_null()
+    started = windows.filter(is_started)
+    first, last = at("start_on", "first", started), at("end_on", "last", started)
     ends = last.join(first.select(*SPAN, "first"), on=SPAN, how="left")
     lost = first.join(last.select(SPAN), on=SPAN, how="anti")
-    return pl.concat([ends, lost], how="diagonal")
+    born, created = pl.col("born_after"), pl.col("created_at").dt.date()
+    is_asked = (born.is_null() | (created > born)).fill_null(True)
+    unstarted = at("end_on", "last", windows.filter(~is_started)).filter(is_asked)
+    return pl.concat([ends, lost, unstarted], how="diagonal")
 
 
 def _differences(ends: pl.LazyFrame) -> pl.LazyFrame:

@@ -33,7 +33,8 @@ def claim_answers_windows(
     counters = all_counters(hub_all_time_counters, hub_daily_counters)
     roots = hub_model_roots.select(pl.col("root_model_id_hf").alias("model_name"))
     names = pl.concat([counters.select(model_name="model_id_hf"), roots])
-    named = hub_families(names, as_known(raw_registry_family_rules, known_at))
+    own = _of_makers(names, namespaces, families)
+    named = hub_families(own, as_known(raw_registry_family_rules, known_at))
     made = named.drop_nulls("family_id").join(
         families.select("family_id", maker="lab_id"), on="family_id"
     )
@@ -42,3 +43,16 @@ def claim_answers_windows(
         made.select("model_name", "family_id", "maker").collect().lazy(),
     ).held()  # fmt: skip
     return answer_table(requests, [window_answers(requests, counted)])
+
+
+def _of_makers(
+    names: pl.LazyFrame, namespaces: pl.LazyFrame, families: pl.LazyFrame
+) -> pl.LazyFrame:
+    """The repositories of labs that make a family: a family is credited with no others."""
+    makers = namespaces.filter(pl.col("system") == "hub").join(families, on="lab_id", how="semi")
+    namespace = pl.col("model_name").str.extract(r"^([^/]+)/").str.to_lowercase()
+    return (
+        names.with_columns(namespace.alias("namespace_key"))
+        .join(makers, on="namespace_key", how="semi")
+        .select("model_name")
+    )
