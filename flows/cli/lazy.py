@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flows.steps import own_places as own_places
     from flows.steps import publish as publish
     from flows.steps import publish_to_huggingface as publish_to_huggingface
+    from flows.steps import reuse as reuse
     from flows.steps import sequence as sequence
     from flows.tracing import trace as trace
     from warehouse.archive import archive as archive
@@ -72,6 +73,7 @@ MODULES = {
     "own_places": "flows.steps.own_places",
     "publish": "flows.steps.publish",
     "publish_to_huggingface": "flows.steps.publish_to_huggingface",
+    "reuse": "flows.steps.reuse",
     "sequence": "flows.steps.sequence",
     "trace": "flows.tracing.trace",
     "archive": "warehouse.archive.archive",

@@ -80,7 +80,8 @@ def run(
     """Download, build, validate and publish.
 
     Runs as a Prefect flow. A source that fails does not stop the download of the others, but then
-    nothing is built. A Hub sweep that was interrupted continues at its last page.
+    nothing is built. A Hub sweep that was interrupted continues at its last page. With --sample
+    nothing runs if the same code has already built and published it.
     """
     given = overrides(
         archive=archive, warehouse=warehouse, publish_to=publish_to, sources=sources
@@ -91,6 +92,9 @@ def run(
         as_of = as_of or _newest_date(SAMPLE)
         allowed = lazy.publish.Allowed(allow_shrink, allow_older, allow_sample)
         lazy.own_places.require_own_places(settings, as_of, audience, allowed)
+        if reused := lazy.reuse.already_published(settings, as_of, audience):
+            print_summary(settings, [vars(p) for p in reused], as_json=as_json)
+            return
     with ends_at_once(), progress("running the Prefect flow (its local server starts first)"):
         provide_server(settings.warehouse.parent / "prefect", meanwhile=_import_libraries)
         published = lazy.pipeline.observatory(
