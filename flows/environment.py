@@ -116,6 +116,8 @@ def prepare_environment() -> None:
     for name, value in list(os.environ.items()):
         if is_known(name.upper()):
             _set(name, _cleaned(name.upper(), value))
+        elif name.upper().startswith("PREFECT_") and not value.strip(_AROUND):
+            _set(name, "")  # Prefect would take blanks for an address
     present = {name.upper() for name in os.environ}
     for name, value in written.items():
         rivals = (name, *_OUTRANKED_BY.get(name, ()))

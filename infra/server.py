@@ -31,7 +31,7 @@ class ServerError(RegisterError):
 @contextmanager
 def server() -> Iterator[SyncPrefectClient]:
     """A client of the server at PREFECT_API_URL, after it answered. Raises ServerError."""
-    if not (url := PREFECT_API_URL.value()):
+    if not (url := (PREFECT_API_URL.value() or "").strip()):
         raise ServerError(
             "PREFECT_API_URL is not set, so there is no server to register with; "
             "set it, for example to http://127.0.0.1:4200/api"

@@ -40,7 +40,7 @@ def provide_server(default_home: Path, meanwhile: Callable[[], object] | None = 
     """
     if "prefect" in sys.modules:  # the program that imported it has decided
         return
-    given = {n: v for n, v in {**dotenv_values(".env"), **os.environ}.items() if v}
+    given = {n: v for n, v in {**dotenv_values(".env"), **os.environ}.items() if v and v.strip()}
     if _configured(given):
         _require_answer()
         return

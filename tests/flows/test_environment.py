@@ -123,6 +123,17 @@ def test_an_empty_variable_is_unset(
     assert {name: env.get(name) for name in names} == dict.fromkeys(names, "9")
 
 
+@pytest.mark.parametrize("value", ["", " ", "\t\r\n", "\ufeff"])
+def test_an_empty_setting_of_prefect_is_unset(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", value)
+    monkeypatch.setenv("PREFECT_API_KEY", "kept as it is ")
+    prepare_environment()
+    assert "PREFECT_API_URL" not in os.environ
+    assert os.environ["PREFECT_API_KEY"] == "kept as it is "
+
+
 @pytest.mark.parametrize("name", ["OBSERVATORY_PUBLISH_TO", "OBSERVATORY_SOURCES"])
 @pytest.mark.parametrize("value", [",", " , ,"])
 def test_a_list_of_empty_entries_is_unset(

@@ -33,6 +33,7 @@ def test_without_a_server_nothing_is_registered(capsys: pytest.CaptureFixture[st
         assert main([]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "PREFECT_API_URL is not set" in line
+    assert refused(capsys, " ") == line
 
 
 def test_a_server_that_does_not_answer_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,7 @@ from warehouse.storage.protocol import MissingObjectError, Storage, StorageError
 
 _RESERVED = {SIDECAR, EXCLUSION, JOURNAL, REJECTION}
 LONGEST_NAME = 220  # of a file; a file system allows 255, and a file being written has a longer one
+WAIT_SECONDS = 3  # another restore holds a folder for one snapshot, an observation for much longer
 _OWN_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # a download writes only here
 
 
@@ -84,7 +85,11 @@ class Restore:
         for file in snapshot.files:
             self._check_free(file, is_sound=file.path not in needed)
         sealed = self._sealed_digests(snapshot.source)
-        with self._locked(sidecar, needed.values()), _undone_on_error() as written:
+        with ExitStack() as stack:
+            stack.enter_context(self._locked(sidecar, needed.values()))
+            if _is_sealed_meanwhile(sidecar, data):
+                return
+            written = stack.enter_context(_undone_on_error())
             for path, file in needed.items():
                 self._fetch(file)
                 if path not in sealed:
@@ -190,6 +195,21 @@ class Restore:
             yield
 
 
+def _is_sealed_meanwhile(sidecar: Path, data: bytes) -> bool:
+    """Whether another restore sealed the same snapshot before we had the lock.
+
+    Raises ArchiveError if an observation sealed another one: it is kept.
+    """
+    if not os.path.lexists(sidecar):
+        return False
+    if sidecar.read_bytes() == data:
+        return True
+    raise ArchiveError(
+        f"{sidecar} was sealed by an observation in the meantime and is kept; run restore again to "
+        "compare it with the copy"
+    )
+
+
 def _folder(root: Path, file: ArchivedFile) -> Path:
     """The snapshot's folder that a file is in."""
     return root.joinpath(*file.path.split("/")[:2])
@@ -217,7 +237,7 @@ def _locked_folder(folder: Path) -> Iterator[None]:
     if os.path.realpath(folder) != str(folder):
         raise ArchiveError(f"{folder}: a symbolic link is in this path; use the folder itself")
     try:
-        with FileLock(folder / LOCK, timeout=0):
+        with FileLock(folder / LOCK, timeout=WAIT_SECONDS):
             for part in folder.rglob(f".*{PART}"):
                 part.unlink(missing_ok=True)
             try:

@@ -108,7 +108,7 @@ def bounded(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
     By default DuckDB takes 80 % of the machine's memory, but Polars needs some too.
     """
-    limit = os.environ.get(MEMORY_LIMIT, MEMORY_DEFAULT)
+    limit = os.environ.get(MEMORY_LIMIT) or MEMORY_DEFAULT
     _set(con, "memory_limit", MEMORY_LIMIT, limit, "memory limit", "1500MB or 8GB")
     return con
 

@@ -19,7 +19,7 @@ from tests.warehouse.archive.test_archive import DAY, NEXT_DAY, all_bytes, file_
 from warehouse.archive import backup
 from warehouse.archive.archive import Archive
 from warehouse.archive.copy_report import SamePlaceError
-from warehouse.archive.draft import open_draft
+from warehouse.archive.draft import LOCK, open_draft
 from warehouse.archive.snapshot import EXCLUSION, SIDECAR, ArchiveError
 from warehouse.storage.files import sha256
 from warehouse.storage.local import LocalStorage
@@ -269,6 +269,45 @@ def test_a_folder_in_use_is_left_alone(
         thread.join()
     assert done.is_set()
     assert backup.pull(fresh, storage).snapshots == (f"hub/{LAST}",)
+
+
+def received_bytes(archive: Archive) -> dict[str, bytes]:
+    return {name: b for name, b in all_bytes(archive.root).items() if not name.endswith(LOCK)}
+
+
+class SlowCopy(LocalStorage):
+    """A copy during whose download another process works on the archive."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def get_bytes(self, key: str) -> bytes:
+        data = super().get_bytes(key)
+        if self.meanwhile and key.endswith(f"hub/{LAST}/{SIDECAR}"):
+            act, self.meanwhile = self.meanwhile, None
+            act()
+        return data
+
+
+def test_a_snapshot_that_is_observed_during_its_restore_stays(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    fresh, slow = Archive(tmp_path / "fresh"), SlowCopy(storage.root)
+    slow.meanwhile = lambda: file_snapshot(fresh, LAST, page=b"observed just now")
+    one_line(backup.pull(fresh, slow).problems, "was sealed by an observation in the meantime")
+    kept = fresh.snapshot("hub", LAST)
+    assert kept is not None
+    assert [file.name for file in kept.files] == ["page"]
+    assert all(fresh.is_sound(file) for file in kept.files)
+
+
+def test_two_restores_at_once_both_succeed(
+    archive: Archive, storage: LocalStorage, tmp_path: Path
+) -> None:
+    fresh, slow = Archive(tmp_path / "fresh"), SlowCopy(storage.root)
+    slow.meanwhile = lambda: backup.pull(Archive(fresh.root), storage)
+    report = backup.pull(fresh, slow)
+    assert (report.problems, f"hub/{LAST}" in report.snapshots) == ((), False)
+    assert received_bytes(fresh) == received_bytes(archive)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
