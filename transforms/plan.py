@@ -2,8 +2,9 @@
 
 A transform is a function named after its table, in a module of the same name. Its parameters are
 named after the tables that it reads: `raw_x` reads raw.x, `meta_snapshots` the list of snapshots,
-any other name a computed table. `as_of` and `known_at` are dates of the run: the last day that it
-looks at, and the day whose knowledge of the registry it uses. There is no other list of transforms.
+any other name a computed table, that of `core` if a mart has the same name. `as_of` and `known_at`
+are dates of the run: the last day that it looks at, and the day whose knowledge of the registry it
+uses. There is no other list of transforms.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ def plan() -> tuple[Step, ...]:
 
     Raises PlanError for a parameter that names no table, graphlib.CycleError for a circle.
     """
-    tables = {
-        module.name: f"{layer}.{module.name}"
+    found = [
+        (module.name, f"{layer}.{module.name}")
         for layer, package in LAYERS.items()
         for module in pkgutil.iter_modules(package.__path__)
-    }
-    steps = {table: _step(name, table, tables) for name, table in sorted(tables.items())}
+    ]
+    tables = dict(reversed(found))  # of two tables with one name the first layer counts
+    steps = {table: _step(name, table, tables) for name, table in sorted(found)}
     sorter = TopologicalSorter(
         {t: [i for i in s.inputs.values() if i in steps] for t, s in steps.items()}
     )

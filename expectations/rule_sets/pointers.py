@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from expectations.rule import Rule, on
-from warehouse.contracts.table import contract
 
 _RATINGS, _SHARES = '"core"."arena_ratings"', '"mart"."lab_share_daily"'
-_CARD = contract("mart.lab_scorecard").columns
-_BOARDS = tuple(c.removesuffix("_publish_date") for c in _CARD if c.endswith("_publish_date"))
 _ATTRIBUTIONS = ("publisher", "base")
 _RATED = "board, category, publish_date"
-_FIELDS = ("publish_date", "model", "rank_ordinal", "rating", "gap_to_leader", "win_rate")
-
-
-def _cards() -> str:
-    """The scorecard with one row per lab, day and board."""
-    return " UNION ALL ".join(
-        f"SELECT lab_id, as_of_date, '{board}' AS board, {board}_missing AS missing, "
-        + ", ".join(f"{board}_{field} AS {field}" for field in _FIELDS)
-        + " FROM {batch}"
-        for board in _BOARDS
-    )
+# The places of labs on the boards, with the column names of a board.
+_CARDS = """
+    SELECT lab_id, as_of_date, substr(measure, 7) AS board, missing_reason AS missing,
+        observed_on AS publish_date, model_name AS model, rank_ordinal, value AS rating,
+        gap_to_leader, win_rate
+    FROM {batch} WHERE starts_with(measure, 'arena_')
+"""
 
 
 def _on_a_board(found: str) -> str:
-    """Places of the scorecard whose row of the board does not satisfy `found`."""
+    """Places of labs whose row of the board does not satisfy `found`."""
     return f"""
-        WITH cards AS ({_cards()}), rated AS (
+        WITH cards AS ({_CARDS}), rated AS (
             SELECT *, max(rating) OVER (PARTITION BY {_RATED}) - rating AS gap
             FROM {_RATINGS} WHERE category = 'overall' AND rating IS NOT NULL
         )
@@ -42,7 +35,7 @@ def _on_a_board(found: str) -> str:
 def _same_boards() -> str:
     """Pairs of boards that name the same model with the same rating for every lab of a day."""
     return f"""
-        WITH cards AS (SELECT * FROM ({_cards()}) WHERE model IS NOT NULL), counted AS (
+        WITH cards AS (SELECT * FROM ({_CARDS}) WHERE model IS NOT NULL), counted AS (
             SELECT as_of_date, board, count(*) AS n_labs FROM cards GROUP BY ALL
         )
         SELECT a.as_of_date, a.board, b.board AS other_board, count(*) AS n_labs
@@ -56,9 +49,9 @@ def _same_boards() -> str:
 
 
 def _newest_boards() -> str:
-    """Boards of the scorecard that are not the newest up to the day, or do not exist."""
+    """Boards of labs that are not the newest up to the day, or do not exist."""
     return f"""
-        WITH cards AS ({_cards()}), dates AS (
+        WITH cards AS ({_CARDS}), dates AS (
             SELECT DISTINCT board, publish_date FROM {_RATINGS}
             WHERE category = 'overall' AND rating IS NOT NULL
         ), due AS (
@@ -80,9 +73,10 @@ def _newest_boards() -> str:
 def _hub_shares() -> str:
     shares = [
         f"""
-        SELECT c.lab_id, c.as_of_date, '{each}' AS attribution, c.hub_share_{each} AS share,
+        SELECT c.lab_id, c.as_of_date, '{each}' AS attribution, c.value AS share,
             s.share AS share_of_row
-        FROM {{batch}} AS c LEFT JOIN days ON days.day <= c.as_of_date
+        FROM (FROM {{batch}} WHERE measure = 'hub_share_{each}') AS c
+        LEFT JOIN days ON days.day <= c.as_of_date
             AND days.attribution = '{each}'
         LEFT JOIN {_SHARES} AS s ON s.as_of_date = days.day AND s.lab_id = c.lab_id
             AND s.attribution = '{each}' AND s.population = 'all' AND s.metric = 'downloads_30d'
@@ -112,12 +106,11 @@ def _notable() -> str:
             SELECT vintage_date, lab_id, count(DISTINCT line) AS n_models
             FROM "core"."notable_model_labs" GROUP BY ALL
         )
-        SELECT c.lab_id, c.as_of_date, c.notable_vintage_date, v.vintage_date,
-            c.n_notable_models, n.n_models
+        SELECT c.lab_id, c.as_of_date, c.observed_on, v.vintage_date, c.value, n.n_models
         FROM {batch} AS c JOIN vintages AS v USING (as_of_date)
         LEFT JOIN counted AS n ON n.vintage_date = v.vintage_date AND n.lab_id = c.lab_id
-        WHERE c.notable_vintage_date IS DISTINCT FROM v.vintage_date
-            OR c.n_notable_models IS DISTINCT FROM n.n_models
+        WHERE c.measure = 'notable_models' AND (
+            c.observed_on IS DISTINCT FROM v.vintage_date OR c.value IS DISTINCT FROM n.n_models)
     """
 
 
@@ -150,17 +143,17 @@ def _range_rule(end: str) -> Rule:
 
 
 POINTERS: tuple[Rule, ...] = (
-    on("mart.lab_scorecard").critical(
+    on("mart.lab_measures").critical(
         "boards_differ_from_each_other",
         "No two boards have the same models with the same ratings for every lab on a day.",
         _same_boards(),
     ),
-    on("mart.lab_scorecard").critical(
+    on("mart.lab_measures").critical(
         "model_is_a_row_of_its_board",
         "The model of a lab is a row of that board, publish date and lab.",
         _on_a_board("r.board IS NOT NULL"),
     ),
-    on("mart.lab_scorecard").critical(
+    on("mart.lab_measures").critical(
         "place_matches_its_board_row",
         "Rank, rating and gap equal those of the board's row, and the win rate follows from the "
         "gap.",
@@ -170,18 +163,18 @@ POINTERS: tuple[Rule, ...] = (
             "AND abs(1 / (1 + pow(10, r.gap / 400)) - c.win_rate) <= 1e-9"
         ),
     ),
-    on("mart.lab_scorecard").critical(
+    on("mart.lab_measures").critical(
         "boards_are_the_newest_available",
         "Each board is the newest one up to the day. Where no source has a board, the cells are "
         "empty.",
         _newest_boards(),
     ),
-    on("mart.lab_scorecard").critical(
+    on("mart.lab_measures").critical(
         "hub_share_matches_its_source_row",
         "The Hub share equals the lab's share on the newest day up to the row's day.",
         _hub_shares(),
     ),
-    on("mart.lab_scorecard").critical(
+    on("mart.lab_measures").critical(
         "notable_models_match_the_vintage",
         "The number of notable models equals the lab's number in the newest vintage up to the day.",
         _notable(),

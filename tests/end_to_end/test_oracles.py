@@ -31,7 +31,10 @@ TABLES = (
     "mart.family_share_daily",
     "mart.trending_share_daily",
     "mart.arena_leaders",
-    "mart.lab_scorecard",
+    "mart.lab_measures",
+    "mart.labs",
+    "mart.models",
+    "mart.model_rankings",
     "mart.notable_models_by_country",
 )
 # In August the boards and Epoch's table were those of October, so that one comparison is enough.

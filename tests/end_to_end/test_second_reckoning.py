@@ -53,7 +53,7 @@ def test_the_recordings_are_what_their_second_reckoning_gives(
 
 # A number, a text and a row of a mart and of a core table, each changed alone.
 FAULTS = {
-    "mart.lab_scorecard": "SET text_model = 'another' WHERE lab_id = 'openai'",
+    "mart.lab_measures": "SET model_name = 'another' WHERE rank_ordinal = 1",
     "mart.country_share_daily": "SET share = share * (1 + 1e-11) WHERE country_code = 'CN'",
     "core.hub_models": "SET is_llm_vlm = NOT is_llm_vlm WHERE model_id_hf ILIKE 'q%'",
 }

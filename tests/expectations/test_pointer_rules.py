@@ -12,49 +12,53 @@ import pytest
 from expectations.rule_sets.pointers import POINTERS
 from expectations.suites import select_failing_rows
 
-CARD = "UPDATE mart.lab_scorecard SET"
-OF_TEXT = ("publish_date", "model", "rank_ordinal", "rating", "gap_to_leader", "win_rate")
-# The fault that was found: one board's values in the columns of another.
-COPIED = ", ".join(f"{{}}_{c} = text_{c}" for c in (*OF_TEXT, "missing"))
+CARD = "UPDATE mart.lab_measures SET"
+OF_BOARD = ("observed_on", "model_name", "rank_ordinal", "gap_to_leader", "win_rate", "value")
+# The fault that was found: one board's values under the name of another.
+COPIED = ", ".join(f"{c} = t.{c}" for c in (*OF_BOARD, "missing_reason"))
 FAULTS = {
     "one board's values under the name of a board that no source has": (
-        f"{CARD} {COPIED.format(*['webdev'] * 7)}",
+        f"UPDATE mart.lab_measures AS m SET {COPIED} FROM mart.lab_measures AS t "
+        "WHERE m.measure = 'arena_webdev' AND t.measure = 'arena_text' "
+        "AND m.lab_id = t.lab_id AND m.as_of_date = t.as_of_date",
         {
             *("boards_differ_from_each_other", "model_is_a_row_of_its_board"),
             *("place_matches_its_board_row", "boards_are_the_newest_available"),
         },
     ),
     "a model of another lab": (
-        f"{CARD} text_model = (SELECT max(model_name_arena) FROM core.arena_ratings "
-        "WHERE board = 'text' AND lab_id <> 'openai') WHERE lab_id = 'openai'",
+        f"{CARD} model_name = (SELECT max(model_name_arena) FROM core.arena_ratings WHERE "
+        "board = 'text' AND lab_id <> 'openai') WHERE lab_id = 'openai' AND measure = 'arena_text'",
         {"model_is_a_row_of_its_board"},
     ),
     "a rank one too good": (
-        f"{CARD} text_rank_ordinal = text_rank_ordinal - 1 WHERE text_rank_ordinal > 1",
+        f"{CARD} rank_ordinal = rank_ordinal - 1 WHERE rank_ordinal > 1",
         {"place_matches_its_board_row"},
     ),
     "a gap to another model": (
-        f"{CARD} text_gap_to_leader = text_gap_to_leader + 1 WHERE text_model IS NOT NULL",
+        f"{CARD} gap_to_leader = gap_to_leader + 1 WHERE model_name IS NOT NULL",
         {"place_matches_its_board_row"},
     ),
     "a win rate of another gap": (
-        f"{CARD} text_win_rate = 0.1 WHERE text_gap_to_leader = 0",
+        f"{CARD} win_rate = 0.1 WHERE gap_to_leader = 0",
         {"place_matches_its_board_row"},
     ),
     "an older day of a board": (
-        f"{CARD} text_publish_date = text_publish_date - 1 WHERE text_publish_date IS NOT NULL",
+        f"{CARD} observed_on = observed_on - 1 WHERE measure = 'arena_text'",
         {"boards_are_the_newest_available"},
     ),
     "another lab's share": (
-        f"{CARD} hub_share_publisher = 0.123 WHERE lab_id = 'openai'",
+        f"{CARD} value = 0.123 WHERE lab_id = 'openai' AND measure = 'hub_share_publisher'",
         {"hub_share_matches_its_source_row"},
     ),
     "a share by the wrong attribution": (
-        f"{CARD} hub_share_base = hub_share_publisher WHERE hub_share_base <> hub_share_publisher",
+        "UPDATE mart.lab_measures AS m SET value = t.value FROM mart.lab_measures AS t "
+        "WHERE m.measure = 'hub_share_base' AND t.measure = 'hub_share_publisher' "
+        "AND m.lab_id = t.lab_id AND m.as_of_date = t.as_of_date AND m.value <> t.value",
         {"hub_share_matches_its_source_row"},
     ),
     "a notable model too many": (
-        f"{CARD} n_notable_models = n_notable_models + 1 WHERE n_notable_models IS NOT NULL",
+        f"{CARD} value = value + 1 WHERE measure = 'notable_models' AND value IS NOT NULL",
         {"notable_models_match_the_vintage"},
     ),
     "a country's model that is not its own": (

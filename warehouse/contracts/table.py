@@ -276,13 +276,6 @@ def _layer_then_name(contract: Contract) -> tuple[int, str]:
 def contracts() -> dict[str, Contract]:
     """Every contract, by table name (`mart.country_share_daily`), sorted by layer and name."""
     found = [read_contract(p) for p in sorted(TABLES.glob("*/*.yml"))]
-    names = [c.name for c in found if c.layer in ("core", "mart")]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise ContractError(
-            f"{TABLES}: core and mart both have {', '.join(twice)}; rename one, because transforms "
-            "use names without the layer"
-        )
     return {c.table: c for c in sorted(found, key=_layer_then_name)}
 
 

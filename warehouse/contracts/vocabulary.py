@@ -42,23 +42,15 @@ def explained(column: dict[str, Any]) -> dict[str, Any]:
 def with_shared_columns(columns: dict[str, Any]) -> dict[str, Any]:
     """The columns, with those of a group in the place of each reference to it. Raises ValueError.
 
-    `panel: shared` has the columns of the group `panel`, `text: {shared: scorecard_board}` those of
-    `scorecard_board` with the prefix `text_`.
+    `panel: shared` has the columns of the group `panel`.
     """
     found: dict[str, Any] = {}
     for name, column in columns.items():
         if column == SHARED:
             found |= _group(name)
-        elif isinstance(column, dict) and list(column) == [SHARED]:
-            shared = _group(column[SHARED])
-            found |= {f"{name}_{c}": _about(name, about) for c, about in shared.items()}
         else:
             found[name] = column
     return found
-
-
-def _about(prefix: str, column: dict[str, Any]) -> dict[str, Any]:
-    return {**column, "description": column["description"].replace("{}", prefix)}
 
 
 def _group(name: str) -> dict[str, Any]:

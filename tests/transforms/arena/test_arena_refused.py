@@ -15,7 +15,7 @@ from transforms.arena.refused import refused_rows
 DAY = date(2026, 8, 1)
 FILE = "text/full-00000-of-00001.parquet"
 LEADERS = ("mart.arena_leaders", "mart.arena_lab_leaders")
-TARGETS = {*LEADERS, "mart.lab_scorecard", "meta.arena_boards"}
+TARGETS = {*LEADERS, "mart.lab_measures", "meta.arena_boards"}
 CATEGORIES = rows(
     "raw.registry_arena_categories",
     {"source_category": "full", "category": "overall"},
@@ -75,7 +75,7 @@ def test_a_board_with_a_rejected_rated_row_has_no_leader() -> None:
     found = made(*REST, *coding, refused=[refused_line("newcomer")])
     for table in LEADERS:
         assert set(found[table]["category"]) == {"coding"}
-    assert "model-0" not in set(found["mart.lab_scorecard"]["text_model"])
+    assert "model-0" not in set(found["mart.lab_measures"]["model_name"])
     ratings = found["core.arena_ratings"].filter(category="overall")
     assert ratings.height == len(REST)  # what was good stays
     shown = ratings.select("n_missing", "rank_ordinal", "n_tied", "rank_ub", "probability_best")

@@ -250,13 +250,14 @@ def test_no_claim_holds_by_base_without_enough_lineage(
     assert row["coverage_lineage"] == recorded
 
 
-def test_the_scorecard_says_why_a_share_by_base_is_missing() -> None:
+def test_the_measure_of_a_lab_says_why_a_share_by_base_is_missing() -> None:
     made = marts(model("us-lab/a", 3))
     labs = everything(DAY, {"core.labs"}, **registry(LABS))["core.labs"].lazy()
-    card = compute(
-        "mart.lab_scorecard", lab_share_daily=made["mart.lab_share_daily"].lazy(), labs=labs
-    )
-    (row,) = card.filter(lab_id="us-lab").iter_rows(named=True)
-    assert (row["hub_share_publisher"], row["hub_share_base"]) == (1.0, None)
-    assert row["hub_share_base_missing"] == "lineage_not_recorded"
-    assert (row["hub_lineage_coverage_base"], row["hub_coverage_base"]) == (0.0, None)
+    found = compute(
+        "mart.lab_measures", lab_share_daily=made["mart.lab_share_daily"].lazy(), labs=labs
+    ).filter(lab_id="us-lab")
+    (of_publisher,) = found.filter(measure="hub_share_publisher").iter_rows(named=True)
+    (of_base,) = found.filter(measure="hub_share_base").iter_rows(named=True)
+    assert (of_publisher["value"], of_base["value"]) == (1.0, None)
+    assert of_base["missing_reason"] == "lineage_not_recorded"
+    assert (of_base["lineage_coverage"], of_base["coverage"]) == (0.0, None)

@@ -11,7 +11,7 @@ from tests.support.frames import DAY, compute, rows
 from transforms.claims.trending import trending
 from transforms.core.hub_daily_downloads import LAUNCH_LAG_DAYS
 from transforms.hub.definitions import LAUNCH_DAYS, NEW_DAYS, SPIKE_DAYS, YEAR_DAYS
-from transforms.mart.lab_scorecard import is_recent
+from transforms.mart.lab_measures import is_recent
 from transforms.numeric.windows import age_in_days, created_within
 
 LAST_MOMENT = datetime.combine(DAY, time.max)

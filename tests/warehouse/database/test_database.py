@@ -168,7 +168,7 @@ def below(frames: Frames) -> pl.LazyFrame:
 
 
 def joined(frames: Frames) -> pl.LazyFrame:
-    """A column of each branch for every day of any, as mart.lab_scorecard joins its boards."""
+    """A column of each branch for every day of any, as a mart joins its measures."""
     card = pl.concat([frame.select("as_of_date") for frame in frames]).unique()
     for i, frame in enumerate(frames):
         newest = frame.select("as_of_date").unique()

@@ -1,4 +1,4 @@
-"""The scorecard of labs: every measure with its own day, and a reason where there is none."""
+"""The measures of labs: each with its own day, and a reason where there is none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.support.frames import DAY, PROPERTY, Row, compute, rows, shuffled
-from transforms.mart.lab_scorecard import BOARDS
+from transforms.registry.lab_measures import BOARDS, UNITS
 from warehouse.contracts.table import contract
 
 WEEK_AGO, YEAR_AGO = DAY - timedelta(days=7), DAY - timedelta(days=365)
@@ -125,10 +125,15 @@ def epoch(
     }
 
 
-def card(as_of: date = DAY, **inputs: pl.LazyFrame) -> dict[tuple[str, date], Row]:
+def card(as_of: date = DAY, **inputs: pl.LazyFrame) -> dict[tuple[str, date], dict[str, object]]:
+    """The measures of each lab and day: `<measure>` is the value, `<measure>:<column>` the rest."""
     inputs.setdefault("labs", labs("one", "two", "three"))
-    made = compute("mart.lab_scorecard", as_of, **inputs)
-    return {(row["lab_id"], row["as_of_date"]): row for row in made.iter_rows(named=True)}
+    found: dict[tuple[str, date], dict[str, object]] = {}
+    for row in compute("mart.lab_measures", as_of, **inputs).iter_rows(named=True):
+        held = found.setdefault((row["lab_id"], row["as_of_date"]), {})
+        held[row["measure"]] = row["value"]
+        held |= {f"{row['measure']}:{column}": value for column, value in row.items()}
+    return found
 
 
 # ---- the Hub ---------------------------------------------------------------------------------
@@ -145,10 +150,16 @@ def test_a_lab_has_both_shares_or_the_reason_for_a_missing_one() -> None:
     )
     one, two = found["one", DAY], found["two", DAY]
     assert (one["hub_share_publisher"], one["hub_share_base"]) == (0.5, 0.25)
-    assert (one["hub_share_publisher_missing"], one["hub_share_base_missing"]) == (None, None)
-    assert (two["hub_share_publisher"], two["hub_share_publisher_missing"]) == (None, "no_model")
-    assert (one["hub_coverage_publisher"], one["hub_coverage_base"]) == (0.9, 1.0)
-    assert {row["hub_as_of_date"] for row in found.values()} == {DAY}
+    assert (one["hub_share_publisher:missing_reason"], one["hub_share_base:missing_reason"]) == (
+        None,
+        None,
+    )
+    assert (two["hub_share_publisher"], two["hub_share_publisher:missing_reason"]) == (
+        None,
+        "no_model",
+    )
+    assert (one["hub_share_publisher:coverage"], one["hub_share_base:coverage"]) == (0.9, 1.0)
+    assert {row["hub_share_publisher:observed_on"] for row in found.values()} == {DAY}
     assert set(found) == {("one", DAY), ("two", DAY)}
 
 
@@ -172,7 +183,7 @@ def test_every_day_has_a_row_with_the_newest_measures_up_to_it() -> None:
         ("one", DAY): 0.6,
         ("one", later): 0.6,
     }
-    assert found["one", later]["hub_as_of_date"] == DAY
+    assert found["one", later]["hub_share_publisher:observed_on"] == DAY
 
 
 # ---- the Arena -------------------------------------------------------------------------------
@@ -188,22 +199,25 @@ def test_the_best_model_of_a_board_has_rank_gap_and_win_rate() -> None:
         )
     )
     one, two = found["one", DAY], found["two", DAY]
-    assert (one["text_rank_ordinal"], one["text_gap_to_leader"], one["text_win_rate"]) == (
+    assert (
+        one["arena_text:rank_ordinal"],
+        one["arena_text:gap_to_leader"],
+        one["arena_text:win_rate"],
+    ) == (
         1,
         0,
         0.5,
     )
-    assert (two["text_model"], two["text_rank_ordinal"], two["text_gap_to_leader"]) == (
-        "two-3", 3, 39.0,
-    )  # fmt: skip
+    place = [two[f"arena_text:{c}"] for c in ("model_name", "rank_ordinal", "gap_to_leader")]
+    assert place == ["two-3", 3, 39.0]
     # the AI Index's 2.7 % are 39 points: the leader wins 55.6 % (ai_index.md, lmarena.md)
-    assert round(100 * (1 - two["text_win_rate"]), 1) == 55.6
+    assert round(100 * (1 - two["arena_text:win_rate"]), 1) == 55.6
     assert set(found) == {("one", DAY), ("two", DAY)}
 
 
 def test_a_gap_of_five_points_is_a_win_rate_near_one_half() -> None:
     found = card(arena_ratings=ratings(rating("one", 1, 1400.0), rating("two", 2, 1395.0)))
-    assert round(100 * (1 - found["two", DAY]["text_win_rate"]), 1) == 50.7
+    assert round(100 * (1 - found["two", DAY]["arena_text:win_rate"]), 1) == 50.7
 
 
 def test_each_board_has_its_own_reason_for_being_null() -> None:
@@ -216,10 +230,16 @@ def test_each_board_has_its_own_reason_for_being_null() -> None:
         )
     )
     one, two = found["one", DAY], found["two", DAY]
-    assert (one["text_rating"], one["webdev_rating"]) == (1400.0, None)
-    assert (one["webdev_missing"], one["vision_missing"]) == ("not_on_board", "no_board")
-    assert (one["webdev_publish_date"], one["vision_publish_date"]) == (WEEK_AGO, None)
-    assert (two["text_missing"], two["webdev_missing"]) == ("not_on_board", None)
+    assert (one["arena_text"], one["arena_webdev"]) == (1400.0, None)
+    assert (one["arena_webdev:missing_reason"], one["arena_vision:missing_reason"]) == (
+        "not_on_board",
+        "no_board",
+    )
+    assert (one["arena_webdev:observed_on"], one["arena_vision:observed_on"]) == (WEEK_AGO, None)
+    assert (two["arena_text:missing_reason"], two["arena_webdev:missing_reason"]) == (
+        "not_on_board",
+        None,
+    )
 
 
 def test_a_model_that_left_the_newest_board_is_not_carried_over() -> None:
@@ -229,15 +249,19 @@ def test_a_model_that_left_the_newest_board_is_not_carried_over() -> None:
         ),
         lab_share_daily=shares(share("two", 0.5)),
     )
-    assert found["two", DAY]["text_missing"] == "not_on_board"
-    assert found["two", DAY]["text_publish_date"] == DAY
+    assert found["two", DAY]["arena_text:missing_reason"] == "not_on_board"
+    assert found["two", DAY]["arena_text:observed_on"] == DAY
 
 
 def test_a_board_with_catalog_rows_marks_every_row_that_uses_it() -> None:
     board = [rating("one", 1, 1400.0), rating("two", 1, 1400.0, board="webdev")]
     marked = [{**board[0], "has_catalog_rows": True}, board[1]]
-    assert {r["has_catalog_rows"] for r in card(arena_ratings=ratings(*board)).values()} == {False}
-    assert {r["has_catalog_rows"] for r in card(arena_ratings=ratings(*marked)).values()} == {True}
+    assert {
+        r["arena_text:has_catalog_rows"] for r in card(arena_ratings=ratings(*board)).values()
+    } == {False}
+    assert {
+        r["arena_text:has_catalog_rows"] for r in card(arena_ratings=ratings(*marked)).values()
+    } == {True}
 
 
 # ---- Epoch -----------------------------------------------------------------------------------
@@ -253,31 +277,37 @@ def test_notable_models_count_once_per_lab_and_openness_uses_known_access() -> N
         )
     )
     one, two, three = (found[lab, DAY] for lab in ("one", "two", "three"))
-    assert (one["n_notable_models"], one["n_notable_models_12m"]) == (3, 1)
-    assert (one["open_weights_share"], one["n_access_known"]) == (0.5, 2)
-    assert (two["n_notable_models"], two["open_weights_share"]) == (1, 1.0)
-    assert (three["open_weights_share"], three["open_weights_missing"]) == (None, "access_unknown")
-    assert three["n_access_known"] == 0
-    assert one["notable_coverage"] == pytest.approx(3.5 / 4)
+    assert (one["notable_models"], one["notable_models_12m"]) == (3, 1)
+    assert (one["notable_open_weights_share"], one["notable_open_weights_share:n_known"]) == (
+        0.5,
+        2,
+    )
+    assert (two["notable_models"], two["notable_open_weights_share"]) == (1, 1.0)
+    assert (
+        three["notable_open_weights_share"],
+        three["notable_open_weights_share:missing_reason"],
+    ) == (None, "access_unknown")
+    assert three["notable_open_weights_share:n_known"] == 0
+    assert one["notable_models:coverage"] == pytest.approx(3.5 / 4)
 
 
 def test_a_lab_that_the_vintage_lacks_has_null_not_zero() -> None:
     shared = {"lab_share_daily": shares(share("two", 0.5))}
     listed = card(**epoch((["one"], DAY, True)), **shared)["two", DAY]
-    assert (listed["n_notable_models"], listed["notable_missing"]) == (None, "not_listed")
-    assert listed["open_weights_missing"] == "not_listed"
+    assert (listed["notable_models"], listed["notable_models:missing_reason"]) == (
+        None,
+        "not_listed",
+    )
+    assert listed["notable_open_weights_share:missing_reason"] == "not_listed"
     none = card(**shared)["two", DAY]
-    assert (none["notable_missing"], none["open_weights_missing"]) == ("no_vintage", "no_vintage")
+    assert (
+        none["notable_models:missing_reason"],
+        none["notable_open_weights_share:missing_reason"],
+    ) == ("no_vintage", "no_vintage")
 
 
 # ---- all of it -------------------------------------------------------------------------------
 
-MEASURES = [
-    *((f"hub_share_{a}", f"hub_share_{a}_missing") for a in ("publisher", "base")),
-    *((f"{b}_rating", f"{b}_missing") for b in BOARDS),
-    ("n_notable_models", "notable_missing"),
-    ("open_weights_share", "open_weights_missing"),
-]
 LAB = st.sampled_from(["one", "two", "three"])
 
 
@@ -316,11 +346,11 @@ def test_exactly_the_null_measures_have_a_reason(
         ),
         **epoch(*models),
     }
-    made = compute("mart.lab_scorecard", **inputs)
-    for value, reason in MEASURES:
-        assert (made[value].is_null() == made[reason].is_not_null()).all(), value
+    made = compute("mart.lab_measures", **inputs)
+    assert (made["value"].is_null() == made["missing_reason"].is_not_null()).all()
+    each = made.group_by("lab_id", "as_of_date").agg(pl.col("measure").n_unique(), pl.len())
+    assert set(each.select("measure", "len").rows()) <= {(len(UNITS), len(UNITS))}
     assert set(made["as_of_date"]) <= {DAY, *(day for _, day in hub)}
-    dates = [c for c in made.columns if c.endswith(("_date", "_publish_date"))]
-    assert all((made[c].drop_nulls() <= DAY).all() for c in dates)
+    assert (made["observed_on"].drop_nulls() <= DAY).all()
     mixed = {name: shuffled(frame, seed) for name, frame in inputs.items()}
-    assert_frame_equal(compute("mart.lab_scorecard", **mixed), made, check_exact=True)
+    assert_frame_equal(compute("mart.lab_measures", **mixed), made, check_exact=True)

@@ -1,6 +1,7 @@
--- mart.lab_scorecard: what is known of each lab on a day, every measure the newest up to that day.
+-- mart.lab_measures: what is known of each lab on a day, every measure the newest up to that day.
 --
---   hub     its share of the 30-day downloads of all models listed, by publisher and by base, the
+--   hub     its models, their downloads and likes, and
+--           its share of the 30-day downloads of all models listed, by publisher and by base, the
 --           part of the downloads whose maker was examined, and the part with a recorded lineage; by
 --           base there is no share if of no model the lineage is recorded
 --   arena   on each of nine boards (category overall) its best model: rank (1 + models rated
@@ -23,37 +24,41 @@ lab_on_day AS (
     SELECT as_of_date, labs.* FROM days JOIN labs
         ON as_of_date >= valid_from AND as_of_date < valid_to
 ),
--- HUB
-hub_day AS (
-    SELECT days.as_of_date, max(hub_listing.as_of_date) AS hub_as_of_date
-    FROM days JOIN hub_listing ON hub_listing.as_of_date <= days.as_of_date GROUP BY ALL
-),
-hub_share AS (
-    SELECT as_of_date AS hub_as_of_date, attribution, lab_id,
-        sum(value * weight) / any_value(denominator) AS share
+-- HUB. Shares and amounts of the newest day that has the metric.
+hub_amount AS (
+    SELECT as_of_date AS observed_on, metric, attribution, lab_id, any_value(lineage_coverage) AS
+        lineage_coverage, sum(value * weight) AS amount, amount / any_value(denominator) AS share
     FROM hub_counted JOIN hub_credited USING (as_of_date, model)
     JOIN hub_totals USING (as_of_date, population, metric)
-    WHERE population = 'all' AND metric = 'downloads_30d' AND value IS NOT NULL
-        AND (attribution = 'publisher' OR lineage_coverage > 0)
+    WHERE population = 'all' AND value IS NOT NULL
     GROUP BY ALL
 ),
-hub_share_on_day AS (
-    SELECT as_of_date, lab_id,
-        any_value(share) FILTER (attribution = 'publisher') AS hub_share_publisher,
-        any_value(share) FILTER (attribution = 'base') AS hub_share_base
-    FROM hub_day JOIN hub_share USING (hub_as_of_date) WHERE lab_id IS NOT NULL GROUP BY ALL
+hub_measure (measure, metric, attribution) AS (
+    VALUES ('hub_share_publisher', 'downloads_30d', 'publisher'),
+        ('hub_share_base', 'downloads_30d', 'base'), ('hub_models', 'models', 'publisher'),
+        ('hub_downloads_30d', 'downloads_30d', 'publisher'), ('hub_likes', 'likes', 'publisher'),
+        ('hub_downloads_all_time', 'downloads_all_time', 'publisher')
 ),
-hub_coverage AS (
-    SELECT hub_day.as_of_date, any_value(lineage_coverage) AS hub_lineage_coverage_base,
-        coalesce(sum(share) FILTER (attribution = 'publisher' AND lab_id IS NOT NULL), 0)
-            AS hub_coverage_publisher,
-        CASE WHEN hub_lineage_coverage_base > 0 THEN
-            coalesce(sum(share) FILTER (attribution = 'base' AND lab_id IS NOT NULL), 0) END
-            AS hub_coverage_base
-    FROM hub_day JOIN hub_share USING (hub_as_of_date)
-    JOIN hub_totals ON hub_totals.as_of_date = hub_as_of_date
-        AND population = 'all' AND metric = 'downloads_30d'
-    GROUP BY ALL
+hub_day AS (
+    SELECT days.as_of_date, measure, max(observed_on) AS observed_on
+    FROM days, hub_measure JOIN hub_amount USING (metric, attribution)
+    WHERE observed_on <= days.as_of_date GROUP BY ALL
+),
+hub_about AS (
+    SELECT as_of_date, measure, observed_on,
+        CASE WHEN attribution = 'base' THEN any_value(lineage_coverage) END AS lineage_coverage,
+        CASE WHEN attribution = 'publisher' OR any_value(lineage_coverage) > 0 THEN
+            coalesce(sum(share) FILTER (lab_id IS NOT NULL), 0) END AS coverage
+    FROM hub_day JOIN hub_measure USING (measure)
+    JOIN hub_amount USING (observed_on, metric, attribution)
+    GROUP BY as_of_date, measure, observed_on, attribution
+),
+hub_value AS (
+    SELECT as_of_date, measure, lab_id,
+        CASE WHEN starts_with(measure, 'hub_share') THEN share ELSE amount END AS value
+    FROM hub_day JOIN hub_measure USING (measure)
+    JOIN hub_amount USING (observed_on, metric, attribution)
+    WHERE lab_id IS NOT NULL AND (attribution = 'publisher' OR lineage_coverage > 0)
 ),
 -- ARENA
 boards AS (
@@ -61,7 +66,8 @@ boards AS (
         'text_to_image', 'image_edit', 'text_to_video', 'image_to_video']) AS board
 ),
 rated AS (
-    SELECT board, publish_date, model_name, rating, rank_published, lab_id,
+    SELECT board, publish_date, model_name, rating, rating_lower, rating_upper, rank_published,
+        lab_id,
         rank() OVER one_board AS place,
         count(*) OVER (PARTITION BY board, publish_date, rating) AS n_tied,
         max(rating) OVER (PARTITION BY board, publish_date) - rating AS gap
@@ -78,7 +84,8 @@ board_day AS (
     WHERE publish_date <= as_of_date GROUP BY ALL
 ),
 best AS (
-    SELECT as_of_date, lab_id, board, model_name, place, n_tied, rating, gap
+    SELECT as_of_date, lab_id, board, model_name, place, n_tied, rating, rating_lower,
+        rating_upper, gap
     FROM board_day JOIN rated USING (board, publish_date) WHERE lab_id IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY as_of_date, lab_id, board
         ORDER BY rating DESC, rank_published NULLS LAST, model_name) = 1
@@ -114,49 +121,45 @@ notable_on_day AS (
     SELECT as_of_date, notable.* FROM days, notable, epoch_coverage
     WHERE vintage_date <= as_of_date
 ),
--- ONE ROW PER LAB AND DAY
-cards AS (
-    SELECT as_of_date, lab_id FROM hub_share_on_day
+-- ONE ROW PER LAB, MEASURE AND DAY
+known AS (
+    SELECT as_of_date, lab_id FROM hub_value
     UNION SELECT as_of_date, lab_id FROM best
     UNION SELECT as_of_date, lab_id FROM notable_on_day
 ),
-by_board AS (
-    SELECT as_of_date, lab_id, board, publish_date, model_name, place, n_tied, rating, gap,
-        1 / (1 + 10 ^ (gap / 400)) AS win_rate,
-        CASE WHEN publish_date IS NULL THEN 'no_board'
-            WHEN rating IS NULL THEN 'not_on_board' END AS missing
-    FROM cards CROSS JOIN boards LEFT JOIN board_day USING (as_of_date, board)
-    LEFT JOIN best USING (as_of_date, lab_id, board)
+hub AS (
+    SELECT as_of_date, lab_id, measure, value, observed_on, coverage, lineage_coverage,
+        CASE WHEN value IS NOT NULL THEN NULL
+            WHEN measure = 'hub_share_base' AND lineage_coverage = 0 THEN 'lineage_not_recorded'
+            WHEN observed_on IS NULL THEN 'no_observation' ELSE 'no_model' END AS missing_reason
+    FROM known CROSS JOIN (SELECT measure FROM hub_measure)
+    LEFT JOIN hub_about USING (as_of_date, measure)
+    LEFT JOIN hub_value USING (as_of_date, measure, lab_id)
 ),
 arena AS (
-    PIVOT by_board ON board IN ('text', 'text_style_control', 'webdev', 'vision',
-        'search_style_control', 'text_to_image', 'image_edit', 'text_to_video', 'image_to_video')
-    USING any_value(publish_date) AS publish_date, any_value(model_name) AS model,
-        any_value(place) AS rank_ordinal, any_value(n_tied) AS n_tied,
-        any_value(rating) AS rating, any_value(gap) AS gap_to_leader,
-        any_value(win_rate) AS win_rate, any_value(missing) AS missing
-    GROUP BY as_of_date, lab_id
+    SELECT as_of_date, lab_id, 'arena_' || board AS measure, rating AS value,
+        rating_lower AS value_lower, rating_upper AS value_upper, publish_date AS observed_on,
+        model_name, place AS rank_ordinal, n_tied, gap AS gap_to_leader,
+        1 / (1 + 10 ^ (gap / 400)) AS win_rate,
+        CASE WHEN publish_date IS NULL THEN 'no_board'
+            WHEN rating IS NULL THEN 'not_on_board' END AS missing_reason
+    FROM known CROSS JOIN boards LEFT JOIN board_day USING (as_of_date, board)
+    LEFT JOIN best USING (as_of_date, lab_id, board)
+),
+notable_measure AS (
+    SELECT known.as_of_date, known.lab_id, vintage_date AS observed_on,
+        notable_coverage AS coverage, unnest([
+            {measure: 'notable_models', value: n_notable_models, n_known: NULL},
+            {measure: 'notable_models_12m', value: n_notable_models_12m, n_known: NULL},
+            {measure: 'notable_open_weights_share', value: open_weights_share,
+                n_known: n_access_known}
+        ], recursive := true)
+    FROM known LEFT JOIN epoch_coverage ON vintage_date <= known.as_of_date
+    LEFT JOIN notable_on_day USING (as_of_date, lab_id)
 )
-SELECT
-    arena.*,
-    lab_name, parent_lab_id, kind, country_code,
-    hub_as_of_date, hub_share_publisher, hub_share_base,
-    hub_coverage_publisher, hub_coverage_base, hub_lineage_coverage_base,
-    CASE WHEN hub_as_of_date IS NULL THEN 'no_observation'
-        WHEN hub_share_publisher IS NULL THEN 'no_model' END AS hub_share_publisher_missing,
-    CASE WHEN hub_as_of_date IS NULL THEN 'no_observation'
-        WHEN hub_lineage_coverage_base = 0 THEN 'lineage_not_recorded'
-        WHEN hub_share_base IS NULL THEN 'no_model' END AS hub_share_base_missing,
-    vintage_date AS notable_vintage_date, notable_coverage,
-    n_notable_models, n_notable_models_12m, n_access_known, open_weights_share,
-    CASE WHEN vintage_date IS NULL THEN 'no_vintage'
-        WHEN n_notable_models IS NULL THEN 'not_listed' END AS notable_missing,
-    CASE WHEN vintage_date IS NULL THEN 'no_vintage'
-        WHEN n_notable_models IS NULL THEN 'not_listed'
-        WHEN n_access_known = 0 THEN 'access_unknown' END AS open_weights_missing
-FROM arena JOIN lab_on_day USING (as_of_date, lab_id)
-LEFT JOIN hub_day USING (as_of_date)
-LEFT JOIN hub_share_on_day USING (as_of_date, lab_id)
-LEFT JOIN hub_coverage USING (as_of_date)
-LEFT JOIN epoch_coverage ON vintage_date <= as_of_date
-LEFT JOIN notable_on_day USING (as_of_date, lab_id)
+SELECT each.*, lab_name, country_code FROM (
+    FROM hub UNION ALL BY NAME FROM arena UNION ALL BY NAME
+    SELECT *, CASE WHEN value IS NOT NULL THEN NULL WHEN observed_on IS NULL THEN 'no_vintage'
+        WHEN n_known = 0 THEN 'access_unknown' ELSE 'not_listed' END AS missing_reason
+    FROM notable_measure
+) AS each JOIN lab_on_day USING (as_of_date, lab_id)
