@@ -136,6 +136,13 @@ class Origin(Strict):
     is_code: bool = False
 
 
+class Newest(Strict):
+    """What a reader expects of the newest rows: for each `per` those of its last `date`."""
+
+    date: str
+    per: tuple[str, ...] = ()
+
+
 class Contract(Strict):
     """The contract of one table, from its YAML file."""
 
@@ -151,6 +158,7 @@ class Contract(Strict):
     license_inputs: tuple[str, ...] = ()
     # Source id -> SQL condition of the rows made from it; its license applies to those rows only.
     license_rows: dict[str, str] = {}
+    newest: Newest | None = None  # makes the view `latest.<name>`
     origin: Origin | None = None  # of raw tables
     # What makes a raw table that has no records of its own, with columns of the row in braces.
     made_by: str | None = None
@@ -172,6 +180,9 @@ class Contract(Strict):
             raise ValueError(
                 f"key names unknown columns: {', '.join(unknown)}" if unknown else "key is empty"
             )
+        newest = (self.newest.date, *self.newest.per) if self.newest else ()
+        if unknown := [c for c in newest if c not in self.columns]:
+            raise ValueError(f"newest names unknown columns: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ import duckdb
 
 from warehouse.contracts.table import LAYERS, UNPUBLISHED, Contract, contracts, literal, quote
 from warehouse.database import read_files
+from warehouse.database.latest import create_views
 
 if TYPE_CHECKING:  # whoever only opens the file does not wait for Polars
     import polars as pl
@@ -130,7 +131,7 @@ def create(path: Path, tables: Mapping[str, Contract] | None = None) -> duckdb.D
 def create_tables(
     con: duckdb.DuckDBPyConnection, tables: Mapping[str, Contract] | None = None
 ) -> None:
-    """Creates schemas, tables, comments and macros, in two transactions for speed."""
+    """Creates schemas, tables, comments, views and macros, in few transactions for speed."""
     create_schemas(con)
     for published in (False, True):  # a transaction writes to one database
         statements = ["BEGIN"]
@@ -138,6 +139,7 @@ def create_tables(
             if table.published == published:
                 statements += [table.create_sql(), *table.comment_sql()]
         con.execute(";\n".join([*statements, "COMMIT"]))
+    create_views(con, (contracts() if tables is None else tables).values())
     if tables is None:
         create_macros(con)
 

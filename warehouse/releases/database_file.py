@@ -10,6 +10,8 @@ import duckdb
 from warehouse.contracts.table import LAYERS, Contract, literal, quote
 from warehouse.database import read_files
 from warehouse.database.duckdb_file import BUILD_ID, STORAGE_VERSION, create_macros
+from warehouse.database.latest import SCHEMA as LATEST
+from warehouse.database.latest import create_views
 from warehouse.releases.licensing import ReleasePlan
 from warehouse.releases.manifest import DATABASE, ReleaseError
 from warehouse.releases.parquet import select_sql
@@ -45,6 +47,7 @@ def write_database(
             _drop_other_than_tables(con)
         else:
             _fill(con, plan, folder)
+        create_views(con, (one.contract for one in plan.included))
         if {one.contract.table for one in plan.included} >= MACRO_TABLES:
             create_macros(con)
         if RELEASE in plan.meta:
@@ -69,7 +72,8 @@ def _includes_all(con: duckdb.DuckDBPyConnection, plan: ReleasePlan) -> bool:
         return False
     columns = con.execute(
         """FROM duckdb_columns() SELECT schema_name || '.' || table_name, column_index, column_name,
-        data_type, is_nullable, comment WHERE database_name = 'built'"""
+        data_type, is_nullable, comment
+        WHERE database_name = 'built' AND schema_name <> 'latest'"""
     ).fetchall()
     tables = con.execute(
         """FROM duckdb_tables() SELECT schema_name || '.' || table_name, comment
@@ -92,8 +96,8 @@ def _file_of(con: duckdb.DuckDBPyConnection) -> Path:
 
 
 def _drop_other_than_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Drops the id of the build, and its macros, which are created again from this code."""
-    con.execute(f"DROP VIEW {BUILD_ID}")
+    """Drops the id of the build, and views and macros, which are created again from this code."""
+    con.execute(f"DROP VIEW {BUILD_ID}; DROP SCHEMA IF EXISTS {LATEST} CASCADE")
     macros = con.execute(
         """FROM duckdb_functions() SELECT DISTINCT schema_name, function_name
         WHERE database_name = current_database() AND NOT internal"""
