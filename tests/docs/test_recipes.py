@@ -25,6 +25,7 @@ BLOCKS = [b for page, text in TEXTS.items() for b in blocks(page, text) if b.lan
 NAMES = [f"{b.page.removeprefix('docs/')}: {b.heading} {i}" for i, b in enumerate(BLOCKS)]
 TOOLS = ("DuckDB, SQL", "DuckDB, Python", "Polars", "pandas", "Arrow", "SQLAlchemy", "JavaScript")
 MEANING = "What a column means"
+QUESTIONS = "Eight questions"  # test_questions.py says which of them the sample cannot answer
 DIGESTS = "Is it still the same file?"
 PAST_DAY = "Any past day of the whole Hub"
 
@@ -97,7 +98,7 @@ def test_the_question_is_answered_with_every_tool() -> None:
 @pytest.mark.parametrize("block", BLOCKS, ids=NAMES)
 def test_every_query_and_recipe_runs(place: Path, answer: list[str], block: Block) -> None:
     lines = run_block(place, block.language, block.code)
-    assert lines
+    assert lines or block.heading == QUESTIONS
     if block.heading in TOOLS:
         assert lines == answer
     elif block.heading == DIGESTS:

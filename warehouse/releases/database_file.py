@@ -20,7 +20,10 @@ RELEASE = "meta.release"  # written here, since a build does not know the id of 
 # The tables that the macros read: a release without one of them has no macros.
 MACRO_TABLES = {
     "mart.country_share_daily",
+    "mart.model_rankings",
+    "mart.models",
     "core.arena_ratings",
+    "core.hub_base_models",
     "core.hub_model_roots",
     "raw.registry_namespaces",
 }
@@ -99,11 +102,12 @@ def _drop_other_than_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Drops the id of the build, and views and macros, which are created again from this code."""
     con.execute(f"DROP VIEW {BUILD_ID}; DROP SCHEMA IF EXISTS {LATEST} CASCADE")
     macros = con.execute(
-        """FROM duckdb_functions() SELECT DISTINCT schema_name, function_name
+        """FROM duckdb_functions() SELECT DISTINCT schema_name, function_name,
+            CASE function_type WHEN 'table_macro' THEN 'MACRO TABLE' ELSE 'MACRO' END
         WHERE database_name = current_database() AND NOT internal"""
     ).fetchall()
-    for schema, name in macros:
-        con.execute(f"DROP MACRO TABLE {quote(schema)}.{quote(name)}")
+    for schema, name, kind in macros:
+        con.execute(f"DROP {kind} {quote(schema)}.{quote(name)}")
 
 
 def _fill(con: duckdb.DuckDBPyConnection, plan: ReleasePlan, folder: Path) -> None:

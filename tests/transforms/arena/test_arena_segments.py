@@ -126,14 +126,17 @@ def test_every_rating_lies_in_one_segment_and_no_change_crosses_its_ends(
 
 def by_macro(found: pl.DataFrame) -> list[tuple[Any, ...]]:
     """The same by core.rating_change, as analysts ask for it."""
-    (macro,) = (
-        text for text in MACROS.read_text("utf-8").split(";") if "core.rating_change(" in text
-    )
+    named = ("CREATE MACRO meta.one_of(", "CREATE MACRO core.rating_change(")
+    macros = [
+        text
+        for text in MACROS.read_text("utf-8").split(";\n")
+        if any(name in text for name in named)
+    ]
     with duckdb.connect() as con:
-        con.execute("CREATE SCHEMA core")
+        con.execute("CREATE SCHEMA core; CREATE SCHEMA meta")
         con.register("found", found)
         con.execute("CREATE TABLE core.arena_ratings AS FROM found")
-        con.execute(macro)
+        con.execute(";".join(macros))
         queried = "SELECT publish_date, model_id, rating_change FROM core.rating_change(?, ?)"
         return sorted(con.execute(queried, ["text", "overall"]).fetchall(), key=str)
 
