@@ -57,6 +57,7 @@ def _columns() -> list[pl.Expr]:
         pl.coalesce(hub, "model_id").alias("model"),
         pl.coalesce(hub.str.split("/").list.last(), arena).alias("model_name"),
         pl.coalesce("hub_license", "arena_license").alias("license"),
+        pl.col("created_at").dt.date().alias("created_on"),
         (hub.is_not_null() | pl.col("is_open_on_arena")).alias("is_open_weights"),
         pl.when(pl.col("arena_rank").is_null()).then(why).alias("arena_missing"),
         pl.col("n_claims").fill_null(0),

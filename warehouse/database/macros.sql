@@ -133,7 +133,7 @@ WITH RECURSIVE asked AS (
 ), nearest AS (
     SELECT node, min(steps) AS steps FROM walk WHERE steps > 0 GROUP BY node
 )
-SELECT n.steps, m.model, m.lab_name, m.country_name, m.base_model_id_hf, m.relation, m.created_at,
+SELECT n.steps, m.model, m.lab_name, m.country_name, m.base_model_id_hf, m.relation, m.created_on,
     m.downloads_30d, m.likes
 FROM nearest AS n JOIN mart.models AS m ON lower(m.model) = n.node
 WHERE m.counters_missing IS NULL AND n.node NOT IN (SELECT root FROM asked)

@@ -54,3 +54,10 @@ def about_table(table: TableEntry) -> str:
 def to_text(document: dict[str, object]) -> str:
     """A document as stable JSON."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def offered(manifest: Manifest) -> list[TableEntry]:
+    """The tables for a catalog: marts, then core; without raw and empty tables."""
+    layers = ("mart.", "core.")
+    filled = [table for table in manifest.tables if table.rows]
+    return [table for layer in layers for table in filled if table.name.startswith(layer)]

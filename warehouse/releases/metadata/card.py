@@ -11,6 +11,7 @@ from warehouse.releases.metadata.about import (
     all_licenses,
     credit,
     license_address,
+    offered,
 )
 
 FIRST = "mart.country_share_daily"  # the viewer's default
@@ -36,7 +37,7 @@ def card(manifest: Manifest) -> str:
         "license_link": "CITATION.md",
         "size_categories": [_size(sum(t.rows for t in manifest.tables))],
         "tags": TAGS,
-        "configs": [_config(t) for t in manifest.tables],
+        "configs": [_config(t) for t in offered(manifest)],
     }
     header = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
     return f"---\n{header}---\n\n{_text(manifest)}"
@@ -55,7 +56,7 @@ def _size(rows: int) -> str:
 
 def _text(manifest: Manifest) -> str:
     sample = "**SAMPLE of public figures, not the whole Hub.**\n\n" if manifest.is_sample else ""
-    tables = "\n".join(f"| `{t.name}` | {t.rows:,} | {t.grain} |" for t in manifest.tables)
+    tables = "\n".join(f"| `{t.name}` | {t.rows:,} | {t.grain} |" for t in offered(manifest))
     terms = "\n".join(
         f"* {x.source}: [{x.raw}]({license_address(x)}); {x.ours}" for x in all_licenses(manifest)
     )
@@ -65,7 +66,8 @@ def _text(manifest: Manifest) -> str:
         f"Release `{manifest.release_id}`, as of {manifest.as_of}. `DICTIONARY.md` explains every "
         "column and usage warning, `manifest.json` names every file's sha256 and every snapshot "
         "behind it, and `observatory.duckdb` has the same tables with comments and macros.\n\n"
-        f"## Tables\n\n| table | rows | grain |\n| --- | --- | --- |\n{tables}\n\n"
+        "## Tables\n\n`manifest.json` lists the raw and the empty tables too.\n\n"
+        f"| table | rows | grain |\n| --- | --- | --- |\n{tables}\n\n"
         f"## Licenses\n\nEach table is under the terms of its sources (`CITATION.md` lists them "
         f"by table). Figures whose license allows no adaptation are not here.\n\n{terms}\n\n"
         f"## Citation\n\n{credit(manifest)}\n\nWith:\n\n{credits}\n"
