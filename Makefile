@@ -86,9 +86,9 @@ docs: $(VENV)/docs/.installed ## build the documentation site in data/site; a br
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
-		pyproject.toml --extra checkout -o requirements.txt
+		pyproject.toml --extra pipeline --extra checkout -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
-		pyproject.toml --extra checkout --extra dev -c requirements.txt -o requirements-dev.txt
+		pyproject.toml --extra pipeline --extra checkout --extra dev -c requirements.txt -o requirements-dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		infra/requirements-validators.in -c requirements-dev.txt -o infra/requirements-validators.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements-dev.txt | sort -u)

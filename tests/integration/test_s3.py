@@ -18,6 +18,7 @@ from pathlib import Path
 
 import boto3
 import httpx
+import observatory
 import pytest
 
 from infra.s3 import SeaweedS3
@@ -105,6 +106,20 @@ def test_objects_round_trip(storage: Storage, tmp_path: Path) -> None:
     with pytest.raises(MissingObjectError):
         storage.download("a/b.json", tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
+
+
+def test_the_client_reads_a_release_in_s3(
+    storage: Storage, release: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    folder, manifest = release
+    upload(folder, manifest, storage)
+    set_pointer(storage, manifest.release_id)
+    table = manifest.tables[0]
+    for _ in range(2):  # the second time from the cache
+        with observatory.open(storage.url, cache=tmp_path) as opened:
+            counted = opened.sql(f"SELECT count(*) FROM {table.name}")
+            assert counted.item() == table.rows
+    assert [p.name for p in tmp_path.iterdir()] == [f"{table.sha256}.parquet"]
 
 
 def test_a_release_is_the_same_in_a_folder_and_in_s3(
