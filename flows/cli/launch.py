@@ -15,8 +15,9 @@ def main() -> None:
         if error.name not in NEEDED:
             raise
         print(
-            f"error: the command line needs {error.name}: pip install 'origin-observatory[pipeline]'; "
-            "to read a release, `import observatory` in Python is enough",
+            f"error: the command line needs {error.name}: "
+            "pip install 'origin-observatory[pipeline]'; to read a release, `import observatory` "
+            "in Python is enough",
             file=sys.stderr,
         )
         sys.exit(2)

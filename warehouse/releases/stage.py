@@ -84,7 +84,7 @@ def stage_release(
         _require_tables(con, database, plan)
         head = Head(as_of, audience, sample, dict(code))
         _put_documents(folder, documents or {})
-        manifest = _stage(con, plan, folder, head, source_cards)
+        manifest = _stage(con, plan, folder, head, source_cards, edges)
     manifest = manifest.model_copy(update={"shared": _link(folder, shared)})
     (folder / MANIFEST).write_bytes(manifest.to_json())
     return manifest
@@ -105,6 +105,7 @@ def _stage(
     folder: Path,
     head: Head,
     source_cards: Mapping[str, Card],
+    edges: Sequence[tuple[str, str]],
 ) -> Manifest:
     tables = tuple(_write(con, one, folder) for one in plan.included)
     release_id = make_release_id(tables, as_of=head.as_of, audience=head.audience, code=head.code)
@@ -120,7 +121,8 @@ def _stage(
         validation=validation(con, plan),
         left_out=left_out(con, plan),
     )
-    write_metadata(folder, manifest, {s.contract.table: s.contract for s in plan.included})
+    included = {s.contract.table: s.contract for s in plan.included}
+    write_metadata(folder, manifest, included, edges)
     return manifest.model_copy(update={"files": _files(folder, {t.path for t in tables})})
 
 

@@ -174,7 +174,7 @@ class Release:
     ) -> Any:  # noqa: ANN401
         """Rows of a table that match; every wanted value must exist in it."""
         self._provide(table)
-        where, values = ["true"], []
+        where, values = ["true"], list[object]()
         for column, value in wanted.items():
             each = value if isinstance(value, list) else [] if value is None else [value]
             for one in each:
