@@ -127,20 +127,26 @@ def overrides(
 ) -> dict[str, Any]:
     """The settings that the command line gives, by name; JSON-safe for Prefect.
 
-    Data Docs, history and the record of backfills are beside a warehouse that is given.
+    Data Docs, history and the record of backfills are beside a warehouse that is given, unless
+    their own settings name other places.
     """
-    beside = warehouse.parent if warehouse else None
-    history = history or (beside and beside / "history")
-    given = {
+    given: dict[str, Any] = {
         "archive": archive and str(archive),
         "warehouse": warehouse and str(warehouse),
-        "docs": warehouse and str(warehouse.parent / f"{warehouse.stem}.validation"),
         "history": history and str(history),
-        "backfills": beside and str(beside / "backfills.yml"),
         "publish_to": publish_to,
         "sources": sources,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value is not None}
+    if warehouse is None:
+        return given
+    beside = {
+        "docs": str(warehouse.parent / f"{warehouse.stem}.validation"),
+        "history": str(warehouse.parent / "history"),
+        "backfills": str(warehouse.parent / "backfills.yml"),
+    }
+    configured = lazy.settings.Settings(**given).model_fields_set
+    return given | {name: place for name, place in beside.items() if name not in configured}
 
 
 def settings_from(**given: Any) -> Settings:  # noqa: ANN401  those of `overrides`

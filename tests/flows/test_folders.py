@@ -9,6 +9,7 @@ import pytest
 from prefect.assets import Asset
 from pydantic import ValidationError
 
+from flows.cli.options import settings_from
 from flows.prefect_artifacts import asset_place
 from flows.settings import Settings
 from tests.support.command_line import call, run_module
@@ -82,3 +83,18 @@ def test_every_place_has_an_asset_of_its_own(tmp_path: Path) -> None:
     assert len(set(keys)) == len(keys)
     assert asset_place(str(tmp_path / "plain")) == (tmp_path / "plain").as_uri()
     assert asset_place("s3://bucket/plain") == "s3://bucket/plain"
+
+
+def test_folders_beside_a_given_warehouse_are_used_unless_they_are_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("docs", "history", "backfills")
+    beside = settings_from(warehouse=tmp_path / "o.duckdb")
+    assert {getattr(beside, name).parent for name in names} == {tmp_path}
+    for name in names:
+        monkeypatch.setenv(f"OBSERVATORY_{name.upper()}", str(tmp_path / "own" / name))
+        chosen = settings_from(warehouse=tmp_path / "o.duckdb")
+        assert getattr(chosen, name) == tmp_path / "own" / name
+    monkeypatch.setenv("OBSERVATORY_HISTORY", str(tmp_path / "h?"))
+    with pytest.raises(ValidationError):
+        settings_from(warehouse=tmp_path / "o.duckdb")
