@@ -19,7 +19,11 @@ class UnknownTableError(ValueError):
 
 
 def tables_of(warehouse: Path) -> list[dict[str, Any]]:
-    """One record per table: rows in the warehouse, grain, description."""
+    """One record per table, results first: rows in the warehouse, grain, description."""
+    order = ("mart", "core", "meta", "raw")
+    known = sorted(
+        contracts().values(), key=lambda c: (order.index(c.table.split(".")[0]), c.table)
+    )
     with open_read_only(warehouse) as con:
         return [
             {
@@ -28,7 +32,7 @@ def tables_of(warehouse: Path) -> list[dict[str, Any]]:
                 "grain": c.grain,
                 "description": c.description,
             }
-            for c in contracts().values()
+            for c in known
             if c.table != "meta.release"
         ]
 

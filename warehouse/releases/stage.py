@@ -45,6 +45,7 @@ from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import check_key
 from warehouse.storage.scratch import scratch_folder
 
+RESULTS_FIRST = ("mart", "core", "raw")  # the order of tables in manifest and documents
 ENGINES = ("duckdb", "polars", "great-expectations")
 
 
@@ -107,7 +108,10 @@ def _stage(
     source_cards: Mapping[str, Card],
     edges: Sequence[tuple[str, str]],
 ) -> Manifest:
-    tables = tuple(_write(con, one, folder) for one in plan.included)
+    written = (_write(con, one, folder) for one in plan.included)
+    tables = tuple(
+        sorted(written, key=lambda t: (RESULTS_FIRST.index(t.name.split(".")[0]), t.name))
+    )
     release_id = make_release_id(tables, as_of=head.as_of, audience=head.audience, code=head.code)
     row = (release_id, *head[:3], head.code["version"], head.code["digest"])
     write_database(con, plan, folder, row)

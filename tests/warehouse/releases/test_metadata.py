@@ -55,6 +55,26 @@ def document(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
+def in_catalogs(folder: Path) -> list[str]:
+    """Names of the tables that catalogs offer: filled marts, then filled core tables."""
+    tables = document(folder, "manifest.json")["tables"]
+    filled = [t["name"] for t in tables if t["rows"]]
+    return [n for layer in ("mart.", "core.") for n in sorted(filled) if n.startswith(layer)]
+
+
+def test_results_come_first_and_catalogs_offer_no_raw_or_empty_table(released: Path) -> None:
+    names = [t["name"] for t in document(released, "manifest.json")["tables"]]
+    order = {"mart": 0, "core": 1, "raw": 2}
+    assert names == sorted(names, key=lambda n: (order[n.split(".")[0]], n))
+    assert len(in_catalogs(released)) < len(names)
+    package, croissant = (document(released, f"{n}.json") for n in ("datapackage", "croissant"))
+    assert [r["name"] for r in package["resources"]] == in_catalogs(released)
+    assert [r["name"] for r in croissant["recordSet"]] == in_catalogs(released)
+    assert [f["contentUrl"] for f in croissant["distribution"]] == [
+        f"{name}.parquet" for name in in_catalogs(released)
+    ]
+
+
 # --- for the tools ---------------------------------------------------------------------------
 
 
@@ -116,7 +136,7 @@ def test_frictionless_finds_the_data_package_valid(released: Path) -> None:
     assert (answer["metadata"], answer["wrong"]) == ([], [])
     assert answer["parquet_valid"]
     assert answer["rows"] > 1000
-    assert answer["resources"] == len(list(released.glob("*.parquet")))
+    assert answer["resources"] == len(in_catalogs(released))
 
 
 def test_frictionless_finds_a_wrong_schema(released: Path, tmp_path: Path) -> None:
@@ -136,7 +156,7 @@ def test_mlcroissant_validates_and_reads_the_croissant(released: Path) -> None:
     answer = validated(CROISSANT, released / "croissant.json", table)
     assert (answer["errors"], answer["warnings"]) == ([], [])
     manifest = Manifest.model_validate_json((released / "manifest.json").read_bytes())
-    assert answer["sets"] == [t.name for t in manifest.tables]
+    assert answer["sets"] == in_catalogs(released)
     held = next(t for t in manifest.tables if t.name == table)
     assert answer["rows"] == held.rows
     assert answer["columns"] == sorted(f"{table}/{c.name}" for c in held.columns)

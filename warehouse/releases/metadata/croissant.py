@@ -15,6 +15,7 @@ from warehouse.releases.metadata.about import (
     all_licenses,
     credit,
     license_address,
+    offered,
     to_text,
     version,
 )
@@ -70,7 +71,7 @@ TYPES: Mapping[str, str] = {
 
 
 def croissant(manifest: Manifest) -> str:
-    """One file object and one record set per table; paths are relative to the document."""
+    """One file object and one record set per table that is offered; paths are relative to it."""
     licenses = dict.fromkeys(license_address(x) for x in all_licenses(manifest))
     credits = [credit(manifest), *(s.citation for s in manifest.sources)]
     return to_text(
@@ -89,8 +90,8 @@ def croissant(manifest: Manifest) -> str:
             "license": list(licenses),
             "citeAs": " | ".join(credits),
             "creator": {"@type": "sc:Organization", "name": "Origin Observatory"},
-            "distribution": [_file(table) for table in manifest.tables],
-            "recordSet": [_record_set(table) for table in manifest.tables],
+            "distribution": [_file(table) for table in offered(manifest)],
+            "recordSet": [_record_set(table) for table in offered(manifest)],
         }
     )
 

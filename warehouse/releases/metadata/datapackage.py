@@ -16,6 +16,7 @@ from warehouse.releases.metadata.about import (
     about_table,
     all_licenses,
     license_address,
+    offered,
     to_text,
     version,
 )
@@ -33,7 +34,7 @@ TYPES: Mapping[str, str] = {
 
 
 def datapackage(manifest: Manifest, tables: Mapping[str, Contract]) -> str:
-    """One resource per Parquet file, with schema, licenses and sources, without the DuckDB file.
+    """One resource per table that is offered, with schema, licenses and sources.
 
     It has no `bytes` and `hash`: frictionless measures them wrongly for Parquet. The manifest and
     croissant.json have them.
@@ -52,8 +53,8 @@ def datapackage(manifest: Manifest, tables: Mapping[str, Contract]) -> str:
             "licenses": _licenses(all_licenses(manifest)),
             "sources": [_source(known[x.source]) for x in all_licenses(manifest)],
             "resources": [
-                _resource(table, known, {t.name: tables[t.name] for t in manifest.tables})
-                for table in manifest.tables
+                _resource(table, known, {t.name: tables[t.name] for t in offered(manifest)})
+                for table in offered(manifest)
             ],
         }
     )
