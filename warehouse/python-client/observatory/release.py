@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from observatory.places import WHERE, Place, PlaceError
 from warehouse.contracts.table import quote
 from warehouse.database import read_files
+from warehouse.database.duckdb_file import connect
 from warehouse.publishing.pointer import Channel, Pointer, pointer_key
 from warehouse.publishing.release_objects import release_key
 from warehouse.releases.manifest import (
@@ -203,8 +204,7 @@ class Release:
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        con = duckdb.connect()
-        con.execute("SET TimeZone = 'UTC'")
+        con = connect()
         for layer in _LAYERS:
             con.execute(f"CREATE SCHEMA {layer}")
         return con

@@ -14,14 +14,16 @@ PRODUCER = "https://pypi.org/project/origin-observatory/"
 
 
 def openlineage(manifest: Manifest, edges: Iterable[tuple[str, str]]) -> str:
-    """One COMPLETE event per computed table, in the order of names.
+    """One COMPLETE event per computed table, in the order of names, without tables left out.
 
     The time of an event is that of the release's last day, and the run's id follows from release
     and table, so that equal releases have equal events.
     """
+    left_out = {x.table for x in manifest.left_out if x.predicate is None}
     inputs: dict[str, list[str]] = {}
     for table, source in sorted(edges):
-        inputs.setdefault(table, []).append(source)
+        if not {table, source} & left_out:
+            inputs.setdefault(table, []).append(source)
     return "".join(
         json.dumps(_event(manifest, table, found)) + "\n" for table, found in inputs.items()
     )
