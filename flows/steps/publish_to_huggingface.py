@@ -75,7 +75,7 @@ def publish_to_hub(
     if commit and not token:
         raise ReleaseError("HF_TOKEN is not set; set it to a token with write access")
     api = HfApi(endpoint=settings.hub_url, token=token or False)
-    (folder / CARD).write_text(card(manifest), encoding="utf-8", newline="\n")
+    (folder / CARD).write_text(card(manifest, repo), encoding="utf-8", newline="\n")
     with _errors_explained(settings.hub_url, repo):
         head, stored = _stored_files(api, repo)
         change = _change(api, repo, folder, manifest, stored)

@@ -201,7 +201,7 @@ def test_a_hub_that_does_not_answer_as_one_is_an_error_of_publishing(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     (tmp_path / "empty").mkdir()
     manifest = Manifest.model_construct(audience="public", release_id="x")
-    monkeypatch.setattr("flows.steps.publish_to_huggingface.card", lambda _: "card")
+    monkeypatch.setattr("flows.steps.publish_to_huggingface.card", lambda *_: "card")
     with (kind or Hub)(tmp_path / "empty", pushes=Pushes(tmp_path, TOKEN, 1)) as server:
         url = server.url if kind else "http://127.0.0.1:9"
         with pytest.raises(ReleaseError) as failed:
@@ -214,7 +214,7 @@ def test_a_hub_that_does_not_answer_as_one_is_an_error_of_publishing(
 def test_offline_mode_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "is_offline_mode", lambda: True)
     manifest = Manifest.model_construct(audience="public", release_id="x")
-    monkeypatch.setattr("flows.steps.publish_to_huggingface.card", lambda _: "card")
+    monkeypatch.setattr("flows.steps.publish_to_huggingface.card", lambda *_: "card")
     with pytest.raises(ReleaseError, match="offline mode is on; unset HF_HUB_OFFLINE"):
         publish_to_hub(Settings(), REPO, tmp_path, manifest, commit=False)
 
@@ -270,5 +270,12 @@ def test_the_sample_is_published_from_the_command_line(hub: Hub, sampled: tuple[
         assert con.execute("SELECT audience, is_sample FROM meta.release").fetchall() == [
             ("public", True)
         ]
+    card = (held(hub) / "README.md").read_text("utf-8")
+    query = card.split("```sql\n")[1].split("```")[0]
+    local = query.replace(f"hf://datasets/{REPO}", str(held(hub)))
+    assert local != query
+    shares = duckdb.sql(local).fetchall()  # the card's own snippet, on the repository's files
+    assert {country for _, country, *_ in shares} == {"China", "United States"}
+    assert f'load_dataset("{REPO}", "mart.country_share_daily", split="train")' in card
     bad = CliRunner().invoke(app, ["publish-hub", "no-owner", *options], env=env)
     assert bad.exit_code == 2

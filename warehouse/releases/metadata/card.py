@@ -13,6 +13,7 @@ from warehouse.releases.metadata.about import (
     license_address,
     offered,
 )
+from warehouse.releases.metadata.odcs import LIMITATIONS
 
 FIRST = "mart.country_share_daily"  # the viewer's default
 TAGS = [
@@ -27,7 +28,36 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
          (10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"))  # fmt: skip
 
 
-def card(manifest: Manifest) -> str:
+USE = """## Use
+
+With `datasets`:
+
+```python
+from datasets import load_dataset
+
+shares = load_dataset("{repository}", "mart.country_share_daily", split="train")
+```
+
+With DuckDB 1.4 or newer, without a download of the rest:
+
+```sql
+SELECT as_of_date, country_name, share, share_lower, share_upper
+FROM 'hf://datasets/{repository}/mart.country_share_daily.parquet'
+WHERE population = 'all' AND metric = 'downloads_30d' AND attribution = 'publisher'
+    AND credit = 'fractional' AND country_code IN ('CN', 'US')
+ORDER BY as_of_date, share DESC;
+```
+
+## Limits and doubt
+
+{limitations} Every share has its bounds in `share_lower` and `share_upper`: what is not examined
+(XX) or has no single country (ZZ) may be anybody's. `panel_id` and `panel_share_of_models` say how
+much of the Hub a day's listing covers.
+
+"""
+
+
+def card(manifest: Manifest, repository: str) -> str:
     """The dataset card, with one config per table for the viewer and `load_dataset`."""
     about = {
         "pretty_name": "Origin Observatory",
@@ -40,7 +70,7 @@ def card(manifest: Manifest) -> str:
         "configs": [_config(t) for t in offered(manifest)],
     }
     header = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
-    return f"---\n{header}---\n\n{_text(manifest)}"
+    return f"---\n{header}---\n\n{_text(manifest, repository)}"
 
 
 def _config(table: TableEntry) -> dict[str, object]:
@@ -54,7 +84,7 @@ def _size(rows: int) -> str:
     return next((name for limit, name in SIZES if rows < limit), "100M<n<1B")
 
 
-def _text(manifest: Manifest) -> str:
+def _text(manifest: Manifest, repository: str) -> str:
     sample = "**SAMPLE of public figures, not the whole Hub.**\n\n" if manifest.is_sample else ""
     tables = "\n".join(f"| `{t.name}` | {t.rows:,} | {t.grain} |" for t in offered(manifest))
     terms = "\n".join(
@@ -66,7 +96,8 @@ def _text(manifest: Manifest) -> str:
         f"Release `{manifest.release_id}`, as of {manifest.as_of}. `DICTIONARY.md` explains every "
         "column and usage warning, `manifest.json` names every file's sha256 and every snapshot "
         "behind it, and `observatory.duckdb` has the same tables with comments and macros.\n\n"
-        "## Tables\n\n`manifest.json` lists the raw and the empty tables too.\n\n"
+        + USE.format(repository=repository, limitations=LIMITATIONS)
+        + "## Tables\n\n`manifest.json` lists the raw and the empty tables too.\n\n"
         f"| table | rows | grain |\n| --- | --- | --- |\n{tables}\n\n"
         f"## Licenses\n\nEach table is under the terms of its sources (`CITATION.md` lists them "
         f"by table). Figures whose license allows no adaptation are not here.\n\n{terms}\n\n"
