@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import yaml
 
+from warehouse.contracts.table import literal
 from warehouse.releases.manifest import Manifest, TableEntry
 from warehouse.releases.metadata.about import (
     DESCRIPTION,
@@ -42,7 +43,7 @@ With DuckDB 1.4 or newer, without a download of the rest:
 
 ```sql
 SELECT as_of_date, country_name, share, share_lower, share_upper
-FROM 'hf://datasets/{repository}/mart.country_share_daily.parquet'
+FROM {file}
 WHERE population = 'all' AND metric = 'downloads_30d' AND attribution = 'publisher'
     AND credit = 'fractional' AND country_code IN ('CN', 'US')
 ORDER BY as_of_date, share DESC;
@@ -79,6 +80,11 @@ def _config(table: TableEntry) -> dict[str, object]:
     return config | data | ({"default": True} if table.name == FIRST else {})
 
 
+def _file(repository: str) -> str:
+    """The first table in the repository, as DuckDB names it."""
+    return literal(f"hf://datasets/{repository}/{FIRST}.parquet")
+
+
 def _size(rows: int) -> str:
     """The Hub's size category of a number of rows."""
     return next((name for limit, name in SIZES if rows < limit), "100M<n<1B")
@@ -96,7 +102,7 @@ def _text(manifest: Manifest, repository: str) -> str:
         f"Release `{manifest.release_id}`, as of {manifest.as_of}. `DICTIONARY.md` explains every "
         "column and usage warning, `manifest.json` names every file's sha256 and every snapshot "
         "behind it, and `observatory.duckdb` has the same tables with comments and macros.\n\n"
-        + USE.format(repository=repository, limitations=LIMITATIONS)
+        + USE.format(repository=repository, file=_file(repository), limitations=LIMITATIONS)
         + "## Tables\n\n`manifest.json` lists the raw and the empty tables too.\n\n"
         f"| table | rows | grain |\n| --- | --- | --- |\n{tables}\n\n"
         f"## Licenses\n\nEach table is under the terms of its sources (`CITATION.md` lists them "

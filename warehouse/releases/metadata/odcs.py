@@ -10,17 +10,10 @@ import yaml
 from warehouse.contracts.table import Column, Contract
 from warehouse.releases.manifest import Manifest, TableEntry
 from warehouse.releases.metadata.about import DESCRIPTION, NAME, TITLE, version
+from warehouse.releases.metadata.datapackage import TYPES as FRICTIONLESS
 
 # The physical types of the contracts as logical types of the standard.
-TYPES: Mapping[str, str] = {
-    "BOOLEAN": "boolean",
-    "INTEGER": "integer",
-    "BIGINT": "integer",
-    "DOUBLE": "number",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp",
-    "VARCHAR": "string",
-}
+TYPES: Mapping[str, str] = {**FRICTIONLESS, "TIMESTAMP": "timestamp"}
 LIMITATIONS = (
     "Each row of a share is already a share under one definition: choose population, metric, "
     "window, attribution and credit before anything is added up. Null means not recorded, never 0. "

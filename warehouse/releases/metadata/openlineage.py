@@ -10,7 +10,7 @@ from warehouse.releases.manifest import Manifest
 from warehouse.releases.metadata.about import NAME
 
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-PRODUCER = "https://pypi.org/project/origin-observatory/"
+PRODUCER = "https://example.org/origin-observatory"
 
 
 def openlineage(manifest: Manifest, edges: Iterable[tuple[str, str]]) -> str:
