@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import date
 from importlib.metadata import version
 
+import duckdb
+
 from flows.settings import Settings
 from flows.steps import data_docs
 from flows.steps.build import chosen_snapshots
@@ -46,10 +48,13 @@ def _is_built(settings: Settings, as_of: date, inputs: dict[str, str]) -> bool:
     """Whether warehouse and Data Docs are those of a build of these inputs by this code."""
     if not (settings.warehouse.exists() and unpublished_path(settings.warehouse).exists()):
         return False
-    with open_read_only(settings.warehouse) as con:
-        built = con.execute("SELECT as_of, known_at, code_digest FROM meta.build").fetchall()
-        rows = con.execute("SELECT snapshot_id, sidecar_sha256 FROM meta.snapshots").fetchall()
-        results = data_docs.results_digest(con)
+    try:
+        with open_read_only(settings.warehouse) as con:
+            built = con.execute("SELECT as_of, known_at, code_digest FROM meta.build").fetchall()
+            rows = con.execute("SELECT snapshot_id, sidecar_sha256 FROM meta.snapshots").fetchall()
+            results = data_docs.results_digest(con)
+    except duckdb.Error:  # of an older version, with other columns
+        return False
     docs = data_docs.listed(settings.docs)
     return (
         built == [(as_of, date.max, code_version()["digest"])]

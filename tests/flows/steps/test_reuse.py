@@ -70,6 +70,11 @@ def _other_code() -> None:
         con.execute("UPDATE meta.build SET code_digest = 'another'")
 
 
+def _older_columns() -> None:
+    with duckdb.connect(WAREHOUSE) as con:
+        con.execute("ALTER TABLE meta.build DROP COLUMN code_digest")
+
+
 def _other_input() -> None:
     with duckdb.connect(WAREHOUSE) as con:
         con.execute("UPDATE meta.snapshots SET sidecar_sha256 = 'x' WHERE source = 'epoch'")
@@ -87,6 +92,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "no warehouse": WAREHOUSE.unlink,
     "no unpublished tables": Path(f"{WAREHOUSE}.unpublished").unlink,
     "a build of other code": _other_code,
+    "a build of an older version": _older_columns,
     "a build of another input": _other_input,
     "a changed manifest": _other_release,
     "no release": lambda: shutil.rmtree(PLACE),
