@@ -16,7 +16,8 @@ import httpx2
 import pytest
 from huggingface_hub import HfApi
 
-from flows.credentials import HUB, is_home, separate, set_home
+from flows import credentials
+from flows.credentials import GITHUB, HUB, is_home, separate, set_home
 from flows.settings import Settings
 from flows.sources import session
 from flows.sources.github import GitHubRepository
@@ -72,6 +73,13 @@ def serve() -> Iterator[Callable[..., Server]]:
     for server in running:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _homes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No home of an earlier test: the system gives its port again to another test's server."""
+    monkeypatch.setattr(credentials, "_homes", {HUB: set(), GITHUB: set()})
+    monkeypatch.setattr(credentials, "_of_address", {})
 
 
 @pytest.fixture(autouse=True)
