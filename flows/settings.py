@@ -11,6 +11,7 @@ import socket
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
     publish_to: Annotated[tuple[str, ...], NoDecode] = Field(
         defaults.PUBLISH_TO,
         description="Published places: comma-separated folders and s3:// addresses.",
+    )
+    public_url: str | None = Field(
+        None,
+        description="Web address at which readers find the first published place. The pages then "
+        "state their addresses, and a release has a site map.",
     )
     publisher: str | None = Field(
         None,
@@ -183,6 +189,20 @@ class Settings(BaseSettings):
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         return separate(value) if value else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _for_readers(cls, value: str | None) -> str | None:
+        """It is printed on every page, so it must not have credentials."""
+        if not value:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or set("@?#") & set(value):
+            raise ValueError(
+                "is not an address such as https://example.org/observatory, without a user, "
+                "a query and a fragment"
+            )
+        return value.rstrip("/")
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401  as in pydantic
         """Allows tokens to be sent to the configured hosts."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("flows", "transforms", "expectations", "warehouse")
-KINDS = {".py", ".yml", ".csv", ".sql", ".html", ".css", ".js", ".svg"}
+KINDS = {".py", ".yml", ".csv", ".sql", ".html", ".xml", ".css", ".js", ".svg"}
 
 
 @cache

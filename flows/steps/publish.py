@@ -28,6 +28,7 @@ from warehouse.publishing.verify import database_entry, require_intact
 from warehouse.releases.manifest import (
     DATABASE,
     MANIFEST,
+    PUBLIC_URL,
     Audience,
     Manifest,
     ReleaseError,
@@ -254,6 +255,6 @@ def add_docs(folder: Path, manifest: Manifest, report: Report) -> Manifest:
 
 
 def add_page(folder: Path, manifest: Manifest) -> Manifest:
-    """Adds the page of a staged release, made from its tables."""
-    write_page(folder, manifest)
+    """Adds the pages of a staged release, made from its tables."""
+    write_page(folder, manifest, public_url=manifest.code.get(PUBLIC_URL))
     return add_files(folder, manifest)

@@ -22,7 +22,7 @@ from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import read_for_update
 from warehouse.publishing.release_objects import DamagedError
 from warehouse.publishing.verify import require_intact
-from warehouse.releases.manifest import Audience, Manifest, ReleaseError
+from warehouse.releases.manifest import PUBLIC_URL, Audience, Manifest, ReleaseError
 from warehouse.releases.stage import ENGINES
 from warehouse.storage.files import file_sha256
 from warehouse.storage.open import open_storage
@@ -72,7 +72,7 @@ def _reused(
     expected = read_for_update(storage, "latest")
     try:
         manifest = latest_manifest(storage, expected)
-        if manifest is None or not _is_of(manifest, as_of, audience, inputs):
+        if manifest is None or not _is_of(manifest, settings, as_of, audience, inputs):
             return None
         require_intact(storage, manifest)
     except (DamagedError, ReleaseError):  # a whole run repairs it, or says what is wrong
@@ -84,13 +84,20 @@ def _reused(
     return Published(target, manifest.release_id, audience, True, 0, *sizes)
 
 
-def _is_of(manifest: Manifest, as_of: date, audience: Audience, inputs: dict[str, str]) -> bool:
+def _is_of(
+    manifest: Manifest,
+    settings: Settings,
+    as_of: date,
+    audience: Audience,
+    inputs: dict[str, str],
+) -> bool:
     used = {
         s.snapshot_id: s.sidecar_sha256 for source in manifest.sources for s in source.snapshots
     }
     return (
         (manifest.as_of, manifest.audience) == (as_of, audience)
         and all(manifest.code.get(c) == code_version()[c] for c in ("version", "digest"))
+        and manifest.code.get(PUBLIC_URL) == settings.public_url
         and manifest.engines == {name: version(name) for name in ENGINES}
         and used == inputs
     )

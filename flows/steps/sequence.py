@@ -48,7 +48,13 @@ from warehouse.database.build_files import (
 from warehouse.database.duckdb_file import open_built, open_read_only, real_path, remove
 from warehouse.database.lock import alone, unchanged
 from warehouse.database.own_disk import DiskError
-from warehouse.releases.manifest import Audience, FileEntry, Manifest, ReleaseError
+from warehouse.releases.manifest import (
+    PUBLIC_URL,
+    Audience,
+    FileEntry,
+    Manifest,
+    ReleaseError,
+)
 from warehouse.releases.stage import stage_release
 from warehouse.storage.scratch import scratch_folder
 
@@ -249,11 +255,17 @@ def _stage(
         folder,
         audience=audience,
         as_of=as_of,
-        code=code_version(),
+        code=made_by(settings),
         sample=is_sample,
         documents=documents,
         shared=shared,
     )
+
+
+def made_by(settings: Settings) -> dict[str, str]:
+    """The code of a release, and the address that its pages state, if they do."""
+    address = {PUBLIC_URL: settings.public_url} if settings.public_url else {}
+    return code_version() | address
 
 
 def _documents(settings: Settings) -> dict[str, Path | bytes]:

@@ -30,6 +30,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--force-color-profile=srgb",
 )
+PORT_FILE = "DevToolsActivePort"  # the browser writes its port and path there
 READY = "document.documentElement.dataset.ready === 'true'"
 
 
@@ -75,6 +76,7 @@ class Tab:
         self.call("Page.navigate", url=url)
         deadline = time.monotonic() + 60
         while not self.run(f"document.readyState === 'complete' && ({ready})"):
+            self.run("dispatchEvent(new Event('scroll'))")  # the charts wait for a reader
             assert time.monotonic() < deadline, f"{url} did not become ready: {self.complaints}"
             time.sleep(0.05)
 
@@ -137,13 +139,18 @@ def browsing(profile: Path) -> Iterator[Tab]:
 
 def _address(profile: Path, process: subprocess.Popen[bytes]) -> str:
     """The address of the browser; it writes port and path into its profile."""
-    port_file, deadline = profile / "DevToolsActivePort", time.monotonic() + 60
+    port_file, deadline = profile / PORT_FILE, time.monotonic() + 60
     while not port_file.exists() or len(port_file.read_text().split()) < 2:
         assert process.poll() is None, f"chromium ended with {process.returncode}"
         assert time.monotonic() < deadline, "chromium did not start in a minute"
         time.sleep(0.05)
     port, path = port_file.read_text().split()
     return f"ws://127.0.0.1:{port}{path}"
+
+
+def debugging_port(profile: Path) -> int:
+    """The port on which other programs can drive a running browser."""
+    return int((profile / PORT_FILE).read_text().split()[0])
 
 
 def _attached(socket: ClientConnection) -> Tab:

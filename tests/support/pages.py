@@ -17,6 +17,8 @@ from warehouse.site.i18n import FILES
 
 HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\">'\"&\u2028{{ 7*7 }}"
 PAGES = sorted(FILES.values())
+# What the pages of a release consist of, by the beginning of the path.
+OWN = ("index.", "embed.", "models.", "labs", "claims/", "page/", "feed.", "sitemap.", "robots.")
 
 
 def staged(
@@ -33,7 +35,7 @@ def staged(
     return add_page(folder, stage_release(copy, folder, audience=audience, **about))
 
 
-def paged(release: Path, folder: Path, *changes: str) -> Path:
+def paged(release: Path, folder: Path, *changes: str, public_url: str | None = None) -> Path:
     """A new page for a copy of a release's DuckDB file that SQL statements have changed.
 
     Changes to `meta.snapshots` are copied to the manifest, as staging does. Nothing else is staged.
@@ -49,16 +51,21 @@ def paged(release: Path, folder: Path, *changes: str) -> Path:
     manifest = parse_manifest((release / MANIFEST).read_bytes(), str(release))
     updates = {source: {"producer": p, "citation": c} for source, p, c in changed}
     sources = tuple(s.model_copy(update=updates.get(s.source)) for s in manifest.sources)
-    files = tuple(f for f in manifest.files if not f.path.startswith(("index.", "page/")))
-    write_page(folder, manifest.model_copy(update={"sources": sources, "files": files}))
+    files = tuple(f for f in manifest.files if not f.path.startswith(OWN))
+    changed_manifest = manifest.model_copy(update={"sources": sources, "files": files})
+    write_page(folder, changed_manifest, public_url=public_url)
     return folder
 
 
 def page_files(folder: Path) -> dict[str, str]:
-    """The text of every file of a page except the libraries."""
-    own = [folder / name for name in PAGES]
-    own += [p for p in sorted((folder / "page").iterdir()) if not p.name.endswith(".min.js")]
-    return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in own}
+    """The text of every file of the pages except the libraries and the picture."""
+    found = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    other = (".min.js", ".png")
+    return {
+        name: path.read_text(encoding="utf-8")
+        for name, path in found.items()
+        if name.startswith(OWN) and not name.endswith(other)
+    }
 
 
 def emptied(warehouse: Path) -> list[str]:
@@ -76,6 +83,10 @@ def hostile_names() -> Sequence[str]:
         f"UPDATE mart.family_share_daily SET family_name = {name} || family_id",
         f"UPDATE mart.arena_leaders SET best_model = {name}, best_open_model = {name}",
         f"UPDATE mart.arena_lab_leaders SET best_model = {name}, lab_name = {name}",
+        f"UPDATE mart.models SET model = {name} || model, model_name = {name}, lab_name = {name},"
+        f" family_name = {name}, license = {name}",
+        f"UPDATE mart.labs SET lab_name = {name}, hub_namespaces = {name}, arena_model = {name}",
+        f"UPDATE mart.claims SET statement = {name}, quote = {name}, publisher = {name}",
         f"UPDATE meta.validation_results SET outcome = 'failed', description = {name}"
         " WHERE severity = 'warning'",
         f"UPDATE meta.snapshots SET citation = {name}, producer = {name}",

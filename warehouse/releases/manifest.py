@@ -18,6 +18,7 @@ from warehouse.contracts.table import Contract, contracts
 
 MANIFEST = "manifest.json"
 DATABASE = "observatory.duckdb"  # has every table of the release
+PUBLIC_URL = "public_url"  # in `code`: the address that the pages state
 Audience = Literal["internal", "public"]
 ReleaseId = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[0-9a-f]{12}$")]
 _RELEASE_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
@@ -187,9 +188,13 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
 def make_release_id(
     tables: Iterable[TableEntry], *, as_of: date, audience: Audience, code: Mapping[str, str]
 ) -> str:
-    """`<as_of>-<12 hex>` from the tables' names and digests, the audience and the code's digest."""
+    """`<as_of>-<12 hex>` from the tables' names and digests, the audience and the code's digest.
+
+    If the pages state their address (PUBLIC_URL in `code`), it counts too.
+    """
     digests = sorted((t.name, t.sha256) for t in tables)
-    seed = json.dumps([digests, audience, code["digest"]], separators=(",", ":"))
+    address = [code[PUBLIC_URL]] if PUBLIC_URL in code else []
+    seed = json.dumps([digests, audience, code["digest"], *address], separators=(",", ":"))
     return f"{as_of.isoformat()}-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
 
 

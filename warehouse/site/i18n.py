@@ -20,23 +20,27 @@ from warehouse.contracts.yaml_files import read_yaml
 
 TEXT = Path(__file__).parent / "text"
 LANGUAGES = ("en", "hi")
-LOCALES = {"en": "en-IN", "hi": "hi-IN"}
+LOCALES = {"en": "en-GB", "hi": "hi-IN"}
 FILES = {"en": "index.html", "hi": "index.hi.html"}
 MISSING = "–"
 
 
 @dataclass(frozen=True)
 class Words:
-    """The texts and formats of one language. `countries` overrides the names of CLDR."""
+    """The texts and formats of one language. `countries` overrides the names of CLDR.
+
+    `labs` has the names of labs, by id, that papers in the language write in its own script.
+    """
 
     language: str
     texts: dict[str, Any]
     countries: dict[str, str]
+    labs: dict[str, str]
 
     @property
     def locale(self) -> Locale:
-        """The language as written in India."""
-        return Locale(self.language, "IN")
+        """International English; Hindi as written in India."""
+        return Locale.parse(LOCALES[self.language], sep="-")
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key with its values. Raises KeyError if the language lacks it."""
@@ -60,6 +64,12 @@ class Words:
         name = self.countries.get(code) or (fallback if self.language == "en" else None)
         return name or self.locale.territories.get(code) or fallback or code
 
+    def lab(self, lab_id: str | None, name: str | None) -> str:
+        """Name of a lab, in the script of the language if papers write it so."""
+        if lab_id in ("unexamined", "none"):
+            return self.of("lab" if lab_id == "unexamined" else "family", lab_id)
+        return self.labs.get(lab_id or "") or name or MISSING
+
     def day(self, value: date | str | None) -> str:
         """15 August 2026, 15 अगस्त 2026."""
         if value is None:
@@ -68,7 +78,7 @@ class Words:
         return format_date(day, "long", locale=self.locale)
 
     def integer(self, value: int | None) -> str:
-        """With Indian digit grouping: 12,34,567."""
+        """1,234,567 in English, 12,34,567 in Hindi."""
         return MISSING if value is None else format_decimal(int(value), locale=self.locale)
 
     def percent(self, thousandths: float | None) -> str:
@@ -99,4 +109,4 @@ class Words:
 def words(language: str) -> Words:
     """The texts of a language."""
     data = read_yaml(TEXT / f"{language}.yml")
-    return Words(language, data["texts"], data["countries"])
+    return Words(language, data["texts"], data["countries"], data["labs"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,23 @@ class Tables:
             return columns.polars_schema.to_frame()
         query = f"FROM {columns.sql_name} WHERE {condition}"
         return self._con.sql(query).pl().sort(columns.key)
+
+    def select(self, table: str, columns: Sequence[str], rest: str) -> pl.DataFrame:
+        """Some columns of a large table, and only the rows that `rest` (SQL) leaves, in its order.
+
+        No rows if the release lacks the table.
+        """
+        promised = contract(table)
+        if not self.holds(table):
+            return promised.polars_schema.to_frame().select(columns)
+        return self._con.sql(f"FROM {promised.sql_name} SELECT {', '.join(columns)} {rest}").pl()
+
+    def n_rows(self, table: str, condition: str) -> int:
+        """The number of rows that meet a condition; 0 without the table."""
+        if not self.holds(table):
+            return 0
+        query = f"FROM {contract(table).sql_name} SELECT count(*) WHERE {condition}"
+        return int(self._con.sql(query).fetchall()[0][0])
 
     def count(self, table: str, column: str) -> list[tuple[str, int]]:
         """Number of rows per value of a column, largest first; empty without the table."""

@@ -16,6 +16,7 @@ const { format, charts } = (() => {
     },
     of: (kind, name) => WORDS.texts[`${kind}.${name}`] ?? name,
     country: (code, fallback) => WORDS.countries[code] ?? fallback ?? code,
+    lab: (id, fallback) => WORDS.labs[id] ?? fallback ?? id,
     number: (n) => new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }).format(n),
     integer: (n) => (n == null ? "–" : integers.format(n)),
     // Shares are in thousandths; 0.4 and 999.6 mean just above 0 and just below 1.
@@ -32,21 +33,24 @@ const { format, charts } = (() => {
   const utc = (text) => new Date(text + "T00:00:00Z");
   const short = (name, n) => (name.length > n ? name.slice(0, n - 1) + "…" : name);
 
-  // Color is never the only cue: every line also has its own dash and symbol, and its name at its end.
-  const COLORS = ["var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)"];
+  // A color belongs to a country (page.css), in every chart and on every day. Color is never the
+  // only cue: every line also has its own dash and symbol, and its name at its end.
   const DASHES = ["", "7 3", "2 3", "9 3 2 3", "4 2", "12 4"];
   const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star"];
   const UNKNOWN = ["ZZ", "XX", "unexamined", "none"];
-  const FIXED = { US: 0, CN: 1 }; // the same in every chart
-  // Color, dash and symbol of each name in one chart, all different as long as there are enough.
-  function looks(ids) {
-    const free = COLORS.map((_, i) => i).filter((i) => !ids.some((id) => FIXED[id] === i));
-    return new Map(ids.map((id) => {
+  const colorOf = (code) =>
+    !code || UNKNOWN.includes(code) ? "var(--c0)" : `var(--of-${code}, var(--of-other))`;
+  const FAMILIES = ["var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)", "var(--c7)", "var(--c8)"];
+  // Color, dash and symbol of each name in a chart. `code` is the country; families have none.
+  function looks(names) {
+    return new Map(names.map(({ id, code }, i) => {
       if (UNKNOWN.includes(id)) return [id, { color: "var(--c0)", dash: "1 3", symbol: "times" }];
-      const i = FIXED[id] ?? free.shift() ?? COLORS.length - 1;
-      return [id, { color: COLORS[i], dash: DASHES[i], symbol: SYMBOLS[i] }];
+      const color = code === undefined ? FAMILIES[i % FAMILIES.length] : colorOf(code);
+      return [id, { color, dash: DASHES[i % DASHES.length], symbol: SYMBOLS[i % SYMBOLS.length] }];
     }));
   }
+  // What the reader has not chosen stands back.
+  const faded = (focus, code) => (focus && code !== focus ? 0.25 : 1);
 
   const plot = (width, height, options) =>
     Plot.plot({ className: "plot-svg", width, height, style: { fontSize: "13px", fontFamily: "inherit" }, ...options });
@@ -56,9 +60,10 @@ const { format, charts } = (() => {
   const sides = (width, names) => Math.max(...names.map((n) => short(n, letters(width)).length)) * 7.4 + 14;
 
   // Shares on one day, with their bounds and the range over all definitions.
-  function now(rows, width) {
+  function now(rows, width, focus) {
     const names = rows.map((r) => r.label), named = new Map(rows.map((r) => [r.id, r.label]));
-    const shade = (r) => (UNKNOWN.includes(r.id) ? "var(--c0)" : "var(--c1)");
+    const shade = (r) => (r.code === undefined && !UNKNOWN.includes(r.id) ? "var(--c9)" : colorOf(r.code));
+    const shown = (r) => faded(focus, r.code);
     const top = Math.max(...rows.map((r) => Math.max(r.upper ?? r.share, r.highest ?? 0)), 10);
     const marks = [Plot.gridX({ stroke: "var(--rule)", strokeOpacity: 1 })];
     if (rows.some((r) => r.highest != null)) {
@@ -68,9 +73,9 @@ const { format, charts } = (() => {
     if (rows.some((r) => r.upper != null)) {
       marks.push(
         Plot.link(rows, { x1: "lower", x2: "upper", y1: "id", y2: "id", stroke: "var(--bounds)", strokeWidth: 5 }),
-        Plot.dot(rows, { x: "share", y: "id", r: 5, fill: shade, stroke: "var(--paper)" }));
+        Plot.dot(rows, { x: "share", y: "id", r: 5, fill: shade, fillOpacity: shown, stroke: "var(--paper)" }));
     } else {
-      marks.push(Plot.barX(rows, { x: "share", y: "id", fill: shade, insetTop: 7, insetBottom: 7 }));
+      marks.push(Plot.barX(rows, { x: "share", y: "id", fill: shade, fillOpacity: shown, insetTop: 7, insetBottom: 7 }));
     }
     marks.push(
       Plot.text(rows, { y: "id", frameAnchor: "right", dx: 58, textAnchor: "end", text: (r) => format.percent(r.share), fontVariant: "tabular-nums" }),
@@ -86,7 +91,7 @@ const { format, charts } = (() => {
   // Labels at the ends of the lines, moved apart so that they do not overlap.
   function ends(series, height, top) {
     const gap = (top * 15) / height;
-    const last = series.map((s) => ({ ...s.points.at(-1), label: s.label, id: s.id })).sort((a, b) => b.y - a.y);
+    const last = series.map((s) => ({ ...s.points.at(-1), label: s.label, id: s.id, code: s.code })).sort((a, b) => b.y - a.y);
     let ceiling = Infinity;
     for (const one of last) { one.at = Math.min(one.y, ceiling - gap); ceiling = one.at; }
     const under = gap / 2 - (last.at(-1)?.at ?? 0);
@@ -95,51 +100,61 @@ const { format, charts } = (() => {
   }
 
   const span = (dates) => (dates.at(-1) - dates[0]) / 864e5;
-  function ticks(dates) {
+  function dated(dates) {
     const options = span(dates) > 500 ? { year: "numeric", month: "short" } : { day: "numeric", month: "short" };
     const form = new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" });
     return (d) => form.format(d);
   }
+  // At most n of the observed dates, evenly spaced, and always the first and the last.
+  function some(dates, n) {
+    const each = [...new Set(dates.map(Number))].sort((a, b) => a - b);
+    const count = Math.max(Math.min(n, each.length), Math.min(2, each.length));
+    const at = Array.from({ length: count }, (_, i) => each[0] + ((each.at(-1) - each[0]) * i) / Math.max(count - 1, 1));
+    return [...new Set(at.map((t) => each.reduce((a, b) => (Math.abs(b - t) < Math.abs(a - t) ? b : a))))].map((t) => new Date(t));
+  }
 
-  // series: {id, label, points: [{x, y, lower?, upper?, part?}]}, y = null if nothing was observed.
-  function lines(series, width, { low = 0, high = null, unit = format.percent, axis = format.whole, when = (d) => format.day(d.toISOString().slice(0, 10)), tick = null } = {}) {
+  // series: {id, label, code?, points: [{x, y, lower?, upper?, part?, open?}]}, y = null if nothing was
+  // observed. `open` marks a period that is not over: dashed, and a hollow mark.
+  function lines(series, width, { low = 0, high = null, unit = format.percent, axis = format.whole, when = (d) => format.day(d.toISOString().slice(0, 10)), tick = null, at = null, focus = "" } = {}) {
     const height = 300;
-    const points = series.flatMap((s) => s.points.filter((p) => p.y != null).map((p) => ({ ...p, id: s.id, label: s.label })));
+    const points = series.flatMap((s) => s.points.filter((p) => p.y != null).map((p) => ({ ...p, id: s.id, label: s.label, code: s.code })));
     const top = high ?? Math.max(...points.map((p) => p.upper ?? p.y), low + 10) * 1.04;
     const dates = points.map((p) => p.x).sort((a, b) => a - b);
     const marks = [Plot.gridY({ stroke: "var(--rule)", strokeOpacity: 1 })];
-    const look = looks(series.map((s) => s.id));
+    const look = looks(series);
     for (const one of series) {
-      const { color, dash, symbol } = look.get(one.id);
+      const { color, dash, symbol } = look.get(one.id), opacity = faded(focus, one.code);
       const mine = points.filter((p) => p.id === one.id);
       if (mine.some((p) => p.upper != null && p.upper > p.lower))
-        marks.push(Plot.areaY(mine, { x: "x", y1: "lower", y2: "upper", z: "part", fill: color, fillOpacity: 0.13 }));
-      marks.push(Plot.lineY(one.points, { x: "x", y: "y", z: "part", stroke: color, strokeWidth: 2, strokeDasharray: dash }));
+        marks.push(Plot.areaY(mine, { x: "x", y1: "lower", y2: "upper", z: "part", fill: color, fillOpacity: 0.13 * opacity }));
+      marks.push(Plot.lineY(one.points.filter((p) => !p.open), { x: "x", y: "y", z: "part", stroke: color, strokeOpacity: opacity, strokeWidth: 2, strokeDasharray: dash }));
+      const open = mine.findIndex((p) => p.open);
+      if (open > 0) marks.push(Plot.lineY(mine.slice(open - 1), { x: "x", y: "y", stroke: color, strokeOpacity: opacity, strokeWidth: 1.5, strokeDasharray: "2 4" }));
       const inPart = d3.rollup(mine, (p) => p.length, (p) => p.part);
-      const some = mine.length > 14 ? mine.filter((p, i) => i % Math.ceil(mine.length / 10) === 0 || i === mine.length - 1 || inPart.get(p.part) === 1) : mine;
-      marks.push(Plot.dot(some, { x: "x", y: "y", symbol, r: 3.5, fill: color, stroke: "var(--paper)", strokeWidth: 0.8 }));
+      const marked = mine.length > 14 ? mine.filter((p, i) => i % Math.ceil(mine.length / 10) === 0 || i === mine.length - 1 || inPart.get(p.part) === 1) : mine;
+      marks.push(
+        Plot.dot(marked.filter((p) => !p.open), { x: "x", y: "y", symbol, r: 3.5, fill: color, fillOpacity: opacity, stroke: "var(--paper)", strokeWidth: 0.8 }),
+        Plot.dot(marked.filter((p) => p.open), { x: "x", y: "y", symbol, r: 4, fill: "var(--paper)", stroke: color, strokeOpacity: opacity, strokeWidth: 1.6 }));
     }
     const named = ends(series.map((s) => ({ ...s, points: s.points.filter((p) => p.y != null) })).filter((s) => s.points.length), height - 44, top - low);
     const room = Math.min(letters(width), 20);
     const right = Math.max(...named.map((n) => short(n.label, room).length)) * 7.9 + 22;
     marks.push(
-      Plot.text(named, { x: () => dates.at(-1), y: "at", text: (n) => short(n.label, room), textAnchor: "start", dx: 10, fill: (n) => n.id, fontWeight: 600 }),
+      Plot.text(named, { x: () => dates.at(-1), y: "at", text: (n) => short(n.label, room), textAnchor: "start", dx: 10, fill: (n) => look.get(n.id).color, fillOpacity: (n) => faded(focus, n.code), fontWeight: 600 }),
       Plot.tip(points, Plot.pointer({ x: "x", y: "y", title: (p) => `${p.label}: ${unit(p.y)}${p.upper != null && p.upper > p.lower ? ` (${format.interval(p.lower, p.upper)})` : ""}\n${when(p.x)}`, ...tip })));
     return plot(width, height, {
       marginLeft: 46, marginRight: right, marginTop: 12, marginBottom: 32,
-      x: { type: "utc", label: null, tickFormat: tick ?? ticks(dates), ticks: Math.max(2, Math.min(new Set(dates.map(Number)).size, Math.floor((width - right) / 110))) },
+      x: { type: "utc", label: null, tickFormat: tick ?? dated(dates), ticks: at?.(width - right) ?? some(dates, Math.floor((width - right) / 110)) },
       y: { domain: [low, top], label: null, tickFormat: axis, ticks: 5 },
-      color: { type: "ordinal", domain: series.map((s) => s.id), range: series.map((s) => look.get(s.id).color) },
       marks,
     });
   }
 
   // Marks with country codes, one row per board: x is the value, lower and upper its bounds.
   // Marks that would overlap are drawn above and below each other.
-  function codes(rows, names, width, { domain, axis, reference = null, aside = null }) {
+  function codes(rows, names, width, { domain, axis, reference = null, aside = null, focus = "" }) {
     const left = sides(width, names), right = aside ? 88 : 22;
     const pixels = (x) => ((x - domain[0]) / (domain[1] - domain[0])) * (width - left - right);
-    const look = looks([...new Set(rows.map((r) => r.code))]);
     const lanes = [[], [], []];
     for (const name of names) {
       const mine = rows.filter((r) => r.label === name).sort((a, b) => a.x - b.x);
@@ -154,13 +169,13 @@ const { format, charts } = (() => {
     const marks = [Plot.gridX({ stroke: "var(--rule)", strokeOpacity: 1 }), Plot.ruleY(names, { stroke: "var(--rule)" })];
     if (reference != null) marks.push(Plot.ruleX([reference], { stroke: "var(--ink)", strokeWidth: 1.5 }));
     if (aside) marks.push(Plot.text(names, { y: (n) => n, frameAnchor: "right", dx: 84, textAnchor: "end", text: (n) => aside.get(n), fontVariant: "tabular-nums" }));
-    const color = (r) => look.get(r.code).color;
+    const color = (r) => colorOf(r.code), opacity = (r) => faded(focus, r.code);
     for (const [lane, dy] of [0, -11, 11].entries()) {
       const mine = lanes[lane];
       marks.push(
-        Plot.link(mine.filter((r) => r.upper > r.lower), { x1: "lower", x2: "upper", y1: "label", y2: "label", dy, stroke: color, strokeWidth: 3 }),
-        Plot.dot(mine, { x: "x", y: "label", dy, r: 11.5, fill: "var(--paper)", stroke: color, strokeWidth: 1.6 }),
-        Plot.text(mine, { x: "x", y: "label", dy, text: (r) => (r.censored ? "≥" : "") + r.code, fontSize: 10, fontWeight: 700, fill: color }));
+        Plot.link(mine.filter((r) => r.upper > r.lower), { x1: "lower", x2: "upper", y1: "label", y2: "label", dy, stroke: color, strokeOpacity: opacity, strokeWidth: 3 }),
+        Plot.dot(mine, { x: "x", y: "label", dy, r: 11.5, fill: "var(--paper)", stroke: color, strokeOpacity: opacity, strokeWidth: 1.6 }),
+        Plot.text(mine, { x: "x", y: "label", dy, text: (r) => (r.censored ? "≥" : "") + r.code, fontSize: 10, fontWeight: 700, fill: color, fillOpacity: opacity }));
     }
     marks.push(Plot.tip(rows, Plot.pointer({ x: "x", y: "label", title: "tip", ...tip })));
     return plot(width, names.length * 46 + 46, {
@@ -172,20 +187,19 @@ const { format, charts } = (() => {
   }
 
   // One row per country and attribution; the height of a day's line is the number of places.
-  function places(rows, days, width) {
+  function places(rows, days, width, focus) {
     const dates = days.map(utc), pad = Math.max(span(dates) * 0.02, 1) * 864e5;
     const names = [...new Set(rows.map((r) => r.label))];
-    const look = looks([...new Set(rows.map((r) => r.code))]);
     const columns = (width - sides(width, names)) / 2;
     return plot(width, names.length * 62 + 70, {
       marginLeft: sides(width, names), marginRight: 8, marginTop: 30, marginBottom: 30,
-      x: { type: "utc", domain: [new Date(+dates[0] - pad), new Date(+dates.at(-1) + pad)], label: null, tickFormat: ticks(dates), ticks: Math.max(1, Math.floor(columns / 110)) },
+      x: { type: "utc", domain: [new Date(+dates[0] - pad), new Date(+dates.at(-1) + pad)], label: null, tickFormat: dated(dates), ticks: some(dates, Math.floor(columns / 110)) },
       y: { domain: [0, 10], axis: null },
       fx: { domain: [...new Set(rows.map((r) => r.attribution))], label: null, padding: 0.1 },
       fy: { domain: names, label: null, axis: null, padding: 0.15 },
       marks: [
         Plot.ruleY([0], { stroke: "var(--bounds)" }),
-        Plot.ruleX(rows, { x: "x", y1: 0, y2: "value", fx: "attribution", fy: "label", stroke: (r) => look.get(r.code).color, strokeWidth: Math.min(Math.max(columns / days.length / 1.5, 1.5), 8) }),
+        Plot.ruleX(rows, { x: "x", y1: 0, y2: "value", fx: "attribution", fy: "label", stroke: (r) => colorOf(r.code), strokeOpacity: (r) => faded(focus, r.code), strokeWidth: Math.min(Math.max(columns / days.length / 1.5, 1.5), 8) }),
         Plot.text(names, { fy: (n) => n, fx: () => rows[0].attribution, frameAnchor: "bottom-left", dx: -10, textAnchor: "end", text: (n) => short(n, letters(width)) }),
         Plot.tip(rows, Plot.pointerX({ x: "x", y: "value", fx: "attribution", fy: "label", title: (r) => `${r.label}: ${format.number(r.value)}\n${format.day(r.x.toISOString().slice(0, 10))}`, ...tip })),
       ],

@@ -9,7 +9,7 @@ import polars as pl
 from warehouse.site.numbers import probability, thinned, thousandths
 from warehouse.site.release_tables import Tables
 
-DAYS, COUNTRIES, LABS, DRAWN = 60, 6, 8, 4
+DAYS, COUNTRIES, LABS, DRAWN, CHANGES = 60, 6, 8, 4, 60
 NEWEST = (
     "publish_date = (SELECT max(n.publish_date) FROM mart.{0} AS n"
     " WHERE n.board = {0}.board AND n.category = {0}.category)"
@@ -98,4 +98,4 @@ def _changes(tables: Tables) -> list[dict[str, Any]]:
     newest = frame.sort("confirmed_date", "board", "level", descending=[True, False, False])
     columns = ["board", "level", "confirmed_date", "previous_holder", "previous_holder_name"]
     columns += ["holder", "holder_name", "best_model"]
-    return newest.head(12).select(columns).to_dicts()
+    return newest.head(CHANGES).select(columns).to_dicts()

@@ -14,15 +14,17 @@ COUNTRIES, YEARS = 6, 12
 def notable(tables: Tables) -> dict[str, Any]:
     """`years`, `sources`, and source -> country -> models per year; null = not printed.
 
-    Only Epoch's file lists every model, so only there a missing count is 0. `differences` are the
-    counts that depend on whether Epoch's countries or the registry's are used.
+    Only Epoch's file lists every model, so only there a missing count is 0, and only since the
+    first year with a model. `differences` are the counts that depend on whether Epoch's countries
+    or the registry's are used.
     """
     frame = tables.read("mart.notable_models_by_country")
     if frame.is_empty():
         return {}
     newest = int(frame["year"].max())  # type: ignore[arg-type]
-    years = list(range(newest - YEARS + 1, newest + 1))
-    frame = frame.filter(pl.col("year").is_in(years))
+    frame = frame.filter(pl.col("year") > newest - YEARS)
+    first = dict(frame.group_by("source").agg(pl.col("year").min()).iter_rows())
+    years = list(range(min(first.values()), newest + 1))
     codes = (
         frame.filter(~pl.col("country_code").is_in(["ZZ", "XX"]))
         .group_by("country_code")
@@ -42,7 +44,10 @@ def notable(tables: Tables) -> dict[str, Any]:
         "sources": sources,
         "vintages": dict(frame.group_by("source").agg(pl.col("vintage_date").max()).iter_rows()),
         "counts": {
-            s: {c: [at.get((s, c, y), 0 if s in counted else None) for y in years] for c in codes}
+            s: {
+                c: [at.get((s, c, y), 0 if s in counted and y >= first[s] else None) for y in years]
+                for c in codes
+            }
             for s in sources
         },
         "differences": _differences(frame.filter(pl.col("country_code").is_in(codes))),

@@ -1,4 +1,4 @@
-"""The values of the template in one language: sentences and rows of static tables."""
+"""The main page in one language: sentences and rows of static tables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import Any
 from warehouse.releases.manifest import Manifest
 from warehouse.releases.metadata import FILES as METADATA
 from warehouse.releases.metadata.about import TITLE, credit
-from warehouse.site.i18n import FILES, LANGUAGES, LOCALES, Words, words
+from warehouse.site.claim_texts import ClaimTexts
+from warehouse.site.i18n import Words
+from warehouse.site.render import Page
 from warehouse.site.sections.shares import CHOICES
+from warehouse.site.structured import dataset
+from warehouse.site.views.claim import answer_of
 
 BOARDS = ("text", "text_style_control", "webdev", "vision", "search_style_control")
 # Downloads other than tables -> key of their description.
@@ -19,40 +23,79 @@ DOCUMENTS = {
     **dict.fromkeys(METADATA[:2], "description"),
     "CITATION.md": "citation",
 }
-NAMES = {"en": "English", "hi": "हिन्दी"}
-# For a page opened from a disk, `'self'` is its own folder. The hash allows the inline style sheet
-# that Plot 0.6.17 adds to each chart; all other inline code is blocked.
-POLICY = (
-    "default-src 'none'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "style-src 'self' 'sha256-vf2v+4SmM6Fw8Kogv29THmFd1MRu8WeFzpoZMPoXFeM='"
-)
+CHANGES = 12  # changes of the leader in the table
 
 
-def view(data: dict[str, Any], manifest: Manifest, language: str) -> dict[str, Any]:
-    """Variables of the template: `t` = texts, `d` = data, `m` = manifest, prepared sentences."""
-    t = words(language)
-    key, found = _default(data["shares"])
+def index(data: dict[str, Any], manifest: Manifest, t: Words, said: ClaimTexts) -> Page:
+    """The main page: shares, rankings, statements, data health and downloads."""
+    return Page(
+        template="page.html",
+        stem="index",
+        title=f"{t('title')} · {t('tagline')}",
+        description=_description(data, manifest, t),
+        values={**view(data, manifest, t), "said": said, "answers": _answers(data, t, said)},
+        structured=(dataset(manifest, t),),
+    )
+
+
+def view(data: dict[str, Any], manifest: Manifest, t: Words) -> dict[str, Any]:
+    """Variables of the template: `d` = data, and prepared sentences."""
+    key, _ = _default(data["shares"])
     kinds = {"country": key, "lab": key.rpartition("|")[0], "family": key.rpartition("|")[0]}
     return {
-        "t": t,
         "d": data,
-        "m": manifest,
-        "language": language,
-        "languages": LANGUAGES,
-        "locales": LOCALES,
-        "files": FILES,
-        "names": NAMES,
-        "policy": POLICY,
         "choices": CHOICES,
+        "countries": _countries(data["shares"], t),
         "now": {k: data["shares"][k].get(one, {}).get("now", []) for k, one in kinds.items()},
         "ranges": _ranges(data["shares"]),
-        "lead": _lead(data, t),
-        "lead_definition": _definition(data["shares"], found, t),
+        "lead": leading(data, t),
+        "lead_definition": definition(data, t),
+        "lead_panel": data_panel(data, t),
         "leader": _leader(data["arena"]["boards"], t),
+        "changes": data["arena"]["changes"][:CHANGES],
+        "unfinished": _unfinished(data["notable"], t),
         "verdicts": _verdicts(data["claims"], t),
         **_boards(data["arena"]["boards"]),
         "downloads": _downloads(manifest, t),
         "citation": _citation(manifest),
+    }
+
+
+def _answers(data: dict[str, Any], t: Words, said: ClaimTexts) -> dict[str, str]:
+    """Statement -> the sentence that answers it."""
+    return {e["id"]: answer_of(e["stated"], t, said) for e in data["claims"]["entries"]}
+
+
+def _description(data: dict[str, Any], manifest: Manifest, t: Words) -> str:
+    """One sentence with the largest two shares, for search engines and shared links."""
+    two = leading(data, t)
+    if len(two) < 2:
+        return t("tagline")
+    shares = {f"share{i}": t.percent(row["share"]) for i, row in enumerate(two, 1)}
+    names = {f"country{i}": row["country"] for i, row in enumerate(two, 1)}
+    metric = t.of("metric", data["shares"]["default"]["metric"])
+    panel = data_panel(data, t)
+    said = t("lead.sentence", metric=metric, day=t.day(manifest.as_of), **names, **shares)
+    return f"{said} {panel}".rstrip()
+
+
+def _countries(shares: dict[str, Any], t: Words) -> list[tuple[str, str]]:
+    """Code and name of every country in the lists of the newest day, by name."""
+    rows = (row for one in shares["country"].values() for row in one["now"])
+    named = {row["id"]: t.country(row["id"], row["name"]) for row in rows}
+    known = [(code, name) for code, name in named.items() if code not in ("ZZ", "XX")]
+    return sorted(known, key=lambda one: (one[1], one[0]))
+
+
+def _unfinished(notable: dict[str, Any], t: Words) -> dict[str, str]:
+    """Source -> sentence about its year that is not over, if it has one."""
+    if not notable:
+        return {}
+    newest = notable["years"][-1]
+    return {
+        source: t("notable.unfinished", year=newest, day=t.day(day))
+        for source, day in notable["vintages"].items()
+        if day.year <= newest
     }
 
 
@@ -66,24 +109,27 @@ def _ranges(shares: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _definition(shares: dict[str, Any], found: dict[str, Any], t: Words) -> str:
+def definition(data: dict[str, Any], t: Words) -> str:
+    """The default definition of a share, its day and its number of models; empty without shares."""
+    shares = data["shares"]
+    found = _default(shares)[1]
     if not found:
         return ""
     default = shares["default"]
     names = {c: t.of(c, default[c]) for c in CHOICES}
     n = t.integer(found["n_models_population"])
-    text = t("definition", **names, day=t.day(shares["days"][-1]), n=n)
-    return f"{text} {_panel(shares['panel'], t)}".rstrip()
+    return t("definition", **names, day=t.day(shares["days"][-1]), n=n)
 
 
-def _panel(panel: dict[str, Any], t: Words) -> str:
+def data_panel(data: dict[str, Any], t: Words) -> str:
     """How much of the Hub the listing covers; empty for a complete sweep."""
+    panel = data["shares"]["panel"]
     if panel.get("total") is None or panel["id"] == "whole_hub":
         return ""
     return t("definition.panel", n=t.integer(panel["models"]), total=t.integer(panel["total"]))
 
 
-def _lead(data: dict[str, Any], t: Words) -> list[dict[str, Any]]:
+def leading(data: dict[str, Any], t: Words) -> list[dict[str, Any]]:
     """The two countries with the largest shares under the default definition, with bounds."""
     _, found = _default(data["shares"])
     rows = [row for row in found.get("now", []) if row["id"] not in ("ZZ", "XX")][:2]
