@@ -23,8 +23,7 @@ def notable(tables: Tables) -> dict[str, Any]:
         return {}
     newest = int(frame["year"].max())  # type: ignore[arg-type]
     frame = frame.filter(pl.col("year") > newest - YEARS)
-    first = dict(frame.group_by("source").agg(pl.col("year").min()).iter_rows())
-    years = list(range(min(first.values()), newest + 1))
+    years = list(range(int(frame["year"].min()), newest + 1))  # type: ignore[arg-type]
     codes = (
         frame.filter(~pl.col("country_code").is_in(["ZZ", "XX"]))
         .group_by("country_code")
@@ -33,25 +32,23 @@ def notable(tables: Tables) -> dict[str, Any]:
         .head(COUNTRIES)
         .to_list()
     )
-    at = {
-        (s, c, y): n
-        for s, y, c, n in frame.select("source", "year", "country_code", "n_models").iter_rows()
-    }
-    counted = {"epoch", "epoch_registry"}
     sources = frame["source"].unique().sort().to_list()
     return {
         "years": years,
         "sources": sources,
         "vintages": dict(frame.group_by("source").agg(pl.col("vintage_date").max()).iter_rows()),
-        "counts": {
-            s: {
-                c: [at.get((s, c, y), 0 if s in counted and y >= first[s] else None) for y in years]
-                for c in codes
-            }
-            for s in sources
-        },
+        "counts": {s: _counts(frame.filter(source=s), codes, years) for s in sources},
         "differences": _differences(frame.filter(pl.col("country_code").is_in(codes))),
     }
+
+
+def _counts(rows: pl.DataFrame, codes: list[str], years: list[int]) -> dict[str, list[int | None]]:
+    """Country -> models of one source per year."""
+    at = {(c, y): n for c, y, n in rows.select("country_code", "year", "n_models").iter_rows()}
+    is_complete = rows["source"].first() in ("epoch", "epoch_registry")
+    first = int(rows["year"].min())  # type: ignore[arg-type]
+    missing = {y: 0 if is_complete and y >= first else None for y in years}
+    return {c: [at.get((c, y), missing[y]) for y in years] for c in codes}
 
 
 def _differences(frame: pl.DataFrame) -> list[dict[str, Any]]:
