@@ -25,6 +25,7 @@ from warehouse.publishing.pointer import VersionedPointer, read_for_update
 from warehouse.publishing.release_objects import DamagedError, release_key
 from warehouse.publishing.upload import read_back, repair, upload
 from warehouse.publishing.verify import database_entry, require_intact
+from warehouse.releases.catalog_file import write_catalog
 from warehouse.releases.manifest import (
     DATABASE,
     MANIFEST,
@@ -255,6 +256,9 @@ def add_docs(folder: Path, manifest: Manifest, report: Report) -> Manifest:
 
 
 def add_page(folder: Path, manifest: Manifest) -> Manifest:
-    """Adds the pages of a staged release, made from its tables."""
-    write_page(folder, manifest, public_url=manifest.code.get(PUBLIC_URL))
+    """Adds the catalog and the pages of a staged release, made from its tables."""
+    public_url = manifest.code.get(PUBLIC_URL)
+    write_catalog(folder, manifest, public_url)
+    manifest = add_files(folder, manifest)
+    write_page(folder, manifest, public_url=public_url)
     return add_files(folder, manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -29,6 +30,7 @@ from tests.support.foreign import (
     assert_foreign_copies_are_not_replaced,
     assert_foreign_objects_stay,
 )
+from tests.support.ranges import python_with
 from tests.support.releases import build_warehouse
 from tests.support.s3_places import (
     BUCKET,
@@ -39,6 +41,7 @@ from tests.support.s3_places import (
     reader_sees,
 )
 from tests.warehouse.archive.test_archive import DAY, NEXT_DAY, file_snapshot
+from tests.warehouse.releases.test_catalog_file import ATTACHED, QUESTIONS, httpfs, local
 from tests.warehouse.releases.test_release import digests, stage
 from warehouse.archive import backup
 from warehouse.archive.archive import Archive
@@ -47,7 +50,7 @@ from warehouse.publishing.channels import latest_manifest, set_pointer
 from warehouse.publishing.pointer import read_pointer
 from warehouse.publishing.upload import read_back, upload
 from warehouse.publishing.verify import verify
-from warehouse.releases.manifest import Manifest, ReleaseError
+from warehouse.releases.manifest import CATALOG, Manifest, ReleaseError
 from warehouse.storage.local import LocalStorage
 from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import MissingObjectError, RefusedError, Storage, StorageError
@@ -466,3 +469,25 @@ def test_a_restore_from_a_bucket_replaces_nothing_that_is_sealed(
     got = backup.pull(fresh, storage)
     assert got.snapshots == (f"hub/{NEXT_DAY}",)  # the forged one is whole; the first is damaged
     assert f"archive/{page} is damaged" in "".join(got.problems)
+
+
+def test_the_catalog_is_attached_from_s3(
+    server: SeaweedS3, storage: Storage, sampled: tuple[Path, str]
+) -> None:
+    """With a secret and the place as a variable; a key is never in the catalog."""
+    folder = httpfs()
+    release = sampled[0] / "published" / "latest"
+    manifest = latest_manifest(LocalStorage(release.parent))
+    assert manifest
+    upload(release, manifest.model_copy(update={"shared": ()}), storage)
+    place = f"{storage.url}/releases/{manifest.release_id}"
+    host = server.env["AWS_ENDPOINT_URL_S3"].removeprefix("http://")
+    secret = (
+        f"CREATE SECRET (TYPE s3, KEY_ID '{server.env['AWS_ACCESS_KEY_ID']}', "
+        f"SECRET '{server.env['AWS_SECRET_ACCESS_KEY']}', ENDPOINT '{host}', USE_SSL false, "
+        "URL_STYLE 'path')"
+    )
+    where = f"SET VARIABLE observatory = '{place}'"
+    for query in QUESTIONS:
+        found = python_with(folder, ATTACHED, folder, f"{place}/{CATALOG}", secret, where, query)
+        assert json.loads(found) == local(release, query)

@@ -31,7 +31,15 @@ from warehouse.publishing.release_objects import (
     release_key,
     stored_manifest,
 )
-from warehouse.releases.manifest import DATABASE, MANIFEST, FileEntry, Manifest, ReleaseError
+from warehouse.releases.catalog_file import is_catalog
+from warehouse.releases.manifest import (
+    CATALOG,
+    DATABASE,
+    MANIFEST,
+    FileEntry,
+    Manifest,
+    ReleaseError,
+)
 from warehouse.storage.files import file_sha256
 from warehouse.storage.protocol import Digest, MissingObjectError, Storage, check_key
 from warehouse.storage.scratch import scratch_folder
@@ -78,7 +86,7 @@ def upload(
         key = release_key(manifest.release_id, entry.path)
         if listed.get(key) == entry.bytes and storage.holds(key, digest_of(entry)):
             return "reused", entry
-        if entry.path == DATABASE:
+        if entry.path in IS_SOUND:
             return _upload_database(storage, key, _staged(folder, entry), entry, manifest)
         if entry.sha256 in sources and _copied(storage, sources[entry.sha256], key, entry):
             return "copied", entry
@@ -110,7 +118,7 @@ def _report(manifest: Manifest, done: list[tuple[Transfer, FileEntry]]) -> Uploa
 def _upload_database(
     storage: Storage, key: str, path: Path, entry: FileEntry, manifest: Manifest
 ) -> tuple[Transfer, FileEntry]:
-    """Stores the DuckDB file, or reuses the one of another publisher of the same release.
+    """Stores a DuckDB file, or reuses the one of another publisher of the same release.
 
     Its bytes differ from run to run. If it were replaced, the manifest of the publisher that
     finishes first could name bytes that no longer exist. An invalid file is replaced.
@@ -118,12 +126,12 @@ def _upload_database(
     if storage.put_file(key, path, entry.sha256, if_absent=True):
         return "uploaded", entry
     with scratch_folder("found") as scratch:
-        found = scratch / DATABASE
+        found = scratch / entry.path
         storage.download(key, found, durable=False)
-        if _has_tables(found, manifest):
+        if IS_SOUND[entry.path](found, manifest):
             update = {"bytes": found.stat().st_size, "sha256": file_sha256(found)}
             return "reused", entry.model_copy(update=update)
-    log.warning("%s/%s is not the DuckDB file of this release; replaced it", storage.url, key)
+    log.warning("%s/%s is not the file of this release; replaced it", storage.url, key)
     storage.put_file(key, path, entry.sha256)
     return "uploaded", entry
 
@@ -142,6 +150,10 @@ def _has_tables(database: Path, manifest: Manifest) -> bool:
     except duckdb.Error:
         return False
     return True
+
+
+# DuckDB files of a release, whose bytes differ from run to run -> whether one is the release's.
+IS_SOUND = {DATABASE: _has_tables, CATALOG: is_catalog}
 
 
 def _copied(storage: Storage, source: str, key: str, entry: FileEntry) -> bool:

@@ -18,6 +18,7 @@ from warehouse.contracts.table import Contract, contracts
 
 MANIFEST = "manifest.json"
 DATABASE = "observatory.duckdb"  # has every table of the release
+CATALOG = "catalog.duckdb"  # has views of the Parquet files
 PUBLIC_URL = "public_url"  # in `code`: the address that the pages state
 Audience = Literal["internal", "public"]
 ReleaseId = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[0-9a-f]{12}$")]

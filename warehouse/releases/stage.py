@@ -28,6 +28,7 @@ from warehouse.releases.licensing import (
     plan_release,
 )
 from warehouse.releases.manifest import (
+    CATALOG,
     DATABASE,
     MANIFEST,
     Audience,
@@ -175,7 +176,7 @@ def _write(con: duckdb.DuckDBPyConnection, one: TableScope, folder: Path) -> Tab
 
 def _put_documents(folder: Path, documents: Mapping[str, Path | bytes]) -> None:
     for name, document in documents.items():
-        if name in (DATABASE, MANIFEST, *METADATA) or name.endswith(".parquet"):
+        if name in (CATALOG, DATABASE, MANIFEST, *METADATA) or name.endswith(".parquet"):
             raise ReleaseError(
                 f"document {name} has the same name as a file of the release; rename it"
             )

@@ -10,11 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.ranges import asked_bytes, python_with, ranges
 from tests.support.releases import AS_OF, CODE, build_warehouse, small_cards, small_tables
 from warehouse.database import build_files, duckdb_file
 from warehouse.releases.stage import stage_release
@@ -183,64 +181,14 @@ def _cut(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def python_with(folder: str, code: str, *arguments: object) -> str:
-    """The output of a Python with another version of DuckDB."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": folder},
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 # --- the DuckDB file over HTTP ---------------------------------------------------------------
-
-
-class Ranges(BaseHTTPRequestHandler):
-    """Serves one file as object storage does: HEAD, and GET of byte ranges."""
-
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, path: Path, asked: list[str], *args: Any) -> None:
-        self.file, self.asked = path, asked
-        super().__init__(*args)
-
-    def do_HEAD(self) -> None:
-        self._send(200, b"", self.file.stat().st_size)
-
-    def do_GET(self) -> None:
-        data, wanted = self.file.read_bytes(), self.headers.get("Range", "")
-        self.asked.append(wanted)
-        if not wanted:
-            self._send(200, data, len(data))
-            return
-        first, last = wanted.removeprefix("bytes=").split("-")
-        part = data[int(first) : int(last or len(data) - 1) + 1]
-        self._send(206, part, len(part), f"bytes {first}-{int(first) + len(part) - 1}/{len(data)}")
-
-    def _send(self, status: int, body: bytes, length: int, span: str | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(length))
-        if span:
-            self.send_header("Content-Range", span)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
 
 
 @pytest.fixture
 def served(release: Path) -> Iterator[tuple[str, list[str]]]:
     """The address of the DuckDB file, and the requested ranges."""
-    asked: list[str] = []
-    handler = partial(Ranges, release / "observatory.duckdb", asked)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:  # type: ignore[arg-type]
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/observatory.duckdb", asked
-        server.shutdown()
+    with ranges(release) as (address, asked):
+        yield f"{address}/observatory.duckdb", asked
 
 
 OVER_HTTP = """
@@ -272,9 +220,7 @@ def test_the_duckdb_file_is_attached_over_http(
     assert comment[0][0].startswith("Models by country, from two sources.")
     assert "read-only" in refused
     size = (release / "observatory.duckdb").stat().st_size
-    spans = [r.removeprefix("bytes=").split("-") for r in asked if r]
-    assert spans
-    assert sum(int(b) - int(a) + 1 for a, b in spans) < size  # what the query needs, not the file
+    assert 0 < asked_bytes(asked) < size  # what the query needs, not the file
 
 
 # --- readers while builds swap in ------------------------------------------------------------

@@ -10,6 +10,7 @@ FILES = {
     "manifest.json": "every table with columns, units, key, warnings, licenses and SHA-256",
     "DICTIONARY.md": "every column and usage warning explained",
     "CITATION.md": "how to credit the release and the sources of each table",
+    "catalog.duckdb": "the same tables as views of the Parquet files, to attach over HTTPS or S3",
     "observatory.duckdb": "all tables with comments and macros, for DuckDB 1.4 or newer",
     "datacontract.yaml": "the marts as a data contract (ODCS 3.1)",
     "openlineage.jsonl": "which tables each table was computed from",

@@ -18,6 +18,7 @@ BOARDS = ("text", "text_style_control", "webdev", "vision", "search_style_contro
 # Downloads other than tables -> key of their description.
 DOCUMENTS = {
     "observatory.duckdb": "database",
+    "catalog.duckdb": "catalog",
     "dictionary.html": "dictionary",
     "validation/index.html": "validation",
     **dict.fromkeys(METADATA[:2], "description"),
