@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import archive, claims, explore, history, lazy, registry, releases, run, staging
+from flows.cli import archive, claims, explore, history, lazy, mcp, registry, releases, run, staging
 from flows.cli.groups import ARCHIVE, EXPLORE, REGISTRY, RELEASES, RUN, Commands
 from flows.cli.libraries import quiet_libraries
 from flows.cli.options import flag
@@ -72,6 +72,7 @@ PANELS: dict[str, tuple[Callable[..., None], ...]] = {
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.command(rich_help_panel=EXPLORE)(mcp.mcp)
 app.command("as-of", rich_help_panel=EXPLORE)(explore.as_of_day)
 app.add_typer(claims.app, name="claims", rich_help_panel=EXPLORE)
 app.add_typer(history.app, name="history", rich_help_panel=EXPLORE)

@@ -38,7 +38,7 @@ from warehouse.storage.protocol import check_key
 
 Frame = Literal["polars", "pandas"]
 _TABLE = re.compile(r"(?i)\b(raw|core|mart|meta)\s*\.\s*\"?(\w+)")
-_LAYERS = ("mart", "core", "raw")  # results first
+LAYERS = ("mart", "core", "raw")  # results first
 _DEFINITION = ("population", "metric", "attribution", "credit")
 
 
@@ -102,7 +102,7 @@ class Release:
 
     def tables(self) -> Any:  # noqa: ANN401  the frame that was chosen
         """One row per table, results first: name, rows, bytes, description and grain."""
-        order = {layer: n for n, layer in enumerate(_LAYERS)}
+        order = {layer: n for n, layer in enumerate(LAYERS)}
         found = sorted(
             self.manifest.tables, key=lambda t: (order.get(t.name.split(".")[0], 3), t.name)
         )
@@ -125,7 +125,7 @@ class Release:
 
         Tables that the query names are downloaded first. Raises PlaceError, duckdb.Error.
         """
-        for table in _named_in(query):
+        for table in named_in(query):
             self._provide(table)
         return self._frame(query, parameters)
 
@@ -205,7 +205,7 @@ class Release:
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         con = connect()
-        for layer in _LAYERS:
+        for layer in LAYERS:
             con.execute(f"CREATE SCHEMA {layer}")
         return con
 
@@ -276,7 +276,7 @@ def _manifest(place: Place, release_id: str, digest: str | None) -> Manifest:
     return manifest
 
 
-def _named_in(query: str) -> list[str]:
+def named_in(query: str) -> list[str]:
     """The tables that a query may read, each once."""
     return list(dict.fromkeys(f"{layer}.{name}".lower() for layer, name in _TABLE.findall(query)))
 
