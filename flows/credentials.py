@@ -10,9 +10,12 @@ import base64
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
+from warehouse.contracts.source import cards
 from warehouse.storage.redact import hide
 
 HUB, GITHUB = "HF_TOKEN", "GITHUB_TOKEN"
+# Variables of all tokens: of the Hub and GitHub, which serve several sources, and of source cards.
+TOKENS = (HUB, GITHUB, *(c.token.variable for c in cards().values() if c.token))
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Credentials:
 
 
 _of_address: dict[str, Credentials] = {}
-_homes: dict[str, set[str]] = {HUB: set(), GITHUB: set()}  # variable of a token -> origins
+_homes: dict[str, set[str]] = {
+    variable: set() for variable in TOKENS
+}  # variable of a token -> origins
 
 
 def separate(url: str) -> str:

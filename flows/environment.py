@@ -17,9 +17,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import AliasChoices
 
-from flows.credentials import hide_in
+from flows.credentials import TOKENS, hide_in
 from flows.reports.text import printable
 from flows.settings import Settings
+from warehouse.contracts.source import cards
 from warehouse.storage.loopback import bypass_proxies
 from warehouse.storage.redact import hide, redact_logs
 
@@ -41,6 +42,7 @@ OTHER_VARIABLES = (
      "Token for the Hugging Face Hub: a higher rate limit, and publishing. Sent to that Hub only."),
     ("GITHUB_TOKEN", "none",
      "Token for GitHub's API: more than 60 requests per hour. Sent to that API only."),
+    *((c.token.variable, "none", c.token.meaning) for c in cards().values() if c.token),
     ("AWS_ACCESS_KEY_ID", "none",
      "Access key for `s3://` addresses. AWS profiles and roles work too."),
     ("AWS_SECRET_ACCESS_KEY", "none", "Secret key for `s3://` addresses."),
@@ -70,10 +72,11 @@ _OUTRANKED_BY = {
     "AWS_PROFILE": ("AWS_ACCESS_KEY_ID",),
 }
 _CREDENTIALS = (
-    *("HF_TOKEN", "GITHUB_TOKEN"),
+    *TOKENS,
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
 OURS = "OBSERVATORY_"
+_PREFIXES = tuple({variable.partition("_")[0] + "_" for variable in TOKENS})
 OF_TESTS = (  # read by the tests and the maker of the sample
     *("OBSERVATORY_RECORDINGS", "OBSERVATORY_CASES", "OBSERVATORY_WITH_"),
     *("OBSERVATORY_DUCKDB_OLDEST", "OBSERVATORY_DUCKDB_NEXT", "OBSERVATORY_DUCKDB_HTTPFS"),
@@ -102,7 +105,7 @@ NAMES = frozenset(n for names in setting_names().values() for n in names) | {
 _LISTS = frozenset(
     name
     for field, names in setting_names().items()
-    if isinstance(Settings.model_fields[field].default, tuple)
+    if isinstance(Settings.model_fields[field].get_default(call_default_factory=True), tuple)
     for name in names
 )
 
@@ -204,7 +207,7 @@ def _unknown(environment: list[str], written: dict[str, str]) -> Iterator[str]:
         if name.upper().startswith(OURS) and not name.startswith(OF_TESTS):
             yield from _suggestion(name, "is not a setting of this program")
     for name in written.keys() - {n.upper() for n in environment}:
-        if name.startswith((OURS, "HF_", "GITHUB_", "POLARS_")):
+        if name.startswith((OURS, "POLARS_", *_PREFIXES)):
             yield from _suggestion(name, f"in {FILE} is not read from there")
 
 

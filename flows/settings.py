@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import socket
 from datetime import UTC, date, datetime
@@ -14,11 +15,12 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from flows import defaults
 from flows.credentials import GITHUB, HUB, separate, set_home
-from warehouse.contracts.source import card
+from flows.source_addresses import ADDRESS_FIELDS, SourceAddresses
+from warehouse.contracts.source import card, cards
 from warehouse.contracts.source_order import observed_sources
 from warehouse.database.usable_paths import require_usable, require_usable_temporary_folder
 from warehouse.storage.local import LocalStorage
@@ -26,16 +28,29 @@ from warehouse.storage.open import open_storage
 from warehouse.storage.protocol import StorageError
 
 ALL_SOURCES = observed_sources()
-OPTIONAL_SOURCES = tuple(s for s in ALL_SOURCES if card(s).is_optional)
-DEFAULT_SOURCES = tuple(s for s in ALL_SOURCES if s not in OPTIONAL_SOURCES)
+# Used if no source is named. A source that requires a token is added when its token is set.
+DEFAULT_SOURCES = tuple(
+    s for s in ALL_SOURCES if not card(s).is_optional and not card(s).required_token
+)
 PATHS = ("archive", "warehouse", "docs", "history", "backfills", "ai_index_files")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/+")  # a path loses the second slash
 
 
-class Settings(BaseSettings):
+def default_sources() -> tuple[str, ...]:
+    """The sources of a run that names none: DEFAULT_SOURCES, and those whose token is set."""
+    with_token = {
+        c.id
+        for c in cards().values()
+        if not c.is_optional and os.environ.get(c.required_token or "")
+    }
+    return tuple(s for s in ALL_SOURCES if s in DEFAULT_SOURCES or s in with_token)
+
+
+class Settings(SourceAddresses):
     """Paths, published places, and the sources with their addresses and limits.
 
-    Credentials are not settings: they come from HF_TOKEN, GITHUB_TOKEN and the AWS chain.
+    The source cards add the addresses of their sources (`flows/source_addresses.py`). Credentials
+    are not settings: they come from the variables of `flows.credentials.TOKENS` and the AWS chain.
     """
 
     model_config = SettingsConfigDict(
@@ -80,7 +95,9 @@ class Settings(BaseSettings):
         "none in public ones.",
     )
     sources: Annotated[tuple[str, ...], NoDecode] = Field(
-        DEFAULT_SOURCES, description="Comma-separated list of the sources to use."
+        default_factory=default_sources,
+        description="Comma-separated list of the sources to use. Default: these, and each source "
+        "that requires a token if its token is set.",
     )
 
     hub_url: str = Field(
@@ -111,7 +128,6 @@ class Settings(BaseSettings):
     github_raw_url: str = Field(
         "https://raw.githubusercontent.com", description="Address of raw files on GitHub."
     )
-    epoch_url: str = Field("https://epoch.ai", description="Address of Epoch AI.")
     ai_index_url: str | None = Field(
         None,
         description="Address of an AI Index edition as a zip, with {edition} in it. "
@@ -185,7 +201,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is a {is_}, not a {not_}")
         return value
 
-    @field_validator("hub_url", "epoch_url", "github_api_url", "github_raw_url", "ai_index_url")
+    @field_validator(
+        *("hub_url", "github_api_url", "github_raw_url", "ai_index_url", *ADDRESS_FIELDS.values())
+    )
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         return separate(value) if value else None
@@ -208,6 +226,13 @@ class Settings(BaseSettings):
         """Allows tokens to be sent to the configured hosts."""
         set_home(HUB, self.hub_url)
         set_home(GITHUB, self.github_api_url)
+        for source in ADDRESS_FIELDS:
+            if token := card(source).token:
+                set_home(token.variable, self.address(source))
+
+    def address(self, source: str) -> str:
+        """The address of a source whose card has one, without a slash at its end."""
+        return str(getattr(self, ADDRESS_FIELDS[source]))
 
     @property
     def archived_sources(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,12 +14,20 @@ from warehouse.contracts.source_order import observed_sources
 FILE = Path(__file__).parent / "prefect.yaml"
 
 
-def prefect_file() -> dict[str, Any]:
-    """The content of infra/prefect.yaml with the deployments of the sources added."""
+def prefect_file(known: Collection[str] | None = None) -> dict[str, Any]:
+    """The content of infra/prefect.yaml with the deployments of the sources added.
+
+    `known` names the settings that the server has. A source whose required token is not among them
+    has a deployment without a schedule. None: every source has its schedule.
+    """
     content = cast(dict[str, Any], yaml.safe_load(FILE.read_text("utf-8")))
     shared = content["definitions"].pop("source")
     scheduled = [c for c in map(card, observed_sources()) if c.schedule]
-    content["deployments"] = [_deployment(c, shared) for c in scheduled] + content["deployments"]
+    of_sources = [_deployment(c, shared) for c in scheduled]
+    for source, deployment in zip(scheduled, of_sources, strict=True):
+        if known is not None and source.required_token and source.required_token not in known:
+            deployment["schedules"] = []
+    content["deployments"] = of_sources + content["deployments"]
     return content
 
 

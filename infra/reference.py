@@ -20,7 +20,8 @@ from expectations.rules import rules_for
 from flows.cli.app import app
 from flows.cli.groups import OLD_COMMANDS, OLD_OPTIONS
 from flows.environment import OTHER_VARIABLES, setting_names
-from flows.settings import Settings
+from flows.settings import DEFAULT_SOURCES, Settings
+from flows.source_addresses import ADDRESS_FIELDS
 from warehouse.contracts.source import sources_table
 from warehouse.contracts.table import Contract, contracts
 
@@ -86,7 +87,9 @@ def _old_names() -> Iterator[str]:
 
 def settings() -> str:
     """The page of the settings: every environment variable, its default and meaning."""
-    rows = [_setting(name, field) for name, field in Settings.model_fields.items()]
+    fields = Settings.model_fields.items()
+    ordered = sorted(fields, key=lambda item: item[0] in ADDRESS_FIELDS.values())
+    rows = [_setting(name, field) for name, field in ordered]
     others = [(f"`{name}`", default, meaning) for name, default, meaning in OTHER_VARIABLES]
     header = ("Variable", "Default", "Meaning")
     parts = [
@@ -105,7 +108,8 @@ def settings() -> str:
 
 def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
     names = setting_names()[name]
-    return " or ".join(f"`{n}`" for n in names), _default(field.default), field.description or ""
+    default = DEFAULT_SOURCES if name == "sources" else field.default  # whatever tokens are set
+    return " or ".join(f"`{n}`" for n in names), _default(default), field.description or ""
 
 
 def _default(value: object) -> str:

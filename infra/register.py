@@ -19,7 +19,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -93,10 +93,10 @@ def register(
     _work_pool(client, pool)
     _build_limit(client)
     references = store_settings(client, env, forgotten)
-    _deploy(pool)
+    _deploy(pool, references)
     for name in deployment_names():
         _set_job_variables(client, name, pool, references)
-    schedules = remove_stale_schedules(client)
+    schedules = remove_stale_schedules(client, references)
     removed = update_automations(client, env)
     return [*schedules, *(f"removed the automation {name}" for name in removed)]
 
@@ -127,9 +127,9 @@ def _build_limit(client: SyncPrefectClient) -> None:
         )
 
 
-def _deploy(pool: dict[str, Any]) -> None:
+def _deploy(pool: dict[str, Any], known: Collection[str]) -> None:
     """`prefect deploy --all` with this pool in place of the one that the file names."""
-    written = prefect_file() | {"pull": pool["pull"]}
+    written = prefect_file(known) | {"pull": pool["pull"]}
     for deployment in written["deployments"]:
         deployment["work_pool"]["name"] = pool["name"]
     with scratch_folder("deploy") as folder:

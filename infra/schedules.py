@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -13,13 +14,14 @@ from infra.deployments import deployment_names, prefect_file
 OURS = DeploymentFilter(tags=DeploymentFilterTags(all_=["observatory"]))
 
 
-def remove_stale_schedules(client: SyncPrefectClient) -> list[str]:
+def remove_stale_schedules(client: SyncPrefectClient, known: Collection[str]) -> list[str]:
     """Removes schedules that the files lack, and the runs planned for them.
 
-    A deployment that the files lack keeps its runs, but no schedule. Returns what was removed.
-    `prefect deploy` itself keeps the old schedules of a deployment without any.
+    `known` is as for `prefect_file`. A deployment that the files lack keeps its runs, but no
+    schedule. Returns what was removed. `prefect deploy` itself keeps the old schedules of a
+    deployment without any.
     """
-    wanted = dict(zip(deployment_names(), prefect_file()["deployments"], strict=True))
+    wanted = dict(zip(deployment_names(), prefect_file(known)["deployments"], strict=True))
     removed = []
     for found in _deployments(client):
         name = f"{client.read_flow(found.flow_id).name}/{found.name}"

@@ -15,12 +15,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate
 from prefect.exceptions import ObjectNotFound
 
+from flows.credentials import TOKENS
 from flows.environment import OTHER_VARIABLES, setting_names
 from infra.automations import ALERT_ADDRESS
 from warehouse.storage.redact import redact
 
 SESSION = "AWS_SESSION_TOKEN"
-SECRETS = ("HF_TOKEN", "GITHUB_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", SESSION)
+SECRETS = (*TOKENS, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", SESSION)
 # Documented, but not for workers: a proxy is of one machine, and alerts have a webhook block.
 _NOT_STORED = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "AWS_*", ALERT_ADDRESS)
 PLAIN = (

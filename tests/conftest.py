@@ -15,8 +15,10 @@ import yaml
 from filelock import FileLock
 from typer.testing import CliRunner
 
+from flows.credentials import TOKENS
 from flows.environment import is_known
 from flows.settings import Settings
+from flows.source_addresses import ADDRESS_FIELDS
 from tests.standin import StandIn
 from warehouse.archive.archive import Archive
 
@@ -65,7 +67,7 @@ def _own_environment() -> None:
         ours = name.startswith(
             ("OBSERVATORY_RECORDINGS", "OBSERVATORY_DUCKDB_", "OBSERVATORY_WITH_")
         )
-        if name.startswith(("OBSERVATORY_", "AWS_", "HF_", "GITHUB_TOKEN")) and not ours:
+        if name.startswith(("OBSERVATORY_", "AWS_", "HF_", *TOKENS)) and not ours:
             del os.environ[name]
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1")
 
@@ -109,6 +111,10 @@ def standin(recordings: Path) -> Iterator[StandIn]:
 
 def settings_for(server: StandIn, folder: Path, **more: object) -> Settings:
     """Settings for a stand-in, with all files below one folder."""
+    addresses = {
+        field: server.exports.get(f"OBSERVATORY_{field.upper()}", server.url)
+        for field in ADDRESS_FIELDS.values()
+    }
     return Settings(
         archive=folder / "archive",
         warehouse=folder / "observatory.duckdb",
@@ -118,10 +124,9 @@ def settings_for(server: StandIn, folder: Path, **more: object) -> Settings:
         hub_url=server.exports.get("HF_ENDPOINT", server.url),
         github_api_url=server.exports.get("OBSERVATORY_GITHUB_API_URL", server.url),
         github_raw_url=server.exports.get("OBSERVATORY_GITHUB_RAW_URL", server.url),
-        epoch_url=server.exports.get("OBSERVATORY_EPOCH_URL", server.url),
         ai_index_url=server.exports.get("OBSERVATORY_AI_INDEX_URL"),
         sources=server.exports["OBSERVATORY_SOURCES"],
-        **{"http_first_wait_seconds": 0.01, **more},  # type: ignore[arg-type]
+        **{"http_first_wait_seconds": 0.01, **addresses, **more},  # type: ignore[arg-type]
     )
 
 

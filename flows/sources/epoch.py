@@ -61,7 +61,7 @@ def fetch_tables(settings: Settings, archive: Archive, draft: Draft) -> None:
     visit = _Visit(settings, archive, draft)
     for name, (paths, _) in FILES.items():
         if not any(visit.store(name, path) for path in paths):
-            places = " or ".join(settings.epoch_url + path for path in paths)
+            places = " or ".join(settings.address("epoch") + path for path in paths)
             draft.notes.append(f"{name} is not offered at {places}")
 
 
@@ -70,12 +70,13 @@ class _Visit:
 
     def __init__(self, settings: Settings, archive: Archive, draft: Draft) -> None:
         self._settings, self._draft, self._archive = settings, draft, archive
+        self._address = settings.address("epoch")
         self._earlier = archive.snapshots("epoch")[::-1]  # newest first
         self._responses: dict[str, httpx2.Response] = {}
 
     def store(self, name: str, path: str) -> bool:
         """Adds the table to the draft; False if the address does not have it."""
-        url, response = self._settings.epoch_url + path, self._response(path)
+        url, response = self._address + path, self._response(path)
         if response.status_code == 404:
             return False
         if response.status_code == 304:
@@ -98,7 +99,7 @@ class _Visit:
         if path not in self._responses:
             self._responses[path] = get(
                 "epoch",
-                self._settings.epoch_url + path,
+                self._address + path,
                 self._settings,
                 headers=self._condition(path),
                 absent_ok=path not in FILES[REQUIRED][0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from huggingface_hub import close_session, get_session
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # lazy
 
 import flows.sources.session  # noqa: F401  sets the session that `get_session` returns
+from flows.credentials import HUB
 from flows.settings import Settings
 from flows.sources.reachability import (
     CONNECT_SECONDS,
@@ -23,6 +25,7 @@ from flows.sources.reachability import (
     record_failure,
 )
 from warehouse.archive.draft import Draft
+from warehouse.contracts.source import cards
 from warehouse.storage.redact import redact
 
 TRIES = 6
@@ -84,19 +87,22 @@ def get(
     *,
     headers: dict[str, str] | None = None,
     absent_ok: bool = False,
-    variable: str = "HF_TOKEN",
+    variable: str | None = None,
     deadline: float | None = None,
     timeout_factor: float = 1,
 ) -> httpx2.Response:
     """GET with retries: after a 429 when the source says, after 5xx and broken connections later.
 
-    Waits double with each try; none exceeds `deadline` (monotonic clock) or MAX_WAIT. Returns 200
-    and 304 responses, and 404 if `absent_ok`. Raises SourceError, naming the token's `variable`.
+    Sends the token of the source's card. Waits double with each try; none exceeds `deadline`
+    (monotonic clock) or MAX_WAIT. Returns 200 and 304 responses, and 404 if `absent_ok`. Raises
+    SourceError, naming the `variable` of the token (default: the card's, else HF_TOKEN).
     """
+    headers = _authorization(source, url) | (headers or {})
+    variable = variable or _token_variable(source) or HUB
     timeout = settings.http_timeout_seconds * timeout_factor
     for attempt in range(1, TRIES + 1):
         try:
-            response, outcome = _request(url, headers or {}, timeout)
+            response, outcome = _request(url, headers, timeout)
         except (UnicodeEncodeError, TooLargeError) as error:
             raise _unusable(source, url, error, variable) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
@@ -108,13 +114,28 @@ def get(
         if attempt == TRIES or too_long or (response is None and is_given_up(url)):
             requested = wait if too_long else None
             raise _retries_failed(source, url, outcome, response, variable, requested)
-        again = f"retrying in {wait:.3g} s (try {attempt} of {TRIES})"
-        log.warning("%s: %s; %s", source, outcome, again)
+        log.warning("%s: %s; retry in %.3g s (try %s/%s)", source, outcome, wait, attempt, TRIES)
         time.sleep(wait)
     assert response is not None
     if (status := response.status_code) in (200, 304) or (absent_ok and status == 404):
         return response
     raise SourceError(source, f"HTTP {status}", url, _advice(response, variable), status=status)
+
+
+def _token_variable(source: str) -> str | None:
+    """The variable of the token that the source's card names."""
+    terms = cards().get(source)
+    return terms.token.variable if terms and terms.token else None
+
+
+def _authorization(source: str, url: str) -> dict[str, str]:
+    """The header with the token of the source's card. Raises SourceError if it is required."""
+    variable = _token_variable(source)
+    token = os.environ.get(variable, "").strip() if variable else ""
+    if variable and not token and cards()[source].required_token:
+        do = f"set {variable}, or leave the source out"
+        raise SourceError(source, "the source requires a token", url, do)
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _about(error: Exception) -> str:

@@ -13,7 +13,7 @@ import httpx2
 from huggingface_hub import get_token, set_client_factory
 from huggingface_hub.utils._http import default_client_factory
 
-from flows.credentials import GITHUB, HUB, credentials_for, is_home
+from flows.credentials import HUB, TOKENS, credentials_for, is_home
 
 log = logging.getLogger("observatory.http")
 
@@ -33,7 +33,8 @@ def _client() -> httpx2.Client:
 def _keep_tokens_home(request: httpx2.Request) -> None:
     """Removes our tokens from a request to another host."""
     sent, url = request.headers.get(AUTHORIZATION, ""), str(request.url)
-    for variable, token in ((HUB, get_token()), (GITHUB, os.environ.get(GITHUB))):
+    for variable in TOKENS:
+        token = get_token() if variable == HUB else os.environ.get(variable)
         if token and token in sent and not is_home(variable, url):
             log.warning("%s is not sent to %s", variable, request.url.host)
             del request.headers[AUTHORIZATION]

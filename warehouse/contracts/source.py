@@ -43,6 +43,22 @@ class Schedule(Strict):
     cron: str
 
 
+class Token(Strict):
+    """The token of a source. It is sent to the source's address only.
+
+    Without a required token the source is not part of a run that names no sources.
+    """
+
+    variable: str = Field(pattern=r"[A-Z][A-Z0-9_]*_(TOKEN|KEY)")
+    purpose: str
+    is_required: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What the reference of the settings says about it."""
+        return f"{self.purpose} Sent to that address only."
+
+
 class Card(Strict):
     """One source as its YAML file describes it."""
 
@@ -55,6 +71,10 @@ class Card(Strict):
     title: str
     producer: str
     homepage: str
+    # What precedes every path of the source. The setting OBSERVATORY_<ID>_URL replaces it. A source
+    # on the Hub or on GitHub has none: their addresses are settings of their own.
+    address: str | None = None
+    token: Token | None = None
     urls: dict[str, str] = Field(default_factory=dict)
     citation: str
     license: License
@@ -86,7 +106,14 @@ class Card(Strict):
     def _order_and_module(self) -> Self:
         if (self.order is None) != (self.module is None):
             raise ValueError("give both `order` and `module`, or neither")
+        if self.token and not self.address:
+            raise ValueError("give the `address` that `token` is sent to")
         return self
+
+    @property
+    def required_token(self) -> str | None:
+        """The variable of the token that the source cannot be read without."""
+        return self.token.variable if self.token and self.token.is_required else None
 
     def sidecar_terms(self) -> dict[str, str]:
         """What the sidecar of a snapshot records about its source."""
@@ -149,4 +176,6 @@ def sources_table() -> str:
 
 def _cadence(card: Card) -> str:
     text = f"{card.cadence}; {card.cadence_note}" if card.cadence_note else card.cadence
+    if card.required_token:
+        return f"{text} (requires `{card.required_token}`)"
     return f"{text} (optional)" if card.is_optional else text

@@ -17,8 +17,9 @@ import pytest
 from huggingface_hub import HfApi
 
 from flows import credentials
-from flows.credentials import GITHUB, HUB, is_home, separate, set_home
+from flows.credentials import HUB, TOKENS, is_home, separate, set_home
 from flows.settings import Settings
+from flows.source_addresses import ADDRESS_FIELDS
 from flows.sources import session
 from flows.sources.github import GitHubRepository
 from flows.sources.http import SourceError, get
@@ -78,7 +79,7 @@ def serve() -> Iterator[Callable[..., Server]]:
 @pytest.fixture(autouse=True)
 def _homes(monkeypatch: pytest.MonkeyPatch) -> None:
     """No home of an earlier test: the system gives its port again to another test's server."""
-    monkeypatch.setattr(credentials, "_homes", {HUB: set(), GITHUB: set()})
+    monkeypatch.setattr(credentials, "_homes", {variable: set() for variable in TOKENS})
     monkeypatch.setattr(credentials, "_of_address", {})
 
 
@@ -188,7 +189,10 @@ FORMS = {
     "an unknown parameter": ("", "?k=hunter2&a=b"),
     "both": ("me:hunter2@", "?sig=hunter2"),
 }
-ADDRESSES = ("hub_url", "github_api_url", "github_raw_url", "epoch_url", "ai_index_url")
+ADDRESSES = (
+    *("hub_url", "github_api_url", "github_raw_url", "ai_index_url"),
+    *ADDRESS_FIELDS.values(),
+)
 
 
 @pytest.mark.parametrize("form", FORMS)
