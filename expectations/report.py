@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, fields
 from typing import Literal
 
 import polars as pl
 
-from expectations.context import GxObject
 from expectations.suites import Severity
 from warehouse.contracts.table import contract
 
@@ -46,26 +45,14 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Page:
-    """Great Expectations' own results of one table, for the Data Docs."""
-
-    stage: str
-    results: GxObject
-
-
-@dataclass(frozen=True)
 class Report:
-    """The results of one stage, or of several added up, in the order of their key.
-
-    There is one page per table.
-    """
+    """The results of one stage, or of several added up, in the order of their key."""
 
     results: tuple[Result, ...]
-    pages: tuple[Page, ...] = field(default=(), repr=False, compare=False)
 
     def __add__(self, other: Report) -> Report:
         results = sorted((*self.results, *other.results), key=lambda r: r.sort_key)
-        return Report(tuple(results), (*self.pages, *other.pages))
+        return Report(tuple(results))
 
     def failures(self, severity: Severity) -> list[Result]:
         """Expectations of that severity that failed or could not run."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.answers import Question
 from expectations.context import GxObject, ephemeral_context
-from expectations.report import Outcome, Page, Report, Result, ValidationError
+from expectations.report import Outcome, Report, Result, ValidationError
 from expectations.rule import Rule
 from expectations.rules import rules_for
 from expectations.suites import (
@@ -92,13 +92,11 @@ def ask(database: Path, questions: Sequence[Question], stage: str) -> Report:
     Raises ValidationError if the file cannot be opened.
     """
     results: list[Result] = []
-    pages: list[Page] = []
     with ephemeral_context() as context, opened(context, database, questions) as datasource:
         for question in questions:
             found = _run_checks(datasource, question)
             results += _results(datasource.get_engine(), question, found, stage)
-            pages.append(Page(stage, found))
-    return Report(tuple(sorted(results, key=lambda r: r.sort_key)), tuple(pages))
+    return Report(tuple(sorted(results, key=lambda r: r.sort_key)))
 
 
 @contextmanager

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import re
+import socket
 from collections import Counter
 from pathlib import Path
 
 from prefect.artifacts import (
+    create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
     create_table_artifact,
@@ -22,8 +25,10 @@ from expectations.report import Report
 from flows.reports import alerts, headline
 from flows.reports.text import one_line
 from flows.settings import Settings
+from flows.steps.publish import DOCS
 from warehouse.publishing.channels import latest_manifest
 from warehouse.releases.manifest import TableEntry
+from warehouse.site.picture import warehouse_picture
 from warehouse.storage.open import open_storage
 
 log = logging.getLogger("observatory.prefect")
@@ -32,25 +37,38 @@ LONGEST_PLACE = 400  # characters; the key of an asset has at most 512
 
 
 def create_artifacts(settings: Settings, report: Report) -> None:
-    """Headline, chart of shares, validation summary and a link to the Data Docs."""
+    """Headline, picture of the shares, validation summary and where the Data Docs are."""
     figures = headline.headline(settings.warehouse)
     create_markdown_artifact(
         headline.markdown(figures), key="headline", description="Shares, leaders, notable models"
     )
-    create_markdown_artifact(
-        headline.share_chart(figures),
+    picture = base64.b64encode(warehouse_picture(settings.warehouse)).decode()
+    create_image_artifact(
+        f"data:image/png;base64,{picture}",
         key="country-shares",
         description="Share of 30-day downloads by country, with bounds",
     )
     create_table_artifact(
         validation_table(report), key="validation", description="Expectations by stage and outcome"
     )
-    create_link_artifact(
-        (settings.docs / "index.html").resolve().as_uri(),
-        key="data-docs",
-        link_text="Great Expectations: Data Docs of this build",
-        description="The result of every expectation of this build, by table",
-    )
+    _create_data_docs(settings)
+
+
+def _create_data_docs(settings: Settings) -> None:
+    """A link to the published Data Docs; without a public address, the path on this machine."""
+    key, about = "data-docs", "The result of every expectation, by table"
+    if settings.public_url:
+        address = f"{settings.public_url}/latest/{DOCS}/index.html"
+        text = "Data Docs of the newest release"
+        create_link_artifact(address, link_text=text, key=key, description=about)
+    else:
+        path = headline.cell(str((settings.docs / "index.html").resolve()))
+        create_markdown_artifact(
+            f"`{path}` on {headline.cell(socket.gethostname())}. With OBSERVATORY_PUBLIC_URL, this "
+            "is a link to the published ones.",
+            key=key,
+            description=about,
+        )
 
 
 def validation_table(report: Report) -> list[dict[str, object]]:

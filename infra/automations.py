@@ -16,6 +16,9 @@ FILE = Path(__file__).parent / "automations.yaml"
 PREFIX = "observatory-"  # of all our automations; others are left alone
 ALERTS = "observatory-alerts"
 ALERT_ADDRESS = "OBSERVATORY_ALERT_URL"
+NO_ADDRESS = (
+    f"alerts are sent nowhere: set {ALERT_ADDRESS} to a webhook's address and register again"
+)
 
 
 def update_automations(client: SyncPrefectClient, env: Mapping[str, str]) -> list[str]:
@@ -76,6 +79,11 @@ def automation(written: dict[str, Any], webhook: str | None) -> Automation:
             else [{"type": "do-nothing"}]
         )
     return TypeAdapter(Automation).validate_python(entry)
+
+
+def has_alert_address(env: Mapping[str, str]) -> bool:
+    """Whether alerts are sent anywhere: by the environment, or as registered before."""
+    return bool(env.get(ALERT_ADDRESS)) or _webhook(env) is not None
 
 
 def _webhook(env: Mapping[str, str]) -> str | None:

@@ -34,7 +34,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from flows.pipeline import BUILD_LIMIT
-from infra.automations import update_automations
+from infra.automations import NO_ADDRESS, has_alert_address, update_automations
 from infra.deployments import deployment_names, prefect_file
 from infra.schedules import remove_stale_schedules
 from infra.server import RegisterError, server
@@ -86,7 +86,9 @@ def register(
     env: Mapping[str, str],
     forgotten: frozenset[str] = frozenset(),
 ) -> list[str]:
-    """Updates a server from the files and the environment. Returns what it removed, one per line.
+    """Updates a server from the files and the environment.
+
+    Returns what it removed and what is missing, one per line.
 
     Raises RegisterError.
     """
@@ -98,7 +100,8 @@ def register(
         _set_job_variables(client, name, pool, references)
     schedules = remove_stale_schedules(client, references)
     removed = update_automations(client, env)
-    return [*schedules, *(f"removed the automation {name}" for name in removed)]
+    notes = [*schedules, *(f"removed the automation {name}" for name in removed)]
+    return notes if has_alert_address(env) else [*notes, NO_ADDRESS]
 
 
 def _work_pool(client: SyncPrefectClient, pool: dict[str, Any]) -> None:

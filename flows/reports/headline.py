@@ -196,28 +196,6 @@ def markdown(summary: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-BAR = 40  # characters of a share of 1
-
-
-def share_chart(summary: dict[str, Any]) -> str:
-    """Shares by country as bars of text, one block per definition; ░ reaches the upper bound."""
-    rows = summary["country_share_daily"]
-    lines = [shares_table(rows)[0]]
-    for cut in sorted({(r["population"], r["attribution"]) for r in rows}):
-        lines += ["", f"{cut[0]}, by {cut[1]}", "", "```text"]
-        lines += [_bar(r) for r in rows if (r["population"], r["attribution"]) == cut]
-        lines += ["```"]
-    return "\n".join(lines)
-
-
-def _bar(row: dict[str, Any]) -> str:
-    if row["share"] is None:
-        return f"{row['country_code']} {_share(row)}"
-    share = round(BAR * row["share"])
-    above = round(BAR * row["share_upper"]) - share
-    return f"{row['country_code']} {'█' * share}{'░' * above} {_share(row)}"
-
-
 def cell(text: str) -> str:
     """A name from outside that cannot break the table or become markup."""
     text = printable(" ".join(text.split())).replace("\\", "\\\\").replace("|", "\\|")

@@ -189,6 +189,8 @@ def test_the_page_of_a_run_has_headline_data_docs_and_logs(
     shown = {artifact.key: str(artifact.data) for artifact in left}
     assert "Share of 30-day downloads" in shown["headline"]
     assert "index.html" in shown["data-docs"]
+    assert not [key for key, data in shown.items() if "file://" in data]
+    assert shown["country-shares"].startswith("data:image/png;base64,")
 
     told = (f"hub: loaded hub/{DAY}", "core.hub_models: ", "mart: ", str(released.place))
 

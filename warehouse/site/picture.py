@@ -6,6 +6,7 @@ Pillow has Latin letters only; so the picture is the same on every machine.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from warehouse.releases.manifest import Manifest
 from warehouse.site.i18n import words
+from warehouse.site.release_tables import released
+from warehouse.site.sections.shares import shares
 from warehouse.site.views.index import data_panel, definition, leading
 
 SIZE = (1200, 630)
@@ -23,7 +26,22 @@ OTHER = "#0b6e69"
 
 
 def write_picture(path: Path, data: dict[str, Any], manifest: Manifest) -> None:
-    """Writes the PNG. Without shares it has the title and the date only."""
+    """Writes the PNG of a release. Without shares it has the title and the source only."""
+    source = words("en")(
+        "tools.sourceline", release=manifest.release_id, day=words("en").day(manifest.as_of)
+    )
+    path.write_bytes(_drawn(data, source, is_sample=manifest.is_sample))
+
+
+def warehouse_picture(warehouse: Path) -> bytes:
+    """The PNG of a warehouse file that is not published yet."""
+    with released(warehouse) as tables:
+        data = {"shares": shares(tables)}
+        as_of, is_sample = tables.read("meta.build").select("as_of", "is_sample").row(0)
+    return _drawn(data, words("en")("lead.asof", day=words("en").day(as_of)), is_sample=is_sample)
+
+
+def _drawn(data: dict[str, Any], source: str, *, is_sample: bool) -> bytes:
     image = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(image)
     t = words("en")
@@ -34,12 +52,13 @@ def write_picture(path: Path, data: dict[str, Any], manifest: Manifest) -> None:
         _share(draw, 188 + 150 * i, row["country"], t.percent(row["share"]), row)
     about = definition(data, t).split(" · ")
     if about != [""]:
-        panel = t("sample") if manifest.is_sample else data_panel(data, t)
+        panel = t("sample") if is_sample else data_panel(data, t)
         _text(draw, 498, " · ".join(about[:2] + about[4:]), 22, SOFT)
         _text(draw, 533, panel, 22, INK)
-    _text(draw, 568, t("tools.sourceline", release=manifest.release_id,
-                       day=t.day(manifest.as_of)), 22, SOFT)  # fmt: skip
-    image.save(path, "PNG")
+    _text(draw, 568, source, 22, SOFT)
+    file = BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def _share(draw: ImageDraw.ImageDraw, top: int, name: str, share: str, row: dict[str, Any]) -> None:

@@ -99,6 +99,7 @@ def _text(manifest: Manifest, repository: str) -> str:
     credits = "\n".join(f"* {s.citation}" for s in manifest.sources)
     return (
         f"# {TITLE}\n\n{sample}{DESCRIPTION}\n\n"
+        "![The two countries with the largest shares of downloads](page/picture.png)\n\n"
         f"Release `{manifest.release_id}`, as of {manifest.as_of}. `DICTIONARY.md` explains every "
         "column and usage warning, `manifest.json` names every file's sha256 and every snapshot "
         "behind it, and `observatory.duckdb` has the same tables with comments and macros.\n\n"

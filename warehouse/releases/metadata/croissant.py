@@ -1,4 +1,4 @@
-"""`croissant.json`: the release in Croissant 1.0 (JSON-LD over schema.org), for ML tools."""
+"""`croissant.json`: the release in Croissant 1.1 (JSON-LD over schema.org), for ML tools."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def croissant(manifest: Manifest) -> str:
         {
             "@context": dict(CONTEXT),
             "@type": "sc:Dataset",
-            "conformsTo": "http://mlcommons.org/croissant/1.0",
+            "conformsTo": "http://mlcommons.org/croissant/1.1",
             "name": NAME,
             "alternateName": TITLE,
             "description": DESCRIPTION,
