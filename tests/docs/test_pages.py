@@ -33,7 +33,7 @@ PAGES = pages()
 WRITTEN = written_pages()
 DEFINITIONS = PAGES["docs/definitions.md"]
 LANGUAGES = {
-    *("sh", "bash", "sql", "python", "js", "r", "yaml", "csv", "powerquery", "text"),
+    *("sh", "bash", "sql", "python", "js", "r", "yaml", "csv", "powerquery", "text", "json"),
 }
 USAGE = 2  # of click
 PLACES = r"(?:flows|transforms|expectations|warehouse|infra|tests|docs)"
