@@ -2,7 +2,7 @@
 
 It depends only on the archive's snapshots of the Hub, in the order of their days, and on the code.
 It is a cache: if it is deleted, the next build recreates it. The cost of a snapshot does not depend
-on how many came before it.
+on how many came before the last monthly checkpoint.
 """
 
 from __future__ import annotations
