@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import chain
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.frames import DAY, PROPERTY, rows
-from tests.support.ledger import trial
-from transforms.claims.requests import NEEDED, to_answers, to_requests
+from tests.support.frames import DAY, PROPERTY, compute, rows
+from tests.support.ledger import ANSWERED, UNANSWERED, raw_trials, trial
+from transforms.claims.requests import NEEDED, for_tests, to_answers, to_requests
 from transforms.claims.verdicts import (
     by_definition,
     verdicts,
     with_outcomes,
     without_contradicted_guesses,
 )
+from transforms.plan import plan
+from warehouse.claims.predicates import TESTS
 
 parts = st.floats(0, 1) | st.sampled_from([NEEDED, NEEDED - 1e-9, 0.0, 1.0])
 relations = st.sampled_from(["equals", "at_least", "at_most", "above", "below", "ahead"])
@@ -152,3 +157,28 @@ def test_bounds_that_hold_for_everything_decide_at_any_coverage(case: dict[str, 
     if case["value"] is not None:
         assert bounded["holds"].item() == full["holds"].item()
         assert (bounded["missing"].item() is None) == (bounded["holds"].item() is not None)
+
+
+# ---- which table answers which test ---------------------------------------------------------
+
+
+def test_each_table_selects_the_tests_that_are_listed_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So `tried` can leave out the tables that none of its trials is for."""
+    steps = {each.table.removeprefix("mart."): each for each in plan()}
+    selected: set[str] = set()
+
+    def recording(requests: pl.LazyFrame, *tests: str) -> pl.LazyFrame:
+        selected.update(tests)
+        return for_tests(requests, *tests)
+
+    for name, module in sys.modules.items():
+        if name.startswith("transforms.") and hasattr(module, "for_tests"):
+            monkeypatch.setattr(module, "for_tests", recording)
+    for name, tests in ANSWERED.items():
+        selected.clear()
+        compute(steps[name].table, raw_claim_trials=raw_trials(trial(test="outside")))
+        assert selected == tests, name
+    assert {name for name in steps if name.startswith("claim_answers_")} == set(ANSWERED)
+    assert sorted([*UNANSWERED, *chain(*ANSWERED.values())]) == sorted(TESTS)
