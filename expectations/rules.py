@@ -17,6 +17,7 @@ from expectations.rule_sets.epoch import EPOCH
 from expectations.rule_sets.hub import HUB
 from expectations.rule_sets.identity import IDENTITY
 from expectations.rule_sets.leaders import LEADERS
+from expectations.rule_sets.openrouter import OPENROUTER
 from expectations.rule_sets.pointers import POINTERS
 from expectations.rule_sets.refused import REFUSED, refusal_rules
 from expectations.rule_sets.windows import WINDOWS
@@ -31,6 +32,7 @@ _TOPICS = (
     HUB,
     IDENTITY,
     LEADERS,
+    OPENROUTER,
     POINTERS,
     REFUSED,
     WINDOWS,

@@ -69,6 +69,7 @@ PARTS = {
         "board",
     ),
     "raw.ai_index_rows": _FILE,
+    "raw.openrouter_rankings": _SNAPSHOT,
 }
 
 

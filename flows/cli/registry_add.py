@@ -15,16 +15,14 @@ from flows.cli.output import print_json, print_line, print_notice
 from flows.cli.registry_prompts import ask_for_missing
 from warehouse.registry.entry import Entry
 
-SYSTEMS = ("hub", "lmarena", "epoch")
-
 
 def _name_of(text: str) -> tuple[str, str]:
     """SYSTEM:NAME of the command line. Raises BadParameter."""
     system, _, name = text.partition(":")
-    if system not in SYSTEMS or not name:
-        raise typer.BadParameter(
-            f"{text!r} is not a name in a system; write hub:NAME, lmarena:NAME or epoch:NAME"
-        )
+    systems = lazy.vocabulary.vocabulary("naming_system")
+    if system not in systems or not name:
+        known = ", ".join(f"{each}:NAME" for each in systems)
+        raise typer.BadParameter(f"{text!r} is not a name in a system; write one of {known}")
     return system, name
 
 

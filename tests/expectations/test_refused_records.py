@@ -47,6 +47,7 @@ SOURCES = {
     "raw.arena_space_ratings": "lmarena_space",
     "raw.arena_catalog_ratings": "arena_catalog",
     "raw.ai_index_rows": "ai_index",
+    "raw.openrouter_rankings": "openrouter",
 }
 WHOLE, EARLIER = "newest_part_is_not_refused_entirely", "earlier_part_is_not_refused_entirely"
 FEW, RISE, CELLS = "refused_records_are_few", "refusals_do_not_rise", "refused_cells_are_few"

@@ -19,6 +19,7 @@ from tests.support import (
     rule_rows_arena,
     rule_rows_epoch,
     rule_rows_hub,
+    rule_rows_openrouter,
     rule_rows_windows,
 )
 from tests.support.rule_rows_arena import WAS, also, observed, rated, refused_line
@@ -40,7 +41,10 @@ from tests.warehouse.claims.test_claims_release import FAULTS as LEDGER_FAULTS
 from warehouse.contracts.table import contract, contracts
 from warehouse.database.duckdb_file import create
 
-ROWS = (ai_index_faults, rule_rows_arena, rule_rows_epoch, rule_rows_hub, rule_rows_windows)
+ROWS = (
+    *(ai_index_faults, rule_rows_arena, rule_rows_epoch, rule_rows_hub),
+    *(rule_rows_openrouter, rule_rows_windows),
+)
 RULE_FAULTS = [fault for module in ROWS for fault in module.FAULTS]
 SOUND_ROWS = {table: rows for module in ROWS for table, rows in module.SOUND.items()}
 

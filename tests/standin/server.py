@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import parse_qs
 
-from tests.standin import hub, trending_feed
+from tests.standin import hub, openrouter, trending_feed
 from tests.standin.ai_index import AiIndex
 from tests.standin.dataset import Repo
 from tests.standin.dated import DatedRepo
@@ -132,6 +132,7 @@ class StandIn:
         self.feed = TrendingFeed(root / "trending_2025")
         self.epoch = Epoch(root / "epoch", epoch_date)
         self.ai_index = AiIndex(root / "ai_index")
+        self.rankings = openrouter.Rankings(root / "openrouter")
         self.limits = RateLimit(quota, window)
         self.pushes = pushes
         self.requests: list[LoggedRequest] = []
@@ -158,6 +159,7 @@ class StandIn:
             "arena_catalog": bool(self.catalog.commits()),
             "epoch": bool(self.epoch.files),
             "ai_index": bool(self.ai_index.editions),
+            "openrouter": bool(self.rankings.days),
         }
         return [source for source, there in present.items() if there]
 
@@ -176,6 +178,7 @@ class StandIn:
             "OBSERVATORY_EPOCH_URL": self.url,
             "OBSERVATORY_AI_INDEX_URL": self.url + "/ai_index/{edition}.zip",
             "OBSERVATORY_SOURCES": ",".join(self.sources),
+            **(self.rankings.exports(self.url) if self.rankings.days else {}),
         }
 
     def __enter__(self) -> StandIn:
@@ -201,10 +204,8 @@ class StandIn:
         if self.pushes and (answer := self.pushes.answer(call, self.url)):
             return answer
         match call.segments:
-            case ("api", "models"):
-                return self._listing(self.models, call)
-            case ("api", "datasets"):
-                return self._listing(self.datasets, call)
+            case ("api", ("models" | "datasets") as kind):
+                return self._listing(self.models if kind == "models" else self.datasets, call)
             case ("api", "models", *name):
                 return self.details.answer(call, "/".join(name))
             case ("api", "trending") if self.trending is not None:
@@ -220,6 +221,8 @@ class StandIn:
                 return self._github(owner, name).api(call, tuple(rest))
             case ("github", "raw", owner, name, sha, *path):
                 return self._github(owner, name).raw(call, sha, "/".join(path))
+            case ("api", "v1", *below):
+                return self.rankings.answer(call, tuple(below))
             case ("data", *below):
                 return self.epoch.answer(call, tuple(below))
             case ("ai_index", name):
