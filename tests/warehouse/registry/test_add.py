@@ -190,7 +190,7 @@ def test_entry_that_breaks_a_rule_is_not_written(folder: Path, case: str) -> Non
     ("arguments", "message"),
     [
         (NEW_LAB, "give --basis and --confidence, or run it on a terminal"),
-        ((*NEW_LAB, *EVIDENCE, "--namespace=example-ai"), "write hub:NAME, lmarena:NAME or epoch"),
+        ((*NEW_LAB, *EVIDENCE, "--namespace=example-ai"), "write one of hub:NAME, lmarena:NAME"),
         ((*NEW_LAB, *EVIDENCE, "--read-on=yesterday"), "is not a date; write YYYY-MM-DD"),
         (
             (*NEW_LAB, *EVIDENCE, "--supersede", "--since=2026-01-01"),
