@@ -72,7 +72,7 @@ def pages(
     """Every HTML page in one language."""
     t = words(language)
     yield views.index(data, manifest, t, said)
-    yield views.embed(data, t)
+    yield views.embed(t)
     yield views.models(data, t)
     yield views.labs(data, t)
     for lab in data["labs"]:

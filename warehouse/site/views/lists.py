@@ -25,8 +25,7 @@ def labs(data: dict[str, Any], t: Words) -> Page:
     return Page("labs.html", "labs", f"{t('labs.title')} · {t('title')}", about, values)
 
 
-def embed(data: dict[str, Any], t: Words) -> Page:
+def embed(t: Words) -> Page:
     """One chart of the main page, for a frame in another page."""
-    del data
     title = f"{t('title')} · {t('tagline')}"
     return Page("embed.html", "embed", title, t("tagline"), {}, is_listed=False)
