@@ -140,9 +140,11 @@ def sync_copies(storage: Storage, channel: Channel) -> None:
 
 
 def _copy_release(storage: Storage, channel: Channel, manifest: Manifest, data: bytes) -> None:
+    listed = {found.key: found.bytes for found in storage.listing(f"{channel}/")}
+
     def copy(entry: FileEntry) -> None:
         key = f"{channel}/{check_key(entry.path)}"
-        if not storage.holds(key, digest_of(entry)):
+        if listed.get(key) != entry.bytes or not storage.holds(key, digest_of(entry)):
             storage.copy(release_key(manifest.release_id, entry.path), key)
 
     parallel_map(copy, manifest.objects)

@@ -40,6 +40,7 @@ WHOLE_COPY = TransferConfig(multipart_threshold=4 << 30, multipart_chunksize=1 <
 READ = 1 << 20
 SHA256 = "sha256"  # metadata key: AWS stores no checksum of the whole object if it came in parts
 T = TypeVar("T")
+_TOO_LARGE = {"InvalidRequest", "EntityTooLarge"}  # more than 5 GB in one copy
 _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
 
@@ -133,7 +134,12 @@ class S3Storage:
         """Copies an object on the server. Raises MissingObjectError."""
         origin, at = self._server.at(source), self._server.at(key)
         with self._server.translate_errors(source):
-            self._server.client.copy(origin, **at, Config=WHOLE_COPY)
+            try:  # one request; the managed copy below asks for the source's size first
+                self._server.client.copy_object(CopySource=origin, **at)
+            except aws.ClientError as error:
+                if error.response["Error"].get("Code") not in _TOO_LARGE:
+                    raise
+                self._server.client.copy(origin, **at, Config=WHOLE_COPY)
 
     def get_bytes(self, key: str) -> bytes:
         """A whole (small) object. Raises MissingObjectError."""
