@@ -42,4 +42,28 @@ OPENROUTER: tuple[Rule, ...] = (
         "SELECT day, model_permaslug, snapshot_id, tokens_before, tokens_after FROM {batch} "
         "WHERE abs(tokens_after - tokens_before) > 0.05 * tokens_before",
     ),
+    on("mart.token_share_daily").critical(
+        "shares_of_a_day_sum_to_one",
+        "On every day and level the shares sum to 1, the tokens to tokens_total, and those of the "
+        "rows in doubt to tokens_in_doubt.",
+        "SELECT day, level, sum(share) AS shares, sum(tokens) AS tokens FROM {batch} "
+        "GROUP BY day, level HAVING abs(shares - 1) > 1e-9 OR tokens <> max(tokens_total) "
+        "OR min(tokens_total) <> max(tokens_total) OR min(tokens_in_doubt) <> max(tokens_in_doubt) "
+        "OR coalesce(sum(tokens) FILTER (is_doubt), 0) <> max(tokens_in_doubt)",
+    ),
+    on("mart.token_share_daily").critical(
+        "levels_have_the_same_tokens",
+        "Countries and labs have the same tokens in all and in doubt on every day.",
+        "SELECT day, count(DISTINCT level) AS n_levels FROM {batch} GROUP BY day HAVING "
+        "n_levels <> 2 OR count(DISTINCT tokens_total) > 1 OR count(DISTINCT tokens_in_doubt) > 1",
+    ),
+    on("mart.token_share_daily").critical(
+        "bounds_add_the_doubt",
+        "A holder's share lies between its own tokens and those with all tokens in doubt; a row in "
+        "doubt has no bounds.",
+        "SELECT day, level, holder, share, share_lower, share_upper FROM {batch} WHERE CASE "
+        "WHEN is_doubt THEN share_lower IS NOT NULL OR share_upper IS NOT NULL "
+        "ELSE share_lower IS DISTINCT FROM share OR share_upper IS NULL "
+        "OR abs(share_upper - share - tokens_in_doubt / tokens_total) > 1e-9 END",
+    ),
 )

@@ -31,7 +31,22 @@ def restated(**change: Any) -> Rows:
     return [{**row, **change}]
 
 
+def shares(**change: Any) -> Rows:
+    """A day with one country, one lab and cloaked models; `change` applies to the country."""
+    day = {"day": DAY, "tokens_in_doubt": 30, "tokens_total": 100, "has_other": False}
+    day |= {"holder_name": "A", "n_models": 1}
+    known = {"is_doubt": False, "tokens": 70, "share": 0.7, "share_lower": 0.7, "share_upper": 1.0}
+    cloaked = {"holder": "cloaked", "is_doubt": True, "tokens": 30, "share": 0.3}
+    return [
+        {**day, **known, "level": "country", "holder": "US", **change},
+        {**day, **cloaked, "level": "country"},
+        {**day, **known, "level": "lab", "holder": "a"},
+        {**day, **cloaked, "level": "lab"},
+    ]
+
+
 SOUND: dict[str, Rows] = {
+    "mart.token_share_daily": shares(),
     "core.openrouter_tokens": tokens(slug_date=DAY, slug_date_spelling="mmdd"),
     "core.openrouter_restatements": [
         *restated(),
@@ -39,7 +54,7 @@ SOUND: dict[str, Rows] = {
         *restated(model_permaslug="a/gone", tokens_after=None),
     ],
 }
-TOKENS = "core.openrouter_tokens"
+TOKENS, SHARES = "core.openrouter_tokens", "mart.token_share_daily"
 FIRST = {"model_permaslug": "a/m0"}
 FAULTS: list[tuple[str, str, Rows, dict[str, Any]]] = [
     (TOKENS, "only_models_have_a_lab", tokens(kind="cloaked"), FIRST),
@@ -67,4 +82,14 @@ FAULTS: list[tuple[str, str, Rows, dict[str, Any]]] = [
         restated(tokens_after=949),
         {"tokens_after": 949},
     ),
+    (SHARES, "shares_of_a_day_sum_to_one", shares(share=0.6), {"level": "country"}),
+    (SHARES, "shares_of_a_day_sum_to_one", shares(tokens=71), {"tokens": 101}),
+    (SHARES, "shares_of_a_day_sum_to_one", shares(tokens_in_doubt=31), {"level": "country"}),
+    (SHARES, "shares_of_a_day_sum_to_one", shares(tokens_total=101), {"level": "country"}),
+    (SHARES, "levels_have_the_same_tokens", shares()[:2], {"n_levels": 1}),
+    (SHARES, "levels_have_the_same_tokens", shares(tokens_total=101), {"n_levels": 2}),
+    (SHARES, "bounds_add_the_doubt", shares(share_upper=0.9), {"holder": "US"}),
+    (SHARES, "bounds_add_the_doubt", shares(share_upper=None), {"holder": "US"}),
+    (SHARES, "bounds_add_the_doubt", shares(share_lower=0.6), {"holder": "US"}),
+    (SHARES, "bounds_add_the_doubt", shares(is_doubt=True), {"holder": "US"}),
 ]

@@ -152,6 +152,14 @@ ONE_ROW = {
         "publication_date": DAY,
         "country_name": "China",
     },
+    "raw.openrouter_rankings": {
+        "snapshot_id": f"openrouter/{DAY}",
+        "file_name": "rankings-daily.json",
+        "line": 1,
+        "day": DAY,
+        "model_permaslug": "google/x",
+        "total_tokens": 7,
+    },
     "raw.ai_index_rows": {
         "snapshot_id": f"ai_index/{DAY}",
         "edition": 2025,
@@ -184,6 +192,7 @@ MARTS = {
         "mart.model_rankings",
         "mart.models",
     },
+    "raw.openrouter_rankings": {"mart.lab_measures", "mart.token_share_daily"},
     "raw.epoch_models": {"mart.notable_models_by_country"},
     "raw.ai_index_rows": {"mart.ai_index_reconciliation", "mart.notable_models_by_country"},
 }

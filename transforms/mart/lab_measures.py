@@ -15,6 +15,7 @@ from transforms.registry.lab_measures import (
     BOARDS,
     NOTABLE,
     OPEN_WEIGHTS,
+    TOKENS,
     all_measures,
     missing_reason,
 )
@@ -39,6 +40,7 @@ def lab_measures(
     arena_ratings: pl.LazyFrame,
     notable_models: pl.LazyFrame,
     notable_model_labs: pl.LazyFrame,
+    token_share_daily: pl.LazyFrame,
     labs: pl.LazyFrame,
     as_of: date,
 ) -> pl.LazyFrame:
@@ -53,6 +55,7 @@ def lab_measures(
         _hub(lab_share_daily),
         _arena(arena_ratings),
         _notable(notable_models, notable_model_labs),
+        _tokens(token_share_daily),
     )
     values = pl.concat([of_lab for of_lab, _ in parts], how="diagonal")
     about = _newest(days, pl.concat([of_day for _, of_day in parts], how="diagonal"))
@@ -169,6 +172,22 @@ def _notable(notable_models: pl.LazyFrame, notable_model_labs: pl.LazyFrame) -> 
         values.rename({day: "observed_on"}),
         vintages.join(measures, how="cross").rename({day: "observed_on"}),
     )
+
+
+def _tokens(token_share_daily: pl.LazyFrame) -> Part:
+    """The share of each lab in OpenRouter's tokens; what is in doubt is not covered."""
+    of_lab = token_share_daily.filter(pl.col("level") == "lab").with_columns(
+        pl.lit(TOKENS).alias("measure"), observed_on="day"
+    )
+    values = of_lab.filter(~pl.col("is_doubt")).select(
+        *MEASURE,
+        lab_id="holder",
+        value="share",
+        value_lower="share_lower",
+        value_upper="share_upper",
+    )
+    doubt = pl.col("tokens_in_doubt").first() / pl.col("tokens_total").first()
+    return values, of_lab.group_by(MEASURE).agg((1.0 - doubt).alias("coverage"))
 
 
 def is_recent(vintage: str) -> pl.Expr:

@@ -11,6 +11,7 @@ BOARDS = (
 )
 OPEN_WEIGHTS = "notable_open_weights_share"
 NOTABLE = ("notable_models", "notable_models_12m", OPEN_WEIGHTS)
+TOKENS = "openrouter_token_share"
 UNITS = {
     "hub_share_publisher": "share",
     "hub_share_base": "share",
@@ -22,10 +23,17 @@ UNITS = {
     "notable_models": "models",
     "notable_models_12m": "models",
     OPEN_WEIGHTS: "share",
+    TOKENS: "share",
 }
 # By the first word of a measure: nothing was observed, or what was observed lacks the lab.
-_NOTHING = {"hub": "no_observation", "arena": "no_board", "notable": "no_vintage"}
-_WITHOUT = {"hub": "no_model", "arena": "not_on_board", "notable": "not_listed"}
+_NOTHING = {
+    **{"hub": "no_observation", "arena": "no_board"},
+    **{"notable": "no_vintage", "openrouter": "no_ranking"},
+}
+_WITHOUT = {
+    **{"hub": "no_model", "arena": "not_on_board"},
+    **{"notable": "not_listed", "openrouter": "not_ranked"},
+}
 
 
 def all_measures() -> pl.LazyFrame:

@@ -10,6 +10,8 @@
 --           ranks first is named, then the first by name
 --   notable its models in Epoch's newest table, each once in full, those of the 12 months up to
 --           the table's day, and the part with open weights of those whose access is known
+--   openrouter no share: the archives that are counted here have no rankings of OpenRouter, which
+--           tests/end_to_end/test_openrouter.py counts
 -- A lab has a row on a day on which any of this is known of it. The days are those of the Hub's
 -- listing and the build's own.
 --
@@ -162,4 +164,7 @@ SELECT each.*, lab_name, country_code FROM (
     SELECT *, CASE WHEN value IS NOT NULL THEN NULL WHEN observed_on IS NULL THEN 'no_vintage'
         WHEN n_known = 0 THEN 'access_unknown' ELSE 'not_listed' END AS missing_reason
     FROM notable_measure
+    UNION ALL BY NAME
+    SELECT as_of_date, lab_id, 'openrouter_token_share' AS measure,
+        'no_ranking' AS missing_reason FROM known
 ) AS each JOIN lab_on_day USING (as_of_date, lab_id)

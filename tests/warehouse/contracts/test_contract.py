@@ -370,6 +370,7 @@ def test_build_fills_the_promised_tables(built: Any) -> None:
         "raw.hub_evolution_counters",
         "raw.hub_trending_feed",
         *("raw.openrouter_rankings", "core.openrouter_tokens", "core.openrouter_restatements"),
+        "mart.token_share_daily",
         "core.hub_all_time_counters",
         "core.hub_all_time_days",  # no recorded listing has all-time counters
         "mart.country_share_window",
