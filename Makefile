@@ -93,12 +93,15 @@ lock: ## resolve the dependencies anew (needs uv)
 		infra/requirements-validators.in -c requirements-dev.txt -o infra/requirements-validators.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements-dev.txt | sort -u)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
+		infra/requirements-bi-tools.in --no-emit-package duckdb -o infra/requirements-bi-tools.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		infra/requirements-bench.in -c requirements.txt -o infra/requirements-bench.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 		infra/requirements-docs.in -c requirements.txt -o infra/requirements-docs.txt \
 		$$(sed -nE 's/^([A-Za-z0-9._-]+).*==.*/--no-emit-package \1/p' requirements.txt | sort -u)
 	sed -i.list '/^#/d' infra/requirements-docs.txt && rm infra/requirements-docs.txt.list
+	sed -i.list '/^#/d' infra/requirements-bi-tools.txt && rm infra/requirements-bi-tools.txt.list
 	sed -i.list '/^#/d' infra/requirements-bench.txt && rm infra/requirements-bench.txt.list
 	sed -i.list '/^#/d' infra/requirements-validators.txt && rm infra/requirements-validators.txt.list
 
