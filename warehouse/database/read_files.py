@@ -25,6 +25,11 @@ def parquet(paths: PathLike | Iterable[PathLike], *options: str) -> str:
     return _call("read_parquet", paths, options)
 
 
+def parquet_of(place: str, name: str) -> str:
+    """SQL of the rows of a Parquet file in a place that an SQL expression gives."""
+    return f"read_parquet({place} || {literal(f'/{name}')}, hive_partitioning = false)"
+
+
 def json(paths: PathLike | Iterable[PathLike], *options: str) -> str:
     """SQL of the rows of JSON files. `options` are those of read_json, as `name = value`."""
     return _call("read_json", paths, options)

@@ -47,10 +47,10 @@ def write_catalog(folder: Path, manifest: Manifest, public_url: str | None = Non
 def _create(con: duckdb.DuckDBPyConnection, tables: list[Contract], address: str) -> None:
     for layer in (*LAYERS, "meta"):
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(layer)}")
+    place = f"coalesce(getvariable({literal(PLACE)}), {literal(address)})"
     for table in tables:
-        file = f"coalesce(getvariable({literal(PLACE)}), {literal(address)})"
-        rows = f"{file} || {literal(f'/{table.table}.parquet')}, hive_partitioning = false"
-        con.execute(f"CREATE VIEW {table.sql_name} AS FROM read_parquet({rows})")
+        rows = read_files.parquet_of(place, f"{table.table}.parquet")
+        con.execute(f"CREATE VIEW {table.sql_name} AS FROM {rows}")
         con.execute(";\n".join(_comments(table)))
     for name in _held(con):
         con.execute(f"CREATE TABLE {name} AS FROM released.{name}")

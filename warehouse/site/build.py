@@ -32,6 +32,7 @@ from warehouse.site.sections.models import models
 from warehouse.site.sections.notable import notable
 from warehouse.site.sections.registry import registry
 from warehouse.site.sections.shares import shares, trending
+from warehouse.site.sections.tokens import tokens
 
 ASSETS = Path(__file__).parent / "assets"
 FOLDER = "page"  # next to index.html
@@ -90,6 +91,7 @@ def gather(manifest: Manifest, tables: Tables, source_cards: dict[str, Card]) ->
         "trending": trending(tables),
         "arena": arena(tables),
         "notable": notable(tables),
+        "tokens": tokens(tables),
         "registry": registry(tables),
         "claims": claims(tables),
         "models": models(tables),

@@ -21,7 +21,7 @@ def write_script(path: Path, name: str, value: object) -> None:
 
 def chart_data(data: dict[str, Any]) -> dict[str, Any]:
     """What the charts draw."""
-    charts = {k: data[k] for k in ("shares", "trending", "arena", "notable")}
+    charts = {k: data[k] for k in ("shares", "trending", "arena", "notable", "tokens")}
     charts["shares"] = packed_shares(data["shares"])
     boards = _packed_boards(data["arena"]["boards"])
     charts["arena"] = {"boards": boards, "history": data["arena"]["history"]}
@@ -98,5 +98,6 @@ def _countries(data: dict[str, Any]) -> list[tuple[str, str | None]]:
         named.update({r["country"]: None for r in definition["now"] if r["country"] not in named})
     codes = [c for source in data["notable"].get("counts", {}).values() for c in source]
     codes += [c for places in data["trending"].get("places", {}).values() for c in places]
+    codes += [c for c in data["tokens"].get("shares", {}) if len(c) == 2]
     named.update({code: None for code in codes if code not in named})
     return sorted(named.items())

@@ -220,7 +220,8 @@ def test_the_embed_code_shows_one_chart_in_a_foreign_page(
     code = tab.run("OBSERVATORY_PAGE.embedOf(document.getElementById('country-now'))")
     source = html.unescape(re.search(r'src="([^"]+)"', code)[1])  # type: ignore[index]
     assert source == f"{served}/embed.html?chart=country-now&metric=likes"
-    (tmp_path / "foreign.html").write_text(f"<!doctype html><p>News</p>{code}", encoding="utf-8")
+    news = f"<!doctype html><link rel=icon href=data:,><p>News</p>{code}"
+    (tmp_path / "foreign.html").write_text(news, encoding="utf-8")
     for place in serving(tmp_path):
         tab.open(f"{place}/foreign.html", ready="true")
         assert tab.complaints == []
@@ -346,3 +347,37 @@ def test_a_phone_has_more_than_one_date_on_every_time_axis(tab: Tab, served: str
                         f"[...document.querySelectorAll('#{chart} svg g text')].filter(t => "
                         "/20\\d\\d|[A-Z][a-z]{2}/.test(t.textContent)).length")  # fmt: skip
         assert ticks >= 2, chart
+
+
+# --- tokens, with a source that the sample lacks -------------------------------------------------
+
+TOKENS = """INSERT INTO mart.token_share_daily
+SELECT d.day, 'country', h.holder, h.holder, h.is_doubt, h.tokens, 250, 1000, h.tokens / 1000,
+    CASE WHEN NOT h.is_doubt THEN h.tokens / 1000 END,
+    CASE WHEN NOT h.is_doubt THEN (h.tokens + 250) / 1000 END, 1, true
+FROM (VALUES (DATE '2026-09-30'), (DATE '2026-10-01')) AS d(day),
+    (VALUES ('US', 450, false), ('CN', 300, false), ('cloaked', 200, true), ('other', 50, true))
+        AS h(holder, tokens, is_doubt)"""
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_tokens_are_drawn_with_what_is_in_doubt(
+    tab: Tab, release: Path, tmp_path: Path, language: str
+) -> None:
+    folder, t = paged(release, tmp_path / "tokens", TOKENS), words(language)
+    name = "index.html" if language == "en" else f"index.{language}.html"
+    tab.open(f"{folder.as_uri()}/{name}")
+    assert tab.complaints == []
+    assert tab.run("document.querySelectorAll('#tokens-time svg').length") == 1
+    rows = csv_of(tab, "tokens-time")
+    names = [t.country("US"), t.country("CN"), t("tokens.cloaked"), t("tokens.other")]
+    assert [[row[n] for n in names] for row in rows] == [["0.45", "0.3", "0.2", "0.05"]] * 2
+    assert t.percent(250) in text(tab, "#tokens-time .definition")
+    tab.open(f"{folder.as_uri()}/{name.replace('index', 'embed')}?chart=tokens-time")
+    assert tab.run("document.querySelectorAll('[data-plot] > svg').length") == 1
+
+
+def test_a_release_without_tokens_says_so_where_they_are_embedded(tab: Tab, served: str) -> None:
+    tab.open(f"{served}/embed.html?chart=tokens-time")
+    assert tab.complaints == []
+    assert text(tab, "[data-plot]") == words("en")("nothing")

@@ -37,7 +37,7 @@ const { format, charts } = (() => {
   // only cue: every line also has its own dash and symbol, and its name at its end.
   const DASHES = ["", "7 3", "2 3", "9 3 2 3", "4 2", "12 4"];
   const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star"];
-  const UNKNOWN = ["ZZ", "XX", "unexamined", "none"];
+  const UNKNOWN = ["ZZ", "XX", "unexamined", "none", "cloaked", "other"];
   const colorOf = (code) =>
     !code || UNKNOWN.includes(code) ? "var(--c0)" : `var(--of-${code}, var(--of-other))`;
   const FAMILIES = ["var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)", "var(--c7)", "var(--c8)"];

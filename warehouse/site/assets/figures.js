@@ -436,6 +436,23 @@
     });
   }
 
+  // Use through OpenRouter. What is in doubt has no bounds of its own: it widens those of the others.
+  function drawTokens() {
+    const { days, shares: held, doubt } = data.tokens;
+    const name = (who) => (who.length === 2 ? country(who) : of("tokens", who));
+    const series = Object.entries(held ?? {}).map(([id, [share, lower, upper]]) => ({
+      id, code: id.length === 2 ? id : "XX", label: name(id),
+      points: share.map((y, i) => ({ x: charts.utc(days[i]), y, lower: lower[i], upper: upper[i] })),
+    }));
+    show("tokens-time", {
+      about: days ? text("tokens.about", { doubt: percent(doubt) }) : "",
+      names: [text("column.date"), ...series.map((s) => s.label)],
+      rows: (days ?? []).map((d, i) => [date(d), ...series.map((s) => rate(s.points[i].y))]).toReversed(),
+      draw: (width) => (days?.length > 1 ? charts.lines(series, width, { focus: view.country }) : text(days ? "shares.one_day" : "nothing")),
+      summary: series.map((s) => `${s.label} ${percent(s.points.at(-1).y)}`).join(", ") || text("nothing"),
+    });
+  }
+
   function drawNotable() {
     const { years, counts, vintages } = data.notable;
     if (!years) return;
@@ -467,6 +484,7 @@
   const TITLES = {
     ...Object.fromEntries(KINDS.flatMap((kind) => [[`${kind}-now`, `shares.${kind}.now`], [`${kind}-time`, `shares.${kind}.time`]])),
     gap: "gap.title", lag: "lag.title", "gap-time": "gaptime.title", "trending-time": "trending.figure", notable: "notable.title",
+    "tokens-time": "tokens.title",
   };
   const ABOUT = { gap: "gap.about", lag: "lag.about", "trending-time": "trending.about" };
   function frame() {
@@ -485,6 +503,7 @@
     if (ordered.length) drawGaps();
     if (view.board) { drawBoard(); drawHistory(); }
     drawTrending();
+    drawTokens();
     drawNotable();
   }
 
