@@ -87,7 +87,7 @@ class Settings(SourceAddresses):
     public_url: str | None = Field(
         None,
         description="Web address at which readers find the first published place. The pages then "
-        "state their addresses, and a release has a site map.",
+        "state their addresses, the catalog knows where its files are, and there is a site map.",
     )
     publisher: str | None = Field(
         None,
