@@ -41,7 +41,7 @@ from tests.support.recorded_sample import DAY, write_recordings
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 DEPLOYMENTS: dict[str, dict[str, Any]] = dict(
-    zip(deployment_names(), prefect_file()["deployments"], strict=True)
+    zip(deployment_names(), prefect_file(known=())["deployments"], strict=True)
 )
 SCHEDULED = [name for name, written in DEPLOYMENTS.items() if written["schedules"]]
 THE_DAY_AFTER = "2026-08-16"
